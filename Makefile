@@ -1,0 +1,80 @@
+# Everything runs from .venv, which `install` makes from requirements.lock: wheels only, by hash.
+# A Python 3.11 or 3.12 is all that the machine needs. Arguments pass through: make test ARGS="-k fold".
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint fmt types bench chaos lock docs clean
+.SILENT:
+MAKEFLAGS += --no-print-directory
+unexport PYTHONHOME PYTHONPATH
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
+UV := uv==0.13.9
+ARGS ?=
+# Two calls at once must not both make .venv: the second waits, then finds it made.
+ONE_AT_A_TIME := $(if $(shell command -v flock),flock Makefile)
+
+help:  ## show this list
+	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install:  ## make .venv from the lock
+	$(ONE_AT_A_TIME) $(MAKE) --silent .venv/.installed
+
+# The stamp is taken away first and put back last: no stamp, and the folder is made anew.
+.venv/.installed: pyproject.toml requirements.lock
+	if [ ! -e $@ ]; then \
+	  for python in $(or $(PYTHON),python3.11 python3.12 python3); do \
+	    $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
+	      2>/dev/null && break; python=; done; \
+	  [ -n "$$python" ] || { echo "install: no Python 3.11 or 3.12 with venv $(if $(PYTHON),at $(PYTHON),found):" \
+	    "install one (Debian: python3.11-venv), or name it with PYTHON=/path/to/python3.11" >&2; exit 1; }; \
+	  echo "install: new .venv with $$($$python --version)"; \
+	  rm -rf .venv && $$python -m venv .venv; fi
+	rm -f $@
+	echo "install: packages of requirements.lock"
+	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	echo "install: chronopolis itself"
+	$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	touch $@
+
+demo: install  ## run a society of 500 agents and verify it
+	$(BIN)/polis demo $(ARGS)
+
+test: install  ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install  ## check style, imports, types and generated pages
+	echo "lint: ruff check" && $(BIN)/ruff check --quiet .
+	echo "lint: ruff format" && $(BIN)/ruff format --quiet --check . \
+	  || { $(BIN)/ruff format --check .; echo "lint: 'make fmt' puts this right" >&2; exit 1; }
+	echo "lint: imports" && report=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$report"; exit 1; }
+	$(MAKE) types
+	echo "lint: pages" && $(BIN)/python -m chronopolis.docs --check
+
+fmt: install  ## put style right where a tool can
+	$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
+
+types: install  ## check types
+	echo "lint: types" && $(BIN)/mypy --no-error-summary $(ARGS)
+
+bench: install  ## measure against the bars; writes docs/benchmarks
+	$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: install  ## kill runs at every kind of moment; writes docs/benchmarks
+	$(BIN)/python -m benchmarks.chaos $(ARGS)
+
+docs: install  ## write the generated pages anew
+	$(BIN)/python -m chronopolis.docs $(ARGS)
+
+# Not from .venv, so that a lock which can't be installed can be made anew. Pins stay while they fit.
+lock:  ## resolve requirements.lock again (ARGS=--upgrade: to the newest)
+	tool=$$(mktemp -d) && trap 'rm -rf "$$tool"' EXIT && python3 -m venv "$$tool" \
+	  && "$$tool/bin/python" -m pip -qq --disable-pip-version-check install $(UV) \
+	  && "$$tool/bin/uv" pip compile pyproject.toml --group dev --quiet --no-config --universal \
+	    --python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header \
+	    --no-annotate $(ARGS) --output-file requirements.lock \
+	  && echo "lock: $$(grep -c '==' requirements.lock) packages"
+
+clean:  ## remove .venv and all that tools left in this folder (no run is touched)
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,43 @@
+"""How kernels are compiled: without the GIL, cached on disk, never with a stale cache.
+
+Numba's cache looks at the file of the kernel alone, so a change in a function that the kernel
+*calls* from another file would go unnoticed and run old rules. The cache folder is therefore
+named by a digest of all the sources of this package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from numba.extending import register_jitable
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _sources_digest() -> str:
+    digest = hashlib.sha256(f"{numba.__version__} {numba.core.config.CPU_NAME}".encode())
+    here = Path(__file__).parent
+    for path in sorted(here.rglob("*.py")):
+        digest.update(str(path.relative_to(here)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+if not os.environ.get("NUMBA_CACHE_DIR"):
+    _base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    numba.config.CACHE_DIR = os.path.join(_base, "chronopolis", "kernels", _sources_digest())
+
+
+def kernel(function: F) -> F:
+    """Compile an entry point that Python calls; the result is cached on disk."""
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def inline(function: F) -> F:
+    """Let kernels call a helper; Python calls it as it is written, without compiling."""
+    return cast(F, register_jitable(function))

@@ -1,0 +1,84 @@
+"""The columns of state: one matrix of agents and one of cells, a row of the matrix being a column of the table.
+
+``a[CELL, row]`` is the cell of the agent in that row. One matrix, rather than thirty arrays, because a
+kernel then takes one argument: it compiles in seconds instead of a minute, and calls cost nothing.
+Every column is contiguous, so polars can show it without a copy (see `domain.society`).
+
+Rows of agents are in the order of their ids; dead ones stay until the fold compacts them away.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.codes import N_GOODS, N_RESOURCES, N_SKILLS, N_TRAITS
+
+N_TIES = 8
+"""How many others an agent keeps ties to; the weakest makes room for a new one."""
+
+Agents = NDArray[np.int64]
+"""Matrix of int64, shape (N_AGENT_COLUMNS, capacity)."""
+Cells = NDArray[np.int64]
+"""Matrix of int64, shape (N_CELL_COLUMNS, n_cells)."""
+
+# -- agents: what never changes (area `personas`) ------------------------------------------------
+ID = 0
+BORN = 1  # tick, negative for founders
+LIFESPAN = 2  # ticks
+GIVEN_NAME, FAMILY_NAME, OCCUPATION = 3, 4, 5  # codes
+PARENT, HOUSEHOLD = 6, 7  # agent ids; -1 for founders, the founder's own id
+TRAITS = 8  # and the next N_TRAITS - 1, milli
+# -- what changes every tick (area `agents`) -------------------------------------------------------
+SKILLS = TRAITS + N_TRAITS  # and the next, milli
+CELL = SKILLS + N_SKILLS
+ENERGY, SATIETY, COMPANY = CELL + 1, CELL + 2, CELL + 3  # milli
+INTENTION, GOAL = CELL + 4, CELL + 5  # code or -1; cell
+INTENDED = CELL + 6  # packed address of the event that formed the intention
+ACTED = CELL + 7  # packed address of the newest event of the agent's own
+LAST_BIRTH = CELL + 8  # tick, -1 before the first
+ASKED = CELL + 9  # packed address of the request whose answer is awaited, or -1
+THOUGHT_DUE = CELL + 10  # tick at which that answer takes effect, or -1
+# -- area `goods` ------------------------------------------------------------------------------------
+GOODS = CELL + 11  # and the next N_GOODS - 1; milli, coins and tool uses in pieces
+# -- area `ties` -------------------------------------------------------------------------------------
+TIE_OTHER = GOODS + N_GOODS  # and the next N_TIES - 1: agent id or -1
+TIE_STRENGTH = TIE_OTHER + N_TIES  # and the next: milli
+# -- not state: bookkeeping of the fold --------------------------------------------------------------
+ALIVE = TIE_STRENGTH + N_TIES
+TOUCHED = ALIVE + 1  # bits TOUCHED_*
+HASH_PERSONAS, HASH_AGENTS, HASH_GOODS, HASH_TIES = ALIVE + 2, ALIVE + 3, ALIVE + 4, ALIVE + 5
+N_AGENT_COLUMNS = HASH_TIES + 1
+N_STATE_COLUMNS = ALIVE
+"""Columns before this one are state: hashed and kept in snapshots."""
+
+# -- cells (area `cells`) ----------------------------------------------------------------------------
+ELEVATION, BIOME = 0, 1  # metres; code
+CAPACITY = 2  # and the next N_RESOURCES - 1, milli
+REGROWTH = CAPACITY + N_RESOURCES  # milli in 1,000 ticks
+STOCK = REGROWTH + N_RESOURCES  # milli, as of SINCE
+SINCE = STOCK + N_RESOURCES  # tick
+HASH_CELLS = SINCE + N_RESOURCES
+N_CELL_COLUMNS = HASH_CELLS + 1
+
+TOUCHED_PERSONA, TOUCHED_AGENT, TOUCHED_GOODS, TOUCHED_TIES = 1, 2, 4, 8
+
+AREAS = ("personas", "agents", "goods", "ties", "cells")
+"""Areas of state with a hash of their own in every header, in the order that they are stored."""
+
+
+def agents_of_capacity(capacity: int) -> Agents:
+    """Return agent columns of zeros."""
+    return np.zeros((N_AGENT_COLUMNS, capacity), np.int64)
+
+
+def cells_of_size(n: int) -> Cells:
+    """Return cell columns of zeros."""
+    return np.zeros((N_CELL_COLUMNS, n), np.int64)
+
+
+def take_rows(agents: Agents, rows: NDArray[np.int64], capacity: int) -> Agents:
+    """Return new columns that hold the given rows, in that order, with room for `capacity`."""
+    fresh = agents_of_capacity(capacity)
+    fresh[:, : len(rows)] = agents[:, rows]
+    return fresh

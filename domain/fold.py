@@ -1,0 +1,430 @@
+"""The fold: the only writer of state. What is recorded has happened: no rules, no draws, no refusals.
+
+Live run, replay, resume, fork and debugger all call `fold`. There is one handler a kind, named for
+it; `fold_records` runs those of the frequent kinds in one compiled loop, and the few kinds whose
+payload matters (the terrain, arrivals, births) are folded in Python.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from domain import events as ev
+from domain._jit import inline, kernel
+from domain.codes import N_RESOURCES, N_SKILLS, N_TRAITS, Biome, Occupation
+from domain.columns import (
+    ACTED,
+    ALIVE,
+    ASKED,
+    BIOME,
+    BORN,
+    CAPACITY,
+    CELL,
+    COMPANY,
+    ELEVATION,
+    ENERGY,
+    FAMILY_NAME,
+    GIVEN_NAME,
+    GOAL,
+    GOODS,
+    HOUSEHOLD,
+    ID,
+    INTENDED,
+    INTENTION,
+    LAST_BIRTH,
+    LIFESPAN,
+    N_TIES,
+    OCCUPATION,
+    PARENT,
+    REGROWTH,
+    SATIETY,
+    SINCE,
+    SKILLS,
+    STOCK,
+    THOUGHT_DUE,
+    TIE_OTHER,
+    TIE_STRENGTH,
+    TOUCHED,
+    TOUCHED_AGENT,
+    TOUCHED_GOODS,
+    TOUCHED_PERSONA,
+    TOUCHED_TIES,
+    TRAITS,
+)
+from domain.errors import CorruptHistory
+from domain.events import ABSENT, EventBatch, good_of, holding_of, pack_cause
+from domain.state import World
+
+# -- what several kinds share --------------------------------------------------------------------
+
+
+@inline
+def _fold_needs(a, row, e):  # type: ignore[no-untyped-def]
+    a[ENERGY, row] = (e.needs >> 32) & 0xFFFF
+    a[SATIETY, row] = (e.needs >> 16) & 0xFFFF
+    a[COMPANY, row] = e.needs & 0xFFFF
+    a[ACTED, row] = pack_cause(e.tick, e.ordinal)
+    a[TOUCHED, row] |= TOUCHED_AGENT
+
+
+@inline
+def _fold_good(a, row, packed):  # type: ignore[no-untyped-def]
+    if packed != ABSENT:
+        a[GOODS + good_of(packed), row] = holding_of(packed)
+        a[TOUCHED, row] |= TOUCHED_GOODS
+
+
+@inline
+def _fold_tie(a, row, e):  # type: ignore[no-untyped-def]
+    slot = e.detail >> 16
+    a[TIE_OTHER + slot, row] = e.target
+    a[TIE_STRENGTH + slot, row] = e.detail & 0xFFFF
+    a[TOUCHED, row] |= TOUCHED_TIES
+
+
+# -- one handler a kind --------------------------------------------------------------------------
+
+
+@inline
+def fold_goods_endowed(a, row, e):  # type: ignore[no-untyped-def]
+    """The agent holds what it was given."""
+    _fold_good(a, row, e.given)
+
+
+@inline
+def fold_intention_formed(a, row, e):  # type: ignore[no-untyped-def]
+    """The intention, its goal, and the event that later actions point back to."""
+    a[INTENTION, row] = e.detail
+    a[GOAL, row] = e.cell
+    a[INTENDED, row] = pack_cause(e.tick, e.ordinal)
+    a[TOUCHED, row] |= TOUCHED_AGENT
+
+
+@inline
+def fold_agent_moved(a, row, e):  # type: ignore[no-untyped-def]
+    """The agent stands on the cell it moved to."""
+    a[CELL, row] = e.cell
+    _fold_needs(a, row, e)
+
+
+@inline
+def fold_goods_gathered(a, c, row, e):  # type: ignore[no-untyped-def]
+    """The agent holds more, its tool has fewer uses, the cell holds less from this tick on."""
+    _fold_good(a, row, e.given)
+    _fold_good(a, row, e.taken)
+    good = good_of(e.given)
+    c[STOCK + good, e.cell] = e.detail
+    c[SINCE + good, e.cell] = e.tick
+    _fold_needs(a, row, e)
+
+
+@inline
+def fold_skill_improved(a, row, e):  # type: ignore[no-untyped-def]
+    """One skill is at a new level."""
+    a[SKILLS + (e.detail >> 16), row] = e.detail & 0xFFFF
+    a[TOUCHED, row] |= TOUCHED_AGENT
+
+
+@inline
+def fold_meal_eaten(a, row, e):  # type: ignore[no-untyped-def]
+    """Less food, less hunger."""
+    _fold_good(a, row, e.given)
+    _fold_needs(a, row, e)
+
+
+@inline
+def fold_agent_rested(a, row, e):  # type: ignore[no-untyped-def]
+    """Only needs change."""
+    _fold_needs(a, row, e)
+
+
+@inline
+def fold_tool_crafted(a, row, e):  # type: ignore[no-untyped-def]
+    """Two materials are used up and a tool is there."""
+    _fold_good(a, row, e.given)
+    _fold_good(a, row, e.taken)
+    a[GOODS + 5, row] = e.detail  # Good.TOOL
+    _fold_needs(a, row, e)
+
+
+@inline
+def fold_agents_met(a, row, e):  # type: ignore[no-untyped-def]
+    """A slot of the agent's ties holds the other."""
+    _fold_tie(a, row, e)
+
+
+@inline
+def fold_words_spoken(a, row, e):  # type: ignore[no-untyped-def]
+    """The speaker's tie and needs."""
+    _fold_tie(a, row, e)
+    _fold_needs(a, row, e)
+
+
+@inline
+def fold_goods_traded(a, row, e):  # type: ignore[no-untyped-def]
+    """The agent's own leg: less of one good, more of another."""
+    _fold_good(a, row, e.given)
+    _fold_good(a, row, e.taken)
+    _fold_tie(a, row, e)
+    _fold_needs(a, row, e)
+
+
+@inline
+def fold_goods_given(a, row, e):  # type: ignore[no-untyped-def]
+    """The giver holds less."""
+    _fold_good(a, row, e.given)
+    _fold_tie(a, row, e)
+    _fold_needs(a, row, e)
+
+
+@inline
+def fold_gift_received(a, row, e):  # type: ignore[no-untyped-def]
+    """The receiver holds more."""
+    _fold_good(a, row, e.taken)
+    _fold_tie(a, row, e)
+    _fold_needs(a, row, e)
+
+
+@inline
+def fold_child_borne(a, row, e):  # type: ignore[no-untyped-def]
+    """The parent holds less food and has had a child this tick."""
+    _fold_good(a, row, e.given)
+    a[LAST_BIRTH, row] = e.tick
+    _fold_needs(a, row, e)
+
+
+@inline
+def fold_agent_died(a, row_of, row, e, counters):  # type: ignore[no-untyped-def]
+    """The agent is gone, and with it its row, goods and ties."""
+    a[ALIVE, row] = 0
+    row_of[e.agent] = -1
+    counters[0] -= 1
+    a[TOUCHED, row] |= TOUCHED_PERSONA | TOUCHED_AGENT | TOUCHED_GOODS | TOUCHED_TIES
+
+
+@inline
+def fold_goods_inherited(a, row, e):  # type: ignore[no-untyped-def]
+    """The heir holds more."""
+    _fold_good(a, row, e.taken)
+
+
+@inline
+def fold_thought_requested(a, row, e):  # type: ignore[no-untyped-def]
+    """An answer is awaited."""
+    a[THOUGHT_DUE, row] = e.detail
+    a[ASKED, row] = pack_cause(e.tick, e.ordinal)
+    a[TOUCHED, row] |= TOUCHED_AGENT
+
+
+@inline
+def fold_thought_taken(a, row, e):  # type: ignore[no-untyped-def]
+    """The answer's intention holds, and nothing is awaited any more."""
+    fold_intention_formed(a, row, e)
+    a[THOUGHT_DUE, row] = -1
+    a[ASKED, row] = -1
+
+
+@inline
+def fold_thought_refused(a, row, e):  # type: ignore[no-untyped-def]
+    """Nothing is awaited any more."""
+    a[THOUGHT_DUE, row] = -1
+    a[ASKED, row] = -1
+    a[TOUCHED, row] |= TOUCHED_AGENT
+
+
+_GOODS_ENDOWED = ev.GOODS_ENDOWED.number
+_INTENTION_FORMED = ev.INTENTION_FORMED.number
+_AGENT_MOVED = ev.AGENT_MOVED.number
+_GOODS_GATHERED = ev.GOODS_GATHERED.number
+_SKILL_IMPROVED = ev.SKILL_IMPROVED.number
+_MEAL_EATEN = ev.MEAL_EATEN.number
+_AGENT_RESTED = ev.AGENT_RESTED.number
+_TOOL_CRAFTED = ev.TOOL_CRAFTED.number
+_AGENTS_MET = ev.AGENTS_MET.number
+_WORDS_SPOKEN = ev.WORDS_SPOKEN.number
+_GOODS_TRADED = ev.GOODS_TRADED.number
+_GOODS_GIVEN = ev.GOODS_GIVEN.number
+_GIFT_RECEIVED = ev.GIFT_RECEIVED.number
+_CHILD_BORNE = ev.CHILD_BORNE.number
+_AGENT_DIED = ev.AGENT_DIED.number
+_GOODS_INHERITED = ev.GOODS_INHERITED.number
+_THOUGHT_REQUESTED = ev.THOUGHT_REQUESTED.number
+_THOUGHT_TAKEN = ev.THOUGHT_TAKEN.number
+_THOUGHT_REFUSED = ev.THOUGHT_REFUSED.number
+_INTERVENTION_MADE = ev.INTERVENTION_MADE.number
+
+
+@kernel
+def fold_records(records, start, a, c, row_of, touched_cells, counters):  # type: ignore[no-untyped-def]
+    """Fold records from `start` until one needs Python; return its position.
+
+    `counters` holds [population, touched cells, agent without a row (1 if so)].
+    """
+    for i in range(start, records.shape[0]):
+        e = records[i]
+        k = e.kind
+        if k == _INTERVENTION_MADE:
+            continue
+        if k < _GOODS_ENDOWED or k > _INTERVENTION_MADE or e.agent < 0 or e.agent >= row_of.shape[0]:
+            return i
+        row = row_of[e.agent]
+        if row < 0:
+            return i
+        if k == _AGENT_MOVED:
+            fold_agent_moved(a, row, e)
+        elif k == _GOODS_GATHERED:
+            fold_goods_gathered(a, c, row, e)
+            touched_cells[counters[1]] = e.cell
+            counters[1] += 1
+        elif k == _AGENT_RESTED:
+            fold_agent_rested(a, row, e)
+        elif k == _INTENTION_FORMED:
+            fold_intention_formed(a, row, e)
+        elif k == _MEAL_EATEN:
+            fold_meal_eaten(a, row, e)
+        elif k == _WORDS_SPOKEN:
+            fold_words_spoken(a, row, e)
+        elif k == _GOODS_TRADED:
+            fold_goods_traded(a, row, e)
+        elif k == _SKILL_IMPROVED:
+            fold_skill_improved(a, row, e)
+        elif k == _TOOL_CRAFTED:
+            fold_tool_crafted(a, row, e)
+        elif k == _AGENTS_MET:
+            fold_agents_met(a, row, e)
+        elif k == _GOODS_GIVEN:
+            fold_goods_given(a, row, e)
+        elif k == _GIFT_RECEIVED:
+            fold_gift_received(a, row, e)
+        elif k == _CHILD_BORNE:
+            fold_child_borne(a, row, e)
+        elif k == _AGENT_DIED:
+            fold_agent_died(a, row_of, row, e, counters)
+        elif k == _GOODS_INHERITED:
+            fold_goods_inherited(a, row, e)
+        elif k == _GOODS_ENDOWED:
+            fold_goods_endowed(a, row, e)
+        elif k == _THOUGHT_REQUESTED:
+            fold_thought_requested(a, row, e)
+        elif k == _THOUGHT_TAKEN:
+            fold_thought_taken(a, row, e)
+        elif k == _THOUGHT_REFUSED:
+            fold_thought_refused(a, row, e)
+        else:
+            return i
+    return records.shape[0]
+
+
+# -- kinds whose payload matters -------------------------------------------------------------------
+
+
+def fold_world_founded(world: World, record: Any, payload: dict[str, Any]) -> None:
+    """The grid has the size that the world was made with."""
+    if (payload["width"], payload["height"]) != (world.width, world.height):
+        raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), "the grid's size differs from the run's")
+
+
+def fold_cell_formed(world: World, record: Any, payload: dict[str, Any]) -> None:
+    """A cell has its height, cover, capacities and stocks."""
+    cell, c = int(record["cell"]), world.cells
+    c[ELEVATION, cell] = record["detail"]
+    c[BIOME, cell] = Biome[payload["biome"].upper()]
+    c[CAPACITY : CAPACITY + N_RESOURCES, cell] = payload["capacity"]
+    c[REGROWTH : REGROWTH + N_RESOURCES, cell] = payload["regrowth"]
+    c[STOCK : STOCK + N_RESOURCES, cell] = payload["stock"]
+    c[SINCE : SINCE + N_RESOURCES, cell] = record["tick"]
+    world.touched_cells[world.n_touched_cells] = cell
+    world.n_touched_cells += 1
+
+
+def fold_agent_joined(world: World, record: Any, payload: dict[str, Any]) -> None:
+    """A founder has a row."""
+    _fold_newcomer(world, record, payload, parent=ABSENT)
+
+
+def fold_agent_born(world: World, record: Any, payload: dict[str, Any]) -> None:
+    """A child has a row, and what its parent gave it."""
+    row = _fold_newcomer(world, record, payload, parent=int(record["target"]))
+    given = int(record["given"])
+    if given != ABSENT:
+        world.agents[GOODS + good_of(given), row] = holding_of(given)
+
+
+def _fold_newcomer(world: World, record: Any, payload: dict[str, Any], *, parent: int) -> int:
+    row = world.add_row(int(record["agent"]))
+    a, address = world.agents, pack_cause(int(record["tick"]), int(record["ordinal"]))
+    a[:, row] = 0
+    a[ID, row], a[ALIVE, row] = record["agent"], 1
+    a[BORN, row], a[LIFESPAN, row] = payload["born"], payload["lifespan"]
+    a[GIVEN_NAME, row], a[FAMILY_NAME, row] = payload["given"], payload["family"]
+    a[OCCUPATION, row] = Occupation[payload["occupation"].upper()]
+    a[PARENT, row], a[HOUSEHOLD, row] = parent, record["detail"]
+    a[TRAITS : TRAITS + N_TRAITS, row], a[SKILLS : SKILLS + N_SKILLS, row] = payload["traits"], payload["skills"]
+    a[CELL, row], a[GOAL, row] = record["cell"], record["cell"]
+    needs = int(record["needs"])
+    a[ENERGY, row], a[SATIETY, row], a[COMPANY, row] = needs >> 32 & 0xFFFF, needs >> 16 & 0xFFFF, needs & 0xFFFF
+    a[INTENTION, row], a[INTENDED, row], a[ACTED, row] = ABSENT, address, address
+    a[LAST_BIRTH, row], a[ASKED, row], a[THOUGHT_DUE, row] = ABSENT, ABSENT, ABSENT
+    a[TIE_OTHER : TIE_OTHER + N_TIES, row] = ABSENT
+    a[TOUCHED, row] = TOUCHED_PERSONA | TOUCHED_AGENT | TOUCHED_GOODS | TOUCHED_TIES
+    return row
+
+
+_IN_PYTHON = {
+    ev.WORLD_FOUNDED.number: fold_world_founded,
+    ev.CELL_FORMED.number: fold_cell_formed,
+    ev.AGENT_JOINED.number: fold_agent_joined,
+    ev.AGENT_BORN.number: fold_agent_born,
+}
+
+
+def fold(world: World, events: EventBatch) -> World:
+    """Make it so: apply the events of one tick and bring the area hashes up to date.
+
+    Parameters
+    ----------
+    world : World, changed in place
+    events : EventBatch, all the events of the tick after `world.tick`, in order
+
+    Returns
+    -------
+    World, the same object
+
+    Raises
+    ------
+    CorruptHistory
+        If an event is of no known kind, or names an agent that does not live. The state is then
+        half folded and must be thrown away.
+    """
+    records = events.records
+    n = len(records)
+    if world.n_touched_cells + n > len(world.touched_cells):
+        world.touched_cells = np.resize(world.touched_cells, world.n_touched_cells + 2 * n)
+    at = 0
+    while at < n:
+        handler = _IN_PYTHON.get(int(records["kind"][at]))
+        if handler is not None:
+            payload = json.loads(events.payload(at))
+            handler(world, records[at], payload)
+            at += 1
+            continue
+        counters = np.array([world.population, world.n_touched_cells], np.int64)
+        stopped = fold_records(records, at, world.agents, world.cells, world.row_of, world.touched_cells, counters)
+        world.population, world.n_touched_cells = int(counters[0]), int(counters[1])
+        if stopped < n and int(records["kind"][stopped]) not in _IN_PYTHON:
+            e = records[stopped]
+            kind = ev.KIND_BY_NUMBER.get(int(e["kind"]))
+            name = f"unknown kind {e['kind']}" if kind is None else kind.name
+            because = f"{name} of agent {e['agent']}, who is not alive"
+            raise CorruptHistory(int(e["tick"]), int(e["ordinal"]), because)
+        at = stopped
+    world.tick += 1
+    world.rehash()
+    world.compact()
+    return world
+
+
+__all__ = ["fold"]

@@ -1,0 +1,82 @@
+"""Tick 0: what the world is made of, recorded as events like everything after it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from domain.codes import NEED_FULL, Biome, Good
+from domain.configuration import Configuration
+from domain.draws import draw
+from domain.events import (
+    AGENT_JOINED,
+    CELL_FORMED,
+    GOODS_ENDOWED,
+    WORLD_FOUNDED,
+    EventBatch,
+    empty_records,
+    pack_cause,
+    pack_good,
+    pack_needs,
+    payload_of,
+)
+from domain.personas import make_personas
+from domain.terrain import make_terrain
+
+_ENDOWMENT = ((Good.FOOD, 4_000), (Good.WOOD, 1_000), (Good.COIN, 20))
+
+
+def found_world(configuration: Configuration, *, seed: int) -> EventBatch:
+    """Return the events of tick 0: the grid, every cell, every founder and what each begins with.
+
+    Founders stand on distinct cells: land that is good to live on first, chosen in an order that the
+    seed shuffles; only when that is full do they stand on worse ground.
+    """
+    terrain = make_terrain(configuration, seed=seed)
+    n_cells, n = configuration.n_cells, configuration.agents
+    records = empty_records(1 + n_cells + n * (1 + len(_ENDOWMENT)))
+    records["tick"] = 0
+    records["ordinal"] = np.arange(len(records))
+    payloads = [(0, payload_of(width=configuration.width, height=configuration.height))]
+    records["kind"][0] = WORLD_FOUNDED.number
+
+    cells = slice(1, 1 + n_cells)
+    records["kind"][cells] = CELL_FORMED.number
+    records["cell"][cells] = np.arange(n_cells)
+    records["detail"][cells] = terrain.elevation
+    records["cause"][cells] = pack_cause(0, 0)
+    names = [b.name.lower() for b in Biome]
+    capacity, regrowth, stock = (a.T.tolist() for a in (terrain.capacity, terrain.regrowth, terrain.stock))
+    for c, biome in enumerate(terrain.biome.tolist()):
+        payloads.append(
+            (1 + c, payload_of(biome=names[biome], capacity=capacity[c], regrowth=regrowth[c], stock=stock[c]))
+        )
+
+    home = _home_cells(configuration, terrain.biome, seed=seed)
+    ids = np.arange(n, dtype=np.int64)
+    personas = make_personas(ids, configuration, seed=seed, tick=0, founders=True)
+    base = 1 + n_cells
+    step = 1 + len(_ENDOWMENT)
+    joined = np.arange(base, len(records), step)
+    records["kind"][joined] = AGENT_JOINED.number
+    records["agent"][joined] = ids
+    records["cell"][joined] = home
+    records["detail"][joined] = ids  # every founder is the head of a household
+    spread = (draw(ids, seed=seed, stream="founding.needs", tick=0) >> np.uint64(52)).astype(np.int64)  # 0 … 4095
+    records["needs"][joined] = pack_needs(NEED_FULL - spread, NEED_FULL * 9 // 10 - spread, NEED_FULL // 2 + spread)
+    records["cause"][joined] = pack_cause(0, 0)
+    for k, (good, quantity) in enumerate(_ENDOWMENT, start=1):
+        endowed = joined + k
+        records["kind"][endowed] = GOODS_ENDOWED.number
+        records["agent"][endowed] = ids
+        records["given"][endowed] = pack_good(int(good), quantity, quantity)
+        records["cause"][endowed] = joined  # tick 0: the packed address is the ordinal
+    payloads += [(int(at), p.payload()) for at, p in zip(joined, personas, strict=True)]
+    return EventBatch.of(records, payloads)
+
+
+def _home_cells(configuration: Configuration, biome: np.ndarray, *, seed: int) -> np.ndarray:
+    """Return a cell for each founder, kindest ground first, shuffled by the seed."""
+    hardship = np.array([2, 0, 0, 0, 0, 1])[biome]  # water last, mountains before it
+    shuffle = draw(np.arange(len(biome)), seed=seed, stream="founding.cell", tick=0)
+    order = np.lexsort((shuffle, hardship))
+    return order[: configuration.agents]

@@ -1,0 +1,116 @@
+"""Hashes of state: a keyed 64-bit sum over the rows of each area, SHA-256 over the areas.
+
+A sum does not depend on the order of rows, and a changed row costs one subtraction and one
+addition. The 64-bit hashes find accidents; what guards against intent is `chain_hash`, which is
+cryptographic and covers every event's stored bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+
+import numpy as np
+
+from domain._jit import inline, kernel
+from domain.columns import (
+    ALIVE,
+    GOODS,
+    HASH_AGENTS,
+    HASH_CELLS,
+    HASH_GOODS,
+    HASH_PERSONAS,
+    HASH_TIES,
+    ID,
+    N_STATE_COLUMNS,
+    SKILLS,
+    TIE_OTHER,
+    TOUCHED,
+    TOUCHED_AGENT,
+    TOUCHED_GOODS,
+    TOUCHED_PERSONA,
+    TOUCHED_TIES,
+)
+
+_P1, _P2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+_32 = np.uint64(32)
+# One key an area, so that equal rows of two areas differ.
+_KEY_PERSONAS, _KEY_AGENTS, _KEY_GOODS, _KEY_TIES, _KEY_CELLS = (
+    np.uint64(int.from_bytes(hashlib.sha256(f"area {name}".encode()).digest()[:8], "little"))
+    for name in ("personas", "agents", "goods", "ties", "cells")
+)
+
+
+@inline
+def _mix(h, value):  # type: ignore[no-untyped-def]
+    """Take one more 64-bit value into a row's hash (xor, multiply, shift: the rrxmrrxmsx family)."""
+    h = (h ^ np.uint64(np.int64(value))) * _P2
+    return h ^ (h >> _32)
+
+
+@inline
+def _row_hash(columns, row, row_id, first, last, key):  # type: ignore[no-untyped-def]
+    """Hash columns first … last-1 of one row, keyed by the area and the row's id."""
+    h = _mix(key, row_id * 2 + 1) * _P1
+    for k in range(first, last):
+        h = _mix(h, columns[k, row])
+    return np.int64(h)
+
+
+@inline
+def _update(columns, row, row_id, first, last, key, kept, sums, area, alive):  # type: ignore[no-untyped-def]
+    """Replace one row's share of an area's sum; `kept` is the column that remembers it."""
+    h = _row_hash(columns, row, row_id, first, last, key) if alive else np.int64(0)
+    sums[area] += np.uint64(h) - np.uint64(columns[kept, row])
+    columns[kept, row] = h
+
+
+@kernel
+def rehash_touched(a, n, c, touched_cells, n_touched_cells, sums):  # type: ignore[no-untyped-def]
+    """Bring the five area sums up to date from the rows that the fold touched; clear the marks."""
+    for i in range(n):
+        t = a[TOUCHED, i]
+        if t == 0:
+            continue
+        a[TOUCHED, i] = 0
+        who, alive = a[ID, i], a[ALIVE, i] != 0
+        if t & TOUCHED_PERSONA:
+            _update(a, i, who, 0, SKILLS, _KEY_PERSONAS, HASH_PERSONAS, sums, 0, alive)
+        if t & TOUCHED_AGENT:
+            _update(a, i, who, SKILLS, GOODS, _KEY_AGENTS, HASH_AGENTS, sums, 1, alive)
+        if t & TOUCHED_GOODS:
+            _update(a, i, who, GOODS, TIE_OTHER, _KEY_GOODS, HASH_GOODS, sums, 2, alive)
+        if t & TOUCHED_TIES:
+            _update(a, i, who, TIE_OTHER, N_STATE_COLUMNS, _KEY_TIES, HASH_TIES, sums, 3, alive)
+    for j in range(n_touched_cells):
+        i = touched_cells[j]
+        _update(c, i, i, 0, HASH_CELLS, _KEY_CELLS, HASH_CELLS, sums, 4, True)
+
+
+@kernel
+def rehash_all(a, n, c, sums):  # type: ignore[no-untyped-def]
+    """Sum every area from its rows, trusting no kept row hash."""
+    for k in range(sums.shape[0]):
+        sums[k] = 0
+    for i in range(n):
+        a[TOUCHED, i] = 0
+        for k in range(HASH_PERSONAS, HASH_TIES + 1):
+            a[k, i] = 0
+        who, alive = a[ID, i], a[ALIVE, i] != 0
+        _update(a, i, who, 0, SKILLS, _KEY_PERSONAS, HASH_PERSONAS, sums, 0, alive)
+        _update(a, i, who, SKILLS, GOODS, _KEY_AGENTS, HASH_AGENTS, sums, 1, alive)
+        _update(a, i, who, GOODS, TIE_OTHER, _KEY_GOODS, HASH_GOODS, sums, 2, alive)
+        _update(a, i, who, TIE_OTHER, N_STATE_COLUMNS, _KEY_TIES, HASH_TIES, sums, 3, alive)
+    for i in range(c.shape[1]):
+        c[HASH_CELLS, i] = 0
+        _update(c, i, i, 0, HASH_CELLS, _KEY_CELLS, HASH_CELLS, sums, 4, True)
+
+
+def state_hash(sums: tuple[int, ...], next_agent: int, population: int) -> bytes:
+    """Return the 32 bytes of the whole state: SHA-256 over the area sums and the world's counters."""
+    return hashlib.sha256(b"chronopolis state\0" + struct.pack("<5Qqq", *sums, next_agent, population)).digest()
+
+
+def chain_hash(previous: bytes, tick: int, events_hash: bytes, state_hash: bytes) -> bytes:
+    """Return H(chain_hash(t-1) ‖ tick ‖ events_hash ‖ state_hash), SHA-256; the genesis hash comes first."""
+    return hashlib.sha256(previous + struct.pack("<q", tick) + events_hash + state_hash).digest()

@@ -1,0 +1,114 @@
+"""Inputs: whatever a run can't compute again, each stored once under its key before it is used.
+
+An answer of a mind, a refusal, an intervention: one input, which takes effect at a tick known when
+it was asked. Inputs are applied in key order at the tick barrier, never in order of arrival.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.codes import Intention
+from domain.configuration import canonical_json
+from domain.errors import InvalidInput
+
+INTENTION, INTERVENTION = "intention", "intervention"
+PURPOSES = (INTENTION, INTERVENTION)
+NOBODY = -1
+
+
+@dataclass(frozen=True, order=True)
+class InputKey:
+    """What identifies an input within a run: the same on every retry, applied once."""
+
+    asked_tick: int
+    agent: int
+    purpose: str
+    call: int = 0
+
+    def as_tuple(self) -> tuple[int, int, str, int]:
+        """Return (asked tick, agent, purpose, call)."""
+        return (self.asked_tick, self.agent, self.purpose, self.call)
+
+
+@dataclass(frozen=True)
+class Input:
+    """One recorded input.
+
+    Attributes
+    ----------
+    key : InputKey
+    effect_tick : the tick at whose beginning it takes effect
+    answer : JSON object. For `intention`: {"intention": name, "goal": cell}, or {"refused": why};
+        for `intervention`: {"by", "why", "endow": {good: quantity}}
+    about : what is kept beside it and never hashed (latency, tokens, engine, …)
+    """
+
+    key: InputKey
+    effect_tick: int
+    answer: dict[str, Any]
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def canonical_answer(self) -> bytes:
+        """Return the canonical bytes of the answer."""
+        return canonical_json(self.answer).encode("ascii")
+
+
+def validated(given: Input, *, n_cells: int) -> Input:
+    """Return the input if the rules can apply it.
+
+    Raises
+    ------
+    InvalidInput
+        Saying what is wrong with it.
+    """
+    key, answer = given.key.as_tuple(), given.answer
+    if given.key.purpose not in PURPOSES:
+        raise InvalidInput(key, f"unknown purpose; there are {', '.join(PURPOSES)}")
+    if given.effect_tick <= given.key.asked_tick:
+        raise InvalidInput(key, f"it can't take effect at tick {given.effect_tick}, before it was asked")
+    if given.key.purpose == INTENTION and "refused" not in answer:
+        names = [i.name.lower() for i in Intention]
+        if answer.get("intention") not in names:
+            raise InvalidInput(key, f"intention {answer.get('intention')!r} is none of {', '.join(names)}")
+        goal = answer.get("goal")
+        if goal is not None and not (isinstance(goal, int) and 0 <= goal < n_cells):
+            raise InvalidInput(key, f"goal {goal!r} is no cell of the grid")
+    if given.key.purpose == INTERVENTION:
+        for good, quantity in answer.get("endow", {}).items():
+            if good not in ("food", "wood", "stone", "ore", "coin") or not isinstance(quantity, int):
+                raise InvalidInput(key, f"can't endow {quantity!r} of {good!r}")
+            if not 0 < quantity <= 100_000_000:
+                raise InvalidInput(key, f"{quantity} of {good} lies outside 1 … 100,000,000")
+    return given
+
+
+class Inputs:
+    """The inputs of one tick, in key order.
+
+    Parameters
+    ----------
+    rows : the inputs that take effect at the tick
+    """
+
+    def __init__(self, rows: Iterable[Input] = ()) -> None:
+        self.rows: Sequence[Input] = sorted(rows, key=lambda i: i.key)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def of(self, agent: int, purpose: str) -> list[Input]:
+        """Return the agent's inputs of that purpose."""
+        return [i for i in self.rows if i.key.agent == agent and i.key.purpose == purpose]
+
+
+NO_INPUTS = Inputs()
+
+
+def answer_from(data: bytes) -> dict[str, Any]:
+    """Return the answer that `canonical_answer` made these bytes of."""
+    answer: dict[str, Any] = json.loads(data)
+    return answer

@@ -1,0 +1,38 @@
+"""Birth: who has a child this tick, if homes are free."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from domain._jit import kernel
+from domain.codes import Good
+from domain.columns import ALIVE, BORN, ENERGY, ID, LAST_BIRTH, SATIETY
+from domain.draws import below, draw_one
+from domain.rules.constants import BEAR, BIRTH_COST, BIRTH_FOOD, BIRTH_ODDS, BIRTH_SATIETY, MOVE, REST
+from domain.rules.plan import P_ACTION, P_GOODS
+
+_FOOD = int(Good.FOOD)
+
+
+@kernel
+def choose_parents(a, n, p, homes_free, tick, stream, adulthood, interval, rows, ranks):  # type: ignore[no-untyped-def]
+    """Mark parents, at most as many as homes are free; a draw says who goes first. Return how many."""
+    if homes_free <= 0:
+        return 0
+    count = 0
+    for i in range(n):
+        if a[ALIVE, i] == 0 or (p[P_ACTION, i] != REST and p[P_ACTION, i] != MOVE):
+            continue
+        if tick - a[BORN, i] < adulthood or a[SATIETY, i] < BIRTH_SATIETY or a[ENERGY, i] < 2 * BIRTH_COST:
+            continue
+        if p[P_GOODS + _FOOD, i] < BIRTH_FOOD or (a[LAST_BIRTH, i] >= 0 and tick - a[LAST_BIRTH, i] < interval):
+            continue
+        dice = draw_one(a[ID, i], stream, tick, 0)
+        if below(dice, BIRTH_ODDS) == 0:
+            rows[count], ranks[count] = i, dice << np.uint64(32)
+            count += 1
+    order = np.argsort(ranks[:count])
+    chosen = min(count, homes_free)
+    for k in range(chosen):
+        p[P_ACTION, rows[order[k]]] = BEAR
+    return chosen

@@ -1,0 +1,352 @@
+"""Emit: write the plan down as events, outcomes included, in the order of agents.
+
+Whoever came first was settled by the plan; ordinals only say in which order it is told. Amounts that
+several events of a tick touch (a cell's stock, an heir's goods) are carried along in that order, so
+that the last one told is the value after the tick.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from domain import events as ev
+from domain._jit import inline, kernel
+from domain.codes import N_GOODS, NEED_FULL, Good
+from domain.columns import (
+    ACTED,
+    ALIVE,
+    CELL,
+    COMPANY,
+    ENERGY,
+    ID,
+    N_TIES,
+    SATIETY,
+    SKILLS,
+    TIE_OTHER,
+    TIE_STRENGTH,
+    TRAITS,
+)
+from domain.draws import below, draw_one
+from domain.events import pack_cause, pack_good, pack_needs, pack_skill, pack_tie
+from domain.rules.constants import (
+    BEAR,
+    BIRTH_COST,
+    COMPANY_LOSS,
+    CRAFT,
+    CRAFT_COST,
+    DIE,
+    DOWRY,
+    EAT,
+    GATHER,
+    GATHER_COST,
+    GIFT_COMPANY,
+    IDLE_COST,
+    MOVE,
+    PAIR,
+    REST_GAIN,
+    STARVATION,
+    TALK,
+    TALK_COMPANY,
+    TALK_COST,
+    TIE_GIFT,
+    TIE_MAX,
+    TIE_TALK,
+    TIE_TRADE,
+    TOOL_ORE,
+    TOOL_STONE,
+    TOOL_USES_ORE,
+    TOOL_USES_STONE,
+    TOOL_WOOD,
+    TRADE,
+    TRADE_COMPANY,
+)
+from domain.rules.meet import tie_slot
+from domain.rules.move import move_cost
+from domain.rules.plan import (
+    P_ACTION,
+    P_BECAUSE,
+    P_FORMED,
+    P_GIVE_GOOD,
+    P_GIVE_QUANTITY,
+    P_GOAL,
+    P_GOODS,
+    P_INTENDED,
+    P_INTENTION,
+    P_LEADS,
+    P_MEETING,
+    P_PARTNER,
+    P_QUANTITY,
+    P_STEP,
+    P_TAKE_GOOD,
+    P_TAKE_QUANTITY,
+)
+from domain.rules.words import PHRASES_A_TOPIC, answer_to, topic_of
+
+_FOOD, _WOOD, _STONE, _ORE, _TOOL = int(Good.FOOD), int(Good.WOOD), int(Good.STONE), int(Good.ORE), int(Good.TOOL)
+_UNIT = 1_000
+_REST_INTENTION = 4
+_INTENTION_FORMED, _AGENT_MOVED = ev.INTENTION_FORMED.number, ev.AGENT_MOVED.number
+_GOODS_GATHERED, _SKILL_IMPROVED = ev.GOODS_GATHERED.number, ev.SKILL_IMPROVED.number
+_MEAL_EATEN, _AGENT_RESTED, _TOOL_CRAFTED = ev.MEAL_EATEN.number, ev.AGENT_RESTED.number, ev.TOOL_CRAFTED.number
+_AGENTS_MET, _WORDS_SPOKEN, _GOODS_TRADED = ev.AGENTS_MET.number, ev.WORDS_SPOKEN.number, ev.GOODS_TRADED.number
+_GOODS_GIVEN, _GIFT_RECEIVED = ev.GOODS_GIVEN.number, ev.GIFT_RECEIVED.number
+_CHILD_BORNE, _AGENT_DIED, _GOODS_INHERITED = ev.CHILD_BORNE.number, ev.AGENT_DIED.number, ev.GOODS_INHERITED.number
+
+
+@inline
+def _begin(out, k, tick, kind, agent, cause):  # type: ignore[no-untyped-def]
+    """Start record k with everything else absent."""
+    e = out[k]
+    e.tick, e.ordinal, e.kind, e.agent, e.cause = tick, k, kind, agent, cause
+    e.target, e.cell, e.detail = -1, -1, -1
+    e.given, e.taken, e.needs = -1, -1, -1
+
+
+@inline
+def _clamp(value):  # type: ignore[no-untyped-def]
+    return min(max(value, 0), NEED_FULL)
+
+
+@inline
+def _needs_after(a, row, hunger, energy_change, satiety_change, company_change):  # type: ignore[no-untyped-def]
+    """Return packed needs after an action: the tick's own losses, and what the action brings."""
+    energy = np.int64(a[ENERGY, row]) + energy_change
+    if a[SATIETY, row] == 0:
+        energy -= STARVATION
+    satiety = np.int64(a[SATIETY, row]) - hunger + satiety_change
+    company = np.int64(a[COMPANY, row]) - COMPANY_LOSS + company_change
+    return pack_needs(_clamp(energy), _clamp(satiety), _clamp(company))
+
+
+@inline
+def _tie_after(a, row, other, gain, row_of):  # type: ignore[no-untyped-def]
+    """Return (slot, strength after, whether it is new): a free or dead friend's slot first, else the weakest."""
+    slot = tie_slot(a, row, other)
+    if slot >= 0:
+        return slot, min(TIE_MAX, a[TIE_STRENGTH + slot, row] + gain), False
+    best, weakest = 0, 1 << 20
+    for k in range(N_TIES):
+        friend = a[TIE_OTHER + k, row]
+        strength = np.int64(a[TIE_STRENGTH + k, row])
+        if friend < 0:
+            strength = np.int64(-2)
+        elif row_of[friend] < 0:
+            strength = np.int64(-1)
+        if strength < weakest:
+            best, weakest = k, strength
+    return best, gain, True
+
+
+@inline
+def _emit_formed(a, p, row, tick, out, k):  # type: ignore[no-untyped-def]
+    if p[P_FORMED, row] == 0:
+        return k
+    _begin(out, k, tick, _INTENTION_FORMED, a[ID, row], a[ACTED, row])
+    out[k].detail = p[P_INTENTION, row]
+    out[k].cell = p[P_GOAL, row]
+    p[P_INTENDED, row] = pack_cause(tick, k)
+    return k + 1
+
+
+@inline
+def _emit_met(a, row, other, slot, strength, cause, tick, out, k):  # type: ignore[no-untyped-def]
+    _begin(out, k, tick, _AGENTS_MET, a[ID, row], cause)
+    out[k].target = other
+    out[k].detail = pack_tie(slot, strength)
+    return k + 1
+
+
+@inline
+def _use(p, row, good, change):  # type: ignore[no-untyped-def]
+    """Change the running holding and return what is held afterwards."""
+    p[P_GOODS + good, row] += change
+    return p[P_GOODS + good, row]
+
+
+@inline
+def _emit_leg(a, p, row, kind, lead, cause, words, hunger, row_of, tick, out, phrases, k):  # type: ignore[no-untyped-def]
+    """Emit one side of a meeting and return the next ordinal; `lead` is the initiator's row."""
+    other = a[ID, p[P_PARTNER, row]]
+    gain = TIE_TALK if kind == TALK else (TIE_TRADE if kind == TRADE else TIE_GIFT)
+    slot, strength, new = _tie_after(a, row, other, gain, row_of)
+    if new:
+        k = _emit_met(a, row, other, slot, strength, cause, tick, out, k)
+        cause = pack_cause(tick, k - 1) if row == lead else cause
+    if kind == TALK:
+        _begin(out, k, tick, _WORDS_SPOKEN, a[ID, row], cause)
+        out[k].needs = _needs_after(a, row, hunger, -TALK_COST, 0, TALK_COMPANY)
+        phrases[k] = words
+    elif kind == TRADE:
+        _begin(out, k, tick, _GOODS_TRADED, a[ID, row], cause)
+        x, qx, y, qy = p[P_GIVE_GOOD, lead], p[P_GIVE_QUANTITY, lead], p[P_TAKE_GOOD, lead], p[P_TAKE_QUANTITY, lead]
+        if row != lead:
+            x, qx, y, qy = y, qy, x, qx
+        out[k].given = pack_good(x, qx, _use(p, row, x, -qx))
+        out[k].taken = pack_good(y, qy, _use(p, row, y, qy))
+        out[k].needs = _needs_after(a, row, hunger, -TALK_COST, 0, TRADE_COMPANY)
+    else:
+        good, quantity = p[P_GIVE_GOOD, lead], p[P_GIVE_QUANTITY, lead]
+        if row == lead:
+            _begin(out, k, tick, _GOODS_GIVEN, a[ID, row], cause)
+            out[k].given = pack_good(good, quantity, _use(p, row, good, -quantity))
+        else:
+            _begin(out, k, tick, _GIFT_RECEIVED, a[ID, row], cause)
+            out[k].taken = pack_good(good, quantity, _use(p, row, good, quantity))
+        out[k].needs = _needs_after(a, row, hunger, -TALK_COST, 0, GIFT_COMPANY)
+    out[k].target = other
+    out[k].detail = pack_tie(slot, strength)
+    return k + 1
+
+
+@inline
+def _emit_meeting(a, p, row, hunger, row_of, tick, stream, out, phrases, k):  # type: ignore[no-untyped-def]
+    """Emit both sides of a meeting, the initiator's first; its own event caused the other's."""
+    lead = row if p[P_LEADS, row] == 1 else p[P_PARTNER, row]
+    follow = p[P_PARTNER, lead]
+    kind = p[P_MEETING, lead]
+    topic = topic_of(a, p, lead)
+    dice = draw_one(a[ID, lead], stream, tick, 0)
+    words = topic * PHRASES_A_TOPIC + below(dice, PHRASES_A_TOPIC)
+    reply = answer_to(topic) * PHRASES_A_TOPIC + below(dice << np.uint64(32), PHRASES_A_TOPIC)
+    k = _emit_formed(a, p, lead, tick, out, k)
+    k = _emit_formed(a, p, follow, tick, out, k)
+    k = _emit_leg(a, p, lead, kind, lead, p[P_INTENDED, lead], words, hunger, row_of, tick, out, phrases, k)
+    return _emit_leg(a, p, follow, kind, lead, pack_cause(tick, k - 1), reply, hunger, row_of, tick, out, phrases, k)
+
+
+@inline
+def _emit_gathering(a, p, board, n_cells, row, hunger, tick, stream, out, k):  # type: ignore[no-untyped-def]
+    good, cell, quantity = p[P_INTENTION, row], a[CELL, row], p[P_QUANTITY, row]
+    key = good * n_cells + cell
+    board.left[key] -= quantity
+    _begin(out, k, tick, _GOODS_GATHERED, a[ID, row], p[P_INTENDED, row])
+    out[k].cell = cell
+    out[k].given = pack_good(good, quantity, _use(p, row, good, quantity))
+    if p[P_GOODS + _TOOL, row] > 0:
+        out[k].taken = pack_good(_TOOL, 1, _use(p, row, _TOOL, -1))
+    out[k].detail = board.left[key]
+    out[k].needs = _needs_after(a, row, hunger, -GATHER_COST, 0, 0)
+    k += 1
+    # Practice: one gathering in about sixty teaches something, the conscientious more often.
+    level = a[SKILLS + good, row]
+    dice = draw_one(a[ID, row], stream, tick, 1)
+    if level < 1000 and below(dice, 60_000) < 500 + a[TRAITS + 1, row]:
+        _begin(out, k, tick, _SKILL_IMPROVED, a[ID, row], pack_cause(tick, k - 1))
+        out[k].detail = pack_skill(good, min(1000, level + 10))
+        k += 1
+    return k
+
+
+@inline
+def _emit_crafting(a, p, row, hunger, tick, out, k):  # type: ignore[no-untyped-def]
+    _begin(out, k, tick, _TOOL_CRAFTED, a[ID, row], p[P_INTENDED, row])
+    out[k].given = pack_good(_WOOD, TOOL_WOOD, _use(p, row, _WOOD, -TOOL_WOOD))
+    if p[P_GOODS + _ORE, row] >= TOOL_ORE:
+        out[k].taken = pack_good(_ORE, TOOL_ORE, _use(p, row, _ORE, -TOOL_ORE))
+        uses = TOOL_USES_ORE
+    else:
+        out[k].taken = pack_good(_STONE, TOOL_STONE, _use(p, row, _STONE, -TOOL_STONE))
+        uses = TOOL_USES_STONE
+    p[P_GOODS + _TOOL, row] = uses
+    out[k].detail = uses
+    out[k].needs = _needs_after(a, row, hunger, -CRAFT_COST, 0, 0)
+    return k + 1
+
+
+@inline
+def _find_heir(a, n, p, row, row_of, tick, stream):  # type: ignore[no-untyped-def]
+    """Return the row of the dearest friend who lives on, else of anybody drawn who does; -1 if nobody."""
+    best, strength = -1, -1
+    for k in range(N_TIES):
+        other = a[TIE_OTHER + k, row]
+        if (
+            other >= 0
+            and row_of[other] >= 0
+            and p[P_ACTION, row_of[other]] != DIE
+            and a[TIE_STRENGTH + k, row] > strength
+        ):
+            best, strength = row_of[other], a[TIE_STRENGTH + k, row]
+    if best >= 0:
+        return best
+    # Rank by a draw keyed by the candidate, not by its row: rows move when the dead are compacted.
+    lowest = np.uint64(0)
+    for i in range(n):
+        if a[ALIVE, i] != 0 and p[P_ACTION, i] != DIE:
+            rank = draw_one(a[ID, i] ^ (a[ID, row] << 32), stream, tick, 2)
+            if best < 0 or rank < lowest:
+                best, lowest = i, rank
+    return best
+
+
+@kernel
+def emit_events(  # type: ignore[no-untyped-def]
+    a, n, c, p, board, row_of, tick, hunger, meal, next_agent, stream, out, phrases, first, parents, deaths
+):
+    """Write the events of all planned actions from ordinal `first` on.
+
+    Returns (events in all, births, deaths); `parents` takes the row and ordinal of each birth given,
+    `deaths` the rows of the dying with their ordinals.
+    """
+    n_cells = c.shape[1]
+    k, births, died = first, 0, 0
+    for i in range(n):
+        if a[ALIVE, i] == 0:
+            continue
+        action = p[P_ACTION, i]
+        if action == DIE:
+            heir = _find_heir(a, n, p, i, row_of, tick, stream)
+            _begin(out, k, tick, _AGENT_DIED, a[ID, i], a[ACTED, i])
+            out[k].target = a[ID, heir] if heir >= 0 else -1
+            out[k].cell, out[k].detail = a[CELL, i], p[P_BECAUSE, i]
+            out[k].needs = pack_needs(a[ENERGY, i], a[SATIETY, i], a[COMPANY, i])
+            deaths[died, 0], deaths[died, 1], deaths[died, 2] = i, k, heir
+            died += 1
+            k += 1
+        elif action == PAIR:
+            # Told once, when the first of the two comes up.
+            if p[P_PARTNER, i] > i:
+                k = _emit_meeting(a, p, i, hunger, row_of, tick, stream, out, phrases, k)
+        else:
+            k = _emit_formed(a, p, i, tick, out, k)
+            cause = p[P_INTENDED, i]
+            if action == MOVE:
+                _begin(out, k, tick, _AGENT_MOVED, a[ID, i], cause)
+                out[k].cell, out[k].detail = p[P_STEP, i], a[CELL, i]
+                out[k].needs = _needs_after(a, i, hunger, -move_cost(c, a[CELL, i], p[P_STEP, i]), 0, 0)
+                k += 1
+            elif action == GATHER:
+                k = _emit_gathering(a, p, board, n_cells, i, hunger, tick, stream, out, k)
+            elif action == EAT:
+                _begin(out, k, tick, _MEAL_EATEN, a[ID, i], a[ACTED, i])
+                out[k].given = pack_good(_FOOD, _UNIT, _use(p, i, _FOOD, -_UNIT))
+                out[k].needs = _needs_after(a, i, hunger, -IDLE_COST, meal, 0)
+                k += 1
+            elif action == CRAFT:
+                k = _emit_crafting(a, p, i, hunger, tick, out, k)
+            elif action == BEAR:
+                _begin(out, k, tick, _CHILD_BORNE, a[ID, i], a[ACTED, i])
+                out[k].target = next_agent + births
+                out[k].given = pack_good(_FOOD, DOWRY, _use(p, i, _FOOD, -DOWRY))
+                out[k].needs = _needs_after(a, i, hunger, -BIRTH_COST, 0, 0)
+                parents[births, 0], parents[births, 1] = i, k
+                births += 1
+                k += 1
+            else:
+                change = REST_GAIN if p[P_INTENTION, i] == _REST_INTENTION else -IDLE_COST
+                _begin(out, k, tick, _AGENT_RESTED, a[ID, i], cause)
+                out[k].needs = _needs_after(a, i, hunger, change, 0, 0)
+                k += 1
+    # Estates, after everybody's own day.
+    for d in range(died):
+        i, heir = deaths[d, 0], deaths[d, 2]
+        if heir < 0:
+            continue
+        for good in range(N_GOODS):
+            quantity = p[P_GOODS + good, i]
+            if good == _TOOL or quantity <= 0:
+                continue  # a worn tool is buried with its owner
+            _begin(out, k, tick, _GOODS_INHERITED, a[ID, heir], pack_cause(tick, deaths[d, 1]))
+            out[k].target = a[ID, i]
+            out[k].taken = pack_good(good, quantity, _use(p, heir, good, quantity))
+            k += 1
+    return k, births, died

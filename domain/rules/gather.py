@@ -1,0 +1,75 @@
+"""Stocks: how they grow, how much one gathering brings, and who comes first where several gather."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from domain._jit import inline, kernel
+from domain.columns import ALIVE, CAPACITY, CELL, ID, REGROWTH, SINCE, SKILLS, STOCK
+from domain.draws import draw_one
+from domain.rules.constants import CARRY, GATHER, REST, YIELD, YIELD_WITH_TOOL
+from domain.rules.plan import P_ACTION, P_GOODS, P_INTENTION, P_NEXT_GATHERER, P_QUANTITY
+
+
+@inline
+def stock_at(c, good, cell, tick):  # type: ignore[no-untyped-def]
+    """Return a cell's stock at a tick: linear regrowth up to capacity, in whole milli-units, rounded down.
+
+    The fraction of a milli-unit that has grown since the stock was last touched is lost when it is
+    touched. A stock above capacity neither grows nor shrinks.
+    """
+    stock = np.int64(c[STOCK + good, cell])
+    capacity = np.int64(c[CAPACITY + good, cell])
+    if stock >= capacity:
+        return stock
+    grown = stock + (np.int64(tick) - c[SINCE + good, cell]) * c[REGROWTH + good, cell] // 1000
+    return min(grown, capacity)
+
+
+@inline
+def wished_quantity(a, p, row, good):  # type: ignore[no-untyped-def]
+    """Return how much an agent would take with its skill and tool, if there is enough."""
+    amount = YIELD + a[SKILLS + good, row] // 2
+    if p[P_GOODS + 5, row] > 0:
+        amount += YIELD_WITH_TOOL
+    return max(0, min(amount, CARRY - p[P_GOODS + good, row]))
+
+
+@kernel
+def share_stocks(a, n, c, p, board, tick, stream):  # type: ignore[no-untyped-def]
+    """Allot stocks to gatherers: in each cell by a fresh draw, never by id. Who gets nothing rests."""
+    n_cells = c.shape[1]
+    # A list of gatherers per (cell, good), kept in order of the draw while it is built.
+    for i in range(n):
+        if a[ALIVE, i] == 0 or p[P_ACTION, i] != GATHER:
+            continue
+        key = p[P_INTENTION, i] * n_cells + a[CELL, i]
+        mine = draw_one(a[ID, i], stream, tick, 0)
+        before, at = -1, board.first_gatherer[key]
+        while at >= 0:
+            other = draw_one(a[ID, at], stream, tick, 0)
+            if mine < other or (mine == other and a[ID, i] < a[ID, at]):
+                break
+            before, at = at, p[P_NEXT_GATHERER, at]
+        p[P_NEXT_GATHERER, i] = at
+        if before < 0:
+            board.first_gatherer[key] = i
+        else:
+            p[P_NEXT_GATHERER, before] = i
+    for i in range(n):
+        if a[ALIVE, i] == 0 or p[P_ACTION, i] != GATHER:
+            continue
+        good = p[P_INTENTION, i]
+        key = good * n_cells + a[CELL, i]
+        at = board.first_gatherer[key]
+        if at < 0:
+            continue  # this cell's gatherers were served with the first of them
+        left = stock_at(c, good, a[CELL, i], tick)
+        board.left[key] = left
+        while at >= 0:
+            p[P_QUANTITY, at] = min(left, np.int64(wished_quantity(a, p, at, good)))
+            left -= p[P_QUANTITY, at]
+            if p[P_QUANTITY, at] <= 0:
+                p[P_ACTION, at] = REST
+            at = p[P_NEXT_GATHERER, at]
+        board.first_gatherer[key] = -1

@@ -1,0 +1,147 @@
+"""Meet: agents that are ready for company pair up with somebody in their cell or the next ones.
+
+Who looks first is decided by a fresh draw each tick; a pair is out of the game. So conflicts over one
+partner are settled without regard to ids.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from domain._jit import inline, kernel
+from domain.codes import Good
+from domain.columns import ALIVE, CELL, COMPANY, ID, N_TIES, SATIETY, TIE_OTHER, TIE_STRENGTH, TRAITS
+from domain.draws import draw_one
+from domain.hexgrid import neighbour
+from domain.rules.barter import best_barter
+from domain.rules.constants import (
+    CARRY,
+    GATHER,
+    GIFT,
+    GIFT_RESERVE,
+    GIVE,
+    MOVE,
+    PAIR,
+    REST,
+    SOCIABLE,
+    STARVING,
+    TALK,
+    TRADE,
+)
+from domain.rules.plan import (
+    P_ACTION,
+    P_GIVE_GOOD,
+    P_GIVE_QUANTITY,
+    P_GOODS,
+    P_LEADS,
+    P_MEETING,
+    P_NEXT_HERE,
+    P_OPEN,
+    P_PARTNER,
+    P_TAKE_GOOD,
+    P_TAKE_QUANTITY,
+)
+
+_FOOD = int(Good.FOOD)
+_AGREEABLENESS = 3
+_CANDIDATES = 12  # how many others one looks at
+
+
+@inline
+def tie_slot(a, row, other):  # type: ignore[no-untyped-def]
+    """Return the slot of the tie to `other`, or -1."""
+    for k in range(N_TIES):
+        if a[TIE_OTHER + k, row] == other:
+            return k
+    return -1
+
+
+@inline
+def _is_free(a, p, row):  # type: ignore[no-untyped-def]
+    action = p[P_ACTION, row]
+    return a[ALIVE, row] != 0 and p[P_OPEN, row] != 0 and (action == REST or action == MOVE or action == GATHER)
+
+
+@inline
+def _needs_help(a, p, row):  # type: ignore[no-untyped-def]
+    return a[SATIETY, row] < STARVING and p[P_GOODS + _FOOD, row] < GIFT
+
+
+@inline
+def _would_give(a, p, giver, needy):  # type: ignore[no-untyped-def]
+    """Return whether the giver can spare a gift and is kind enough, or close enough, to make it."""
+    if p[P_GOODS + _FOOD, giver] < GIFT_RESERVE or p[P_GOODS + _FOOD, needy] + GIFT > CARRY:
+        return False
+    slot = tie_slot(a, giver, a[ID, needy])
+    closeness = a[TIE_STRENGTH + slot, giver] if slot >= 0 else 0
+    return a[TRAITS + _AGREEABLENESS, giver] + closeness >= 400
+
+
+@inline
+def _appeal(a, p, i, j):  # type: ignore[no-untyped-def]
+    """Return (score, kind of meeting, barter) of i meeting j; a score of 0 is no reason to meet."""
+    none = (np.int64(0), 0, 0, 0, 0)
+    if (_needs_help(a, p, j) and _would_give(a, p, i, j)) or (_needs_help(a, p, i) and _would_give(a, p, j, i)):
+        return np.int64(1 << 40), GIVE, none
+    barter = best_barter(p, i, j)
+    if barter[0] > 0:
+        return np.int64(1 << 20) + barter[0], TRADE, barter
+    if a[COMPANY, i] < SOCIABLE and a[COMPANY, j] < SOCIABLE:
+        slot = tie_slot(a, i, a[ID, j])
+        strength = a[TIE_STRENGTH + slot, i] if slot >= 0 else 0
+        return np.int64(1 + strength + (SOCIABLE - a[COMPANY, j])), TALK, none
+    return np.int64(0), TALK, none
+
+
+@inline
+def _ranks_before(a, i, j, stream, tick):  # type: ignore[no-untyped-def]
+    """Return whether row i comes before row j by this tick's draw."""
+    return draw_one(a[ID, i], stream, tick, 0) < draw_one(a[ID, j], stream, tick, 0)
+
+
+@kernel
+def pair_up(a, n, p, board, tick, width, height, stream, seekers, ranks):  # type: ignore[no-untyped-def]
+    """Match free agents into pairs and note what each pair is about on the initiator's row."""
+    board.first_here[:] = -1
+    count = 0
+    for i in range(n - 1, -1, -1):
+        if _is_free(a, p, i):
+            p[P_NEXT_HERE, i] = board.first_here[a[CELL, i]]
+            board.first_here[a[CELL, i]] = i
+            seekers[count] = i
+            ranks[count] = draw_one(a[ID, i], stream, tick, 0)
+            count += 1
+    order = np.argsort(ranks[:count])
+    for k in range(count):
+        i = seekers[order[k]]
+        if p[P_PARTNER, i] >= 0:
+            continue
+        best, kind, looked = np.int64(0), 0, 0
+        match = -1
+        deal = (np.int64(0), 0, 0, 0, 0)
+        for d in range(-1, 6):
+            cell = a[CELL, i] if d < 0 else neighbour(a[CELL, i], d, width, height)
+            if cell < 0:
+                continue
+            j = board.first_here[cell]
+            while j >= 0 and looked < _CANDIDATES:
+                if j != i and p[P_PARTNER, j] < 0:
+                    looked += 1
+                    score, about, barter = _appeal(a, p, i, j)
+                    if score > best or (score == best and match >= 0 and _ranks_before(a, j, match, stream, tick)):
+                        best, kind, match, deal = score, about, j, barter
+                j = p[P_NEXT_HERE, j]
+        if match < 0:
+            continue
+        lead, follow = i, match
+        if kind == GIVE and not (_needs_help(a, p, match) and _would_give(a, p, i, match)):
+            lead, follow = match, i
+        p[P_PARTNER, lead], p[P_PARTNER, follow] = follow, lead
+        p[P_ACTION, lead], p[P_ACTION, follow] = PAIR, PAIR
+        p[P_LEADS, lead], p[P_LEADS, follow] = 1, 0
+        p[P_MEETING, lead], p[P_MEETING, follow] = kind, kind
+        if kind == GIVE:
+            p[P_GIVE_GOOD, lead], p[P_GIVE_QUANTITY, lead] = _FOOD, GIFT
+        elif kind == TRADE:
+            p[P_GIVE_GOOD, lead], p[P_GIVE_QUANTITY, lead] = deal[1], deal[2]
+            p[P_TAKE_GOOD, lead], p[P_TAKE_QUANTITY, lead] = deal[3], deal[4]
