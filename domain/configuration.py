@@ -13,6 +13,8 @@ from typing import Any
 
 from domain.errors import InvalidConfiguration
 
+RELEASE = "0.1.0"
+"""The release, recorded with every run that it makes; in no hash."""
 RULES_VERSION = 1
 """Raised whenever `decide` would produce other events from the same past."""
 STATE_VERSION = 1

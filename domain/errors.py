@@ -3,13 +3,21 @@
 ::
 
     PolisError
-    └── DomainError
-        ├── InvalidConfiguration      a setting outside its bounds
-        ├── UnknownEventKind          a kind or schema version that this release can't read
-        ├── CorruptHistory            events that contradict the state they are folded into
-        ├── MissingInput              a tick needs an answer that was never recorded
-        ├── InvalidInput              an answer or intervention that can't be applied
-        └── RandomnessForbidden       somebody asked for a generator; use `domain.draws`
+    ├── DomainError
+    │   ├── InvalidConfiguration      a setting outside its bounds
+    │   ├── UnknownEventKind          a kind or schema version that this release can't read
+    │   ├── CorruptHistory            events that contradict the state they are folded into
+    │   ├── MissingInput              a tick needs an answer that was never recorded
+    │   ├── InvalidInput              an answer or intervention that can't be applied
+    │   └── RandomnessForbidden       somebody asked for a generator; use `domain.draws`
+    └── StoreError                    what a store of events refuses, whatever keeps it
+        ├── UnknownRun                no run of that name, or several that begin so
+        ├── RunExists                 the name is taken
+        ├── BeyondHead                a tick that has not happened yet
+        ├── RunIsHeld                 another runner writes this run
+        ├── LeaseLost                 a newer runner took this run over; nothing was written
+        ├── OtherRules                the run was made under rules that this release does not have
+        └── StoreUnavailable          the store went away; what is durable is safe, try again
 """
 
 from __future__ import annotations
@@ -88,3 +96,95 @@ class RandomnessForbidden(DomainError):
 
     def __str__(self) -> str:
         return "generators are forbidden: call domain.draws.draw(keys, seed=…, stream=…, tick=…)"
+
+
+class StoreError(PolisError):
+    """A store of events refused."""
+
+
+class UnknownRun(StoreError):
+    """No run has that name, or several begin so."""
+
+    def __init__(self, name: str, candidates: tuple[str, ...] = ()) -> None:
+        super().__init__(name, candidates)
+        self.name, self.candidates = name, candidates
+
+    def __str__(self) -> str:
+        if self.candidates:
+            return f"{self.name!r} could be any of {', '.join(self.candidates)}; give more of the name"
+        return f"there is no run {self.name!r}; `polis runs` lists them"
+
+
+class RunExists(StoreError):
+    """The name is taken; nothing was made."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"there is a run named {self.name!r} already; choose another name, or `polis resume {self.name}`"
+
+
+class BeyondHead(StoreError):
+    """That tick has not happened yet."""
+
+    def __init__(self, run: str, tick: int, head: int) -> None:
+        super().__init__(run, tick, head)
+        self.run, self.tick, self.head = run, tick, head
+
+    def __str__(self) -> str:
+        return f"run {self.run}: there is no tick {self.tick}; it has ticks 0 to {self.head}"
+
+
+class RunIsHeld(StoreError):
+    """Another runner writes this run now; nothing was touched."""
+
+    def __init__(self, run: str, holder: str) -> None:
+        super().__init__(run, holder)
+        self.run, self.holder = run, holder
+
+    def __str__(self) -> str:
+        return (
+            f"run {self.run} is being written by {self.holder}; stop that one first, "
+            f"or take the run over with `polis resume {self.run} --take-over`"
+        )
+
+
+class LeaseLost(StoreError):
+    """A newer runner took this run over, so nothing was written."""
+
+    def __init__(self, run: str, tick: int, epoch: int) -> None:
+        super().__init__(run, tick, epoch)
+        self.run, self.tick, self.epoch = run, tick, epoch
+
+    def __str__(self) -> str:
+        return (
+            f"run {self.run}, tick {self.tick}: another runner took this run over (our epoch was {self.epoch}), "
+            "so nothing was written; this runner stops"
+        )
+
+
+class OtherRules(StoreError):
+    """The run was made under rules, state or hashing of other versions: it can be read, not gone on with."""
+
+    def __init__(self, run: str, theirs: str, ours: str) -> None:
+        super().__init__(run, theirs, ours)
+        self.run, self.theirs, self.ours = run, theirs, ours
+
+    def __str__(self) -> str:
+        return (
+            f"run {self.run} was made under {self.theirs}, this release has {self.ours}; "
+            "use the release that made it to resume or re-execute it (reading and verifying work)"
+        )
+
+
+class StoreUnavailable(StoreError):
+    """The store went away. What was reported durable is safe."""
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.because = because
+
+    def __str__(self) -> str:
+        return f"the store went away: {self.because}"

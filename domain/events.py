@@ -34,15 +34,15 @@ EVENT_DTYPE = np.dtype(
     [
         ("tick", "<i4"),
         ("ordinal", "<i4"),
-        ("kind", "<i2"),
         ("agent", "<i4"),
+        ("cause", "<i8"),
+        ("needs", "<i8"),
+        ("given", "<i8"),
+        ("taken", "<i8"),
         ("target", "<i4"),
         ("cell", "<i4"),
         ("detail", "<i4"),
-        ("given", "<i8"),
-        ("taken", "<i8"),
-        ("needs", "<i8"),
-        ("cause", "<i8"),
+        ("kind", "<i2"),
     ]
 )
 """The stored columns of an event in declared order; `events_hash` covers them packed, little-endian."""

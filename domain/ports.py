@@ -1,0 +1,240 @@
+"""Ports: what the domain needs from outside, named without saying who gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.advance import Header
+from domain.configuration import HASHING_VERSION, RULES_VERSION, STATE_VERSION, Configuration
+from domain.errors import OtherRules
+from domain.events import EventBatch
+from domain.inputs import Input, Inputs
+from domain.state import World
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is made of; never changes.
+
+    Attributes
+    ----------
+    id : its number in the store; in no event and no hash
+    name : memorable and unique
+    parent, fork_tick : the run whose history it reads up to that tick, if it is a fork
+    """
+
+    id: int
+    name: str
+    seed: int
+    configuration: Configuration
+    genesis_hash: bytes
+    rules_version: int = RULES_VERSION
+    state_version: int = STATE_VERSION
+    hashing_version: int = HASHING_VERSION
+    parent: int | None = None
+    fork_tick: int | None = None
+    engines: dict[str, Any] = field(default_factory=dict)
+    created_at: str = ""
+
+    def require_our_rules(self) -> None:
+        """Refuse to decide further ticks of a run that other rules made.
+
+        Raises
+        ------
+        OtherRules
+        """
+        theirs = (self.rules_version, self.state_version, self.hashing_version)
+        ours = (RULES_VERSION, STATE_VERSION, HASHING_VERSION)
+        if theirs != ours:
+            names = ("rules {}, state {}, hashing {}".format(*v) for v in (theirs, ours))
+            raise OtherRules(self.name, *names)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Where a run stands.
+
+    Attributes
+    ----------
+    status : running, paused, complete, degraded or failed; "running" only while its writer lives
+    target : the tick at which it is complete
+    epoch : how often it was taken over
+    holder : who writes it, for people
+    problem : why it is degraded or failed
+    """
+
+    status: str
+    target: int
+    epoch: int
+    holder: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Headers:
+    """Headers of consecutive ticks, as columns.
+
+    Attributes
+    ----------
+    ticks, events : ndarray of int64, shape (n,)
+    catalogues : ndarray of int64, shape (n,), version of the event definitions that wrote the tick
+    events_hash, state_hash, chain_hash : lists of bytes
+    areas : ndarray of uint64, shape (n, n_areas)
+    """
+
+    ticks: NDArray[np.int64]
+    events: NDArray[np.int64]
+    catalogues: NDArray[np.int64]
+    events_hash: list[bytes]
+    state_hash: list[bytes]
+    chain_hash: list[bytes]
+    areas: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.ticks)
+
+    def at(self, position: int) -> Header:
+        """Return one of them."""
+        return Header(
+            tick=int(self.ticks[position]),
+            events=int(self.events[position]),
+            events_hash=self.events_hash[position],
+            state_hash=self.state_hash[position],
+            chain_hash=self.chain_hash[position],
+            areas=tuple(int(a) for a in self.areas[position]),
+        )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A folded state kept at a tick: a cache.
+
+    Attributes
+    ----------
+    tick, state_hash : what it claims to be
+    problem : why it can't be used; empty if `world` is good
+    world : the state, or None
+    """
+
+    tick: int
+    state_hash: bytes
+    world: World | None
+    problem: str = ""
+
+
+class HistoryReader(Protocol):
+    """What replay needs: runs and their history, lineage resolved, never above the newest header."""
+
+    def runs(self) -> list[tuple[Run, Lease, Header | None]]:
+        """Return all runs, oldest first, with where they stand and their newest header."""
+        ...
+
+    def find(self, name: str) -> Run:
+        """Return the run of that name, id, or unique beginning of a name; raise `UnknownRun`."""
+        ...
+
+    def lease(self, run: Run) -> Lease:
+        """Return where a run stands."""
+        ...
+
+    def head(self, run: Run) -> Header | None:
+        """Return the newest header, the parent's at the fork if the run has none of its own."""
+        ...
+
+    def headers(self, run: Run, first: int, last: int) -> Headers:
+        """Return the headers of ticks first … last, as far as they exist."""
+        ...
+
+    def read(self, run: Run, first: int, last: int) -> Iterator[EventBatch]:
+        """Yield the stored events of ticks first … last in order, in batches that hold whole ticks."""
+        ...
+
+    def snapshots(self, run: Run, last: int) -> Iterator[Snapshot]:
+        """Yield the snapshots at ticks up to `last`, newest first, each checked against its own digest."""
+        ...
+
+    def snapshot_ticks(self, run: Run) -> list[int]:
+        """Return the ticks that have a snapshot, rising."""
+        ...
+
+    def inputs(self, run: Run, effect_tick: int) -> Inputs:
+        """Return the inputs that take effect at a tick."""
+        ...
+
+
+class Appender(Protocol):
+    """The one writer of a run, fenced by its lease."""
+
+    @property
+    def durable_tick(self) -> int:
+        """The newest tick that is safe from any crash; -1 before tick 0."""
+        ...
+
+    def append(self, events: EventBatch, header: Header) -> None:
+        """Take a tick's events and header; in mode `tick`, return when they are durable.
+
+        Raises
+        ------
+        LeaseLost
+            If another runner took the run over: nothing was written.
+        """
+        ...
+
+    def keep_snapshot(self, world: World) -> None:
+        """Have a snapshot of this very state written once its tick is durable."""
+        ...
+
+    def flush(self) -> None:
+        """Return when everything appended is durable."""
+        ...
+
+
+class EventStore(HistoryReader, Protocol):
+    """A store that can also be written."""
+
+    def create(
+        self,
+        name: str,
+        *,
+        seed: int,
+        configuration: Configuration,
+        target: int,
+        parent: Run | None = None,
+        fork_tick: int | None = None,
+        engines: dict[str, Any] | None = None,
+    ) -> Run:
+        """Make a run, or a fork of one; raise `RunExists`."""
+        ...
+
+    def writer(
+        self, run: Run, *, durability: str, target: int | None = None, take_over: bool = False
+    ) -> AbstractContextManager[Appender]:
+        """Take the run's lease; raise `RunIsHeld`."""
+        ...
+
+    def set_status(self, run: Run, status: str, *, problem: str | None = None) -> None:
+        """Record how a run ended or paused."""
+        ...
+
+    def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
+        """Make an input durable; False if its key was there already (the first row wins, this one is counted)."""
+        ...
+
+
+class Mind(Protocol):
+    """Who answers when an agent thinks. The reflex rules need none; language models implement this."""
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Name, version, model and sampling: recorded with the run."""
+        ...
+
+    def think(self, prompts: Sequence[str]) -> list[dict[str, Any]]:
+        """Return one answer a prompt, as `domain.inputs.Input.answer` describes them."""
+        ...

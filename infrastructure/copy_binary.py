@@ -1,0 +1,290 @@
+"""Postgres' binary COPY format, both ways, straight from and into event records.
+
+Encoding and decoding run compiled and without the GIL. Reading calls libpq's `PQgetCopyData` from
+compiled code, through the connection that psycopg opened: libpq hands out one message a row, and a
+Python loop over rows would take longer than Postgres needs to send them
+(docs/decisions/0002-physical-layout.md has the figures).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import struct
+
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from domain._jit import inline, kernel
+from domain.events import EVENT_DTYPE, EventBatch
+
+COPY_COLUMNS = ("run", *(EVENT_DTYPE.names or ()), "payload")
+"""Columns of `stored_events` in the order that both directions use; `run` is written, not read."""
+
+HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
+TRAILER = b"\xff\xff"
+_ROW_MAX = 2 + 13 * 4 + 4 + EVENT_DTYPE.itemsize
+_MAX_PAYLOAD = 1 << 20
+
+
+# -- encoding ----------------------------------------------------------------------------------------
+
+
+@inline
+def _put32(out, at, value):  # type: ignore[no-untyped-def]
+    v = np.uint32(np.int64(value) & 0xFFFFFFFF)
+    out[at] = (v >> np.uint32(24)) & np.uint32(255)
+    out[at + 1] = (v >> np.uint32(16)) & np.uint32(255)
+    out[at + 2] = (v >> np.uint32(8)) & np.uint32(255)
+    out[at + 3] = v & np.uint32(255)
+    return at + 4
+
+
+@inline
+def _put_int4(out, at, value, nullable):  # type: ignore[no-untyped-def]
+    if nullable and value == -1:
+        return _put32(out, at, -1)
+    return _put32(out, _put32(out, at, 4), value)
+
+
+@inline
+def _put_int8(out, at, value):  # type: ignore[no-untyped-def]
+    if value == -1:
+        return _put32(out, at, -1)
+    at = _put32(out, at, 8)
+    at = _put32(out, at, value >> 32)
+    return _put32(out, at, value)
+
+
+@kernel
+def _encode(run, records, ends, payloads, out):  # type: ignore[no-untyped-def]
+    at, start = 0, np.int64(0)
+    for i in range(records.shape[0]):
+        e = records[i]
+        out[at], out[at + 1] = 0, 13
+        at = _put_int4(out, at + 2, run, False)
+        at = _put_int4(out, at, e.tick, False)
+        at = _put_int4(out, at, e.ordinal, False)
+        at = _put_int4(out, at, e.agent, True)
+        at = _put_int8(out, at, e.cause)
+        at = _put_int8(out, at, e.needs)
+        at = _put_int8(out, at, e.given)
+        at = _put_int8(out, at, e.taken)
+        at = _put_int4(out, at, e.target, True)
+        at = _put_int4(out, at, e.cell, True)
+        at = _put_int4(out, at, e.detail, True)
+        at = _put32(out, at, 2)
+        out[at], out[at + 1] = (e.kind >> 8) & 255, e.kind & 255
+        at += 2
+        stop = ends[i]
+        if stop == start:
+            at = _put32(out, at, -1)
+        else:
+            at = _put32(out, at, stop - start)
+            for j in range(start, stop):
+                out[at] = payloads[j]
+                at += 1
+        start = stop
+    return at
+
+
+def encode_rows(run: int, events: EventBatch) -> bytes:
+    """Return the rows of a COPY BINARY stream, without its header and trailer."""
+    payloads = np.frombuffer(events.payload_bytes, np.uint8) if events.payload_bytes else np.empty(0, np.uint8)
+    out = np.empty(len(events) * _ROW_MAX + len(payloads), np.uint8)
+    size = _encode(run, events.records, events.payload_ends, payloads, out)
+    return out[:size].tobytes()
+
+
+# -- decoding ----------------------------------------------------------------------------------------
+
+
+@intrinsic
+def _call_get_copy_data(typingctx, function, connection, buffer):  # type: ignore[no-untyped-def]
+    """Call `int PQgetCopyData(PGconn *, char **, int async)` by its address, blocking."""
+    signature = types.int32(types.intp, types.intp, types.intp)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        from llvmlite import ir
+
+        word = ir.IntType(64)
+        kind = ir.FunctionType(ir.IntType(32), [word, word, ir.IntType(32)])
+        call = builder.inttoptr(args[0], kind.as_pointer())
+        return builder.call(call, [args[1], args[2], ir.Constant(ir.IntType(32), 0)])
+
+    return signature, codegen
+
+
+@intrinsic
+def _call_free(typingctx, function, pointer):  # type: ignore[no-untyped-def]
+    """Call `void PQfreemem(void *)` by its address."""
+    signature = types.void(types.intp, types.intp)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        from llvmlite import ir
+
+        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64)])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [args[1]])
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def _bytes_at(typingctx, address, size):  # type: ignore[no-untyped-def]
+    """View memory at an address as an array of uint8, without owning it."""
+    array = types.Array(types.uint8, 1, "C")
+    signature = array(types.intp, types.intp)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        from numba.np import arrayobj
+
+        made = arrayobj.make_array(array)(context, builder)
+        one = context.get_constant(types.intp, 1)
+        data = builder.inttoptr(args[0], made.data.type)
+        arrayobj.populate_array(made, data, cgutils.pack_array(builder, [args[1]]),
+                                cgutils.pack_array(builder, [one]), one, None)  # fmt: skip
+        return made._getvalue()
+
+    return signature, codegen
+
+
+@inline
+def _get32(b, at):  # type: ignore[no-untyped-def]
+    v = (np.uint32(b[at]) << np.uint32(24)) | (np.uint32(b[at + 1]) << np.uint32(16))
+    return np.int32(v | (np.uint32(b[at + 2]) << np.uint32(8)) | np.uint32(b[at + 3]))
+
+
+@inline
+def _get_int4(b, at):  # type: ignore[no-untyped-def]
+    if _get32(b, at) < 0:
+        return np.int32(-1), at + 4
+    return _get32(b, at + 4), at + 8
+
+
+@inline
+def _get_int8(b, at):  # type: ignore[no-untyped-def]
+    if _get32(b, at) < 0:
+        return np.int64(-1), at + 4
+    high, low = np.int64(_get32(b, at + 4)), np.int64(_get32(b, at + 8)) & 0xFFFFFFFF
+    return (high << 32) | low, at + 12
+
+
+@inline
+def _decode_row(b, at, e, payloads, used):  # type: ignore[no-untyped-def]
+    """Read one tuple (without `run`) into record e; return the payload bytes in use, or -1 if they don't fit."""
+    e.tick, at = _get_int4(b, at)
+    e.ordinal, at = _get_int4(b, at)
+    e.agent, at = _get_int4(b, at)
+    e.cause, at = _get_int8(b, at)
+    e.needs, at = _get_int8(b, at)
+    e.given, at = _get_int8(b, at)
+    e.taken, at = _get_int8(b, at)
+    e.target, at = _get_int4(b, at)
+    e.cell, at = _get_int4(b, at)
+    e.detail, at = _get_int4(b, at)
+    e.kind = (np.int16(b[at + 4]) << 8) | np.int16(b[at + 5])
+    at += 6
+    size = _get32(b, at)
+    at += 4
+    for j in range(size):
+        payloads[used + j] = b[at + j]
+    return used + max(0, size)
+
+
+@kernel
+def _receive(get, free, connection, slot, records, ends, payloads, state):  # type: ignore[no-untyped-def]
+    """Fill records from a COPY OUT stream until it ends or there is no room for another row.
+
+    `state` is [rows, payload bytes used, result]: result 1 means more may come, -1 the end, -2 an error.
+    """
+    rows, used = state[0], state[1]
+    while rows < records.shape[0] and payloads.shape[0] - used > _MAX_PAYLOAD:
+        size = _call_get_copy_data(get, connection, slot.ctypes.data)
+        if size < 0:
+            state[0], state[1], state[2] = rows, used, size
+            return
+        b = _bytes_at(slot[0], size)
+        at = 19 if size >= 19 and b[0] == 80 and b[1] == 71 and b[2] == 67 else 0  # the stream's header: "PGC…"
+        if size - at >= 2 and b[at] == 0:  # not the trailer, whose count of fields is -1
+            used = _decode_row(b, at + 2, records[rows], payloads, used)
+            ends[rows] = used
+            rows += 1
+        _call_free(free, slot[0])
+    state[0], state[1], state[2] = rows, used, 1
+
+
+@functools.cache
+def libpq_functions() -> tuple[int, int] | None:
+    """Return the addresses of `PQgetCopyData` and `PQfreemem` in the libpq that psycopg loaded, or None.
+
+    None means that psycopg does not use a libpq of this process that we can find; reading then goes
+    through ADBC, which is slower but needs no address.
+    """
+    import psycopg
+
+    if psycopg.pq.__impl__ not in ("binary", "c", "python"):
+        return None
+    try:
+        with open("/proc/self/maps") as maps:
+            paths = {line.split()[-1] for line in maps if "/libpq" in line}
+        for path in sorted(paths):
+            library = ctypes.CDLL(path)
+            get = ctypes.cast(library.PQgetCopyData, ctypes.c_void_p).value
+            free = ctypes.cast(library.PQfreemem, ctypes.c_void_p).value
+            if get and free and len(paths) == 1:
+                return get, free
+    except (OSError, AttributeError):
+        return None
+    return None
+
+
+class RowReceiver:
+    """Reads a COPY OUT stream of `COPY_COLUMNS[1:]` into batches.
+
+    Parameters
+    ----------
+    pgconn_address : int, the PGconn pointer of a connection that has just entered COPY OUT
+    rows : int, most rows a batch
+    """
+
+    def __init__(self, pgconn_address: int, rows: int = 131_072) -> None:
+        addresses = libpq_functions()
+        assert addresses is not None, "look at libpq_functions() first"
+        self._get, self._free = addresses
+        self._connection, self._rows = pgconn_address, rows
+        self._slot = np.zeros(1, np.intp)
+        self.ended, self.failed = False, False
+
+    def receive(self) -> EventBatch | None:
+        """Return the next rows, None at the end; blocks without holding the GIL."""
+        if self.ended:
+            return None
+        records = np.empty(self._rows, EVENT_DTYPE)
+        ends = np.empty(self._rows, np.int64)
+        payloads = np.empty(self._rows * 24 + 2 * _MAX_PAYLOAD, np.uint8)
+        state = np.zeros(3, np.int64)
+        _receive(self._get, self._free, self._connection, self._slot, records, ends, payloads, state)
+        self.ended, self.failed = state[2] < 0, state[2] == -2
+        n = int(state[0])
+        return EventBatch(records[:n], ends[:n], payloads[: int(state[1])].tobytes()) if n else None
+
+
+def records_from_arrow(table: object) -> EventBatch:
+    """Return the batch that an Arrow table of `COPY_COLUMNS[1:]` holds; the way through ADBC."""
+    import pyarrow as pa
+
+    assert isinstance(table, pa.Table)
+    records: NDArray[np.void] = np.empty(table.num_rows, EVENT_DTYPE)
+    for name in EVENT_DTYPE.names or ():
+        column = table.column(name).combine_chunks()
+        records[name] = column.fill_null(-1).to_numpy(zero_copy_only=False)
+    payload = table.column("payload").combine_chunks()
+    lengths = payload.fill_null(b"")
+    sizes = np.array([len(v) for v in lengths.to_pylist()], np.int64) if payload.null_count < len(payload) else None
+    if sizes is None:
+        return EventBatch(records, np.zeros(table.num_rows, np.int64))
+    return EventBatch(records, np.cumsum(sizes), b"".join(lengths.to_pylist()))

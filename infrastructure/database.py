@@ -1,0 +1,159 @@
+"""The database: where it is, who connects as whom, and that its schema is ours.
+
+The embedded Postgres by default, any Postgres of version 15 or later by POLIS_DATABASE_URL. The
+application works as `polis_app`, which can add to history and not change it; only migrations use the
+rights of the owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlencode
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy import Engine, create_engine
+
+from domain.errors import StoreUnavailable
+from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.errors import DatabaseTooOld, DatabaseUnreachable
+from infrastructure.settings import Settings
+
+OLDEST_POSTGRES = 150_000
+_CONNECT_TIMEOUT_S = 10
+
+
+class Database:
+    """One database, with a share in the embedded server if that is where it is.
+
+    Parameters
+    ----------
+    settings : Settings
+    progress : callable, optional, told what takes longer than a second
+    embedded : EmbeddedPostgres, optional, for tests that share one
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        progress: Callable[[str], None] | None = None,
+        embedded: EmbeddedPostgres | None = None,
+    ) -> None:
+        self.settings = settings
+        self.embedded = embedded
+        if embedded is None and settings.database_url is None:
+            self.embedded = EmbeddedPostgres(settings.home, progress=progress)
+        self._engine: Engine | None = None
+
+    def open(self) -> Self:
+        """Take a share in the embedded server, or see that the external one answers.
+
+        Raises
+        ------
+        DatabaseUnreachable, DatabaseTooOld, EmbeddedPostgresFailed, DataFolderUnusable
+        """
+        if self.embedded is not None:
+            self.embedded.attach()
+        with self._connect(self.admin_conninfo()) as connection:
+            version = connection.info.server_version
+        if version < OLDEST_POSTGRES:
+            raise DatabaseTooOld(self.admin_conninfo(), version)
+        return self
+
+    def close(self) -> None:
+        """Close connections and give up the share."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+        if self.embedded is not None:
+            self.embedded.leave()
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- who connects as whom ----------------------------------------------------------------------
+
+    def admin_conninfo(self) -> str:
+        """Return how the schema's owner connects."""
+        if self.settings.database_url is not None:
+            return self.settings.database_url
+        assert self.embedded is not None
+        return self.embedded.url("postgres", over="socket")
+
+    def app_conninfo(self) -> str:
+        """Return how the application connects: as `polis_app`, in schema `polis`."""
+        if self.settings.database_url is not None:
+            return _with_options(self.settings.database_url, "-c role=polis_app -c search_path=polis")
+        assert self.embedded is not None
+        return _with_options(self.embedded.url("polis_app", over="socket"), "-c search_path=polis")
+
+    def app_conninfo_uri(self) -> str:
+        """Return `app_conninfo` as a URI, which is the form that ADBC takes."""
+        known = conninfo_to_dict(self.app_conninfo())
+        return "postgresql:///?" + urlencode({k: str(v) for k, v in known.items()}, quote_via=quote)
+
+    def public_url(self, role: str = "polis_read") -> str:
+        """Return a URL for psql and other clients; reading only, unless another role is asked for."""
+        if self.settings.database_url is not None:
+            return self.settings.database_url
+        assert self.embedded is not None
+        return self.embedded.url(role)  # type: ignore[arg-type]
+
+    def connect(self, *, autocommit: bool = True) -> psycopg.Connection[Any]:
+        """Open a connection as the application.
+
+        Raises
+        ------
+        StoreUnavailable
+            If the server does not answer now.
+        """
+        try:
+            connection = psycopg.connect(self.app_conninfo(), autocommit=autocommit, connect_timeout=_CONNECT_TIMEOUT_S)
+        except psycopg.OperationalError as error:
+            raise StoreUnavailable(_first_line(error)) from None
+        # A plan for 13 columns gains nothing from workers or from being kept.
+        connection.prepare_threshold = None
+        return connection
+
+    def connect_as_owner(self) -> psycopg.Connection[Any]:
+        """Open a connection with the rights of the schema's owner, for migrations and maintenance."""
+        return self._connect(self.admin_conninfo())
+
+    def _connect(self, conninfo: str) -> psycopg.Connection[Any]:
+        try:
+            return psycopg.connect(conninfo, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S)
+        except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+            raise DatabaseUnreachable(conninfo, _first_line(error)) from None
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy over the application's connections, each statement its own transaction."""
+        if self._engine is None:
+            self._engine = create_engine(
+                "postgresql+psycopg://", creator=self.connect, isolation_level="AUTOCOMMIT",
+                pool_pre_ping=True, pool_size=4,
+            )  # fmt: skip
+        return self._engine
+
+    def ensure_running(self) -> None:
+        """Start the embedded server again if it is gone; an external one is somebody else's to start."""
+        if self.embedded is not None:
+            self.embedded.ensure_running()
+
+
+def _with_options(url: str, options: str) -> str:
+    known = conninfo_to_dict(url)
+    return make_conninfo(url, options=f"{known.get('options', '')} {options}".strip())
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

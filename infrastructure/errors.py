@@ -1,0 +1,149 @@
+"""The branch of errors that come from outside: servers, disks, networks.
+
+::
+
+    PolisError
+    └── InfrastructureError
+        ├── DatabaseUnreachable       the database named by a URL does not answer, or refuses us
+        ├── EmbeddedPostgresFailed    our own server can't be made, started, reached or stopped
+        ├── DataFolderUnusable        unwritable, another owner, full disk, other major version
+        ├── DatabaseTooOld            a Postgres before 15
+        ├── SchemaTooOld              the schema needs `polis db upgrade`
+        ├── SchemaTooNew              the schema is that of a later release
+        └── MigrationFailed           a migration was refused; the schema is as it was
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from domain.errors import PolisError
+
+
+class InfrastructureError(PolisError):
+    """Something outside the program is not as it has to be."""
+
+
+class DatabaseUnreachable(InfrastructureError):
+    """The database does not answer, or refuses us.
+
+    Parameters
+    ----------
+    url : str
+        Its password is struck out before it is kept, so the error may be logged.
+    because : str
+        What the driver said.
+    """
+
+    def __init__(self, url: str, because: str) -> None:
+        url = without_password(url)
+        super().__init__(url, because)
+        self.url, self.because = url, because
+
+    def __str__(self) -> str:
+        return (
+            f"the database {self.url} can't be reached: {self.because}\n"
+            "Check that it runs and that POLIS_DATABASE_URL is right, or unset it to use the embedded one."
+        )
+
+
+class EmbeddedPostgresFailed(InfrastructureError):
+    """The embedded server could not do what was asked.
+
+    Parameters
+    ----------
+    action : str
+        What was tried, as it follows "could not".
+    log : Path
+        The file to read.
+    detail : str
+        The last lines of that file, or what the command printed.
+    """
+
+    def __init__(self, action: str, log: Path, detail: str) -> None:
+        super().__init__(action, log, detail)
+        self.action, self.log, self.detail = action, log, detail
+
+    def __str__(self) -> str:
+        lines = "\n".join(f"    {line}" for line in self.detail.strip().splitlines()) or "    (nothing)"
+        return (
+            f"the embedded Postgres could not {self.action}:\n{lines}\n"
+            f"Its log is {self.log}. Put right what it says and try again, "
+            "or name a Postgres of your own in POLIS_DATABASE_URL."
+        )
+
+
+class DataFolderUnusable(InfrastructureError):
+    """A folder can't be used, and only a person can change that.
+
+    Parameters
+    ----------
+    folder : Path
+    because : str
+        What is wrong with it.
+    remedy : str
+        What to do, as a sentence.
+    """
+
+    def __init__(self, folder: Path, because: str, remedy: str) -> None:
+        super().__init__(folder, because, remedy)
+        self.folder, self.because, self.remedy = folder, because, remedy
+
+    def __str__(self) -> str:
+        return f"{self.folder} can't be used: {self.because}. {self.remedy}"
+
+
+def without_password(url: str) -> str:
+    """Return `url` with any password in it, before the host or among the parameters, replaced by ``***``."""
+    url = re.sub(r"(://[^:/?#]*):.*@", r"\1:***@", url, count=1)  # greedy: a password may itself hold an @
+    return re.sub(r"(password=)[^&\s]*", r"\1***", url)
+
+
+class DatabaseTooOld(InfrastructureError):
+    """The server is of a version that we don't use."""
+
+    def __init__(self, url: str, version: int) -> None:
+        url = without_password(url)
+        super().__init__(url, version)
+        self.url, self.version = url, version
+
+    def __str__(self) -> str:
+        return f"{self.url} is Postgres {self.version // 10_000}; version 15 or later is needed"
+
+
+class SchemaTooOld(InfrastructureError):
+    """The schema is that of an earlier release, or there is none."""
+
+    def __init__(self, current: str | None, wanted: str) -> None:
+        super().__init__(current, wanted)
+        self.current, self.wanted = current, wanted
+
+    def __str__(self) -> str:
+        have = "has no schema yet" if self.current is None else f"has schema {self.current}"
+        return f"the database {have}, this release needs {self.wanted}; run `polis db upgrade`"
+
+
+class SchemaTooNew(InfrastructureError):
+    """The schema is that of a later release."""
+
+    def __init__(self, current: str | None, wanted: str) -> None:
+        super().__init__(current, wanted)
+        self.current, self.wanted = current, wanted
+
+    def __str__(self) -> str:
+        return (
+            f"the database has schema {self.current}, which this release ({self.wanted}) does not know; "
+            "use the release that made it, or a later one"
+        )
+
+
+class MigrationFailed(InfrastructureError):
+    """A migration could not be run; the schema is as it was."""
+
+    def __init__(self, direction: str, because: str) -> None:
+        super().__init__(direction, because)
+        self.direction, self.because = direction, because
+
+    def __str__(self) -> str:
+        return f"the {self.direction} was refused and nothing was changed: {self.because}"

@@ -1,0 +1,135 @@
+"""Housekeeping of a run beside its writer: snapshots, the next stretch, indexes for closed ones.
+
+One thread with a connection of its own, so that no tick waits for it. Nothing here is history: what
+fails is counted and said, and tried again when it matters.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from domain.configuration import STATE_VERSION
+from domain.errors import PolisError
+from domain.ports import Run
+from infrastructure.database import Database
+from infrastructure.failpoints import reach
+from infrastructure.snapshots import digest_of, encode_snapshot
+from infrastructure.stretches import Stretches
+
+if TYPE_CHECKING:
+    from infrastructure.tick_writer import WriterFigures
+
+_MAX_SNAPSHOTS_WAITING = 4
+_log = logging.getLogger(__name__)
+
+
+class Housekeeper:
+    """Runs until closed; `keep_snapshot` and `tick_is_durable` never wait for the database."""
+
+    def __init__(
+        self,
+        database: Database,
+        run: Run,
+        stretches: Stretches,
+        figures: WriterFigures,
+        durable: Callable[[], int],
+    ) -> None:
+        self._database, self._run, self._stretches, self._figures = database, run, stretches, figures
+        self._durable = durable
+        self._waiting: collections.deque[tuple[int, bytes, bytes]] = collections.deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._closed_stretches: set[int] = set()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._thread = threading.Thread(target=self._work, name="polis-housekeeping", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self, *, finish: bool) -> None:
+        """End; first write the snapshots that wait, if `finish`."""
+        with self._changed:
+            self._closing = True
+            if not finish:
+                self._waiting.clear()
+            self._changed.notify_all()
+        self._thread.join()
+        if self._connection is not None:
+            self._connection.close()
+
+    def keep_snapshot(self, tick: int, state_hash: bytes, state_bytes: bytes) -> None:
+        """Queue a snapshot; if the thread is far behind, this one is left out and counted."""
+        with self._changed:
+            if len(self._waiting) >= _MAX_SNAPSHOTS_WAITING:
+                self._figures.snapshots_failed += 1
+                return
+            self._waiting.append((tick, state_hash, state_bytes))
+            self._changed.notify_all()
+
+    def tick_is_durable(self, tick: int) -> None:
+        """Wake the thread if a snapshot waits for this tick, or a stretch is nearly full."""
+        # Without the lock: a missed wake-up is made up for by the next tick, or by the time-out.
+        if (self._waiting and self._waiting[0][0] <= tick) or tick % 64 == 0:
+            with self._changed:
+                self._changed.notify_all()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                if not self._closing:
+                    self._changed.wait(0.5)
+                closing = self._closing
+                ready = []
+                while self._waiting and self._waiting[0][0] <= self._durable():
+                    ready.append(self._waiting.popleft())
+            try:
+                for snapshot in ready:
+                    self._write_snapshot(*snapshot)
+                if not closing:
+                    self._see_to_stretches()
+            except (psycopg.Error, PolisError) as error:
+                self._figures.snapshots_failed += len(ready)
+                _log.info("run %s: housekeeping has to wait: %s", self._run.name, str(error).strip())
+                if self._connection is not None:
+                    self._connection.close()
+                    self._connection = None
+            if closing:
+                return
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = self._database.connect()
+            # Beside the ticks, not against them.
+            self._connection.execute(
+                "SET max_parallel_maintenance_workers = 0; SET maintenance_work_mem = '128MB'; "
+                "SET synchronous_commit = off"
+            )
+        return self._connection
+
+    def _write_snapshot(self, tick: int, state_hash: bytes, state_bytes: bytes) -> None:
+        data = encode_snapshot(state_bytes)
+        connection = self._connect()
+        with connection.transaction():
+            connection.execute(
+                "INSERT INTO polis.snapshots (run, tick, state_version, state_hash, digest, data) "
+                "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                (self._run.id, tick, STATE_VERSION, state_hash, digest_of(data), data),
+                binary=True,
+            )
+            reach("in_snapshot", tick)
+        self._figures.snapshots += 1
+
+    def _see_to_stretches(self) -> None:
+        durable = self._durable()
+        self._stretches.make_ahead(durable, self._connect())
+        for first in self._stretches.closable(durable):
+            if first not in self._closed_stretches:
+                self._connect().execute("SELECT polis.close_stretch(%s, %s)", (self._run.id, first))
+                self._closed_stretches.add(first)

@@ -1,0 +1,107 @@
+"""Migrations, run from Python: upgrade, downgrade, and whether the schema is the one that this release knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
+
+from infrastructure import failpoints
+from infrastructure.database import Database
+from infrastructure.errors import MigrationFailed, SchemaTooNew, SchemaTooOld
+
+_FOLDER = Path(__file__).parent.parent / "migrations"
+# Two processes that migrate one database at once: the second waits here, then finds nothing to do.
+_LOCK = 20_815
+
+
+@dataclass(frozen=True)
+class SchemaStatus:
+    """Revision of the database (None: empty) and of this release."""
+
+    current: str | None
+    wanted: str
+
+    @property
+    def is_current(self) -> bool:
+        """Whether they are the same."""
+        return self.current == self.wanted
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    return config
+
+
+def _known_revisions() -> list[str]:
+    return [r.revision for r in ScriptDirectory.from_config(_config()).walk_revisions()]
+
+
+def schema_status(database: Database) -> SchemaStatus:
+    """Return where the schema stands."""
+    with database.connect_as_owner() as connection:
+        there = connection.execute("SELECT to_regclass('polis.alembic_version')").fetchone()
+        row = None
+        if there is not None and there[0] is not None:
+            row = connection.execute("SELECT version_num FROM polis.alembic_version").fetchone()
+    return SchemaStatus(None if row is None else row[0], _known_revisions()[0])
+
+
+def require_schema(database: Database) -> None:
+    """Refuse a database whose schema is not ours.
+
+    Raises
+    ------
+    SchemaTooOld, SchemaTooNew
+    """
+    status = schema_status(database)
+    if status.current is None or (status.current in _known_revisions() and not status.is_current):
+        raise SchemaTooOld(status.current, status.wanted)
+    if not status.is_current:
+        raise SchemaTooNew(status.current, status.wanted)
+
+
+def upgrade(database: Database) -> SchemaStatus:
+    """Bring the schema to this release; does nothing if it is there. One transaction: all of it or nothing.
+
+    Raises
+    ------
+    SchemaTooNew, MigrationFailed
+    """
+    status = schema_status(database)
+    if status.is_current:
+        return status
+    if status.current is not None and status.current not in _known_revisions():
+        raise SchemaTooNew(status.current, status.wanted)
+    _run(database, "upgrade", "head")
+    return schema_status(database)
+
+
+def downgrade(database: Database, revision: str = "base") -> SchemaStatus:
+    """Take the schema back; refused while it holds runs."""
+    _run(database, "downgrade", revision)
+    return schema_status(database)
+
+
+def _run(database: Database, direction: str, revision: str) -> None:
+    engine = create_engine("postgresql+psycopg://", creator=database.connect_as_owner)
+    try:
+        with engine.begin() as connection:
+            # connect_as_owner hands out autocommit; Alembic's work is one transaction.
+            connection.connection.driver_connection.autocommit = False  # type: ignore[union-attr]
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            connection.execute(text("CREATE SCHEMA IF NOT EXISTS polis"))
+            config = _config()
+            config.attributes["connection"] = connection
+            getattr(command, direction)(config, revision)
+            failpoints.reach("in_migration")
+    except psycopg.Error as error:
+        raise MigrationFailed(direction, str(error).strip()) from None
+    finally:
+        engine.dispose()

@@ -1,0 +1,308 @@
+"""The event store on Postgres: runs, headers, events, snapshots and inputs, lineage resolved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+from sqlalchemy import and_, func, insert, select
+from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from domain.advance import Header
+from domain.columns import AREAS
+from domain.configuration import RELEASE, Configuration, genesis_hash
+from domain.errors import InvalidConfiguration, RunExists, StoreUnavailable, UnknownRun
+from domain.events import EventBatch
+from domain.inputs import Input, InputKey, Inputs, answer_from
+from domain.ports import Headers, Lease, Run, Snapshot
+from infrastructure import schema
+from infrastructure.database import Database
+from infrastructure.event_reader import read_segment
+from infrastructure.lease import LOCK_CLASS
+from infrastructure.snapshots import decode_snapshot
+from infrastructure.tick_writer import TickWriter
+
+_SETTABLE = ("paused", "complete", "degraded", "failed")
+
+
+class PostgresStore:
+    """Implements `domain.ports.EventStore`.
+
+    Parameters
+    ----------
+    database : Database, open
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def _connect(self) -> Connection:
+        try:
+            return self.database.engine.connect()
+        except OperationalError as error:
+            raise StoreUnavailable(str(error.orig).strip().splitlines()[0]) from None
+
+    # -- runs --------------------------------------------------------------------------------------
+
+    def create(
+        self,
+        name: str,
+        *,
+        seed: int,
+        configuration: Configuration,
+        target: int,
+        parent: Run | None = None,
+        fork_tick: int | None = None,
+        engines: dict[str, Any] | None = None,
+    ) -> Run:
+        """Make a run and its partitions in one transaction; see `domain.ports.EventStore.create`."""
+        if not -(2**63) <= seed < 2**63:
+            raise InvalidConfiguration("seed", seed, "must fit in 64 bits, signed")
+        values = {
+            "name": name,
+            "seed": seed,
+            "configuration": configuration.canonical(),
+            "genesis_hash": genesis_hash(seed, configuration),
+            "parent": None if parent is None else parent.id,
+            "fork_tick": fork_tick,
+            "engines": engines or {"mind": configuration.mind},
+            "release": RELEASE,
+        }
+        run = Run(0, name, seed, configuration, values["genesis_hash"])  # type: ignore[arg-type]
+        values |= {
+            "rules_version": run.rules_version,
+            "state_version": run.state_version,
+            "hashing_version": run.hashing_version,
+        }
+        with self._connect().execution_options(isolation_level="READ COMMITTED") as connection, connection.begin():
+            try:
+                number = connection.execute(
+                    insert(schema.runs).values(**values).returning(schema.runs.c.run)
+                ).scalar_one()
+            except IntegrityError as error:
+                if "name_check" in str(error.orig):
+                    rule = "use 1-63 of a-z, 0-9, - and _, beginning with a letter or digit"
+                    raise InvalidConfiguration("name", name, rule) from None
+                raise RunExists(name) from None
+            connection.execute(insert(schema.leases).values(run=number, target=target))
+            connection.execute(select(func.polis.open_run(number)))
+        return self.find(str(number))
+
+    def find(self, name: str) -> Run:
+        """Return the run of that name or number, or the only one whose name begins so."""
+        t = schema.runs
+        with self._connect() as connection:
+            row = connection.execute(select(t).where(t.c.name == name)).one_or_none()
+            if row is None and name.isdigit() and int(name) < 2**31:
+                row = connection.execute(select(t).where(t.c.run == int(name))).one_or_none()
+            if row is None and name:
+                rows = connection.execute(select(t).where(t.c.name.startswith(name, autoescape=True)).limit(9)).all()
+                if len(rows) > 1:
+                    raise UnknownRun(name, tuple(sorted(r.name for r in rows)))
+                row = rows[0] if rows else None
+        if row is None:
+            raise UnknownRun(name)
+        return _run_of(row)
+
+    def names(self) -> set[str]:
+        """Return the names in use."""
+        with self._connect() as connection:
+            return set(connection.execute(select(schema.runs.c.name)).scalars())
+
+    def runs(self) -> list[tuple[Run, Lease, Header | None]]:
+        """Return all runs with where they stand."""
+        with self._connect() as connection:
+            rows = connection.execute(select(schema.runs).order_by(schema.runs.c.run)).all()
+        found = [_run_of(row) for row in rows]
+        return [(run, self.lease(run), self.head(run)) for run in found]
+
+    def lease(self, run: Run) -> Lease:
+        """Return where a run stands. "running" without a living writer is "paused"."""
+        t = schema.leases
+        held = sql(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 "
+            "AND classid = :class AND objid = :run "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        with self._connect() as connection:
+            row = connection.execute(select(t).where(t.c.run == run.id)).one_or_none()
+            alive = connection.execute(held, {"class": LOCK_CLASS, "run": run.id}).scalar_one() > 0
+        if row is None:
+            raise UnknownRun(run.name)
+        status = "running" if alive else ("paused" if row.status == "running" else row.status)
+        return Lease(status, row.target, row.epoch, row.holder if alive else None, row.problem)
+
+    def set_status(self, run: Run, status: str, *, problem: str | None = None) -> None:
+        """Record how a run ended or paused."""
+        assert status in _SETTABLE, status
+        t = schema.leases
+        with self._connect() as connection:
+            changed = t.update().where(t.c.run == run.id).values(status=status, problem=problem, updated_at=func.now())
+            connection.execute(changed)
+
+    # -- history -----------------------------------------------------------------------------------
+
+    def _segments(self, connection: Connection, run: Run, first: int, last: int) -> list[tuple[int, int, int]]:
+        """Return (source run, first tick, last tick) of what a run reads, in the order of ticks."""
+        if run.parent is None:
+            return [(run.id, first, last)] if first <= last else []
+        t = schema.lineage
+        rows = connection.execute(select(t).where(t.c.run == run.id).order_by(t.c.tick_first)).all()
+        cut = [(r.source, max(first, r.tick_first), min(last, r.tick_last)) for r in rows]
+        return [segment for segment in cut if segment[1] <= segment[2]]
+
+    def head(self, run: Run) -> Header | None:
+        """Return the newest header."""
+        t = schema.ticks
+        with self._connect() as connection:
+            for source, first, last in reversed(self._segments(connection, run, 0, 2**31 - 1)):
+                query = select(t).where(and_(t.c.run == source, t.c.tick >= first, t.c.tick <= last))
+                row = connection.execute(query.order_by(t.c.tick.desc()).limit(1)).one_or_none()
+                if row is not None:
+                    return _headers_of([row]).at(0)
+        return None
+
+    def headers(self, run: Run, first: int, last: int) -> Headers:
+        """Return the headers of ticks first … last, as far as they exist."""
+        t = schema.ticks
+        rows: list[Row[Any]] = []
+        with self._connect() as connection:
+            for source, low, high in self._segments(connection, run, first, last):
+                query = select(t).where(and_(t.c.run == source, t.c.tick >= low, t.c.tick <= high))
+                rows += connection.execute(query.order_by(t.c.tick)).all()
+        return _headers_of(rows)
+
+    def read(self, run: Run, first: int, last: int) -> Iterator[EventBatch]:
+        """Yield the stored events of ticks first … last in order, in batches that hold whole ticks."""
+        head = self.head(run)
+        if head is None:
+            return
+        with self._connect() as connection:
+            segments = self._segments(connection, run, first, min(last, head.tick))
+            leaves = []
+            t = schema.stretches
+            for source, low, high in segments:
+                overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)
+                for row in connection.execute(select(t).where(overlapping).order_by(t.c.tick_first)):
+                    leaves.append((row.leaf, max(low, row.tick_first), min(high, row.tick_end - 1)))
+        for leaf, low, high in leaves:
+            yield from read_segment(self.database, leaf, low, high)
+
+    def snapshots(self, run: Run, last: int) -> Iterator[Snapshot]:
+        """Yield snapshots at ticks up to `last`, newest first."""
+        t = schema.snapshots
+        with self._connect() as connection:
+            for source, low, high in reversed(self._segments(connection, run, 0, last)):
+                where = and_(t.c.run == source, t.c.tick >= low, t.c.tick <= high)
+                ticks = connection.execute(select(t.c.tick).where(where).order_by(t.c.tick.desc())).scalars().all()
+                for tick in ticks:
+                    found = connection.execute(select(t).where(and_(t.c.run == source, t.c.tick == tick))).one_or_none()
+                    if found is not None:
+                        yield decode_snapshot(found)
+
+    def snapshot_ticks(self, run: Run) -> list[int]:
+        """Return the ticks that have a snapshot."""
+        t = schema.snapshots
+        found: list[int] = []
+        with self._connect() as connection:
+            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
+                where = and_(t.c.run == source, t.c.tick >= low, t.c.tick <= high)
+                found += connection.execute(select(t.c.tick).where(where).order_by(t.c.tick)).scalars().all()
+        return found
+
+    # -- inputs ------------------------------------------------------------------------------------
+
+    def inputs(self, run: Run, effect_tick: int) -> Inputs:
+        """Return the inputs that take effect at a tick; a fork sees those its parent asked for by the fork."""
+        t = schema.inputs
+        rows: list[Row[Any]] = []
+        with self._connect() as connection:
+            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
+                # A parent's input counts if it was asked for before the fork, even if it came later.
+                where = and_(
+                    t.c.run == source, t.c.effect_tick == effect_tick, t.c.asked_tick >= low - 1, t.c.asked_tick <= high
+                )
+                rows += connection.execute(select(t).where(where)).all()
+        return Inputs(_input_of(row) for row in rows)
+
+    def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
+        """Make an input durable; the first row wins, a later one is counted and never used."""
+        key = dict(zip(("asked_tick", "agent", "purpose", "call"), given.key.as_tuple(), strict=True))
+        known = ("engine", "latency_ms", "tokens_in", "tokens_out", "attempts", "retrieved")
+        about = {name: given.about[name] for name in known if name in given.about}
+        row = {**key, **about, "run": run.id, "effect_tick": given.effect_tick, "asked_chain": asked_chain}
+        statement = pg_insert(schema.inputs).values(answer=given.canonical_answer(), **row).on_conflict_do_nothing()
+        with self._connect() as connection:
+            first = connection.execute(statement).rowcount == 1
+            if not first:
+                connection.execute(insert(schema.late_inputs).values(run=run.id, **key))
+        return first
+
+    def late_inputs(self, run: Run) -> int:
+        """Return how many answers came after the first and were not used."""
+        t = schema.late_inputs
+        with self._connect() as connection:
+            return int(connection.execute(select(func.count()).where(t.c.run == run.id)).scalar_one())
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def writer(
+        self, run: Run, *, durability: str, target: int | None = None, take_over: bool = False
+    ) -> AbstractContextManager[TickWriter]:
+        """Return the one writer of a run; entering it takes the lease."""
+        return TickWriter(self.database, run, durability=durability, target=target, take_over=take_over)
+
+    def size_bytes(self, run: Run) -> int:
+        """Return the bytes that a run takes on disk, indexes included."""
+        query = sql(
+            "SELECT coalesce(sum(pg_total_relation_size(format('polis.%I', leaf)::regclass)), 0)::int8 "
+            "FROM (SELECT leaf FROM polis.stretches WHERE run = :run UNION ALL "
+            "SELECT p || '_r' || :run FROM unnest(ARRAY['ticks', 'inputs', 'snapshots', 'texts']) p) AS l (leaf)"
+        )
+        with self._connect() as connection:
+            return int(connection.execute(query, {"run": run.id}).scalar_one())
+
+
+def _run_of(row: Row[Any]) -> Run:
+    return Run(
+        id=row.run,
+        name=row.name,
+        seed=row.seed,
+        configuration=Configuration.from_mapping(json.loads(row.configuration)),
+        genesis_hash=bytes(row.genesis_hash),
+        rules_version=row.rules_version,
+        state_version=row.state_version,
+        hashing_version=row.hashing_version,
+        parent=row.parent,
+        fork_tick=row.fork_tick,
+        engines=row.engines,
+        created_at=row.created_at.isoformat(timespec="seconds"),
+    )
+
+
+def _headers_of(rows: list[Row[Any]]) -> Headers:
+    areas = np.array([[getattr(r, f"area_{a}") for a in AREAS] for r in rows], np.int64).reshape(len(rows), len(AREAS))
+    return Headers(
+        ticks=np.array([r.tick for r in rows], np.int64),
+        events=np.array([r.events for r in rows], np.int64),
+        catalogues=np.array([r.catalogue for r in rows], np.int64),
+        events_hash=[bytes(r.events_hash) for r in rows],
+        state_hash=[bytes(r.state_hash) for r in rows],
+        chain_hash=[bytes(r.chain_hash) for r in rows],
+        areas=areas.view(np.uint64),
+    )
+
+
+def _input_of(row: Row[Any]) -> Input:
+    return Input(
+        InputKey(row.asked_tick, row.agent, row.purpose, row.call),
+        effect_tick=row.effect_tick,
+        answer=answer_from(bytes(row.answer)),
+        about={"engine": row.engine, "latency_ms": row.latency_ms},
+    )

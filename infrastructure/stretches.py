@@ -1,0 +1,78 @@
+"""Stretches: the leaves of `stored_events`, each for a range of ticks of one run.
+
+A hot stretch has no index, so that a tick pays for none, and is short enough to be scanned
+(docs/decisions/0002-physical-layout.md). The next one is made ahead of time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from domain.ports import Run
+
+if TYPE_CHECKING:
+    from infrastructure.tick_writer import Pending
+
+EVENTS_A_STRETCH = 1_000_000
+_EVENTS_AN_AGENT_TICK = 1.25  # what reflex runs have been seen to emit
+
+
+class Stretches:
+    """Knows which leaf a tick belongs in.
+
+    Parameters
+    ----------
+    run : Run
+    connection : of the writer, used only while entering
+    """
+
+    def __init__(self, run: Run, connection: psycopg.Connection[Any]) -> None:
+        self.run = run
+        a_tick = max(1, int(run.configuration.agents * _EVENTS_AN_AGENT_TICK))
+        self.ticks = max(16, EVENTS_A_STRETCH // a_tick)
+        rows = connection.execute(
+            "SELECT tick_first, tick_end, leaf FROM polis.stretches WHERE run = %s ORDER BY tick_first", (run.id,)
+        ).fetchall()
+        self._known: list[tuple[int, int, str]] = [(int(a), int(b), str(c)) for a, b, c in rows]
+        self._mutex = threading.Lock()
+
+    def leaf_of(self, tick: int, connection: psycopg.Connection[Any]) -> tuple[str, int]:
+        """Return the leaf of a tick and the first tick after it, making the leaf if need be."""
+        with self._mutex:
+            for first, end, leaf in reversed(self._known):
+                if first <= tick < end:
+                    return leaf, end
+            first, end = tick, tick + self.ticks
+            row = connection.execute("SELECT polis.open_stretch(%s, %s, %s)", (self.run.id, first, end)).fetchone()
+            assert row is not None
+            self._known.append((first, end, str(row[0])))
+            return str(row[0]), end
+
+    def make_ahead(self, durable: int, connection: psycopg.Connection[Any]) -> None:
+        """Make the next leaf when the newest is more than half full."""
+        with self._mutex:
+            newest = self._known[-1] if self._known else None
+        if newest is not None and durable > newest[1] - self.ticks // 2:
+            self.leaf_of(newest[1], connection)
+
+    def split(
+        self, group: Sequence[Pending], connection: psycopg.Connection[Any]
+    ) -> Iterator[tuple[str, Sequence[Pending]]]:
+        """Yield (leaf, ticks) of a group in order."""
+        start = 0
+        while start < len(group):
+            leaf, end = self.leaf_of(group[start].header.tick, connection)
+            stop = start
+            while stop < len(group) and group[stop].header.tick < end:
+                stop += 1
+            yield leaf, group[start:stop]
+            start = stop
+
+    def closable(self, durable: int) -> list[int]:
+        """Return the first ticks of stretches that take no more events."""
+        with self._mutex:
+            return [first for first, end, _ in self._known if end <= durable]

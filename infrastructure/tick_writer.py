@@ -1,0 +1,324 @@
+"""The writer of a run: ticks into Postgres, each with its header, in one fenced transaction.
+
+A transaction first takes the lease row FOR SHARE and checks its epoch, then copies the events into
+their leaf, then inserts the headers, then commits with the WAL synced. In mode `tick` that is one tick
+and the caller waits for it. In mode `group` a thread commits whatever ticks have piled up since the
+last commit, at most `MAX_TICKS_IN_FLIGHT`, as one transaction.
+
+If the server goes away the writer waits, says so, connects again, takes the lock again under the
+epoch that it had, looks which ticks are there, and sends the rest. Nothing is lost or doubled.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+from psycopg.pq import ExecStatus
+
+from domain.advance import Header
+from domain.errors import InvalidConfiguration, LeaseLost, PolisError, StoreUnavailable
+from domain.events import CATALOGUE_VERSION, EventBatch
+from domain.ports import Run
+from domain.state import World
+from infrastructure import lease
+from infrastructure.copy_binary import COPY_COLUMNS, HEADER, TRAILER, encode_rows
+from infrastructure.database import Database
+from infrastructure.errors import InfrastructureError
+from infrastructure.failpoints import reach
+from infrastructure.housekeeping import Housekeeper
+from infrastructure.stretches import Stretches
+
+DURABILITIES = ("tick", "group")
+MAX_TICKS_IN_FLIGHT = 256
+MAX_BYTES_IN_FLIGHT = 64 << 20
+_BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Pending:
+    """A tick on its way: its rows as COPY sends them, and its header."""
+
+    header: Header
+    rows: bytes
+
+
+@dataclass
+class WriterFigures:
+    """What the writer counted."""
+
+    commits: int = 0
+    bytes: int = 0
+    reconnections: int = 0
+    waited_s: float = 0.0
+    snapshots: int = 0
+    snapshots_failed: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+class TickWriter:
+    """Implements `domain.ports.Appender`; enter it to take the lease.
+
+    Parameters
+    ----------
+    database : Database
+    run : Run
+    durability : "tick" or "group"
+    target : int, optional, the run's new target tick
+    take_over : bool, end another writer if there is one
+    say : callable, told when the server is gone and when it is back
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        run: Run,
+        *,
+        durability: str,
+        target: int | None = None,
+        take_over: bool = False,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        if durability not in DURABILITIES:
+            raise InvalidConfiguration("durability", durability, f"must be one of {', '.join(DURABILITIES)}")
+        self.database, self.run, self.durability = database, run, durability
+        self._target, self._take_over = target, take_over
+        self.say = say or _log.warning
+        self.figures = WriterFigures()
+        self._durable = -1
+        self._connection: psycopg.Connection[Any] | None = None
+        self._pending: list[Pending] = []
+        self._in_flight = 0
+        self._bytes_in_flight = 0
+        self._changed = threading.Condition()
+        self._error: BaseException | None = None
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    # -- lease -------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self._connection = self._open_connection()
+        self.epoch = lease.acquire(self._connection, self.run, target=self._target, take_over=self._take_over)
+        self._durable = self._stored_head()
+        self._stretches = Stretches(self.run, self._connection)
+        self._housekeeper = Housekeeper(self.database, self.run, self._stretches, self.figures, lambda: self._durable)
+        self._housekeeper.start()
+        if self.durability == "group":
+            self._thread = threading.Thread(target=self._commit_groups, name="polis-commit", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            with self._changed:
+                self._closing = True
+                self._changed.notify_all()
+            if self._thread is not None:
+                self._thread.join()
+            self._housekeeper.close(finish=kind is None)
+            if self._connection is not None:
+                self._connection.close()
+
+    def _open_connection(self) -> psycopg.Connection[Any]:
+        connection = self.database.connect()
+        connection.execute("SET synchronous_commit = on; SET tcp_keepalives_idle = 30; SET lock_timeout = '60s'")
+        return connection
+
+    def _stored_head(self) -> int:
+        assert self._connection is not None
+        row = self._connection.execute("SELECT max(tick) FROM polis.ticks WHERE run = %s", (self.run.id,)).fetchone()
+        if row is None or row[0] is None:
+            return -1 if self.run.fork_tick is None else self.run.fork_tick
+        return int(row[0])
+
+    # -- what the runner calls ---------------------------------------------------------------------
+
+    @property
+    def durable_tick(self) -> int:
+        """The newest tick that is safe from any crash."""
+        return self._durable
+
+    def append(self, events: EventBatch, header: Header) -> None:
+        """Take a tick; see `domain.ports.Appender.append`."""
+        pending = Pending(header, encode_rows(self.run.id, events))
+        if self._thread is None:
+            self._commit([pending])
+            return
+        with self._changed:
+            while (
+                self._error is None
+                and self._in_flight
+                and (self._in_flight >= MAX_TICKS_IN_FLIGHT or self._bytes_in_flight >= MAX_BYTES_IN_FLIGHT)
+            ):
+                self._changed.wait()
+            self._raise_error()
+            self._pending.append(pending)
+            self._in_flight += 1
+            self._bytes_in_flight += len(pending.rows)
+            self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Return when everything appended is durable."""
+        with self._changed:
+            while self._in_flight and self._error is None:
+                self._changed.wait()
+            self._raise_error()
+
+    def keep_snapshot(self, world: World) -> None:
+        """Have this state kept as a snapshot, by another thread, once its tick is durable."""
+        self._housekeeper.keep_snapshot(world.tick, world.state_hash, world.to_bytes())
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    # -- committing --------------------------------------------------------------------------------
+
+    def _commit_groups(self) -> None:
+        while True:
+            with self._changed:
+                while not self._pending and not self._closing:
+                    self._changed.wait()
+                if not self._pending:
+                    return
+                group, self._pending = self._pending, []
+            try:
+                self._commit(group)
+            except BaseException as error:  # handed to the runner's thread, which raises it
+                with self._changed:
+                    self._error = error
+                    self._changed.notify_all()
+                return
+            with self._changed:
+                self._in_flight -= len(group)
+                self._bytes_in_flight -= sum(len(p.rows) for p in group)
+                self._changed.notify_all()
+
+    def _commit(self, group: Sequence[Pending]) -> None:
+        """Make a group of ticks durable, however long the server is away."""
+        attempt = 0
+        while group:
+            try:
+                self._transact(group)
+                break
+            except (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable) as error:
+                self._reconnect(str(error).strip().splitlines()[0] if str(error).strip() else repr(error), attempt)
+                attempt += 1
+                # The commit may have been done before its acknowledgement was lost.
+                head = self._stored_head()
+                group = [p for p in group if p.header.tick > head]
+                self._durable = max(self._durable, head)
+        if group:
+            self._durable = group[-1].header.tick
+            self.figures.commits += 1
+            self.figures.bytes += sum(len(p.rows) for p in group)
+        self._housekeeper.tick_is_durable(self._durable)
+
+    def _transact(self, group: Sequence[Pending]) -> None:
+        assert self._connection is not None
+        run, first = self.run.id, group[0].header.tick
+        pgconn = self._connection.pgconn
+        result = self._exec(f"BEGIN; SELECT epoch FROM polis.leases WHERE run = {run} FOR SHARE")
+        epoch = result.get_value(0, 0) if result.ntuples else None
+        if epoch is None or int(epoch) != self.epoch:
+            self._exec("ROLLBACK")
+            raise LeaseLost(self.run.name, first, self.epoch)
+        reach("before_copy", first)
+        for leaf, part in self._stretches.split(group, self._connection):
+            self._copy(pgconn, leaf, part)
+        reach("between_copy_and_header", first)
+        rows = ", ".join(_header_row(run, p.header) for p in group)
+        result = self._exec(f"INSERT INTO polis.ticks VALUES {rows}; COMMIT")
+        reach("after_commit", first)
+
+    def _copy(self, pgconn: psycopg.pq.abc.PGconn, leaf: str, part: Sequence[Pending]) -> None:
+        columns = ", ".join(COPY_COLUMNS)
+        self._exec(f"COPY polis.{leaf} ({columns}) FROM STDIN (FORMAT BINARY)", ExecStatus.COPY_IN)
+        assert self._connection is not None
+        data = b"".join((HEADER, *(p.rows for p in part), TRAILER))
+        pgconn.put_copy_data(data)
+        pgconn.put_copy_end()
+        # psycopg's connection is blocking here, so flushing and reading the result wait for the server.
+        failure = None
+        while (result := pgconn.get_result()) is not None:
+            if result.status != ExecStatus.COMMAND_OK:
+                failure = result
+        if failure is not None:
+            self._raise_sql(failure)
+
+    def _exec(self, query: str, *expected: ExecStatus) -> psycopg.pq.abc.PGresult:
+        assert self._connection is not None
+        result = self._connection.pgconn.exec_(query.encode())
+        if result.status not in (expected or (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)):
+            self._raise_sql(result)
+        return result
+
+    def _raise_sql(self, result: psycopg.pq.abc.PGresult) -> None:
+        """Raise what Postgres said: gone for now, or refused for good."""
+        assert self._connection is not None
+        pgconn = self._connection.pgconn
+        state = (result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) or b"").decode()
+        message = (result.error_message or pgconn.error_message).decode(errors="replace").strip()
+        if pgconn.status == psycopg.pq.ConnStatus.BAD or state[:2] in ("08", "57") or not state:
+            raise StoreUnavailable(message)
+        if pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            pgconn.exec_(b"ROLLBACK")
+        if state[:2] == "53":  # disk full, out of memory, too many connections: may pass
+            raise StoreUnavailable(message)
+        raise AppendRefused(self.run.name, message)
+
+    def _reconnect(self, because: str, attempt: int) -> None:
+        """Wait for the server and take the lock again."""
+        began = time.monotonic()
+        self.say(f"run {self.run.name}: the database went away ({because}); waiting for it")
+        while True:
+            time.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
+            attempt += 1
+            try:
+                if self._connection is not None:
+                    self._connection.close()
+                self.database.ensure_running()
+                self._connection = self._open_connection()
+                lease.reacquire(self._connection, self.run, epoch=self.epoch, tick=self._durable + 1)
+                break
+            except LeaseLost:
+                raise
+            except (psycopg.Error, PolisError) as error:
+                if self._closing and not self._pending:
+                    raise
+                _log.info("still waiting: %s", error)
+        self.figures.reconnections += 1
+        self.figures.waited_s += time.monotonic() - began
+        self.say(f"run {self.run.name}: the database is back after {time.monotonic() - began:.1f} s; going on")
+
+
+def _header_row(run: int, h: Header) -> str:
+    """Return a row of `ticks` as SQL: integers and our own hex digits, so nothing needs quoting."""
+    areas = ", ".join(str(a - (1 << 64) if a >= 1 << 63 else a) for a in h.areas)
+    hashes = ", ".join(f"'\\x{v.hex()}'" for v in (h.events_hash, h.state_hash, h.chain_hash))
+    return f"({run}, {h.tick}, {h.events}, {CATALOGUE_VERSION}, {hashes}, {areas})"
+
+
+class AppendRefused(InfrastructureError):
+    """Postgres refused a tick for good: a second writer without a lease, or a schema that is not ours."""
+
+    def __init__(self, run: str, because: str) -> None:
+        super().__init__(run, because)
+        self.run, self.because = run, because
+
+    def __str__(self) -> str:
+        return f"run {self.run}: the tick was refused and nothing was written: {self.because}"
