@@ -16,6 +16,8 @@
         ├── BeyondHead                a tick that has not happened yet
         ├── RunIsHeld                 another runner writes this run
         ├── LeaseLost                 a newer runner took this run over; nothing was written
+        ├── InputsChanged             a tick was decided with other inputs than are recorded for it
+        ├── TickHasBegun              an input for a tick that is history
         ├── OtherRules                the run was made under rules that this release does not have
         └── StoreUnavailable          the store went away; what is durable is safe, try again
 """
@@ -163,6 +165,28 @@ class LeaseLost(StoreError):
             f"run {self.run}, tick {self.tick}: another runner took this run over (our epoch was {self.epoch}), "
             "so nothing was written; this runner stops"
         )
+
+
+class InputsChanged(StoreError):
+    """Ticks were decided with other inputs than are recorded for them now; they were not written."""
+
+    def __init__(self, run: str, first: int, last: int) -> None:
+        super().__init__(run, first, last)
+        self.run, self.first, self.last = run, first, last
+
+    def __str__(self) -> str:
+        return f"run {self.run}: an input came in for ticks {self.first} to {self.last}; deciding them again"
+
+
+class TickHasBegun(StoreError):
+    """An input asks for a tick that is history; nothing was recorded."""
+
+    def __init__(self, run: str, effect_tick: int, head: int) -> None:
+        super().__init__(run, effect_tick, head)
+        self.run, self.effect_tick, self.head = run, effect_tick, head
+
+    def __str__(self) -> str:
+        return f"run {self.run} is at tick {self.head}: an input can't take effect at tick {self.effect_tick} any more"
 
 
 class OtherRules(StoreError):

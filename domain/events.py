@@ -327,6 +327,9 @@ KIND_BY_NAME = {k.name: k for k in KINDS}
 CATALOGUE_VERSION = 1
 """Version of all the definitions together; every tick's header says by which its events were written."""
 
+VERSIONS_BY_CATALOGUE: dict[int, dict[int, int]] = {1: {kind.number: 1 for kind in KINDS}}
+"""Catalogue → kind number → schema version that its ticks were written in. Add one, never change one."""
+
 
 def kind_named(name: str) -> EventKind:
     """Return the kind of that name, also when given in lower case or by its view.

@@ -167,6 +167,10 @@ class HistoryReader(Protocol):
         """Return the inputs that take effect at a tick."""
         ...
 
+    def inputs_after(self, run: Run, tick: int) -> dict[int, Inputs]:
+        """Return all inputs that take effect after a tick, by that tick."""
+        ...
+
 
 class Appender(Protocol):
     """The one writer of a run, fenced by its lease."""
@@ -176,14 +180,24 @@ class Appender(Protocol):
         """The newest tick that is safe from any crash; -1 before tick 0."""
         ...
 
-    def append(self, events: EventBatch, header: Header) -> None:
+    def append(self, events: EventBatch, header: Header, *, inputs_used: int = 0) -> None:
         """Take a tick's events and header; in mode `tick`, return when they are durable.
 
         Raises
         ------
         LeaseLost
             If another runner took the run over: nothing was written.
+        InputsChanged
+            If the tick was decided with other inputs than are recorded for it now: nothing was written.
         """
+        ...
+
+    def restart(self) -> None:
+        """Forget what was appended and is not durable, after `InputsChanged`."""
+        ...
+
+    def set_status(self, status: str, *, problem: str | None = None) -> None:
+        """Record how the run stands, if the lease is still ours."""
         ...
 
     def keep_snapshot(self, world: World) -> None:
@@ -218,12 +232,18 @@ class EventStore(HistoryReader, Protocol):
         """Take the run's lease; raise `RunIsHeld`."""
         ...
 
-    def set_status(self, run: Run, status: str, *, problem: str | None = None) -> None:
-        """Record how a run ended or paused."""
+    def late_inputs(self, run: Run) -> int:
+        """Return how many answers came after the first of their key and were not used."""
         ...
 
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
-        """Make an input durable; False if its key was there already (the first row wins, this one is counted)."""
+        """Make an input durable; False if its key was there already (the first row wins, this one is counted).
+
+        Raises
+        ------
+        TickHasBegun
+            If the tick at which it is to take effect is history already.
+        """
         ...
 
 

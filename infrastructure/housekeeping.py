@@ -73,6 +73,11 @@ class Housekeeper:
             self._waiting.append((tick, state_hash, state_bytes))
             self._changed.notify_all()
 
+    def forget_above(self, tick: int) -> None:
+        """Drop snapshots of ticks that will be decided again."""
+        with self._changed:
+            self._waiting = collections.deque(s for s in self._waiting if s[0] <= tick)
+
     def tick_is_durable(self, tick: int) -> None:
         """Wake the thread if a snapshot waits for this tick, or a stretch is nearly full."""
         # Without the lock: a missed wake-up is made up for by the next tick, or by the time-out.

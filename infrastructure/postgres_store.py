@@ -17,9 +17,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from domain.advance import Header
 from domain.columns import AREAS
 from domain.configuration import RELEASE, Configuration, genesis_hash
-from domain.errors import InvalidConfiguration, RunExists, StoreUnavailable, UnknownRun
+from domain.errors import InvalidConfiguration, RunExists, StoreUnavailable, TickHasBegun, UnknownRun
 from domain.events import EventBatch
-from domain.inputs import Input, InputKey, Inputs, answer_from
+from domain.inputs import Input, InputKey, Inputs, answer_from, validated
 from domain.ports import Headers, Lease, Run, Snapshot
 from infrastructure import schema
 from infrastructure.database import Database
@@ -27,8 +27,6 @@ from infrastructure.event_reader import read_segment
 from infrastructure.lease import LOCK_CLASS
 from infrastructure.snapshots import decode_snapshot
 from infrastructure.tick_writer import TickWriter
-
-_SETTABLE = ("paused", "complete", "degraded", "failed")
 
 
 class PostgresStore:
@@ -138,14 +136,6 @@ class PostgresStore:
         status = "running" if alive else ("paused" if row.status == "running" else row.status)
         return Lease(status, row.target, row.epoch, row.holder if alive else None, row.problem)
 
-    def set_status(self, run: Run, status: str, *, problem: str | None = None) -> None:
-        """Record how a run ended or paused."""
-        assert status in _SETTABLE, status
-        t = schema.leases
-        with self._connect() as connection:
-            changed = t.update().where(t.c.run == run.id).values(status=status, problem=problem, updated_at=func.now())
-            connection.execute(changed)
-
     # -- history -----------------------------------------------------------------------------------
 
     def _segments(self, connection: Connection, run: Run, first: int, last: int) -> list[tuple[int, int, int]]:
@@ -219,27 +209,47 @@ class PostgresStore:
     # -- inputs ------------------------------------------------------------------------------------
 
     def inputs(self, run: Run, effect_tick: int) -> Inputs:
-        """Return the inputs that take effect at a tick; a fork sees those its parent asked for by the fork."""
+        """Return the inputs that take effect at a tick."""
+        return Inputs(self._read_inputs(run, effect_tick, effect_tick))
+
+    def inputs_after(self, run: Run, tick: int) -> dict[int, Inputs]:
+        """Return all inputs that take effect after a tick, by that tick."""
+        by_tick: dict[int, list[Input]] = {}
+        for given in self._read_inputs(run, tick + 1, 2**31 - 1):
+            by_tick.setdefault(given.effect_tick, []).append(given)
+        return {effect: Inputs(rows) for effect, rows in by_tick.items()}
+
+    def _read_inputs(self, run: Run, first: int, last: int) -> list[Input]:
+        """Return inputs by effect tick; a fork sees its parent's that were asked for by the fork, even if they came later."""
         t = schema.inputs
         rows: list[Row[Any]] = []
         with self._connect() as connection:
             for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
-                # A parent's input counts if it was asked for before the fork, even if it came later.
-                where = and_(
-                    t.c.run == source, t.c.effect_tick == effect_tick, t.c.asked_tick >= low - 1, t.c.asked_tick <= high
-                )
+                effective = and_(t.c.run == source, t.c.effect_tick >= first, t.c.effect_tick <= last)
+                where = and_(effective, t.c.asked_tick >= low - 1, t.c.asked_tick <= high)
                 rows += connection.execute(select(t).where(where)).all()
-        return Inputs(_input_of(row) for row in rows)
+        return [_input_of(row) for row in rows]
 
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
-        """Make an input durable; the first row wins, a later one is counted and never used."""
+        """Make an input durable; the first row wins, a later one is counted and never used.
+
+        The lease row is taken first, which a tick's transaction shares: so the tick of its effect either
+        counts this input, or has been committed and is refused here.
+        """
+        validated(given, n_cells=run.configuration.n_cells)
         key = dict(zip(("asked_tick", "agent", "purpose", "call"), given.key.as_tuple(), strict=True))
         known = ("engine", "latency_ms", "tokens_in", "tokens_out", "attempts", "retrieved")
         about = {name: given.about[name] for name in known if name in given.about}
         row = {**key, **about, "run": run.id, "effect_tick": given.effect_tick, "asked_chain": asked_chain}
         statement = pg_insert(schema.inputs).values(answer=given.canonical_answer(), **row).on_conflict_do_nothing()
-        with self._connect() as connection:
+        lease, ticks = schema.leases, schema.ticks
+        with self._connect().execution_options(isolation_level="READ COMMITTED") as connection, connection.begin():
+            connection.execute(select(lease.c.run).where(lease.c.run == run.id).with_for_update())
+            head = connection.execute(select(func.max(ticks.c.tick)).where(ticks.c.run == run.id)).scalar_one()
             first = connection.execute(statement).rowcount == 1
+            if first and head is not None and given.effect_tick <= head:
+                connection.rollback()
+                raise TickHasBegun(run.name, given.effect_tick, head)
             if not first:
                 connection.execute(insert(schema.late_inputs).values(run=run.id, **key))
         return first

@@ -23,7 +23,7 @@ import psycopg
 from psycopg.pq import ExecStatus
 
 from domain.advance import Header
-from domain.errors import InvalidConfiguration, LeaseLost, PolisError, StoreUnavailable
+from domain.errors import InputsChanged, InvalidConfiguration, LeaseLost, PolisError, StoreUnavailable
 from domain.events import CATALOGUE_VERSION, EventBatch
 from domain.ports import Run
 from domain.state import World
@@ -49,6 +49,7 @@ class Pending:
 
     header: Header
     rows: bytes
+    inputs_used: int = 0
 
 
 @dataclass
@@ -109,13 +110,17 @@ class TickWriter:
         self._connection = self._open_connection()
         self.epoch = lease.acquire(self._connection, self.run, target=self._target, take_over=self._take_over)
         self._durable = self._stored_head()
+        self._count_inputs = self._inputs_query()
         self._stretches = Stretches(self.run, self._connection)
         self._housekeeper = Housekeeper(self.database, self.run, self._stretches, self.figures, lambda: self._durable)
         self._housekeeper.start()
         if self.durability == "group":
-            self._thread = threading.Thread(target=self._commit_groups, name="polis-commit", daemon=True)
-            self._thread.start()
+            self._start_committing()
         return self
+
+    def _start_committing(self) -> None:
+        self._thread = threading.Thread(target=self._commit_groups, name="polis-commit", daemon=True)
+        self._thread.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -145,6 +150,22 @@ class TickWriter:
             return -1 if self.run.fork_tick is None else self.run.fork_tick
         return int(row[0])
 
+    def _inputs_query(self) -> str:
+        """Return SQL that counts the inputs of ticks {first} … {last}, those of the ancestors included."""
+        own = f"(SELECT count(*) FROM polis.inputs_r{self.run.id} WHERE effect_tick BETWEEN {{first}} AND {{last}})"
+        if self.run.parent is None:
+            return own
+        assert self._connection is not None
+        rows = self._connection.execute(
+            "SELECT source, tick_first, tick_last FROM polis.lineage WHERE run = %s", (self.run.id,)
+        ).fetchall()
+        counts = [
+            f"(SELECT count(*) FROM polis.inputs_r{source} WHERE effect_tick BETWEEN {{first}} AND {{last}} "
+            f"AND asked_tick BETWEEN {low - 1} AND {high})"
+            for source, low, high in rows
+        ]
+        return " + ".join(counts)
+
     # -- what the runner calls ---------------------------------------------------------------------
 
     @property
@@ -152,9 +173,9 @@ class TickWriter:
         """The newest tick that is safe from any crash."""
         return self._durable
 
-    def append(self, events: EventBatch, header: Header) -> None:
+    def append(self, events: EventBatch, header: Header, *, inputs_used: int = 0) -> None:
         """Take a tick; see `domain.ports.Appender.append`."""
-        pending = Pending(header, encode_rows(self.run.id, events))
+        pending = Pending(header, encode_rows(self.run.id, events), inputs_used)
         if self._thread is None:
             self._commit([pending])
             return
@@ -177,6 +198,26 @@ class TickWriter:
             while self._in_flight and self._error is None:
                 self._changed.wait()
             self._raise_error()
+
+    def restart(self) -> None:
+        """Forget what was appended and is not durable, and go on after `InputsChanged`."""
+        if self._thread is not None:
+            self._thread.join()  # it ended with the error
+            self._error = None
+            self._pending, self._in_flight, self._bytes_in_flight = [], 0, 0
+            self._housekeeper.forget_above(self._durable)
+            self._start_committing()
+
+    def set_status(self, status: str, *, problem: str | None = None) -> None:
+        """Record how the run stands, if the lease is still ours and the server is there."""
+        try:
+            assert self._connection is not None
+            self._connection.execute(
+                "UPDATE polis.leases SET status = %s, problem = %s, updated_at = now() WHERE run = %s AND epoch = %s",
+                (status, problem, self.run.id, self.epoch),
+            )
+        except psycopg.Error as error:
+            self.say(f"run {self.run.name}: its status could not be recorded: {error}")
 
     def keep_snapshot(self, world: World) -> None:
         """Have this state kept as a snapshot, by another thread, once its tick is durable."""
@@ -232,11 +273,20 @@ class TickWriter:
         assert self._connection is not None
         run, first = self.run.id, group[0].header.tick
         pgconn = self._connection.pgconn
-        result = self._exec(f"BEGIN; SELECT epoch FROM polis.leases WHERE run = {run} FOR SHARE")
-        epoch = result.get_value(0, 0) if result.ntuples else None
-        if epoch is None or int(epoch) != self.epoch:
+        last = group[-1].header.tick
+        # Three statements, one round trip. The inputs are counted by a statement of its own, after the lock is
+        # ours: whoever records an input holds the same row, so that none can slip in between.
+        result = self._exec(
+            f"BEGIN; SELECT FROM polis.leases WHERE run = {run} FOR SHARE; "
+            f"SELECT epoch, {self._count_inputs.format(first=first, last=last)} FROM polis.leases WHERE run = {run}"
+        )
+        epoch, inputs = (int(result.get_value(0, k) or -1) if result.ntuples else -1 for k in (0, 1))
+        if epoch != self.epoch:
             self._exec("ROLLBACK")
             raise LeaseLost(self.run.name, first, self.epoch)
+        if inputs != sum(p.inputs_used for p in group):
+            self._exec("ROLLBACK")
+            raise InputsChanged(self.run.name, first, last)
         reach("before_copy", first)
         for leaf, part in self._stretches.split(group, self._connection):
             self._copy(pgconn, leaf, part)

@@ -1,1 +1,10 @@
-"""replay"""
+"""Replay: the state at any tick, verified history, re-execution. Over a store port; it cannot call a model.
+
+>>> world = replay.at(store, store.find("brave-otter"), 1200)
+"""
+
+from replay.reexecute import Reexecution, reexecute
+from replay.seek import at, at_head
+from replay.verify import Verification, verify
+
+__all__ = ["Reexecution", "Verification", "at", "at_head", "reexecute", "verify"]

@@ -1,0 +1,118 @@
+"""Re-execute: decide every tick again from genesis and inputs, and compare event by event.
+
+Where `verify` asks whether the record is whole, this asks whether the rules of today would write the
+same. Stored events are opened only to be compared; inputs are read, and a missing one is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from domain.advance import advance, new_world
+from domain.decide import Decider
+from domain.events import EVENT_DTYPE, EventBatch, as_json
+from domain.inputs import NO_INPUTS
+from domain.ports import HistoryReader, Run
+from replay.seek import split_ticks
+
+_PROGRESS_EVERY = 128
+
+
+@dataclass(frozen=True)
+class Reexecution:
+    """What re-execution found.
+
+    Attributes
+    ----------
+    identical : every event of every tick is the same
+    ticks : how many ticks were compared
+    first_divergence : None, or where and what: tick, ordinal, columns, recorded and re-executed event
+    """
+
+    run: str
+    identical: bool
+    ticks: int
+    first_divergence: dict[str, Any] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return dict(self.__dict__)
+
+
+def reexecute(
+    reader: HistoryReader, run: Run, *, threads: int = 1, on_progress: Callable[[int, int], None] | None = None
+) -> Reexecution:
+    """Advance again from genesis and inputs, comparing with what is stored.
+
+    Raises
+    ------
+    OtherRules
+        If the run was made under rules that this release does not have.
+    MissingInput
+        If a tick needs an input that is not recorded.
+    """
+    run.require_our_rules()
+    head = reader.head(run)
+    last = -1 if head is None else head.tick
+    headers = reader.headers(run, 0, last)
+    inputs = reader.inputs_after(run, -1)
+    decider = Decider(run.seed, run.configuration, threads=threads)
+    world, chain = new_world(run.configuration), run.genesis_hash
+    try:
+        for batch in reader.read(run, 0, last):
+            for stored in split_ticks(batch):
+                tick = world.tick + 1
+                events, header = advance(world, decider, chain, inputs.get(tick, NO_INPUTS))
+                chain = header.chain_hash
+                found = _first_difference(tick, stored, events)
+                if found is None and header.chain_hash != headers.chain_hash[tick]:
+                    found = {
+                        "tick": tick,
+                        "ordinal": None,
+                        "because": "equal events, but another chain hash is recorded",
+                    }
+                if found is not None:
+                    return Reexecution(run.name, False, tick, found)
+                if on_progress and tick % _PROGRESS_EVERY == 0:
+                    on_progress(tick, last)
+    finally:
+        decider.close()
+    if world.tick != last:
+        gone = {"tick": world.tick + 1, "ordinal": None, "because": "the stored events of this tick are missing"}
+        return Reexecution(run.name, False, world.tick + 1, gone)
+    if on_progress:
+        on_progress(last, last)
+    return Reexecution(run.name, True, last + 1)
+
+
+def _first_difference(tick: int, stored: EventBatch, again: EventBatch) -> dict[str, Any] | None:
+    if stored.hash() == again.hash():
+        return None
+    n = min(len(stored), len(again))
+    differing = np.flatnonzero(stored.records[:n] != again.records[:n])
+    at = int(differing[0]) if len(differing) else n
+    for i in range(at):
+        if stored.payload(i) != again.payload(i):
+            at = i
+            break
+    columns = []
+    if at < n:
+        names = EVENT_DTYPE.names or ()
+        columns = [c for c in names if stored.records[c][at] != again.records[c][at]]
+        if stored.payload(at) != again.payload(at):
+            columns.append("payload")
+    return {
+        "tick": tick,
+        "ordinal": at,
+        "columns": columns,
+        "recorded": _event(stored, at),
+        "reexecuted": _event(again, at),
+    }
+
+
+def _event(batch: EventBatch, at: int) -> dict[str, Any] | None:
+    return as_json(batch.records[at], batch.payload(at)) if at < len(batch) else None

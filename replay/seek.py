@@ -1,0 +1,110 @@
+"""Seek: the state at a tick, from the nearest good snapshot before it and the events since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from domain.advance import new_world
+from domain.errors import BeyondHead, CorruptHistory, UnknownEventKind
+from domain.events import CATALOGUE_VERSION, VERSIONS_BY_CATALOGUE, EventBatch
+from domain.fold import fold
+from domain.ports import HistoryReader, Run
+from domain.state import World
+from domain.upcast import upcast
+
+
+def at(reader: HistoryReader, run: Run, tick: int, *, on_problem: Callable[[str], None] | None = None) -> World:
+    """Return the state that a tick left.
+
+    Parameters
+    ----------
+    reader : HistoryReader
+    run : Run
+    tick : int, from 0 to the head
+    on_problem : callable, told of each snapshot that is passed over because it is bad
+
+    Raises
+    ------
+    BeyondHead
+        If that tick has not happened.
+    CorruptHistory
+        If what comes out does not have the hash that the tick's header records.
+    """
+    head = reader.head(run)
+    if head is None or not 0 <= tick <= head.tick:
+        raise BeyondHead(run.name, tick, -1 if head is None else head.tick)
+    world = _nearest_snapshot(reader, run, tick, on_problem)
+    for events in ticks_of(reader, run, world.tick + 1, tick):
+        fold(world, events)
+    recorded = reader.headers(run, tick, tick)
+    if world.tick != tick or not len(recorded) or recorded.state_hash[0] != world.state_hash:
+        raise CorruptHistory(tick, -1, f"run {run.name}: the events do not fold to the recorded state; `polis verify`")
+    return world
+
+
+def at_head(reader: HistoryReader, run: Run, *, on_problem: Callable[[str], None] | None = None) -> World:
+    """Return the newest state, or the empty world of a run that has no tick yet."""
+    head = reader.head(run)
+    if head is None:
+        return new_world(run.configuration)
+    return at(reader, run, head.tick, on_problem=on_problem)
+
+
+def ticks_of(reader: HistoryReader, run: Run, first: int, last: int) -> Iterator[EventBatch]:
+    """Yield the events of each tick, brought to today's definitions, one batch a tick.
+
+    Raises
+    ------
+    CorruptHistory
+        If a tick in between has no events.
+    """
+    if first > last:
+        return
+    expected = first
+    headers = reader.headers(run, first, last)
+    for batch in reader.read(run, first, last):
+        for events in split_ticks(batch):
+            tick = int(events.records["tick"][0])
+            if tick != expected:
+                raise CorruptHistory(expected, 0, f"run {run.name}: its events are missing")
+            yield to_current(events, int(headers.catalogues[expected - first]))
+            expected += 1
+
+
+def to_current(events: EventBatch, catalogue: int) -> EventBatch:
+    """Return stored events as today's definitions have them, upcast if an earlier catalogue wrote them.
+
+    Raises
+    ------
+    UnknownEventKind
+        If a later release wrote them.
+    """
+    if catalogue == CATALOGUE_VERSION:
+        return events
+    if catalogue not in VERSIONS_BY_CATALOGUE:
+        raise UnknownEventKind("of catalogue", catalogue)
+    return upcast(events, VERSIONS_BY_CATALOGUE[catalogue])
+
+
+def split_ticks(batch: EventBatch) -> Iterator[EventBatch]:
+    """Yield a batch of whole ticks tick by tick."""
+    edges = np.flatnonzero(np.diff(batch.records["tick"])) + 1
+    start = 0
+    for stop in (*edges.tolist(), len(batch)):
+        yield batch.slice(start, stop)
+        start = stop
+
+
+def _nearest_snapshot(reader: HistoryReader, run: Run, tick: int, on_problem: Callable[[str], None] | None) -> World:
+    for snapshot in reader.snapshots(run, tick):
+        problem = snapshot.problem
+        if snapshot.world is not None:
+            recorded = reader.headers(run, snapshot.tick, snapshot.tick)
+            if len(recorded) and recorded.state_hash[0] == snapshot.state_hash:
+                return snapshot.world
+            problem = "it does not have the hash of its tick's header"
+        if on_problem:
+            on_problem(f"run {run.name}: the snapshot at tick {snapshot.tick} is passed over: {problem}")
+    return new_world(run.configuration)

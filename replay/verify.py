@@ -1,0 +1,165 @@
+"""Verify: fold all events from tick 0 and compare with every header and snapshot.
+
+The first thing that differs is named by tick and area: `events` (stored events are not those that were
+hashed), an area of state, `chain` (a header was changed), `ticks` (one is missing), `snapshot`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from domain.advance import Header, header_of, new_world
+from domain.columns import AREAS
+from domain.errors import CorruptHistory, PolisError
+from domain.events import EventBatch
+from domain.fold import fold
+from domain.ports import Headers, HistoryReader, Run
+from domain.state import World
+from replay.seek import split_ticks, to_current
+
+_PROGRESS_EVERY = 256
+_DEEP_EVERY = 64
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What verifying found.
+
+    Attributes
+    ----------
+    ok : nothing differs
+    ticks, events : how many were folded
+    first_bad_tick, area, reason : the first difference, if there is one
+    head_hash : chain hash of the last tick folded
+    snapshots : how many were compared
+    """
+
+    run: str
+    ok: bool
+    ticks: int
+    events: int
+    head_hash: str
+    snapshots: int = 0
+    first_bad_tick: int | None = None
+    area: str | None = None
+    reason: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return dict(self.__dict__)
+
+
+class _Difference(Exception):
+    def __init__(self, tick: int, area: str, reason: str) -> None:
+        super().__init__(tick, area, reason)
+        self.tick, self.area, self.reason = tick, area, reason
+
+
+def verify(
+    reader: HistoryReader, run: Run, *, deep: bool = False, on_progress: Callable[[int, int], None] | None = None
+) -> Verification:
+    """Fold a run from tick 0 and compare every header and snapshot.
+
+    Parameters
+    ----------
+    reader : HistoryReader
+    run : Run
+    deep : also compute the area hashes whole, from every row, now and then and at the end
+    on_progress : callable, told (tick, head tick)
+    """
+    head = reader.head(run)
+    last = -1 if head is None else head.tick
+    world, chain = new_world(run.configuration), run.genesis_hash
+    ticks = events_seen = snapshots = 0
+    try:
+        headers = reader.headers(run, 0, last)
+        _check_ticks(headers, last)
+        kept = set(reader.snapshot_ticks(run))
+        for batch in reader.read(run, 0, last):
+            for events in split_ticks(batch):
+                if ticks > last:
+                    break
+                tick = int(events.records["tick"][0])
+                if tick != ticks:
+                    raise _Difference(ticks, "events", f"the events of tick {ticks} are missing")
+                chain = _check_tick(world, events, headers, ticks, chain, deep=deep and tick % _DEEP_EVERY == 0)
+                ticks += 1
+                events_seen += len(events)
+                if on_progress and ticks % _PROGRESS_EVERY == 0:
+                    on_progress(tick, last)
+        if ticks <= last:
+            raise _Difference(ticks, "events", f"the events of tick {ticks} are missing")
+        snapshots = _check_snapshots(reader, run, headers, kept)
+        if deep and not np.array_equal(world.sums.copy(), world.rehash_whole()):
+            raise _Difference(last, "state", "the kept area hashes are not those of the rows")
+    except _Difference as found:
+        return Verification(
+            run.name, False, ticks, events_seen, chain.hex(), snapshots, found.tick, found.area, found.reason
+        )
+    if on_progress:
+        on_progress(last, last)
+    return Verification(run.name, True, ticks, events_seen, chain.hex(), snapshots)
+
+
+def _check_ticks(headers: Headers, last: int) -> None:
+    missing = np.flatnonzero(headers.ticks != np.arange(len(headers)))
+    if len(missing) or len(headers) != last + 1:
+        tick = int(missing[0]) if len(missing) else len(headers)
+        raise _Difference(tick, "ticks", f"tick {tick} has no header")
+
+
+def _check_tick(
+    world: World, events: EventBatch, headers: Headers, position: int, chain: bytes, *, deep: bool
+) -> bytes:
+    """Compare one tick and return its chain hash."""
+    recorded = headers.at(position)
+    tick = recorded.tick
+    ordinals = events.records["ordinal"]
+    if len(events) != recorded.events:
+        reason = f"{len(events)} events are stored, the header counts {recorded.events}"
+        raise _Difference(tick, "events", reason)
+    if not np.array_equal(ordinals, np.arange(len(events))):
+        raise _Difference(tick, "events", "ordinals are not 0, 1, 2, …")
+    events_hash = events.hash()
+    if events_hash != recorded.events_hash:
+        raise _Difference(tick, "events", "the stored events do not have the recorded hash")
+    try:
+        fold(world, to_current(events, int(headers.catalogues[position])))
+    except (CorruptHistory, PolisError, KeyError, ValueError, IndexError) as error:
+        raise _Difference(tick, "events", f"they can't be folded: {error}") from error
+    computed = header_of(world, events_hash, len(events), chain)
+    _compare(computed, recorded)
+    if deep and not np.array_equal(world.sums.copy(), world.rehash_whole()):
+        raise _Difference(tick, "state", "the kept area hashes are not those of the rows")
+    return computed.chain_hash
+
+
+def _compare(computed: Header, recorded: Header) -> None:
+    for name, ours, theirs in zip(AREAS, computed.areas, recorded.areas, strict=True):
+        if ours != theirs:
+            raise _Difference(recorded.tick, name, f"folds to {ours:016x}, recorded is {theirs:016x}")
+    if computed.state_hash != recorded.state_hash:
+        raise _Difference(recorded.tick, "state", "the recorded state hash is not that of the areas")
+    if computed.chain_hash != recorded.chain_hash:
+        raise _Difference(recorded.tick, "chain", "the recorded chain hash does not follow from the tick before")
+
+
+def _check_snapshots(reader: HistoryReader, run: Run, headers: Headers, kept: set[int]) -> int:
+    bad: list[_Difference] = []
+    count = 0
+    for snapshot in reader.snapshots(run, len(headers) - 1):
+        count += 1
+        problem = snapshot.problem
+        if not problem and snapshot.state_hash != headers.state_hash[snapshot.tick]:
+            problem = "its hash is not that of the tick's header"
+        if problem:
+            bad.append(_Difference(snapshot.tick, "snapshot", problem))
+    if bad:
+        raise min(bad, key=lambda d: d.tick)
+    if len(kept) > count:
+        raise _Difference(len(headers), "snapshot", "a snapshot lies above the head")
+    return count

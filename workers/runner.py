@@ -1,0 +1,292 @@
+"""The runner: the tick loop of one run, from its head to a target.
+
+It advances, appends and, in mode `tick`, waits until the tick is durable before it begins the next; in
+mode `group` it runs ahead of the durable mark by a bounded number of ticks. Nothing leaves the process
+(progress, summary, snapshots) for a tick above that mark.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+import replay
+from domain.advance import Header, advance
+from domain.configuration import Configuration
+from domain.decide import Decider
+from domain.errors import InputsChanged, InvalidConfiguration, PolisError
+from domain.events import AGENT_BORN, AGENT_DIED, GOODS_TRADED, WORDS_SPOKEN, EventBatch
+from domain.inputs import NO_INPUTS
+from domain.measures import society_figures
+from domain.ports import Appender, EventStore, Run
+from domain.state import World
+from workers.memory import peak_rss_mb, pss_of_everything_mb
+
+EVENTS_A_SNAPSHOT = 100_000
+_PROGRESS_EVERY_S = 0.25
+_COUNTED = {"trades": GOODS_TRADED, "births": AGENT_BORN, "deaths": AGENT_DIED, "utterances": WORDS_SPOKEN}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come; never says more than is durable."""
+
+    tick: int
+    target: int
+    durable_tick: int
+    ticks_per_s: float
+    p50_ms: float
+    p99_ms: float
+    events: int
+    events_per_s: float
+    population: int
+    figures: dict[str, float | int]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run ended; `as_dict` is the contract of `polis run --json`."""
+
+    run: int
+    name: str
+    agents: int
+    ticks: int
+    seed: int
+    head_tick: int
+    head_hash: str
+    events: int
+    events_per_s: float
+    status: str
+    tick_ms: dict[str, float]
+    peak_rss_mb: float
+    pss_all_mb: float
+    resumed: bool
+    durability: str
+    threads_used: int
+    waited_s: float
+    reconnections: int
+    snapshots: int
+    snapshots_failed: int
+    late_inputs: int
+    figures: dict[str, float | int]
+    problem: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return dict(self.__dict__)
+
+
+@dataclass
+class _Clock:
+    """What the loop measures; nothing of it enters history."""
+
+    began: float = field(default_factory=time.perf_counter)
+    tick_ms: list[float] = field(default_factory=list)
+    ticks: int = 0
+    events: int = 0
+    counted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
+
+    def percentiles(self) -> dict[str, float]:
+        if not self.tick_ms:
+            return {"p50": 0.0, "p99": 0.0, "max": 0.0}
+        ms = np.array(self.tick_ms)
+        p50, p99 = np.percentile(ms, [50, 99])
+        return {"p50": round(float(p50), 3), "p99": round(float(p99), 3), "max": round(float(ms.max()), 3)}
+
+
+class Runner:
+    """Runs one run; make a new one each time.
+
+    Parameters
+    ----------
+    store : EventStore
+    run : Run
+    durability : "tick" (synced before the next tick begins) or "group" (a bounded number in flight)
+    threads : how many plan agents; never changes a result
+    pace_ms : milliseconds from the beginning of one tick to that of the next; None: flat out
+    take_over : end another runner of this run
+    on_progress : callable, told a few times a second
+    say : callable, told in a sentence what a person should know
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        run: Run,
+        *,
+        durability: str = "tick",
+        threads: int = 1,
+        pace_ms: float | None = None,
+        take_over: bool = False,
+        on_progress: Callable[[Progress], None] | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        if not 1 <= threads <= 64:
+            raise InvalidConfiguration("threads", threads, "must lie between 1 and 64")
+        if pace_ms is not None and not 0 < pace_ms <= 60_000:
+            raise InvalidConfiguration("pace", pace_ms, "must lie between 0 and 60,000 milliseconds")
+        self.store, self.run_, self.durability, self.threads = store, run, durability, threads
+        self.pace_ms, self.take_over = pace_ms, take_over
+        self._on_progress = on_progress or (lambda progress: None)
+        self._say = say or (lambda sentence: None)
+        self._stopping = False
+        self._shown = 0.0
+        self._held: Progress | None = None
+
+    def stop(self) -> None:
+        """Finish the tick at hand, make it durable, keep a snapshot, and return from `run`."""
+        self._stopping = True
+
+    def run(self, target: int) -> Summary:
+        """Advance to `target` and return how it went.
+
+        Raises
+        ------
+        OtherRules, RunIsHeld, LeaseLost, MissingInput, InvalidInput
+            Nothing above the durable mark was reported; the run can be resumed once the reason is gone.
+        """
+        run, store = self.run_, self.store
+        run.require_our_rules()
+        with store.writer(run, durability=self.durability, target=target, take_over=self.take_over) as writer:
+            # Read the head only now: whoever held the lease before may have written until a moment ago.
+            head = store.head(run)
+            world = replay.at_head(store, run, on_problem=self._say)
+            resumed = head is not None
+            decider = Decider(run.seed, run.configuration, threads=self.threads)
+            clock = _Clock()
+            try:
+                world, last = self._advance_to(target, world, head, decider, writer, clock)
+                if clock.ticks:
+                    writer.keep_snapshot(world)
+                status = "paused" if self._stopping and world.tick < target else "complete"
+                writer.set_status(status)
+            except PolisError as error:
+                writer.set_status("failed", problem=str(error))
+                raise
+            finally:
+                decider.close()
+        return self._summary(world, last, target, clock, decider, writer, resumed=resumed, status=status)
+
+    # -- the loop ----------------------------------------------------------------------------------
+
+    def _advance_to(
+        self, target: int, world: World, head: Header | None, decider: Decider, writer: Appender, clock: _Clock
+    ) -> tuple[World, Header | None]:
+        """Run the loop until it is through, going back to the head when an input came in under way."""
+        while True:
+            try:
+                head = self._loop(world, head, decider, writer, target, clock) or head
+                writer.flush()
+                return world, head
+            except InputsChanged as late:
+                # Ticks were decided without an input that got there first. They were not committed.
+                self._say(str(late))
+                writer.restart()
+                head = self.store.head(self.run_)
+                world = replay.at_head(self.store, self.run_, on_problem=self._say)
+
+    def _loop(
+        self, world: World, head: Header | None, decider: Decider, writer: Appender, target: int, clock: _Clock
+    ) -> Header | None:
+        chain = self.run_.genesis_hash if head is None else head.chain_hash
+        inputs = self.store.inputs_after(self.run_, world.tick)
+        events_before_snapshot = 0
+        header = None
+        # mesa-frames' model and agent set exist for the whole run, over the columns that it changes.
+        _ = world.society
+        due = time.perf_counter()
+        while world.tick < target and not self._stopping:
+            began = time.perf_counter()
+            effective = inputs.get(world.tick + 1, NO_INPUTS)
+            events, header = advance(world, decider, chain, effective)
+            chain = header.chain_hash
+            writer.append(events, header, inputs_used=len(effective))
+            clock.tick_ms.append((time.perf_counter() - began) * 1e3)
+            self._count(clock, events)
+            events_before_snapshot += len(events)
+            if events_before_snapshot >= EVENTS_A_SNAPSHOT or world.tick == 0:
+                writer.keep_snapshot(world)
+                events_before_snapshot = 0
+            self._show(world, target, clock, writer)
+            if self.pace_ms is not None:
+                due = max(due + self.pace_ms / 1e3, time.perf_counter() - 1.0)
+                while (left := due - time.perf_counter()) > 0 and not self._stopping:
+                    time.sleep(min(left, 0.05))
+        return header
+
+    def _count(self, clock: _Clock, events: EventBatch) -> None:
+        clock.ticks += 1
+        clock.events += len(events)
+        kinds = np.bincount(events.records["kind"], minlength=32)
+        for name, kind in _COUNTED.items():
+            clock.counted[name] += int(kinds[kind.number])
+
+    def _show(self, world: World, target: int, clock: _Clock, writer: Appender) -> None:
+        if self._held is not None:
+            # Said only once it is durable: nothing leaves the process above that mark.
+            if self._held.tick <= writer.durable_tick:
+                self._on_progress(replace(self._held, durable_tick=writer.durable_tick))
+                self._held = None
+            return
+        now = time.perf_counter()
+        if now - self._shown < _PROGRESS_EVERY_S:
+            return
+        self._shown = now
+        recent = np.array(clock.tick_ms[-2_000:])
+        seconds = max(1e-9, now - clock.began)
+        p50, p99 = np.percentile(recent, [50, 99])
+        self._held = Progress(
+            tick=world.tick,
+            target=target,
+            durable_tick=-1,
+            ticks_per_s=clock.ticks / seconds,
+            p50_ms=float(p50),
+            p99_ms=float(p99),
+            events=clock.events,
+            events_per_s=clock.events / seconds,
+            population=world.population,
+            figures=society_figures(world) | clock.counted,
+        )
+
+    def _summary(
+        self,
+        world: World,
+        last: Header | None,
+        target: int,
+        clock: _Clock,
+        decider: Decider,
+        writer: Any,
+        *,
+        resumed: bool,
+        status: str,
+    ) -> Summary:
+        configuration: Configuration = self.run_.configuration
+        assert last is not None
+        return Summary(
+            run=self.run_.id,
+            name=self.run_.name,
+            agents=configuration.agents,
+            ticks=target,
+            seed=self.run_.seed,
+            head_tick=last.tick,
+            head_hash=last.chain_hash.hex(),
+            events=clock.events,
+            events_per_s=round(clock.events / max(1e-9, time.perf_counter() - clock.began), 1),
+            status=status,
+            tick_ms=clock.percentiles(),
+            peak_rss_mb=peak_rss_mb(),
+            pss_all_mb=pss_of_everything_mb(self.store),
+            resumed=resumed,
+            durability=self.durability,
+            threads_used=len(decider.threads_used),
+            waited_s=round(writer.figures.waited_s, 3),
+            reconnections=writer.figures.reconnections,
+            snapshots=writer.figures.snapshots,
+            snapshots_failed=writer.figures.snapshots_failed,
+            late_inputs=self.store.late_inputs(self.run_),
+            figures=society_figures(world) | clock.counted,
+        )
