@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _sources_digest() -> str:
-    digest = hashlib.sha256(f"{numba.__version__} {numba.core.config.CPU_NAME}".encode())
+    digest = hashlib.sha256(f"{numba.__version__} {getattr(numba.config, 'CPU_NAME', '')}".encode())
     here = Path(__file__).parent
     for path in sorted(here.rglob("*.py")):
         digest.update(str(path.relative_to(here)).encode())
@@ -30,7 +30,9 @@ def _sources_digest() -> str:
 
 if not os.environ.get("NUMBA_CACHE_DIR"):
     _base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    numba.config.CACHE_DIR = os.path.join(_base, "chronopolis", "kernels", _sources_digest())
+    setattr(  # noqa: B010 -- numba declares no such attribute
+        numba.config, "CACHE_DIR", os.path.join(_base, "chronopolis", "kernels", _sources_digest())
+    )
 
 
 def kernel(function: F) -> F:
@@ -40,4 +42,4 @@ def kernel(function: F) -> F:
 
 def inline(function: F) -> F:
     """Let kernels call a helper; Python calls it as it is written, without compiling."""
-    return cast(F, register_jitable(function))
+    return register_jitable(function)

@@ -11,7 +11,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import NDArray
 
 from domain.codes import Good, Intention
 from domain.columns import ACTED, ALIVE, ASKED, CELL, HOUSEHOLD, ID, THOUGHT_DUE
@@ -235,7 +234,7 @@ class Decider:
         return EventBatch.of(records, [(i, persona.payload()) for i, persona in enumerate(personas)])
 
 
-def _record(tick: int, ordinal: int, agent: int, cause: int) -> NDArray[np.void]:
-    record = empty_records(1)[0]
+def _record(tick: int, ordinal: int, agent: int, cause: int) -> np.void:
+    record: np.void = empty_records(1)[0]
     record["tick"], record["ordinal"], record["agent"], record["cause"] = tick, ordinal, agent, cause
-    return record  # type: ignore[no-any-return]
+    return record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.codes import NEED_FULL, Biome, Good
 from domain.configuration import Configuration
@@ -74,9 +75,10 @@ def found_world(configuration: Configuration, *, seed: int) -> EventBatch:
     return EventBatch.of(records, payloads)
 
 
-def _home_cells(configuration: Configuration, biome: np.ndarray, *, seed: int) -> np.ndarray:
+def _home_cells(configuration: Configuration, biome: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
     """Return a cell for each founder, kindest ground first, shuffled by the seed."""
     hardship = np.array([2, 0, 0, 0, 0, 1])[biome]  # water last, mountains before it
     shuffle = draw(np.arange(len(biome)), seed=seed, stream="founding.cell", tick=0)
     order = np.lexsort((shuffle, hardship))
-    return order[: configuration.agents]
+    homes: NDArray[np.int64] = order[: configuration.agents]
+    return homes

@@ -47,7 +47,7 @@ def hex_distance(a, b, width):  # type: ignore[no-untyped-def]
     return (abs(dq) + abs(dr) + abs(dq + dr)) // 2
 
 
-def to_cube(cells: NDArray[np.integer], width: int) -> NDArray[np.int64]:
+def to_cube(cells: NDArray[np.int64], width: int) -> NDArray[np.int64]:
     """Return cube coordinates.
 
     Parameters
@@ -65,7 +65,7 @@ def to_cube(cells: NDArray[np.integer], width: int) -> NDArray[np.int64]:
     return np.stack([q, row, -q - row], axis=-1)
 
 
-def from_cube(cube: NDArray[np.integer], width: int, height: int) -> NDArray[np.int64]:
+def from_cube(cube: NDArray[np.int64], width: int, height: int) -> NDArray[np.int64]:
     """Return cells of cube coordinates, shape (n, 3); -1 where they lie off the grid."""
     cube = np.asarray(cube, np.int64)
     q, row = cube[..., 0], cube[..., 1]

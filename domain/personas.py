@@ -55,10 +55,7 @@ def make_personas(
     a head start in its own skill. Founders are of all ages.
     """
     traits = np.stack(
-        [
-            sum(_dice(agents, seed=seed, tick=tick, index=10 * t + k) for k in range(3)) // 3  # type: ignore[misc]
-            for t in range(N_TRAITS)
-        ]
+        [sum(_dice(agents, seed=seed, tick=tick, index=10 * t + k) for k in range(3)) // 3 for t in range(N_TRAITS)]
     )
     skills = np.stack([100 + _dice(agents, seed=seed, tick=tick, index=100 + s) // 5 for s in range(N_SKILLS)])
     work = _dice(agents, seed=seed, tick=tick, index=200)

@@ -58,7 +58,7 @@ class Terrain:
 def _octave(width: int, height: int, *, spacing: int, seed: int, stream: str) -> NDArray[np.int64]:
     """Return smoothly interpolated lattice noise in [0, 65535], shape (n_cells,)."""
     columns, rows = width // spacing + 2, height // spacing + 2
-    lattice = (
+    lattice: NDArray[np.int64] = (
         draw(np.arange(columns * rows), seed=seed, stream=stream, tick=0, index=spacing) >> np.uint64(48)
     ).astype(np.int64)
     cell = np.arange(width * height, dtype=np.int64)
@@ -67,13 +67,15 @@ def _octave(width: int, height: int, *, spacing: int, seed: int, stream: str) ->
 
     def weight(offset: NDArray[np.int64]) -> NDArray[np.int64]:
         t = offset * _ONE // spacing
-        return t * t * (3 * _ONE - 2 * t) // (_ONE * _ONE)  # smoothstep
+        smooth: NDArray[np.int64] = t * t * (3 * _ONE - 2 * t) // (_ONE * _ONE)  # smoothstep
+        return smooth
 
     wx, wy = weight(x % spacing), weight(y % spacing)
     corner = ly * columns + lx
     top = lattice[corner] * (_ONE - wx) + lattice[corner + 1] * wx
     bottom = lattice[corner + columns] * (_ONE - wx) + lattice[corner + columns + 1] * wx
-    return (top * (_ONE - wy) + bottom * wy) // (_ONE * _ONE)
+    noise: NDArray[np.int64] = (top * (_ONE - wy) + bottom * wy) // (_ONE * _ONE)
+    return noise
 
 
 def _noise(width: int, height: int, *, seed: int, stream: str) -> NDArray[np.int64]:

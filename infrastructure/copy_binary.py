@@ -203,7 +203,7 @@ def _receive(get, free, connection, slot, records, ends, payloads, state):  # ty
     """
     rows, used = state[0], state[1]
     while rows < records.shape[0] and payloads.shape[0] - used > _MAX_PAYLOAD:
-        size = _call_get_copy_data(get, connection, slot.ctypes.data)
+        size = _call_get_copy_data(get, connection, slot.ctypes.data)  # type: ignore[call-arg, var-annotated]
         if size < 0:
             state[0], state[1], state[2] = rows, used, size
             return

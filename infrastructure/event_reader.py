@@ -69,8 +69,8 @@ def _libpq_rows(database: Database, leaf: str, first: int, last: int) -> Iterato
             result = pgconn.exec_(query.as_bytes(connection))
             if result.status != psycopg.pq.ExecStatus.COPY_OUT:
                 raise StoreUnavailable(result.error_message.decode(errors="replace").strip())
-            assert pgconn.pgconn_ptr is not None
-            receiver = RowReceiver(pgconn.pgconn_ptr, rows=min(131_072, max(4_096, 4_096 * (last - first + 1))))
+            address: int = getattr(pgconn, "pgconn_ptr")  # noqa: B009 -- psycopg's own PGconn has it, its protocol not
+            receiver = RowReceiver(address, rows=min(131_072, max(4_096, 4_096 * (last - first + 1))))
             while not stop.is_set():
                 batch = receiver.receive()
                 if batch is None:

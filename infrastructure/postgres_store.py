@@ -220,7 +220,7 @@ class PostgresStore:
         return {effect: Inputs(rows) for effect, rows in by_tick.items()}
 
     def _read_inputs(self, run: Run, first: int, last: int) -> list[Input]:
-        """Return inputs by effect tick; a fork sees its parent's that were asked for by the fork, even if they came later."""
+        """Return inputs by effect tick; a fork sees those its parent asked for by the fork, even if they came later."""
         t = schema.inputs
         rows: list[Row[Any]] = []
         with self._connect() as connection:

@@ -73,7 +73,7 @@ def reexecute(
                     found = {
                         "tick": tick,
                         "ordinal": None,
-                        "because": "equal events, but another chain hash is recorded",
+                        "because": "the recorded chain hash differs",
                     }
                 if found is not None:
                     return Reexecution(run.name, False, tick, found)

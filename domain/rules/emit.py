@@ -124,7 +124,7 @@ def _tie_after(a, row, other, gain, row_of):  # type: ignore[no-untyped-def]
     slot = tie_slot(a, row, other)
     if slot >= 0:
         return slot, min(TIE_MAX, a[TIE_STRENGTH + slot, row] + gain), False
-    best, weakest = 0, 1 << 20
+    best, weakest = 0, np.int64(1 << 20)
     for k in range(N_TIES):
         friend = a[TIE_OTHER + k, row]
         strength = np.int64(a[TIE_STRENGTH + k, row])
