@@ -68,8 +68,18 @@ AREAS = ("personas", "agents", "goods", "ties", "cells")
 
 
 def agents_of_capacity(capacity: int) -> Agents:
-    """Return agent columns of zeros."""
-    return np.zeros((N_AGENT_COLUMNS, capacity), np.int64)
+    """Return agent columns of zeros, with room for `capacity` rows or a few more."""
+    return np.zeros((N_AGENT_COLUMNS, padded(capacity)), np.int64)
+
+
+def padded(capacity: int) -> int:
+    """Return a capacity that is an odd number of cache lines.
+
+    With a power of two, the same row of every column would fall into the same few cache sets, and a
+    kernel that walks along forty columns would find none of them in the cache.
+    """
+    lines = -(-capacity // 8)
+    return 8 * (lines | 1)
 
 
 def cells_of_size(n: int) -> Cells:

@@ -23,6 +23,7 @@ from domain.events import (
     EVENT_DTYPE,
     GOODS_ENDOWED,
     INTERVENTION_MADE,
+    MAX_HOLDING,
     THOUGHT_REFUSED,
     THOUGHT_TAKEN,
     EventBatch,
@@ -34,7 +35,7 @@ from domain.events import (
 )
 from domain.founding import found_world
 from domain.hexgrid import disc_offsets
-from domain.inputs import INTENTION, INTERVENTION, NO_INPUTS, Input, Inputs
+from domain.inputs import INTENTION, INTERVENTION, NO_INPUTS, Input, Inputs, validated
 from domain.personas import make_personas
 from domain.rules.birth import choose_parents
 from domain.rules.choose import choose_rows
@@ -46,7 +47,6 @@ from domain.rules.plan import P_ACTION, P_GOAL, P_GOODS, P_INTENDED, P_INTENTION
 from domain.rules.words import PAYLOAD_BYTES, PAYLOAD_ENDS, collect_payloads
 from domain.state import World
 
-_MAX_HOLDING = (1 << 28) - 1
 _NEWBORN_NEEDS = (8_000, 7_000, 8_000)  # energy, satiety, company
 _STREAMS = ("choose", "meet", "gather", "birth", "emit")
 
@@ -147,6 +147,7 @@ class Decider:
                 raise MissingInput(tick, int(a[ID, row]))
         events: list[tuple[np.void, bytes]] = []
         for given in inputs.rows:
+            validated(given, n_cells=self.configuration.n_cells)
             if given.key.purpose == INTERVENTION:
                 self._intervene(world, given, tick, events)
             else:
@@ -185,7 +186,7 @@ class Decider:
         for name, quantity in sorted(answer.get("endow", {}).items()):
             good = Good[name.upper()]
             holding = int(self._plan[P_GOODS + good, row]) + quantity
-            if holding > _MAX_HOLDING:
+            if holding > MAX_HOLDING:
                 raise InvalidInput(given.key.as_tuple(), f"the agent would hold {holding} of {name}, too much")
             self._plan[P_GOODS + good, row] = holding
             record = _record(tick, len(events), given.key.agent, cause)

@@ -48,6 +48,9 @@ EVENT_DTYPE = np.dtype(
 """The stored columns of an event in declared order; `events_hash` covers them packed, little-endian."""
 
 
+MAX_HOLDING = (1 << 28) - 1
+"""The most of a good that an agent can hold: what the packed columns have room for."""
+
 # -- packing: the same few shifts in kernels, in Python and in the SQL views ---------------------
 
 
@@ -327,7 +330,7 @@ KIND_BY_NAME = {k.name: k for k in KINDS}
 CATALOGUE_VERSION = 1
 """Version of all the definitions together; every tick's header says by which its events were written."""
 
-VERSIONS_BY_CATALOGUE: dict[int, dict[int, int]] = {1: {kind.number: 1 for kind in KINDS}}
+VERSIONS_BY_CATALOGUE: dict[int, dict[int, int]] = {1: dict.fromkeys(range(1, 25), 1)}
 """Catalogue → kind number → schema version that its ticks were written in. Add one, never change one."""
 
 

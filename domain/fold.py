@@ -14,7 +14,7 @@ import numpy as np
 
 from domain import events as ev
 from domain._jit import inline, kernel
-from domain.codes import N_RESOURCES, N_SKILLS, N_TRAITS, Biome, Occupation
+from domain.codes import N_GOODS, N_RESOURCES, N_SKILLS, N_TRAITS, Biome, Intention, Occupation
 from domain.columns import (
     ACTED,
     ALIVE,
@@ -255,13 +255,34 @@ _THOUGHT_REQUESTED = ev.THOUGHT_REQUESTED.number
 _THOUGHT_TAKEN = ev.THOUGHT_TAKEN.number
 _THOUGHT_REFUSED = ev.THOUGHT_REFUSED.number
 _INTERVENTION_MADE = ev.INTERVENTION_MADE.number
+_N_INTENTIONS = len(Intention)
+
+
+@inline
+def _is_sound(k, e, n_cells, n_agents):  # type: ignore[no-untyped-def]
+    """Return whether the columns name places that exist, so that damaged history can't write outside of them."""
+    if e.given != ABSENT and (good_of(e.given) < 0 or good_of(e.given) >= N_GOODS):
+        return False
+    if e.taken != ABSENT and (good_of(e.taken) < 0 or good_of(e.taken) >= N_GOODS):
+        return False
+    if k == _AGENT_MOVED or k == _GOODS_GATHERED or k == _INTENTION_FORMED or k == _THOUGHT_TAKEN:
+        if e.cell < 0 or e.cell >= n_cells:
+            return False
+        if k == _GOODS_GATHERED:
+            return e.given != ABSENT and good_of(e.given) < N_RESOURCES
+        return k == _AGENT_MOVED or (e.detail >= 0 and e.detail < _N_INTENTIONS)
+    if k == _SKILL_IMPROVED:
+        return e.detail >= 0 and e.detail >> 16 < N_SKILLS
+    if k >= _AGENTS_MET and k <= _GIFT_RECEIVED:  # those with a tie
+        return e.detail >= 0 and e.detail >> 16 < N_TIES and e.target >= 0 and e.target < n_agents
+    return True
 
 
 @kernel
 def fold_records(records, start, a, c, row_of, touched_cells, counters):  # type: ignore[no-untyped-def]
-    """Fold records from `start` until one needs Python; return its position.
+    """Fold records from `start` until one needs Python or makes no sense; return its position.
 
-    `counters` holds [population, touched cells, agent without a row (1 if so)].
+    `counters` holds [population, touched cells].
     """
     for i in range(start, records.shape[0]):
         e = records[i]
@@ -271,7 +292,7 @@ def fold_records(records, start, a, c, row_of, touched_cells, counters):  # type
         if k < _GOODS_ENDOWED or k > _INTERVENTION_MADE or e.agent < 0 or e.agent >= row_of.shape[0]:
             return i
         row = row_of[e.agent]
-        if row < 0:
+        if row < 0 or not _is_sound(k, e, c.shape[1], row_of.shape[0]):
             return i
         if k == _AGENT_MOVED:
             fold_agent_moved(a, row, e)
@@ -330,6 +351,8 @@ def fold_world_founded(world: World, record: Any, payload: dict[str, Any]) -> No
 def fold_cell_formed(world: World, record: Any, payload: dict[str, Any]) -> None:
     """A cell has its height, cover, capacities and stocks."""
     cell, c = int(record["cell"]), world.cells
+    if not 0 <= cell < c.shape[1]:
+        raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), f"there is no cell {cell}")
     c[ELEVATION, cell] = record["detail"]
     c[BIOME, cell] = Biome[payload["biome"].upper()]
     c[CAPACITY : CAPACITY + N_RESOURCES, cell] = payload["capacity"]
@@ -354,7 +377,11 @@ def fold_agent_born(world: World, record: Any, payload: dict[str, Any]) -> None:
 
 
 def _fold_newcomer(world: World, record: Any, payload: dict[str, Any], *, parent: int) -> int:
-    row = world.add_row(int(record["agent"]))
+    who, cell = int(record["agent"]), int(record["cell"])
+    if who != world.next_agent or not 0 <= cell < world.cells.shape[1]:
+        because = f"agent {who} arrives in cell {cell}, but the next agent is {world.next_agent}"
+        raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), because)
+    row = world.add_row(who)
     a, address = world.agents, pack_cause(int(record["tick"]), int(record["ordinal"]))
     a[:, row] = 0
     a[ID, row], a[ALIVE, row] = record["agent"], 1
@@ -396,19 +423,24 @@ def fold(world: World, events: EventBatch) -> World:
     Raises
     ------
     CorruptHistory
-        If an event is of no known kind, or names an agent that does not live. The state is then
-        half folded and must be thrown away.
+        If the events are not those of the next tick, or one is of no known kind, or names an agent that
+        does not live or a place that does not exist. The state may then be half folded: throw it away.
     """
     records = events.records
     n = len(records)
+    _require_next_tick(world, events)
     if world.n_touched_cells + n > len(world.touched_cells):
         world.touched_cells = np.resize(world.touched_cells, world.n_touched_cells + 2 * n)
     at = 0
     while at < n:
         handler = _IN_PYTHON.get(int(records["kind"][at]))
         if handler is not None:
-            payload = json.loads(events.payload(at))
-            handler(world, records[at], payload)
+            try:
+                handler(world, records[at], json.loads(events.payload(at)))
+            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+                e = records[at]
+                because = f"its payload can't be read ({type(error).__name__}: {error})"
+                raise CorruptHistory(int(e["tick"]), int(e["ordinal"]), because) from error
             at += 1
             continue
         counters = np.array([world.population, world.n_touched_cells], np.int64)
@@ -418,13 +450,24 @@ def fold(world: World, events: EventBatch) -> World:
             e = records[stopped]
             kind = ev.KIND_BY_NUMBER.get(int(e["kind"]))
             name = f"unknown kind {e['kind']}" if kind is None else kind.name
-            because = f"{name} of agent {e['agent']}, who is not alive"
+            lives = kind is not None and world.row(int(e["agent"])) is not None
+            because = f"{name} of agent {e['agent']}, {'whose columns make no sense' if lives else 'who is not alive'}"
             raise CorruptHistory(int(e["tick"]), int(e["ordinal"]), because)
         at = stopped
     world.tick += 1
     world.rehash()
     world.compact()
     return world
+
+
+def _require_next_tick(world: World, events: EventBatch) -> None:
+    """Refuse events of another tick, or out of order, before anything is changed."""
+    records, tick = events.records, world.tick + 1
+    wrong = (records["tick"] != tick) | (records["ordinal"] != np.arange(len(records)))
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        because = f"event {at} of tick {tick} was expected here"
+        raise CorruptHistory(int(records["tick"][at]), int(records["ordinal"][at]), because)
 
 
 __all__ = ["fold"]

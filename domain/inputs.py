@@ -75,15 +75,22 @@ def validated(given: Input, *, n_cells: int) -> Input:
         if answer.get("intention") not in names:
             raise InvalidInput(key, f"intention {answer.get('intention')!r} is none of {', '.join(names)}")
         goal = answer.get("goal")
-        if goal is not None and not (isinstance(goal, int) and 0 <= goal < n_cells):
+        if goal is not None and not (_is_whole(goal) and 0 <= goal < n_cells):
             raise InvalidInput(key, f"goal {goal!r} is no cell of the grid")
     if given.key.purpose == INTERVENTION:
-        for good, quantity in answer.get("endow", {}).items():
-            if good not in ("food", "wood", "stone", "ore", "coin") or not isinstance(quantity, int):
+        endow = answer.get("endow", {})
+        if not isinstance(endow, dict):
+            raise InvalidInput(key, f"can't endow {endow!r}: it names no goods")
+        for good, quantity in endow.items():
+            if good not in ("food", "wood", "stone", "ore", "coin") or not _is_whole(quantity):
                 raise InvalidInput(key, f"can't endow {quantity!r} of {good!r}")
             if not 0 < quantity <= 100_000_000:
                 raise InvalidInput(key, f"{quantity} of {good} lies outside 1 … 100,000,000")
     return given
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 class Inputs:

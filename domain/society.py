@@ -89,7 +89,10 @@ class Society(ModelDF):
         self.width, self.height = width, height
         self.citizens = Citizens(self)
         self.agents += self.citizens
-        self.space = GridPolars(self, [width, height], neighborhood_type="hexagonal")
+        # The grid counts along axes at 60 degrees, so rows start further and further to its left: shifted
+        # by half the height they all fit, beside positions that hold no cell.
+        self._shift = (height - 1) // 2
+        self.space = GridPolars(self, [width + self._shift, height], neighborhood_type="hexagonal")
 
     def reset_randomizer(self, seed: Any) -> None:
         """Install the object that raises; mesa calls this when it is made."""
@@ -97,9 +100,14 @@ class Society(ModelDF):
         self.random = _NoGenerator()
 
     def bind_cells(self, cells: Cells) -> None:
-        """Make the grid's cell properties views of the columns."""
+        """Make the grid's cell properties views of the columns, in its axial coordinates.
+
+        ``dim_0`` is column - row // 2 + (height - 1) // 2 and ``dim_1`` the row. Join a neighbourhood that
+        the grid names with its cells: positions without one lie beyond the edge of the world.
+        """
         index = pl.int_range(cells.shape[1], dtype=pl.Int64, eager=True)
-        series = [(index % self.width).alias("dim_0"), (index // self.width).alias("dim_1")]
+        row = index // self.width
+        series = [(index % self.width - row // 2 + self._shift).alias("dim_0"), row.alias("dim_1")]
         series += [pl.Series(name, cells[row]) for name, row in CELL_FRAME.items()]
         # The grid's own column `capacity` (agents a cell) is left out: cells hold any number.
         self.space._cells = pl.DataFrame(series)

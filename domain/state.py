@@ -186,9 +186,13 @@ class World:
         agents_size, cells_size = 8 * N_STATE_COLUMNS * n, 4 * HASH_CELLS * width * height
         if len(data) != _HEAD.size + agents_size + cells_size:
             raise CorruptHistory(tick, -1, "the state is cut short, or has bytes to spare")
+        kept = np.frombuffer(data, "<i8", N_STATE_COLUMNS * n, _HEAD.size).reshape(N_STATE_COLUMNS, n)
+        ids = kept[ID]
+        in_order = n == 0 or (ids[0] >= 0 and ids[-1] < next_agent and bool((np.diff(ids) > 0).all()))
+        if width < 1 or height < 1 or population != n or not 0 <= next_agent < 1 << 31 or not in_order:
+            raise CorruptHistory(tick, -1, "the counters of the state contradict its rows")
         world = cls(width, height)
         world.agents = agents_of_capacity(max(64, n * 5 // 4))
-        kept = np.frombuffer(data, "<i8", N_STATE_COLUMNS * n, _HEAD.size).reshape(N_STATE_COLUMNS, n)
         world.agents[:N_STATE_COLUMNS, :n] = kept
         world.agents[ALIVE, :n] = 1
         world.cells[:HASH_CELLS] = np.frombuffer(data, "<i4", -1, _HEAD.size + agents_size).reshape(HASH_CELLS, -1)

@@ -242,13 +242,44 @@ def libpq_functions() -> tuple[int, int] | None:
     return None
 
 
+@kernel
+def _permute(order, records, ends, payloads, new_records, new_ends, new_payloads):  # type: ignore[no-untyped-def]
+    """Write rows and payloads in another order."""
+    at = 0
+    for k in range(order.shape[0]):
+        i = order[k]
+        new_records[k] = records[i]
+        start = ends[i - 1] if i > 0 else 0
+        for j in range(start, ends[i]):
+            new_payloads[at] = payloads[j]
+            at += 1
+        new_ends[k] = at
+
+
+def in_order(batch: EventBatch) -> EventBatch:
+    """Return the batch by (tick, ordinal); the same object if it is so already."""
+    key = batch.records["tick"].astype(np.int64) << 32 | batch.records["ordinal"]
+    if bool((np.diff(key) > 0).all()):
+        return batch
+    order = np.argsort(key, kind="stable")  # timsort: nearly sorted rows cost little
+    records, ends = np.empty(len(batch), EVENT_DTYPE), np.empty(len(batch), np.int64)
+    payloads = np.empty(len(batch.payload_bytes), np.uint8)
+    given = np.frombuffer(batch.payload_bytes, np.uint8) if batch.payload_bytes else payloads
+    _permute(order, np.ascontiguousarray(batch.records), batch.payload_ends, given, records, ends, payloads)
+    return EventBatch(records, ends, payloads.tobytes())
+
+
 class RowReceiver:
-    """Reads a COPY OUT stream of `COPY_COLUMNS[1:]` into batches.
+    """Reads a COPY OUT stream of `COPY_COLUMNS[1:]` into batches of rows as they come.
 
     Parameters
     ----------
     pgconn_address : int, the PGconn pointer of a connection that has just entered COPY OUT
     rows : int, most rows a batch
+
+    Attributes
+    ----------
+    ended, failed : the stream is over; it broke
     """
 
     def __init__(self, pgconn_address: int, rows: int = 131_072) -> None:
@@ -263,14 +294,13 @@ class RowReceiver:
         """Return the next rows, None at the end; blocks without holding the GIL."""
         if self.ended:
             return None
-        records = np.empty(self._rows, EVENT_DTYPE)
-        ends = np.empty(self._rows, np.int64)
+        records, ends = np.empty(self._rows, EVENT_DTYPE), np.empty(self._rows, np.int64)
         payloads = np.empty(self._rows * 24 + 2 * _MAX_PAYLOAD, np.uint8)
         state = np.zeros(3, np.int64)
         _receive(self._get, self._free, self._connection, self._slot, records, ends, payloads, state)
-        self.ended, self.failed = state[2] < 0, state[2] == -2
-        n = int(state[0])
-        return EventBatch(records[:n], ends[:n], payloads[: int(state[1])].tobytes()) if n else None
+        n, used, result = (int(v) for v in state)
+        self.ended, self.failed = result < 0, result == -2
+        return EventBatch(records[:n], ends[:n], payloads[:used].tobytes()) if n else None
 
 
 def records_from_arrow(table: object) -> EventBatch:

@@ -1,8 +1,8 @@
 """Reading events back, fast: COPY OUT through libpq from compiled code, or Arrow through ADBC.
 
-Rows come in the order in which they lie, which is the order in which they were appended, so nothing
-is sorted in the database; the order is checked here, and mended in the rare case that vacuum let an
-append fill a hole.
+Rows come in the order in which they lie, which is nearly the order in which they were appended: Postgres
+extends a table by several pages at once and may fill them in another order. So nothing is sorted in the
+database; the order is checked and mended here, and a tick is handed on once all its rows are there.
 """
 
 from __future__ import annotations
@@ -14,21 +14,25 @@ from collections.abc import Iterator
 
 import numpy as np
 import psycopg
+from numpy.typing import NDArray
 from psycopg import sql
 
 from domain.errors import StoreUnavailable
-from domain.events import EventBatch
-from infrastructure.copy_binary import COPY_COLUMNS, RowReceiver, libpq_functions, records_from_arrow
+from domain.events import EVENT_DTYPE, EventBatch
+from infrastructure.copy_binary import COPY_COLUMNS, RowReceiver, in_order, libpq_functions, records_from_arrow
 from infrastructure.database import Database
 
 READERS = ("libpq", "adbc")
 _AHEAD = 3  # batches read ahead of the fold
 
 
-def read_segment(database: Database, leaf: str, first: int, last: int) -> Iterator[EventBatch]:
+def read_segment(
+    database: Database, leaf: str, first: int, last: int, counts: NDArray[np.int64]
+) -> Iterator[EventBatch]:
     """Yield the events of ticks first … last of one leaf, in order, in batches of whole ticks.
 
-    The reader is libpq where its address can be found, else ADBC; POLIS_READER names one.
+    `counts` is how many events the header of each of these ticks counts. The reader is libpq where its
+    address can be found, else ADBC; POLIS_READER names one.
 
     Raises
     ------
@@ -36,9 +40,11 @@ def read_segment(database: Database, leaf: str, first: int, last: int) -> Iterat
         If the connection breaks.
     """
     wanted = os.environ.get("POLIS_READER", "")
-    use_adbc = wanted == "adbc" or (wanted != "libpq" and libpq_functions() is None)
-    rows = _adbc_rows(database, leaf, first, last) if use_adbc else _libpq_rows(database, leaf, first, last)
-    yield from _whole_ticks(rows)
+    if wanted == "adbc" or (wanted != "libpq" and libpq_functions() is None):
+        rows = _adbc_rows(database, leaf, first, last)
+    else:
+        rows = _libpq_rows(database, leaf, first, last)
+    yield from _whole_ticks(rows, first, counts)
 
 
 def _query(leaf: str, first: int, last: int) -> sql.Composed:
@@ -114,32 +120,28 @@ def _adbc_rows(database: Database, leaf: str, first: int, last: int) -> Iterator
             yield records_from_arrow(pa.Table.from_batches([batch]))
 
 
-def _whole_ticks(batches: Iterator[EventBatch]) -> Iterator[EventBatch]:
-    """Cut a stream of rows at the borders of ticks, and see to their order."""
-    rest: EventBatch | None = None
+def _whole_ticks(batches: Iterator[EventBatch], first: int, counts: NDArray[np.int64]) -> Iterator[EventBatch]:
+    """Cut a stream of rows into batches of whole ticks in order.
+
+    A tick is whole once it has as many rows as its header counts; until then it and all after it are held.
+    What never becomes whole, because somebody changed history, comes at the end, sorted.
+    """
+    rest, due = EventBatch(np.empty(0, EVENT_DTYPE), np.empty(0, np.int64)), first
     for batch in batches:
-        joined = batch if rest is None else EventBatch.concat([rest, batch])
-        ticks = joined.records["tick"]
-        if len(ticks) and not _in_order(joined):
-            # Appends filled holes that vacuum left: take all that is left and sort it.
-            yield _sorted(EventBatch.concat([joined, *batches]))
-            return
-        cut = int(np.searchsorted(ticks, ticks[-1])) if len(ticks) else 0
-        if cut:
-            yield joined.slice(0, cut)
-        rest = joined.slice(cut, len(joined))
-    if rest is not None and len(rest):
+        rest = in_order(EventBatch.concat([rest, batch]) if len(rest) else batch)
+        rows, ticks = _whole(rest.records["tick"], counts[due - first :], due)
+        if rows:
+            yield rest.slice(0, rows)
+            rest, due = rest.slice(rows, len(rest)), due + ticks
+    if len(rest):
         yield rest
 
 
-def _in_order(batch: EventBatch) -> bool:
-    tick, ordinal = batch.records["tick"], batch.records["ordinal"]
-    key = tick.astype(np.int64) << 32 | ordinal
-    return bool((np.diff(key) > 0).all())
-
-
-def _sorted(batch: EventBatch) -> EventBatch:
-    order = np.lexsort((batch.records["ordinal"], batch.records["tick"]))
-    lengths = np.diff(batch.payload_ends, prepend=0)
-    payloads = ((k, batch.payload(int(i))) for k, i in enumerate(order) if lengths[i])
-    return EventBatch.of(np.ascontiguousarray(batch.records[order]), payloads)
+def _whole(ticks: NDArray[np.int32], wanted: NDArray[np.int64], due: int) -> tuple[int, int]:
+    """Return how many rows and ticks at the beginning of sorted rows are whole."""
+    if not len(ticks) or ticks[0] < due:
+        return 0, 0
+    there = np.bincount(ticks - due, minlength=1)[: len(wanted)]
+    differing = np.flatnonzero(there != wanted[: len(there)])
+    whole = int(differing[0]) if len(differing) else len(there)
+    return int(wanted[:whole].sum()), whole

@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from domain.errors import LeaseLost, RunIsHeld
 from domain.ports import Run
@@ -89,9 +90,14 @@ def _holder(connection: psycopg.Connection[Any], run: Run) -> str:
 
 
 def _end_holder(connection: psycopg.Connection[Any], run: Run) -> None:
+    # On somebody's own database `polis_app` is a role put on over their login, and may not end that login's sessions.
+    role = connection.execute("SELECT current_user").fetchone()
+    connection.execute("SET ROLE NONE")
     connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 "
         "AND classid = %s AND objid = %s AND pid <> pg_backend_pid() "
         "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
         (LOCK_CLASS, run.id),
     )
+    assert role is not None
+    connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role[0])))

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import and_, func, insert, select
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -17,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from domain.advance import Header
 from domain.columns import AREAS
 from domain.configuration import RELEASE, Configuration, genesis_hash
-from domain.errors import InvalidConfiguration, RunExists, StoreUnavailable, TickHasBegun, UnknownRun
+from domain.errors import InvalidConfiguration, InvalidInput, RunExists, StoreUnavailable, TickHasBegun, UnknownRun
 from domain.events import EventBatch
 from domain.inputs import Input, InputKey, Inputs, answer_from, validated
 from domain.ports import Headers, Lease, Run, Snapshot
@@ -180,9 +181,22 @@ class PostgresStore:
             for source, low, high in segments:
                 overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)
                 for row in connection.execute(select(t).where(overlapping).order_by(t.c.tick_first)):
-                    leaves.append((row.leaf, max(low, row.tick_first), min(high, row.tick_end - 1)))
-        for leaf, low, high in leaves:
-            yield from read_segment(self.database, leaf, low, high)
+                    cut = max(low, row.tick_first), min(high, row.tick_end - 1)
+                    leaves.append((row.leaf, *cut, self._counts(connection, source, *cut)))
+        for leaf, low, high, counts in leaves:
+            yield from read_segment(self.database, leaf, low, high, counts)
+
+    def _counts(self, connection: Connection, source: int, first: int, last: int) -> NDArray[np.int64]:
+        """Return how many events the headers of ticks first … last count, 0 where there is no header."""
+        t = schema.ticks
+        where = and_(t.c.run == source, t.c.tick >= first, t.c.tick <= last)
+        ticks, events = connection.execute(
+            select(func.array_agg(t.c.tick), func.array_agg(t.c.events)).where(where)
+        ).one()
+        counts = np.zeros(last - first + 1, np.int64)
+        if ticks:
+            counts[np.array(ticks) - first] = events
+        return counts
 
     def snapshots(self, run: Run, last: int) -> Iterator[Snapshot]:
         """Yield snapshots at ticks up to `last`, newest first."""
@@ -233,23 +247,30 @@ class PostgresStore:
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
         """Make an input durable; the first row wins, a later one is counted and never used.
 
-        The lease row is taken first, which a tick's transaction shares: so the tick of its effect either
-        counts this input, or has been committed and is refused here.
+        The lease rows of the run and of the forks that read this input are taken first, which a tick's
+        transaction shares: so the tick of its effect either counts this input, or has been committed and is
+        refused here.
         """
         validated(given, n_cells=run.configuration.n_cells)
         key = dict(zip(("asked_tick", "agent", "purpose", "call"), given.key.as_tuple(), strict=True))
         known = ("engine", "latency_ms", "tokens_in", "tokens_out", "attempts", "retrieved")
         about = {name: given.about[name] for name in known if name in given.about}
         row = {**key, **about, "run": run.id, "effect_tick": given.effect_tick, "asked_chain": asked_chain}
-        statement = pg_insert(schema.inputs).values(answer=given.canonical_answer(), **row).on_conflict_do_nothing()
-        lease, ticks = schema.leases, schema.ticks
+        # RETURNING tells whether the row is new; SQLAlchemy keeps no row count of an INSERT.
+        added = pg_insert(schema.inputs).values(answer=given.canonical_answer(), **row).on_conflict_do_nothing()
+        statement = added.returning(schema.inputs.c.run)
+        lease, ticks, line, asked = schema.leases, schema.ticks, schema.lineage, given.key.asked_tick
+        reading = and_(line.c.source == run.id, line.c.tick_first - 1 <= asked, line.c.tick_last >= asked)
+        readers = select(line.c.run).where(reading)
+        locked = select(lease.c.run).where(lease.c.run.in_(readers)).order_by(lease.c.run).with_for_update()
         with self._connect().execution_options(isolation_level="READ COMMITTED") as connection, connection.begin():
-            connection.execute(select(lease.c.run).where(lease.c.run == run.id).with_for_update())
-            head = connection.execute(select(func.max(ticks.c.tick)).where(ticks.c.run == run.id)).scalar_one()
-            first = connection.execute(statement).rowcount == 1
+            runs = connection.execute(locked).scalars().all()
+            if not runs:
+                raise InvalidInput(given.key.as_tuple(), "it was asked before this fork began; its parent takes it")
+            head = connection.execute(select(func.max(ticks.c.tick)).where(ticks.c.run.in_(runs))).scalar_one()
+            first = connection.execute(statement).one_or_none() is not None
             if first and head is not None and given.effect_tick <= head:
-                connection.rollback()
-                raise TickHasBegun(run.name, given.effect_tick, head)
+                raise TickHasBegun(run.name, given.effect_tick, head)  # which rolls back
             if not first:
                 connection.execute(insert(schema.late_inputs).values(run=run.id, **key))
         return first

@@ -17,7 +17,7 @@ from domain.decide import Decider
 from domain.events import EVENT_DTYPE, EventBatch, as_json
 from domain.inputs import NO_INPUTS
 from domain.ports import HistoryReader, Run
-from replay.seek import split_ticks
+from replay.seek import by_tick
 
 _PROGRESS_EVERY = 128
 
@@ -63,27 +63,22 @@ def reexecute(
     decider = Decider(run.seed, run.configuration, threads=threads)
     world, chain = new_world(run.configuration), run.genesis_hash
     try:
-        for batch in reader.read(run, 0, last):
-            for stored in split_ticks(batch):
-                tick = world.tick + 1
-                events, header = advance(world, decider, chain, inputs.get(tick, NO_INPUTS))
-                chain = header.chain_hash
-                found = _first_difference(tick, stored, events)
-                if found is None and header.chain_hash != headers.chain_hash[tick]:
-                    found = {
-                        "tick": tick,
-                        "ordinal": None,
-                        "because": "the recorded chain hash differs",
-                    }
-                if found is not None:
-                    return Reexecution(run.name, False, tick, found)
-                if on_progress and tick % _PROGRESS_EVERY == 0:
-                    on_progress(tick, last)
+        for tick, stored in by_tick(reader.read(run, 0, last), 0, last):
+            if tick != world.tick + 1 or (headers.events[tick] and not len(stored)):
+                missing = world.tick + 1
+                gone = {"tick": missing, "ordinal": None, "because": "the stored events of this tick are missing"}
+                return Reexecution(run.name, False, missing, gone)
+            events, header = advance(world, decider, chain, inputs.get(tick, NO_INPUTS))
+            chain = header.chain_hash
+            found = _first_difference(tick, stored, events)
+            if found is None and header.chain_hash != headers.chain_hash[tick]:
+                found = {"tick": tick, "ordinal": None, "because": "equal events, but another chain hash is recorded"}
+            if found is not None:
+                return Reexecution(run.name, False, tick, found)
+            if on_progress and tick % _PROGRESS_EVERY == 0:
+                on_progress(tick, last)
     finally:
         decider.close()
-    if world.tick != last:
-        gone = {"tick": world.tick + 1, "ordinal": None, "because": "the stored events of this tick are missing"}
-        return Reexecution(run.name, False, world.tick + 1, gone)
     if on_progress:
         on_progress(last, last)
     return Reexecution(run.name, True, last + 1)

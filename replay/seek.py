@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 
 from domain.advance import new_world
 from domain.errors import BeyondHead, CorruptHistory, UnknownEventKind
-from domain.events import CATALOGUE_VERSION, VERSIONS_BY_CATALOGUE, EventBatch
+from domain.events import CATALOGUE_VERSION, VERSIONS_BY_CATALOGUE, EventBatch, empty_records
 from domain.fold import fold
 from domain.ports import HistoryReader, Run
 from domain.state import World
 from domain.upcast import upcast
+
+_NO_EVENTS = EventBatch.of(empty_records(0))
 
 
 def at(reader: HistoryReader, run: Run, tick: int, *, on_problem: Callable[[str], None] | None = None) -> World:
@@ -62,15 +65,13 @@ def ticks_of(reader: HistoryReader, run: Run, first: int, last: int) -> Iterator
     """
     if first > last:
         return
-    expected = first
     headers = reader.headers(run, first, last)
-    for batch in reader.read(run, first, last):
-        for events in split_ticks(batch):
-            tick = int(events.records["tick"][0])
-            if tick != expected:
-                raise CorruptHistory(expected, 0, f"run {run.name}: its events are missing")
-            yield to_current(events, int(headers.catalogues[expected - first]))
-            expected += 1
+    expected = first
+    for tick, events in by_tick(reader.read(run, first, last), first, last):
+        if tick != expected or len(events) != headers.events[tick - first]:
+            raise CorruptHistory(expected, 0, f"run {run.name}: its events are missing")
+        yield to_current(events, int(headers.catalogues[tick - first]))
+        expected += 1
 
 
 def to_current(events: EventBatch, catalogue: int) -> EventBatch:
@@ -88,13 +89,18 @@ def to_current(events: EventBatch, catalogue: int) -> EventBatch:
     return upcast(events, VERSIONS_BY_CATALOGUE[catalogue])
 
 
-def split_ticks(batch: EventBatch) -> Iterator[EventBatch]:
-    """Yield a batch of whole ticks tick by tick."""
-    edges = np.flatnonzero(np.diff(batch.records["tick"])) + 1
-    start = 0
-    for stop in (*edges.tolist(), len(batch)):
-        yield batch.slice(start, stop)
-        start = stop
+def by_tick(batches: Iterable[EventBatch], first: int, last: int) -> Iterator[tuple[int, EventBatch]]:
+    """Yield (tick, its events) for ticks first … last; no events where none are stored, as when all have died."""
+    expected = first
+    for batch in batches:
+        ticks = batch.records["tick"]
+        edges = [0, *(np.flatnonzero(np.diff(ticks)) + 1).tolist(), len(batch)] if len(batch) else []
+        for start, stop in pairwise(edges):
+            tick = int(ticks[start])
+            yield from ((t, _NO_EVENTS) for t in range(expected, tick))
+            yield tick, batch.slice(start, stop)
+            expected = tick + 1
+    yield from ((t, _NO_EVENTS) for t in range(expected, last + 1))
 
 
 def _nearest_snapshot(reader: HistoryReader, run: Run, tick: int, on_problem: Callable[[str], None] | None) -> World:

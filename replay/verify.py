@@ -19,7 +19,7 @@ from domain.events import EventBatch
 from domain.fold import fold
 from domain.ports import Headers, HistoryReader, Run
 from domain.state import World
-from replay.seek import split_ticks, to_current
+from replay.seek import by_tick, to_current
 
 _PROGRESS_EVERY = 256
 _DEEP_EVERY = 64
@@ -79,20 +79,14 @@ def verify(
         headers = reader.headers(run, 0, last)
         _check_ticks(headers, last)
         kept = set(reader.snapshot_ticks(run))
-        for batch in reader.read(run, 0, last):
-            for events in split_ticks(batch):
-                if ticks > last:
-                    break
-                tick = int(events.records["tick"][0])
-                if tick != ticks:
-                    raise _Difference(ticks, "events", f"the events of tick {ticks} are missing")
-                chain = _check_tick(world, events, headers, ticks, chain, deep=deep and tick % _DEEP_EVERY == 0)
-                ticks += 1
-                events_seen += len(events)
-                if on_progress and ticks % _PROGRESS_EVERY == 0:
-                    on_progress(tick, last)
-        if ticks <= last:
-            raise _Difference(ticks, "events", f"the events of tick {ticks} are missing")
+        for tick, events in by_tick(reader.read(run, 0, last), 0, last):
+            if tick != ticks or (headers.events[tick] and not len(events)):
+                raise _Difference(ticks, "events", f"the events of tick {ticks} are missing")
+            chain = _check_tick(world, events, headers, ticks, chain, deep=deep and tick % _DEEP_EVERY == 0)
+            ticks += 1
+            events_seen += len(events)
+            if on_progress and ticks % _PROGRESS_EVERY == 0:
+                on_progress(tick, last)
         snapshots = _check_snapshots(reader, run, headers, kept)
         if deep and not np.array_equal(world.sums.copy(), world.rehash_whole()):
             raise _Difference(last, "state", "the kept area hashes are not those of the rows")

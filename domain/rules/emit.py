@@ -27,7 +27,7 @@ from domain.columns import (
     TRAITS,
 )
 from domain.draws import below, draw_one
-from domain.events import pack_cause, pack_good, pack_needs, pack_skill, pack_tie
+from domain.events import MAX_HOLDING, pack_cause, pack_good, pack_needs, pack_skill, pack_tie
 from domain.rules.constants import (
     BEAR,
     BIRTH_COST,
@@ -343,8 +343,10 @@ def emit_events(  # type: ignore[no-untyped-def]
             continue
         for good in range(N_GOODS):
             quantity = p[P_GOODS + good, i]
+            # A worn tool is buried with its owner, and so is what the heir's columns have no room for.
+            quantity = min(quantity, MAX_HOLDING - p[P_GOODS + good, heir])
             if good == _TOOL or quantity <= 0:
-                continue  # a worn tool is buried with its owner
+                continue
             _begin(out, k, tick, _GOODS_INHERITED, a[ID, heir], pack_cause(tick, deaths[d, 1]))
             out[k].target = a[ID, i]
             out[k].taken = pack_good(good, quantity, _use(p, heir, good, quantity))

@@ -104,14 +104,18 @@ def pair_up(a, n, p, board, tick, width, height, stream, seekers, ranks):  # typ
     """Match free agents into pairs and note what each pair is about on the initiator's row."""
     board.first_here[:] = -1
     count = 0
-    for i in range(n - 1, -1, -1):
+    for i in range(n):
         if _is_free(a, p, i):
-            p[P_NEXT_HERE, i] = board.first_here[a[CELL, i]]
-            board.first_here[a[CELL, i]] = i
             seekers[count] = i
             ranks[count] = draw_one(a[ID, i], stream, tick, 0)
             count += 1
     order = np.argsort(ranks[:count])
+    # Those of a cell are looked at in the order of the draw too: in a crowd not everybody is looked at,
+    # and in the order of rows those with low ids would be.
+    for k in range(count - 1, -1, -1):
+        i = seekers[order[k]]
+        p[P_NEXT_HERE, i] = board.first_here[a[CELL, i]]
+        board.first_here[a[CELL, i]] = i
     for k in range(count):
         i = seekers[order[k]]
         if p[P_PARTNER, i] >= 0:

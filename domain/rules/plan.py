@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from domain._jit import kernel
 from domain.codes import N_GOODS, N_RESOURCES
-from domain.columns import GOAL, GOODS, INTENDED, INTENTION
+from domain.columns import GOAL, GOODS, INTENDED, INTENTION, padded
 
 # The first start as copies of state; they take what inputs change this tick and what actions use up,
 # so that an heir inherits what is left after the day's work.
@@ -43,7 +43,7 @@ class Board(NamedTuple):
 
 def plan_of_capacity(capacity: int) -> NDArray[np.int64]:
     """Return plan columns of zeros, shape (N_PLAN_COLUMNS, capacity)."""
-    return np.zeros((N_PLAN_COLUMNS, capacity), np.int64)
+    return np.zeros((N_PLAN_COLUMNS, padded(capacity)), np.int64)
 
 
 def board_of(n_cells: int) -> Board:

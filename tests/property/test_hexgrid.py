@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -111,7 +112,7 @@ def test_a_line_has_a_cell_more_than_its_length_and_goes_from_neighbour_to_neigh
     assert found[0] == a
     assert found[-1] == b
     assert len(found) == distance(a, b, width) + 1
-    assert all(distance(here, there, width) == 1 for here, there in zip(found, found[1:], strict=False))
+    assert all(distance(here, there, width) == 1 for here, there in pairwise(found))
 
 
 @given(grids)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain import events as ev
-from domain.advance import Header, advance, genesis_hash, new_world
+from domain.advance import Header, advance, genesis_hash, header_of, new_world
 from domain.codes import Good, Intention, Skill
 from domain.configuration import Configuration
 from domain.decide import Decider
@@ -73,7 +73,7 @@ def run(seed: int, ticks: int, configuration: Configuration, *, threads: int = 1
     return History(seed, configuration, tuple(batches), tuple(headers))
 
 
-@lru_cache(maxsize=None)
+@cache
 def scenario(name: str) -> History:
     """Return the run of a named scenario, made once."""
     seed, ticks, settings = SCENARIOS[name]
@@ -164,11 +164,12 @@ def every_kind() -> History:
         [event(ev.AGENT_DIED, agent=1, target=0, cell=6, because="old_age", **needs(11))],
         [event(ev.GOODS_INHERITED, agent=0, target=1, taken_good="coin", taken_quantity=20, taken_holding=40)],
         [],
+        # A cell that rises anew: no release does that yet, but the fold does not judge.
+        [event(ev.CELL_FORMED, cell=3, elevation=41, payload={"biome": "marsh", "capacity": [9, 8, 7, 6],
+               "regrowth": [5, 4, 3, 2], "stock": [1, 2, 3, 4]})],
     ]  # fmt: skip
     batches = [founding, *(batch_of(tick, *events) for tick, events in enumerate(told, start=1))]
     world, headers, chain = new_world(configuration), [], genesis_hash(5, configuration)
-    from domain.advance import header_of
-
     for batch in batches:
         headers.append(header_of(fold(world, batch), batch.hash(), len(batch), chain))
         chain = headers[-1].chain_hash

@@ -83,7 +83,8 @@ class OracleWorld:
             9: self._meal_eaten, 10: self._agent_rested, 11: self._tool_crafted, 12: self._agents_met,
             13: self._words_spoken, 14: self._goods_traded, 15: self._goods_given, 16: self._gift_received,
             17: self._child_borne, 18: self._agent_born, 19: self._agent_died, 20: self._goods_inherited,
-            21: self._thought_requested, 22: self._thought_taken, 23: self._thought_refused, 24: self._intervention_made,
+            21: self._thought_requested, 22: self._thought_taken, 23: self._thought_refused,
+            24: self._intervention_made,
         }  # fmt: skip
 
     def fold(self, events: Iterable[tuple[dict[str, int], bytes]]) -> None:

@@ -1,0 +1,431 @@
+"""What every event store promises, in memory or Postgres: one class of promises, run for each."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+
+import numpy as np
+import pytest
+
+import replay
+from domain.configuration import Configuration
+from domain.errors import (
+    BeyondHead,
+    InputsChanged,
+    InvalidConfiguration,
+    InvalidInput,
+    LeaseLost,
+    MissingInput,
+    RunExists,
+    RunIsHeld,
+    TickHasBegun,
+    UnknownRun,
+)
+from domain.events import EventBatch
+from domain.inputs import INTENTION, INTERVENTION, Input, InputKey
+from domain.ports import EventStore, Run
+from domain.state import World
+from tests.support.histories import History, every_kind, run, scenario
+from tests.support.stores import SMALL_WORLD, TINY_WORLD, chain_of, go_on, keep, make_run
+
+pytestmark = pytest.mark.contract
+
+SHORT = run(11, 20, TINY_WORLD)
+both_durabilities = pytest.mark.parametrize("durability", ["tick", "group"])
+
+
+def gift(agent: int, *, asked: int, effect: int, food: int = 500, call: int = 0) -> Input:
+    """Return an intervention that gives an agent food."""
+    answer = {"by": "a test", "why": "to see", "endow": {"food": food}}
+    return Input(InputKey(asked, agent, INTERVENTION, call), effect, answer)
+
+
+def thought(agent: int, *, asked: int, effect: int, intention: str = "rest") -> Input:
+    """Return a mind's answer."""
+    return Input(InputKey(asked, agent, INTENTION), effect, {"intention": intention})
+
+
+def stored(store: EventStore, of_run: Run) -> EventBatch:
+    """Return all events of a run as one batch."""
+    return EventBatch.concat(store.read(of_run, 0, 10**6))
+
+
+def told(history: History) -> EventBatch:
+    return EventBatch.concat(history.batches)
+
+
+def forked(store: EventStore, parent: Run, tick: int, name: str = "fork", *, target: int = 40) -> Run:
+    return store.create(
+        name, seed=parent.seed, configuration=parent.configuration, target=target, parent=parent, fork_tick=tick
+    )
+
+
+def assert_same_events(one: EventBatch, other: EventBatch) -> None:
+    assert np.array_equal(one.records, other.records)
+    assert np.array_equal(one.payload_ends, other.payload_ends)
+    assert one.payload_bytes == other.payload_bytes
+
+
+class TestAnEventStore:
+    # -- what was appended -----------------------------------------------------------------------
+
+    @both_durabilities
+    def test_what_was_appended_is_read_back_bit_for_bit(self, store: EventStore, durability: str) -> None:
+        kept = keep(store, SHORT, durability=durability)
+        assert_same_events(stored(store, kept), told(SHORT))
+
+    def test_every_kind_of_event_survives_with_its_payload(self, store: EventStore) -> None:
+        history = every_kind()
+        assert_same_events(stored(store, keep(store, history)), told(history))
+
+    def test_batches_that_are_read_hold_whole_ticks(self, store: EventStore) -> None:
+        kept = keep(store, SHORT)
+        seen: list[int] = []
+        for batch in store.read(kept, 3, 9):
+            seen += np.unique(batch.records["tick"]).tolist()
+        assert seen == list(range(3, 10))
+
+    def test_headers_are_those_that_were_appended(self, store: EventStore) -> None:
+        kept = keep(store, SHORT)
+        headers = store.headers(kept, 0, 999)
+        assert [headers.at(i) for i in range(len(headers))] == list(SHORT.headers)
+        some = store.headers(kept, 4, 6)
+        assert some.ticks.tolist() == [4, 5, 6]
+        assert len(store.headers(kept, 900, 999)) == 0
+
+    def test_the_head_is_the_newest_header(self, store: EventStore) -> None:
+        empty = store.create("empty", seed=1, configuration=TINY_WORLD, target=5)
+        assert store.head(empty) is None
+        assert list(store.read(empty, 0, 10)) == []
+        assert store.head(keep(store, SHORT)) == SHORT.headers[-1]
+
+    def test_a_store_knows_its_runs_and_where_they_stand(self, store: EventStore) -> None:
+        kept = keep(store, SHORT)
+        waiting = store.create("waiting", seed=3, configuration=TINY_WORLD, target=9)
+        (first, first_lease, head), (second, second_lease, none) = store.runs()
+        assert (first, head) == (kept, SHORT.headers[-1])
+        assert (first_lease.status, first_lease.target) == ("complete", 20)
+        assert (second, none) == (waiting, None)
+        assert (second_lease.status, second_lease.target, second_lease.epoch) == ("paused", 9, 0)
+
+    def test_a_run_is_what_it_was_made_of(self, store: EventStore) -> None:
+        made = store.create("made-of", seed=-(2**63), configuration=SMALL_WORLD, target=5)
+        again = store.find("made-of")
+        assert again == made
+        assert (again.seed, again.configuration) == (-(2**63), SMALL_WORLD)
+        again.require_our_rules()
+
+    # -- a society that died out ------------------------------------------------------------------
+
+    def test_ticks_in_which_nothing_happens_are_ticks(self, store: EventStore) -> None:
+        doomed = scenario("doomed")
+        assert doomed.headers[-1].events == 0, "this scenario has to die out"
+        kept = keep(store, doomed)
+        assert replay.verify(store, kept).ok
+        assert replay.reexecute(store, kept).identical
+        last = doomed.ticks - 1
+        assert replay.at(store, kept, last).state_hash == doomed.headers[-1].state_hash
+        go_on(store, kept, last + 5)
+        found = replay.verify(store, kept)
+        assert (found.ok, found.ticks) == (True, last + 6)
+
+    # -- snapshots --------------------------------------------------------------------------------
+
+    def test_snapshots_come_newest_first_and_hold_the_state(self, store: EventStore) -> None:
+        kept = store.create("kept", seed=SHORT.seed, configuration=TINY_WORLD, target=20)
+        with store.writer(kept, durability="tick") as writer:
+            for tick, (batch, header) in enumerate(zip(SHORT.batches, SHORT.headers, strict=True)):
+                writer.append(batch, header)
+                if tick in (0, 5, 10):
+                    writer.keep_snapshot(SHORT.replayed(tick + 1))
+        assert store.snapshot_ticks(kept) == [0, 5, 10]
+        assert [s.tick for s in store.snapshots(kept, 20)] == [10, 5, 0]
+        assert [s.tick for s in store.snapshots(kept, 9)] == [5, 0]
+        for snapshot in store.snapshots(kept, 20):
+            assert snapshot.problem == "" and snapshot.world is not None
+            assert snapshot.world.state_hash == SHORT.headers[snapshot.tick].state_hash
+
+    def test_a_snapshot_of_another_state_is_reported_and_passed_over(self, store: EventStore) -> None:
+        kept = store.create("kept", seed=SHORT.seed, configuration=TINY_WORLD, target=20)
+        wrong: World = SHORT.replayed(6)
+        wrong.agents[wrong.agents.shape[0] // 2, 0] += 1
+        wrong.rehash_whole()
+        with store.writer(kept, durability="tick") as writer:
+            for batch, header in zip(SHORT.batches, SHORT.headers, strict=True):
+                writer.append(batch, header)
+            writer.keep_snapshot(SHORT.replayed(3))
+            writer.keep_snapshot(wrong)
+        problems: list[str] = []
+        world = replay.at(store, kept, 12, on_problem=problems.append)
+        assert world.state_hash == SHORT.headers[12].state_hash
+        assert len(problems) == 1 and "tick 5" in problems[0]
+        found = replay.verify(store, kept)
+        assert (found.ok, found.first_bad_tick, found.area) == (False, 5, "snapshot")
+
+    # -- names ------------------------------------------------------------------------------------
+
+    def test_a_run_is_found_by_name_number_and_unique_beginning(self, store: EventStore) -> None:
+        otter = store.create("brave-otter", seed=1, configuration=TINY_WORLD, target=1)
+        owl = store.create("brave-owl", seed=1, configuration=TINY_WORLD, target=1)
+        assert store.find("brave-otter") == store.find(str(otter.id)) == store.find("brave-ot") == otter
+        assert store.find("brave-ow") == owl
+
+    def test_an_unknown_or_ambiguous_name_is_refused(self, store: EventStore) -> None:
+        for name in ("brave-otter", "brave-owl"):
+            store.create(name, seed=1, configuration=TINY_WORLD, target=1)
+        with pytest.raises(UnknownRun) as caught:
+            store.find("brave-o")
+        assert caught.value.candidates == ("brave-otter", "brave-owl")
+        for unknown in ("nobody", "", "99", "9" * 30, "BRAVE-otter", "brave%", "_"):
+            with pytest.raises(UnknownRun):
+                store.find(unknown)
+
+    def test_a_whole_name_wins_over_a_beginning(self, store: EventStore) -> None:
+        short = store.create("brave", seed=1, configuration=TINY_WORLD, target=1)
+        store.create("brave-otter", seed=1, configuration=TINY_WORLD, target=1)
+        assert store.find("brave") == short
+
+    def test_a_name_is_taken_once(self, store: EventStore) -> None:
+        first = store.create("twice", seed=1, configuration=TINY_WORLD, target=1)
+        with pytest.raises(RunExists):
+            store.create("twice", seed=2, configuration=TINY_WORLD, target=1)
+        assert [r for r, _, _ in store.runs()] == [first]
+
+    @pytest.mark.parametrize("name", ["", "Ä", "UPPER", "-begins", "a b", "a" * 64, "a;drop", "a\n"])
+    def test_an_invalid_name_is_refused(self, store: EventStore, name: str) -> None:
+        with pytest.raises(InvalidConfiguration):
+            store.create(name, seed=1, configuration=TINY_WORLD, target=1)
+        assert store.runs() == []
+
+    # -- the lease --------------------------------------------------------------------------------
+
+    def test_a_writer_that_was_taken_over_writes_nothing_more(self, store: EventStore) -> None:
+        made = store.create("taken", seed=SHORT.seed, configuration=TINY_WORLD, target=20)
+        with store.writer(made, durability="tick") as old:
+            for batch, header in zip(SHORT.batches[:3], SHORT.headers[:3], strict=True):
+                old.append(batch, header)
+            with store.writer(made, durability="tick", take_over=True) as new:
+                assert store.lease(made).epoch == 2
+                with pytest.raises(LeaseLost):
+                    old.append(SHORT.batches[3], SHORT.headers[3])
+                old.restart()
+                old.set_status("failed", problem="never seen")
+                new.append(SHORT.batches[3], SHORT.headers[3])
+                assert store.lease(made).status == "running"
+        assert chain_of(store, made) == [h.chain_hash for h in SHORT.headers[:4]]
+        assert store.lease(made).problem is None
+
+    def test_a_run_that_is_held_is_refused(self, store: EventStore) -> None:
+        made = make_run(store, ticks=5)
+        with store.writer(made, durability="tick"):
+            with pytest.raises(RunIsHeld), store.writer(made, durability="tick"):
+                pass
+            assert store.lease(made).status == "running"
+        assert store.lease(made).status == "paused", "nobody writes it any more"
+
+    def test_the_durable_mark_follows_what_was_appended(self, store: EventStore) -> None:
+        made = store.create("marked", seed=SHORT.seed, configuration=TINY_WORLD, target=20)
+        with store.writer(made, durability="group") as writer:
+            assert writer.durable_tick == -1
+            for batch, header in zip(SHORT.batches, SHORT.headers, strict=True):
+                writer.append(batch, header)
+                assert writer.durable_tick <= header.tick
+            writer.flush()
+            assert writer.durable_tick == 20
+        with store.writer(made, durability="tick") as writer:
+            assert writer.durable_tick == 20
+
+    def test_an_unknown_durability_is_refused(self, store: EventStore) -> None:
+        made = store.create("made", seed=1, configuration=TINY_WORLD, target=1)
+        with pytest.raises(InvalidConfiguration):
+            store.writer(made, durability="perhaps")
+
+    # -- inputs -----------------------------------------------------------------------------------
+
+    def test_inputs_come_in_the_order_of_their_keys_not_of_arrival(self, store: EventStore) -> None:
+        made = make_run(store, ticks=5)
+        given = [gift(3, asked=5, effect=9), thought(1, asked=5, effect=9), gift(1, asked=4, effect=9),
+                 gift(3, asked=5, effect=9, call=1), gift(2, asked=5, effect=8)]  # fmt: skip
+        for one in given:
+            assert store.record_input(made, one)
+        assert [i.key for i in store.inputs(made, 9).rows] == sorted(i.key for i in given if i.effect_tick == 9)
+        after = store.inputs_after(made, 8)
+        assert list(after) == [9] and len(after[9]) == 4
+        assert [i.answer for i in store.inputs(made, 8).rows] == [given[-1].answer]
+        assert len(store.inputs(made, 7)) == 0
+
+    def test_the_first_answer_wins_and_the_late_one_is_counted(self, store: EventStore) -> None:
+        made = make_run(store, ticks=5)
+        assert store.record_input(made, thought(1, asked=5, effect=9, intention="rest")) is True
+        assert store.record_input(made, thought(1, asked=5, effect=9, intention="mine")) is False
+        assert store.record_input(made, thought(1, asked=5, effect=12, intention="mine")) is False
+        assert [i.answer for i in store.inputs(made, 9).rows] == [{"intention": "rest"}]
+        assert len(store.inputs(made, 12)) == 0
+        assert store.late_inputs(made) == 2
+
+    def test_a_late_answer_after_its_tick_is_counted_too(self, store: EventStore) -> None:
+        made = make_run(store, ticks=5)
+        store.record_input(made, thought(1, asked=5, effect=6))
+        go_on(store, made, 8)
+        assert store.record_input(made, thought(1, asked=5, effect=6, intention="mine")) is False
+        assert store.late_inputs(made) == 1
+
+    def test_an_input_for_a_tick_that_is_history_is_refused(self, store: EventStore) -> None:
+        made = make_run(store, ticks=5)
+        for effect in (3, 5):
+            with pytest.raises(TickHasBegun):
+                store.record_input(made, gift(1, asked=2, effect=effect))
+        assert store.inputs_after(made, -1) == {}
+        assert store.record_input(made, gift(1, asked=5, effect=6))
+
+    def test_an_input_that_makes_no_sense_is_refused(self, store: EventStore) -> None:
+        made = make_run(store, ticks=5)
+        for wrong in (
+            thought(1, asked=5, effect=9, intention="fly"),
+            gift(1, asked=9, effect=9),
+            dataclasses.replace(gift(1, asked=5, effect=9), answer={"endow": {"gold": 1}}),
+            Input(InputKey(5, 1, "gossip"), 9, {}),
+        ):
+            with pytest.raises(InvalidInput):
+                store.record_input(made, wrong)
+        assert store.inputs_after(made, -1) == {}
+
+    @both_durabilities
+    def test_a_tick_decided_without_a_recorded_input_is_not_written(self, store: EventStore, durability: str) -> None:
+        made = store.create("missed", seed=SHORT.seed, configuration=TINY_WORLD, target=20)
+        with pytest.raises(InputsChanged), store.writer(made, durability=durability) as writer:
+            for batch, header in zip(SHORT.batches[:4], SHORT.headers[:4], strict=True):
+                writer.append(batch, header)
+            writer.flush()
+            store.record_input(made, gift(1, asked=3, effect=4))
+            for batch, header in zip(SHORT.batches[4:8], SHORT.headers[4:8], strict=True):
+                writer.append(batch, header)
+            writer.flush()
+        head = store.head(made)
+        assert head is not None and head.tick == 3
+
+    @both_durabilities
+    def test_a_runner_goes_back_for_an_input_that_came_in_under_way(self, store: EventStore, durability: str) -> None:
+        before = store.create("before", seed=7, configuration=TINY_WORLD, target=60)
+        during = store.create("during", seed=7, configuration=TINY_WORLD, target=60)
+        go_on(store, before, 10)
+        go_on(store, during, 10)
+        store.record_input(before, gift(2, asked=10, effect=30, food=7_000))
+        given: list[bool] = []
+
+        def give(progress: object) -> None:
+            if not given:  # the loop read its inputs before this one was there
+                given.append(store.record_input(during, gift(2, asked=10, effect=30, food=7_000)))
+
+        go_on(store, before, 60)
+        summary = go_on(store, during, 60, durability=durability, on_progress=give, pace_ms=2)
+        assert given == [True]
+        assert (summary.head_tick, summary.status) == (60, "complete")
+        assert chain_of(store, during) == chain_of(store, before)
+        assert replay.verify(store, during).ok and replay.reexecute(store, during).identical
+
+    def test_reexecution_stops_where_an_awaited_answer_is_missing(self, store: EventStore) -> None:
+        history = every_kind()
+        kept = keep(store, history)
+        # Its thoughts were never recorded as inputs: whatever is found, it is not "identical".
+        with contextlib.suppress(MissingInput):
+            assert not replay.reexecute(store, kept).identical
+
+    # -- lineage ----------------------------------------------------------------------------------
+
+    def test_a_fork_reads_its_parents_history_up_to_the_fork(self, store: EventStore) -> None:
+        parent = make_run(store, "parent", ticks=30)
+        fork = forked(store, parent, 12)
+        head = store.head(fork)
+        assert head is not None and head.tick == 12
+        assert chain_of(store, fork) == chain_of(store, parent)[:13]
+        assert_same_events(stored(store, fork), EventBatch.concat(store.read(parent, 0, 12)))
+        assert store.snapshot_ticks(fork) == [0]
+        assert replay.at(store, fork, 9).state_hash == replay.at(store, parent, 9).state_hash
+        with pytest.raises(BeyondHead):
+            replay.at(store, fork, 13)
+
+    @both_durabilities
+    def test_a_fork_that_changes_nothing_repeats_its_parent(self, store: EventStore, durability: str) -> None:
+        parent = make_run(store, "parent", ticks=30)
+        fork = forked(store, parent, 12)
+        summary = go_on(store, fork, 30, durability=durability)
+        assert summary.resumed
+        assert chain_of(store, fork) == chain_of(store, parent)
+        found = replay.verify(store, fork)
+        assert (found.ok, found.ticks) == (True, 31)
+        assert replay.reexecute(store, fork).identical
+
+    def test_a_fork_of_a_fork_reads_through_both(self, store: EventStore) -> None:
+        parent = make_run(store, "parent", ticks=30)
+        child = forked(store, parent, 12, "child")
+        store.record_input(child, gift(1, asked=12, effect=13))
+        go_on(store, child, 25)
+        late = forked(store, child, 20, "late-grandchild")
+        early = forked(store, child, 5, "early-grandchild")
+        go_on(store, late, 25)
+        go_on(store, early, 30)
+        assert chain_of(store, late) == chain_of(store, child)
+        assert chain_of(store, child)[13] != chain_of(store, parent)[13]
+        assert chain_of(store, early) == chain_of(store, parent), "it left before its parent changed anything"
+        for each in (child, late, early):
+            assert replay.verify(store, each).ok and replay.reexecute(store, each).identical
+
+    def test_a_fork_changes_nothing_of_its_parent(self, store: EventStore) -> None:
+        parent = make_run(store, "parent", ticks=30)
+        before = chain_of(store, parent)
+        fork = forked(store, parent, 12)
+        store.record_input(fork, gift(1, asked=12, effect=13))
+        go_on(store, fork, 40)
+        assert chain_of(store, parent) == before
+        assert store.inputs_after(parent, -1) == {}
+        assert chain_of(store, fork)[:13] == before[:13] and chain_of(store, fork)[13] != before[13]
+
+    def test_a_fork_reads_inputs_asked_by_the_fork_even_if_they_come_later(self, store: EventStore) -> None:
+        parent = make_run(store, "parent", ticks=12)
+        fork = forked(store, parent, 10)
+        late = thought(1, asked=10, effect=20)
+        store.record_input(parent, late)
+        store.record_input(parent, gift(2, asked=11, effect=20))
+        assert [i.key for i in store.inputs(fork, 20).rows] == [late.key]
+        assert len(store.inputs(parent, 20)) == 2
+        go_on(store, fork, 25)
+        assert replay.verify(store, fork).ok and replay.reexecute(store, fork).identical
+
+    def test_an_input_of_the_parent_is_refused_once_a_fork_that_reads_it_is_past_its_tick(
+        self, store: EventStore
+    ) -> None:
+        parent = make_run(store, "parent", ticks=12)
+        fork = forked(store, parent, 12)
+        go_on(store, fork, 25)
+        with pytest.raises(TickHasBegun):
+            store.record_input(parent, gift(1, asked=12, effect=20))
+        assert store.record_input(parent, gift(1, asked=12, effect=26))
+        assert replay.verify(store, fork).ok and replay.reexecute(store, fork).identical
+
+    def test_a_fork_takes_no_input_for_a_tick_of_its_parent(self, store: EventStore) -> None:
+        parent = make_run(store, "parent", ticks=30)
+        fork = forked(store, parent, 12)
+        for asked, effect in ((11, 12), (3, 20)):
+            with pytest.raises(InvalidInput, match="parent"):
+                store.record_input(fork, gift(1, asked=asked, effect=effect))
+        assert store.record_input(fork, gift(1, asked=12, effect=13))
+
+    # -- resuming ---------------------------------------------------------------------------------
+
+    @both_durabilities
+    def test_a_finished_run_that_is_extended_equals_one_longer_run(self, store: EventStore, durability: str) -> None:
+        whole = make_run(store, "whole", ticks=40)
+        parts = make_run(store, "parts", ticks=15)
+        summary = go_on(store, parts, 40, durability=durability)
+        assert (summary.resumed, summary.head_tick, summary.status) == (True, 40, "complete")
+        assert chain_of(store, parts) == chain_of(store, whole)
+
+    def test_another_seed_is_another_history(self, store: EventStore) -> None:
+        one, other = make_run(store, "one", seed=7), make_run(store, "other", seed=8)
+        assert chain_of(store, one)[-1] != chain_of(store, other)[-1]
+
+    def test_configuration_is_part_of_the_genesis(self, store: EventStore) -> None:
+        roomy = store.create("roomy", seed=7, configuration=Configuration(agents=12, width=12, height=13), target=1)
+        assert roomy.genesis_hash != make_run(store, ticks=1).genesis_hash

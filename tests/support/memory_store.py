@@ -1,0 +1,284 @@
+"""An event store in memory: the same promises as Postgres', by the shortest way there is."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from domain.advance import Header
+from domain.columns import AREAS
+from domain.configuration import Configuration, genesis_hash
+from domain.errors import (
+    CorruptHistory,
+    InputsChanged,
+    InvalidConfiguration,
+    InvalidInput,
+    LeaseLost,
+    RunExists,
+    RunIsHeld,
+    TickHasBegun,
+    UnknownRun,
+)
+from domain.events import CATALOGUE_VERSION, EventBatch
+from domain.inputs import Input, InputKey, Inputs, validated
+from domain.ports import Headers, Lease, Run, Snapshot
+from domain.state import World
+
+_FOR_EVER = 2**31 - 1
+_IN_FLIGHT = 8
+_NAME = re.compile("[a-z0-9][a-z0-9_-]{0,62}")
+
+
+@dataclass
+class _Shelf:
+    """What is kept of one run."""
+
+    run: Run
+    lease: Lease
+    held: bool = False
+    ticks: dict[int, tuple[Header, EventBatch]] = field(default_factory=dict)
+    inputs: dict[InputKey, Input] = field(default_factory=dict)
+    late: Counter[InputKey] = field(default_factory=Counter)
+    snapshots: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+
+
+class MemoryStore:
+    """Implements `domain.ports.EventStore`; a writer's connection can't break, so nobody waits."""
+
+    def __init__(self) -> None:
+        self.shelves: dict[int, _Shelf] = {}
+
+    # -- runs --------------------------------------------------------------------------------------
+
+    def create(
+        self,
+        name: str,
+        *,
+        seed: int,
+        configuration: Configuration,
+        target: int,
+        parent: Run | None = None,
+        fork_tick: int | None = None,
+        engines: dict[str, Any] | None = None,
+    ) -> Run:
+        if not _NAME.fullmatch(name):
+            raise InvalidConfiguration("name", name, "is no name for a run")
+        if name in self.names():
+            raise RunExists(name)
+        number = len(self.shelves) + 1
+        genesis = genesis_hash(seed, configuration)
+        origin = None if parent is None else parent.id
+        run = Run(number, name, seed, configuration, genesis, parent=origin, fork_tick=fork_tick, engines=engines or {})
+        self.shelves[number] = _Shelf(run, Lease("paused", target, 0))
+        return run
+
+    def names(self) -> set[str]:
+        return {s.run.name for s in self.shelves.values()}
+
+    def find(self, name: str) -> Run:
+        found = [s.run for s in self.shelves.values() if s.run.name == name]
+        found = found or [s.run for s in self.shelves.values() if str(s.run.id) == name]
+        found = found or [s.run for s in self.shelves.values() if name and s.run.name.startswith(name)]
+        if len(found) != 1:
+            raise UnknownRun(name, tuple(sorted(r.name for r in found)))
+        return found[0]
+
+    def runs(self) -> list[tuple[Run, Lease, Header | None]]:
+        return [(s.run, self.lease(s.run), self.head(s.run)) for s in self.shelves.values()]
+
+    def lease(self, run: Run) -> Lease:
+        shelf = self.shelves[run.id]
+        if shelf.held:
+            return dataclasses.replace(shelf.lease, status="running")
+        return dataclasses.replace(shelf.lease, holder=None)
+
+    # -- history -----------------------------------------------------------------------------------
+
+    def _segments(self, run: Run, first: int = 0, last: int = _FOR_EVER) -> list[tuple[_Shelf, int, int]]:
+        """Return (shelf, first tick, last tick), the oldest ancestor first."""
+        segments: list[tuple[_Shelf, int, int]] = []
+        high, at = _FOR_EVER, self.shelves[run.id]
+        while True:
+            low = 0 if at.run.fork_tick is None else at.run.fork_tick + 1
+            if low <= high:
+                segments.insert(0, (at, low, high))
+            if at.run.parent is None:
+                break
+            high, at = min(high, low - 1), self.shelves[at.run.parent]
+        cut = [(s, max(low, first), min(high, last)) for s, low, high in segments]
+        return [c for c in cut if c[1] <= c[2]]
+
+    def _stored(self, run: Run, first: int, last: int) -> Iterator[tuple[Header, EventBatch]]:
+        for shelf, low, high in self._segments(run, first, last):
+            for tick in sorted(t for t in shelf.ticks if low <= t <= high):
+                yield shelf.ticks[tick]
+
+    def head(self, run: Run) -> Header | None:
+        headers = [h for h, _ in self._stored(run, 0, _FOR_EVER)]
+        return headers[-1] if headers else None
+
+    def headers(self, run: Run, first: int, last: int) -> Headers:
+        found = [h for h, _ in self._stored(run, first, last)]
+        return Headers(
+            ticks=np.array([h.tick for h in found], np.int64),
+            events=np.array([h.events for h in found], np.int64),
+            catalogues=np.full(len(found), CATALOGUE_VERSION, np.int64),
+            events_hash=[h.events_hash for h in found],
+            state_hash=[h.state_hash for h in found],
+            chain_hash=[h.chain_hash for h in found],
+            areas=np.array([h.areas for h in found], np.uint64).reshape(len(found), len(AREAS)),
+        )
+
+    def read(self, run: Run, first: int, last: int) -> Iterator[EventBatch]:
+        for _, events in self._stored(run, first, last):
+            if len(events):
+                yield events
+
+    def snapshots(self, run: Run, last: int) -> Iterator[Snapshot]:
+        for shelf, low, high in reversed(self._segments(run, 0, last)):
+            for tick in sorted((t for t in shelf.snapshots if low <= t <= high), reverse=True):
+                claimed, data = shelf.snapshots[tick]
+                try:
+                    world = World.from_bytes(data)
+                    good = (world.tick, world.state_hash) == (tick, claimed)
+                    yield Snapshot(tick, claimed, world if good else None, "" if good else "it is of another state")
+                except CorruptHistory as error:
+                    yield Snapshot(tick, claimed, None, f"it can't be read: {error}")
+
+    def snapshot_ticks(self, run: Run) -> list[int]:
+        return [t for s, low, high in self._segments(run) for t in sorted(s.snapshots) if low <= t <= high]
+
+    # -- inputs ------------------------------------------------------------------------------------
+
+    def _readable(self, run: Run) -> Iterator[Input]:
+        for shelf, low, high in self._segments(run):
+            yield from (i for i in shelf.inputs.values() if low - 1 <= i.key.asked_tick <= high)
+
+    def inputs(self, run: Run, effect_tick: int) -> Inputs:
+        return Inputs(i for i in self._readable(run) if i.effect_tick == effect_tick)
+
+    def inputs_after(self, run: Run, tick: int) -> dict[int, Inputs]:
+        by_tick: dict[int, list[Input]] = {}
+        for given in self._readable(run):
+            if given.effect_tick > tick:
+                by_tick.setdefault(given.effect_tick, []).append(given)
+        return {effect: Inputs(rows) for effect, rows in by_tick.items()}
+
+    def late_inputs(self, run: Run) -> int:
+        return self.shelves[run.id].late.total()
+
+    def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
+        validated(given, n_cells=run.configuration.n_cells)
+        shelf, asked = self.shelves[run.id], given.key.asked_tick
+        if given.key in shelf.inputs:
+            shelf.late[given.key] += 1
+            return False
+        readers = [
+            reader.run
+            for reader in self.shelves.values()
+            for source, low, high in self._segments(reader.run)
+            if source is shelf and low - 1 <= asked <= high
+        ]
+        if not readers:
+            raise InvalidInput(given.key.as_tuple(), "it was asked before this fork began; its parent takes it")
+        head = max((h.tick for r in readers if (h := self.head(r)) is not None), default=-1)
+        if given.effect_tick <= head:
+            raise TickHasBegun(run.name, given.effect_tick, head)
+        shelf.inputs[given.key] = given
+        return True
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def writer(self, run: Run, *, durability: str, target: int | None = None, take_over: bool = False) -> MemoryWriter:
+        if durability not in ("tick", "group"):
+            raise InvalidConfiguration("durability", durability, "must be one of tick, group")
+        return MemoryWriter(self, run, durability, target, take_over)
+
+
+@dataclass
+class _Figures:
+    waited_s: float = 0.0
+    reconnections: int = 0
+    snapshots: int = 0
+    snapshots_failed: int = 0
+
+
+class MemoryWriter:
+    """Implements `domain.ports.Appender`; in mode `group` it holds up to eight ticks back."""
+
+    def __init__(self, store: MemoryStore, run: Run, durability: str, target: int | None, take_over: bool) -> None:
+        self.store, self.run, self.shelf = store, run, store.shelves[run.id]
+        self.durability, self.target, self.take_over = durability, target, take_over
+        self.figures = _Figures()
+        self._pending: list[tuple[EventBatch, Header, int]] = []
+        self._snapshots: list[tuple[int, bytes, bytes]] = []
+
+    def __enter__(self) -> Self:
+        if self.shelf.held and not self.take_over:
+            raise RunIsHeld(self.run.name, self.shelf.lease.holder or "somebody")
+        lease = self.shelf.lease
+        target = lease.target if self.target is None else self.target
+        self.epoch = lease.epoch + 1
+        self.shelf.lease, self.shelf.held = Lease("running", target, self.epoch, "this process"), True
+        head = self.store.head(self.run)
+        self.durable_tick = -1 if head is None else head.tick
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            if self.shelf.lease.epoch == self.epoch:
+                self.shelf.held = False
+                if self.shelf.lease.status == "running":
+                    self.shelf.lease = dataclasses.replace(self.shelf.lease, status="paused")
+
+    def append(self, events: EventBatch, header: Header, *, inputs_used: int = 0) -> None:
+        self._pending.append((events, header, inputs_used))
+        if self.durability == "tick" or len(self._pending) >= _IN_FLIGHT:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._pending:
+            return
+        first, last = self._pending[0][1].tick, self._pending[-1][1].tick
+        if self.shelf.lease.epoch != self.epoch:
+            raise LeaseLost(self.run.name, first, self.epoch)
+        recorded = sum(len(self.store.inputs(self.run, t)) for t in range(first, last + 1))
+        if recorded != sum(used for _, _, used in self._pending):
+            if self.durability == "tick":
+                self._pending = []
+            raise InputsChanged(self.run.name, first, last)
+        for events, header, _ in self._pending:
+            assert header.tick not in self.shelf.ticks
+            self.shelf.ticks[header.tick] = (header, events)
+        self._pending, self.durable_tick = [], last
+        for tick, state_hash, data in self._snapshots:
+            self.shelf.snapshots.setdefault(tick, (state_hash, data))
+            self.figures.snapshots += 1
+        self._snapshots = []
+
+    def restart(self) -> None:
+        self._pending, self._snapshots = [], []
+
+    def set_status(self, status: str, *, problem: str | None = None) -> None:
+        if self.shelf.lease.epoch == self.epoch:
+            self.shelf.lease = dataclasses.replace(self.shelf.lease, status=status, problem=problem)
+
+    def keep_snapshot(self, world: World) -> None:
+        self._snapshots.append((world.tick, world.state_hash, world.to_bytes()))
+        if not self._pending:
+            for tick, state_hash, data in self._snapshots:
+                self.shelf.snapshots.setdefault(tick, (state_hash, data))
+                self.figures.snapshots += 1
+            self._snapshots = []

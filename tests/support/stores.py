@@ -1,0 +1,106 @@
+"""Stores for tests: Postgres on a copy of a migrated database, and the one in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from domain.configuration import Configuration
+from domain.ports import EventStore, Run
+from infrastructure.database import Database
+from infrastructure.migrate import upgrade
+from infrastructure.postgres_store import PostgresStore
+from infrastructure.settings import Settings
+from tests.support.histories import History
+from tests.support.memory_store import MemoryStore
+from tests.support.postgres import FreshDatabase, TestServer
+from workers.runner import Runner, Summary
+
+SMALL_WORLD = Configuration(agents=40, width=24, height=24)
+TINY_WORLD = Configuration(agents=12, width=12, height=12)
+
+
+def settings_of(database: FreshDatabase) -> Settings:
+    """Return settings that lead to this database, as to somebody's own: `polis_app` by role, not by login."""
+    return Settings(Path("/nonexistent"), database.admin_url)
+
+
+@contextmanager
+def opened(database: FreshDatabase) -> Iterator[PostgresStore]:
+    """Open a store on a database."""
+    with Database(settings_of(database)) as open_database:
+        yield PostgresStore(open_database)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: TestServer) -> str:
+    """The name of a migrated, empty database to copy."""
+    fresh = postgres_server.fresh_database()
+    with Database(settings_of(fresh)) as database:
+        upgrade(database)
+    return fresh.name
+
+
+@pytest.fixture
+def migrated(postgres_server: TestServer, migrated_template: str) -> Iterator[FreshDatabase]:
+    """A migrated database for one test."""
+    fresh = postgres_server.fresh_database(template=migrated_template)
+    yield fresh
+    postgres_server.drop(fresh)
+
+
+@pytest.fixture
+def postgres_store(migrated: FreshDatabase) -> Iterator[PostgresStore]:
+    """A Postgres store for one test."""
+    with opened(migrated) as store:
+        yield store
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def store(request: pytest.FixtureRequest) -> EventStore:
+    """Every implementation of the port in turn, empty."""
+    if request.param == "memory":
+        return MemoryStore()
+    found: EventStore = request.getfixturevalue("postgres_store")
+    return found
+
+
+def keep(store: EventStore, history: History, name: str = "told", *, durability: str = "tick") -> Run:
+    """Store a history tick by tick, as its writer would, and return the run."""
+    last = history.ticks - 1
+    run = store.create(name, seed=history.seed, configuration=history.configuration, target=last)
+    with store.writer(run, durability=durability) as writer:
+        for batch, header in zip(history.batches, history.headers, strict=True):
+            writer.append(batch, header)
+        writer.flush()
+        writer.set_status("complete")
+    return run
+
+
+def make_run(
+    store: EventStore, name: str = "made", *, ticks: int = 40, seed: int = 7, configuration: Configuration = TINY_WORLD
+) -> Run:
+    """Make a run and let it go to a tick."""
+    run = store.create(name, seed=seed, configuration=configuration, target=ticks)
+    go_on(store, run, ticks)
+    return run
+
+
+def go_on(store: EventStore, run: Run, ticks: int, *, durability: str = "tick", **settings: object) -> Summary:
+    """Let a run go on to a tick."""
+    return Runner(store, run, durability=durability, **settings).run(ticks)  # type: ignore[arg-type]
+
+
+def chain_of(store: EventStore, run: Run) -> list[bytes]:
+    """Return the chain hash of every tick."""
+    head = store.head(run)
+    return [] if head is None else store.headers(run, 0, head.tick).chain_hash
+
+
+__all__ = [
+    "SMALL_WORLD", "TINY_WORLD", "chain_of", "go_on", "keep", "make_run",
+    "migrated", "migrated_template", "opened", "postgres_store", "settings_of", "store",
+]  # fmt: skip

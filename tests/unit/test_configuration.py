@@ -1,0 +1,91 @@
+"""What a run is made of besides its seed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from domain import configuration as conf
+from domain.configuration import Configuration, canonical_json, genesis_hash
+from domain.errors import InvalidConfiguration
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize("name", sorted(conf._BOUNDS))
+def test_every_number_is_accepted_at_its_bounds_and_refused_beyond_them(name):
+    low, high = conf._BOUNDS[name]
+    room = {"width": 4_000, "height": 4_000} if name in ("agents", "homes") else {}
+    others = {"agents": 1, **room}
+    for value in (low, high):
+        assert getattr(Configuration(**{**others, name: value}), name) == value
+    refused = [low - 1, high + 1] if name != "homes" else [-1, high + 1]  # no homes: as many as founders
+    for value in refused:
+        with pytest.raises(InvalidConfiguration) as caught:
+            Configuration(**{**others, name: value})
+        assert caught.value.field == name
+        assert caught.value.value == value
+        assert f"{high:,}" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [True, 1.5, "12", None])
+def test_only_whole_numbers_are_settings(value):
+    with pytest.raises(InvalidConfiguration) as caught:
+        Configuration(hunger=value)
+    assert caught.value.field == "hunger"
+
+
+def test_more_founders_than_cells_are_refused():
+    assert Configuration(agents=16, width=4, height=4).n_cells == 16
+    with pytest.raises(InvalidConfiguration, match="4x4 grid has 16"):
+        Configuration(agents=17, width=4, height=4)
+
+
+def test_a_mind_that_is_unknown_is_refused_by_name():
+    with pytest.raises(InvalidConfiguration, match="oracle"):
+        Configuration(mind="oracle")
+
+
+def test_without_homes_there_are_as_many_as_founders():
+    assert Configuration(agents=77).homes == 77
+    assert Configuration(agents=77) == Configuration(agents=77, homes=77)
+
+
+def test_the_canonical_form_is_sorted_json_without_spaces_and_comes_back():
+    configuration = Configuration(agents=3)
+    text = configuration.canonical()
+    assert text == json.dumps(asdict(configuration), sort_keys=True, separators=(",", ":"))
+    assert text.isascii()
+    assert Configuration.from_mapping(json.loads(text)) == configuration
+    assert canonical_json({"b": "é", "a": [1]}) == '{"a":[1],"b":"\\u00e9"}'
+
+
+def test_an_unknown_setting_is_refused():
+    with pytest.raises(InvalidConfiguration) as caught:
+        Configuration.from_mapping({"agents": 3, "durability": "tick"})
+    assert caught.value.field == "durability"
+    assert "birth_interval" in str(caught.value)
+
+
+def test_the_genesis_hash_depends_on_the_seed_and_on_every_setting():
+    configuration = Configuration(agents=10)
+    changed = [
+        replace(configuration, **{name: getattr(configuration, name) + 1}) for name in conf._BOUNDS if name != "homes"
+    ] + [replace(configuration, homes=99)]
+    hashes = {genesis_hash(7, configuration), genesis_hash(8, configuration), *(genesis_hash(7, c) for c in changed)}
+    assert len(hashes) == 2 + len(conf._BOUNDS)
+    assert all(len(h) == 32 for h in hashes)
+    assert genesis_hash(7, Configuration(agents=10)) == genesis_hash(7, configuration)
+
+
+@pytest.mark.parametrize("version", ["RULES_VERSION", "STATE_VERSION", "HASHING_VERSION"])
+def test_the_genesis_hash_depends_on_every_version(monkeypatch, version):
+    before = genesis_hash(7, Configuration())
+    monkeypatch.setattr(conf, version, getattr(conf, version) + 1)
+    assert genesis_hash(7, Configuration()) != before
+
+
+def test_nothing_about_execution_is_a_setting():
+    assert not {"name", "ticks", "durability", "pace", "threads", "host"} & asdict(Configuration()).keys()

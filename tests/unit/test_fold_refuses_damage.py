@@ -1,0 +1,125 @@
+"""What contradicts the state is refused by name: never folded, and never written outside of the columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain import events as ev
+from domain.advance import new_world
+from domain.errors import CorruptHistory
+from domain.events import EventBatch
+from domain.fold import fold
+from tests.support.histories import NEEDS, batch_of, event, every_kind, persona, scenario
+
+pytestmark = pytest.mark.unit
+
+_TIE = {"tie_slot": 0, "tie_strength": 5}
+_WORLD = every_kind().replayed(1).to_bytes()
+
+
+def a_world():
+    from domain.state import World
+
+    return World.from_bytes(_WORLD)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        event(ev.AGENT_RESTED, agent=3, **NEEDS),
+        event(ev.AGENT_RESTED, agent=-1, **NEEDS),
+        event(ev.AGENT_RESTED, agent=2**31 - 1, **NEEDS),
+        event(ev.AGENT_MOVED, agent=0, cell=16, from_cell=1, **NEEDS),
+        event(ev.AGENT_MOVED, agent=0, cell=-1, from_cell=1, **NEEDS),
+        event(ev.INTENTION_FORMED, agent=0, intention="rest", goal=99),
+        event(ev.INTENTION_FORMED, agent=0, intention=8, goal=9),
+        event(ev.THOUGHT_TAKEN, agent=0, intention="rest", goal=-7),
+        event(ev.GOODS_GATHERED, agent=0, cell=2**30, good="food", quantity=1, holding=1, stock=1, **NEEDS),
+        event(ev.GOODS_GATHERED, agent=0, cell=3, good="coin", quantity=1, holding=1, stock=1, **NEEDS),
+        event(ev.GOODS_GATHERED, agent=0, cell=3, stock=1, **NEEDS),
+        event(ev.GOODS_ENDOWED, agent=0, good=6, quantity=1, holding=1),
+        event(ev.GOODS_ENDOWED, agent=0, good=100, quantity=1, holding=1),
+        event(ev.GOODS_ENDOWED, agent=0, good=-100, quantity=1, holding=1),
+        event(ev.GIFT_RECEIVED, agent=0, target=1, taken_good=90, taken_quantity=1, taken_holding=1, **_TIE, **NEEDS),
+        event(ev.SKILL_IMPROVED, agent=0, skill=4, level=1),
+        event(ev.AGENTS_MET, agent=0, target=1, tie_slot=8, tie_strength=1),
+        event(ev.AGENTS_MET, agent=0, target=1, tie_slot=-1, tie_strength=1),
+        event(ev.AGENTS_MET, agent=0, target=2**30, tie_slot=0, tie_strength=1),
+        event(ev.CELL_FORMED, cell=16, elevation=1, payload={"biome": "hills"}),
+        event(ev.CELL_FORMED, cell=-1, elevation=1, payload={"biome": "hills"}),
+        event(ev.CELL_FORMED, cell=1, elevation=1, payload={"biome": "moon"}),
+        event(ev.CELL_FORMED, cell=1, elevation=1),
+        event(ev.CELL_FORMED, cell=1, elevation=1, payload={"biome": "hills", "capacity": [1], "regrowth": "x"}),
+        event(ev.AGENT_JOINED, agent=3, cell=16, household=3, **NEEDS, payload=persona()),
+        event(ev.AGENT_JOINED, agent=1, cell=3, household=3, **NEEDS, payload=persona()),
+        event(ev.AGENT_JOINED, agent=9, cell=3, household=3, **NEEDS, payload=persona()),
+        event(ev.AGENT_JOINED, agent=3, cell=3, household=3, **NEEDS, payload=persona(occupation="pirate")),
+        event(ev.AGENT_BORN, agent=3, target=1, cell=3, household=3, **NEEDS, payload={"name": "Bo"}),
+        event(ev.WORLD_FOUNDED, payload={"width": 5, "height": 4}),
+        event(ev.WORLD_FOUNDED, payload={"wide": 5}),
+    ],
+)  # fmt: skip
+def test_an_event_that_can_not_have_happened_is_refused_with_its_place(told):
+    with pytest.raises(CorruptHistory) as caught:
+        fold(a_world(), batch_of(1, event(ev.AGENT_RESTED, agent=1, **NEEDS), told))
+    assert (caught.value.tick, caught.value.ordinal) == (1, 1)
+
+
+def test_a_kind_that_nobody_knows_is_refused():
+    for number in (0, -3, 25, 99):
+        batch = batch_of(1, event(ev.AGENT_RESTED, agent=1, **NEEDS))
+        batch.records["kind"] = number
+        with pytest.raises(CorruptHistory, match=f"unknown kind {number}"):
+            fold(a_world(), batch)
+
+
+def test_a_tick_left_out_or_told_twice_is_refused_before_anything_changes():
+    history = scenario("calm")
+    world = history.replayed(5)
+    before = world.to_bytes()
+    for wrong in (history.batches[4], history.batches[6], history.batches[0]):
+        with pytest.raises(CorruptHistory, match="of tick 5 was expected"):
+            fold(world, wrong)
+        assert world.to_bytes() == before
+    assert fold(world, history.batches[5]).state_hash == history.headers[5].state_hash
+
+
+def test_events_out_of_order_or_missing_are_refused():
+    history = scenario("calm")
+    batch = history.batches[5]
+    n = len(batch)
+    for damaged in (
+        EventBatch.concat([batch.slice(1, 2), batch.slice(0, 1), batch.slice(2, n)]),
+        EventBatch.concat([batch.slice(0, 3), batch.slice(4, n)]),
+        EventBatch.concat([batch.slice(0, 4), batch.slice(3, n)]),
+        batch.slice(1, n),
+    ):
+        with pytest.raises(CorruptHistory):
+            fold(history.replayed(5), damaged)
+
+
+@given(st.data())
+@settings(derandomize=True, deadline=None, max_examples=150)
+def test_a_history_with_any_byte_changed_is_refused_or_still_folds_to_a_state(data):
+    history = every_kind()
+    tick = data.draw(st.sampled_from([t for t, b in enumerate(history.batches) if len(b)]))
+    batch = history.batches[tick]
+    records, payloads = bytearray(batch.records.tobytes()), bytearray(batch.payload_bytes)
+    at = data.draw(st.integers(0, len(records) + len(payloads) - 1))
+    target, at = (records, at) if at < len(records) else (payloads, at - len(records))
+    target[at] ^= data.draw(st.integers(1, 255))
+    damaged = EventBatch(np.frombuffer(bytes(records), ev.EVENT_DTYPE), batch.payload_ends, bytes(payloads))
+    assert damaged.hash() != batch.hash()  # this is what verify looks at first
+    world = new_world(history.configuration)
+    try:
+        for before in history.batches[:tick]:
+            fold(world, before)
+        fold(world, damaged)
+        for after in history.batches[tick + 1 :]:
+            fold(world, after)
+    except CorruptHistory:
+        return
+    assert world.sums.tolist() == world.rehash_whole().tolist()  # still a state, whatever it says

@@ -1,0 +1,133 @@
+"""The society as mesa-frames sees it: the very columns that rules read and the fold writes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mesa_frames import AgentSetPolars, GridPolars, ModelDF
+
+from domain import columns as col
+from domain.errors import RandomnessForbidden
+from domain.fold import fold
+from domain.hexgrid import neighbours
+from domain.society import AGENT_FRAME, CELL_FRAME
+from tests.support.histories import Scene, scenario
+
+pytestmark = pytest.mark.unit
+
+
+def pointer(series) -> int:
+    return series.to_numpy().__array_interface__["data"][0]
+
+
+def assert_frame_is_the_matrix(world) -> None:
+    frame = world.society.citizens.agents
+    assert frame.height == world.n
+    assert frame.columns == list(AGENT_FRAME)
+    for name, row in AGENT_FRAME.items():
+        column = world.agents[row, : world.n]
+        assert (frame[name].to_numpy() == column).all(), name
+        if world.n:
+            assert pointer(frame[name]) == column.__array_interface__["data"][0], f"{name} was copied"
+
+
+def test_the_model_is_one_of_mesa_frames_with_agents_on_a_hexagonal_grid():
+    society = scenario("calm").replayed(2).society
+    assert isinstance(society, ModelDF)
+    assert isinstance(society.citizens, AgentSetPolars)
+    assert isinstance(society.space, GridPolars)
+    assert society.space.neighborhood_type == "hexagonal"
+    assert not society.space.torus
+
+
+def test_every_column_of_state_is_in_the_frame_and_once():
+    assert sorted(AGENT_FRAME.values()) == list(range(col.ALIVE + 1))
+    assert sorted(CELL_FRAME.values()) == list(range(col.HASH_CELLS))
+
+
+def test_what_is_written_into_the_columns_is_seen_in_the_frames():
+    world = scenario("calm").replayed(2)
+    frame, cells = world.society.citizens.agents, world.society.space.cells
+    world.agents[col.ENERGY, 3] = 4_321
+    world.cells[col.STOCK + 1, 5] = 1_234
+    assert frame["energy"][3] == 4_321
+    assert cells["stock_wood"][5] == 1_234
+    assert pointer(cells["stock_wood"]) == world.cells[col.STOCK + 1].__array_interface__["data"][0]
+
+
+def test_what_the_fold_writes_is_seen_in_a_frame_that_was_there_before():
+    scene = Scene()
+    who = scene.agent(0, intention="rest", energy=5_000)
+    frame = scene.world.society.citizens.agents
+    assert frame["energy"][who] == 5_000
+    scene.step()
+    assert frame["energy"][who] == 5_150
+
+
+def test_the_frame_is_the_matrix_after_every_tick_of_births_deaths_and_compaction():
+    history = scenario("harsh")
+    world, rows, sizes = history.replayed(1), 0, set()
+    assert_frame_is_the_matrix(world)
+    for batch in history.batches[1:]:
+        before = world.agents
+        fold(world, batch)
+        rows += world.agents is not before
+        sizes.add(world.n)
+        assert_frame_is_the_matrix(world)
+    assert rows >= 2, "the columns never moved: the test shows nothing"
+    assert len(sizes) > 3
+
+
+def test_a_restored_world_has_a_frame_of_its_own():
+    world = scenario("calm").replayed(5)
+    assert_frame_is_the_matrix(world)
+    other = world.copy()
+    assert_frame_is_the_matrix(other)
+    other.agents[col.ENERGY, 0] = 1
+    assert world.society.citizens.agents["energy"][0] != 1
+
+
+def test_a_frame_for_readers_is_a_copy_of_the_living():
+    world = scenario("harsh").replayed(250)
+    frame = world.agents_frame()
+    assert frame.height == world.population < world.n
+    assert frame["unique_id"].is_sorted()
+    before = frame["energy"].to_list()
+    world.agents[col.ENERGY] = 7
+    assert frame["energy"].to_list() == before
+
+
+@pytest.mark.parametrize(("width", "height"), [(12, 12), (5, 8), (9, 4)])
+def test_the_grid_knows_the_neighbours_that_the_geometry_knows(width, height):
+    space = Scene(width=width, height=height).world.society.space
+    cells = space.cells.with_row_index("cell")
+    place = cells.select("dim_0", "dim_1").rows()
+    assert len(set(place)) == width * height
+    for cell in range(width * height):
+        found = space.get_neighborhood(radius=1, pos=list(place[cell])).select("dim_0", "dim_1")
+        near = found.join(cells, on=["dim_0", "dim_1"], how="inner")["cell"].to_list()
+        assert set(near) == set(neighbours(cell, width, height)), cell
+
+
+@pytest.mark.parametrize("use", ["random", "integers", "choice", "shuffle"])
+def test_whoever_asks_the_model_for_chance_is_refused(use):
+    society = scenario("calm").replayed(1).society
+    with pytest.raises(RandomnessForbidden, match=r"domain\.draws"):
+        getattr(society.random, use)
+    society.reset_randomizer(3)
+    with pytest.raises(RandomnessForbidden):
+        getattr(society.random, use)
+
+
+def test_mesas_own_loop_is_refused():
+    with pytest.raises(RandomnessForbidden):
+        scenario("calm").replayed(1).society.citizens.step()
+
+
+def test_looking_at_frames_changes_no_hash():
+    world = scenario("harsh").replayed(120)
+    before = world.state_hash
+    world.agents_frame().sort("energy")
+    world.society.space.cells.head()
+    assert world.state_hash == before
+    assert np.array_equal(world.rehash_whole(), world.sums)
