@@ -16,7 +16,7 @@ from domain.codes import Good, Intention
 from domain.columns import ACTED, ALIVE, ASKED, CELL, HOUSEHOLD, ID, THOUGHT_DUE
 from domain.configuration import Configuration
 from domain.draws import stream_key
-from domain.errors import InvalidInput, MissingInput
+from domain.errors import MissingInput
 from domain.events import (
     ABSENT,
     AGENT_BORN,
@@ -160,6 +160,7 @@ class Decider:
             return  # the agent died before the answer took effect
         a, p = world.agents, self._plan
         about = {"asked": given.key.asked_tick, "purpose": given.key.purpose, "call": given.key.call}
+        about["answer"] = given.answer_hash()
         asked = int(a[ASKED, row])
         record = _record(tick, len(events), given.key.agent, asked if asked != ABSENT else int(a[ACTED, row]))
         if "refused" in given.answer:
@@ -175,22 +176,30 @@ class Decider:
         events.append((record, payload_of(**about)))
 
     def _intervene(self, world: World, given: Input, tick: int, events: list[tuple[np.void, bytes]]) -> None:
+        """Record an intervention and what it does; one that has become impossible is recorded as refused."""
         row = world.row(given.key.agent)
-        if row is None:
-            raise InvalidInput(given.key.as_tuple(), "that agent is not alive when it takes effect")
-        made = _record(tick, len(events), given.key.agent, int(world.agents[ACTED, row]))
+        made = _record(tick, len(events), given.key.agent, ABSENT if row is None else int(world.agents[ACTED, row]))
         made["kind"] = INTERVENTION_MADE.number
         cause = pack_cause(tick, len(events))
         answer = given.answer
-        events.append((made, payload_of(by=str(answer.get("by", "")), why=str(answer.get("why", "")))))
-        for name, quantity in sorted(answer.get("endow", {}).items()):
-            good = Good[name.upper()]
-            holding = int(self._plan[P_GOODS + good, row]) + quantity
-            if holding > MAX_HOLDING:
-                raise InvalidInput(given.key.as_tuple(), f"the agent would hold {holding} of {name}, too much")
-            self._plan[P_GOODS + good, row] = holding
+        endow = [(Good[name.upper()], name, quantity) for name, quantity in sorted(answer.get("endow", {}).items())]
+        refused = None
+        if row is None:
+            refused = "the agent is not alive"
+        else:
+            for good, name, quantity in endow:
+                if int(self._plan[P_GOODS + good, row]) + quantity > MAX_HOLDING:
+                    refused = f"the agent would hold too much {name}"
+        told = {"by": str(answer.get("by", "")), "why": str(answer.get("why", "")), "refused": refused}
+        key = {"asked": given.key.asked_tick, "call": given.key.call, "answer": given.answer_hash()}
+        events.append((made, payload_of(**told, **key)))
+        if row is None or refused is not None:
+            return
+        for good, _, quantity in endow:
+            self._plan[P_GOODS + good, row] += quantity
             record = _record(tick, len(events), given.key.agent, cause)
-            record["kind"], record["given"] = GOODS_ENDOWED.number, pack_good(int(good), quantity, holding)
+            record["kind"] = GOODS_ENDOWED.number
+            record["given"] = pack_good(int(good), quantity, int(self._plan[P_GOODS + good, row]))
             events.append((record, b""))
 
     def _emit(self, world: World, tick: int, before: list[tuple[np.void, bytes]]) -> EventBatch:

@@ -308,19 +308,22 @@ THOUGHT_REQUESTED = EventKind(
     21, "ThoughtRequested", "thoughts_requested", "A mind was asked what an agent should intend.",
     (AGENT, Field("due", "detail", unit="tick", meaning="when the answer takes effect")),
 )  # fmt: skip
+_ANSWER = "SHA-256 of the input's canonical answer, in hex: the input that was used, and no other"
 THOUGHT_TAKEN = EventKind(
     22, "ThoughtTaken", "thoughts", "A mind's answer took effect: an intention.",
     (AGENT, Field("intention", "detail", meaning="what it is set on now", codes=Intention),
      Field("goal", "cell", unit="row * width + column", meaning="where")),
-    {"asked": "tick of the request", "purpose": "what was asked", "call": "which call"},
+    {"asked": "tick of the request", "purpose": "what was asked", "call": "which call", "answer": _ANSWER},
 )  # fmt: skip
 THOUGHT_REFUSED = EventKind(
     23, "ThoughtRefused", "thoughts_refused", "A mind gave no usable answer; the old intention goes on.", (AGENT,),
-    {"asked": "tick of the request", "purpose": "what was asked", "call": "which call", "because": "why not"},
+    {"asked": "tick of the request", "purpose": "what was asked", "call": "which call", "answer": _ANSWER,
+     "because": "why not"},
 )  # fmt: skip
 INTERVENTION_MADE = EventKind(
     24, "InterventionMade", "interventions", "Somebody outside changed the world; what follows says how.", (AGENT,),
-    {"by": "who", "why": "the reason given"},
+    {"by": "who", "why": "the reason given", "asked": "newest tick when it was asked for", "call": "which of them",
+     "answer": _ANSWER, "refused": "why nothing came of it, or null"},
 )  # fmt: skip
 
 KINDS: tuple[EventKind, ...] = tuple(v for v in list(globals().values()) if isinstance(v, EventKind))

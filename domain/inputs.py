@@ -6,6 +6,7 @@ it was asked. Inputs are applied in key order at the tick barrier, never in orde
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -55,6 +56,10 @@ class Input:
     def canonical_answer(self) -> bytes:
         """Return the canonical bytes of the answer."""
         return canonical_json(self.answer).encode("ascii")
+
+    def answer_hash(self) -> str:
+        """Return the SHA-256 of the canonical answer in hex: what the event that uses it keeps."""
+        return hashlib.sha256(self.canonical_answer()).hexdigest()
 
 
 def validated(given: Input, *, n_cells: int) -> Input:

@@ -18,7 +18,15 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from domain.advance import Header
 from domain.columns import AREAS
 from domain.configuration import RELEASE, Configuration, genesis_hash
-from domain.errors import InvalidConfiguration, InvalidInput, RunExists, StoreUnavailable, TickHasBegun, UnknownRun
+from domain.errors import (
+    CorruptHistory,
+    InvalidConfiguration,
+    InvalidInput,
+    RunExists,
+    StoreUnavailable,
+    TickHasBegun,
+    UnknownRun,
+)
 from domain.events import EventBatch
 from domain.inputs import Input, InputKey, Inputs, answer_from, validated
 from domain.ports import Headers, Lease, Run, Snapshot
@@ -331,9 +339,14 @@ def _headers_of(rows: list[Row[Any]]) -> Headers:
 
 
 def _input_of(row: Row[Any]) -> Input:
-    return Input(
-        InputKey(row.asked_tick, row.agent, row.purpose, row.call),
-        effect_tick=row.effect_tick,
-        answer=answer_from(bytes(row.answer)),
-        about={"engine": row.engine, "latency_ms": row.latency_ms},
-    )
+    asked_chain = None if row.asked_chain is None else bytes(row.asked_chain).hex()
+    stored, key = bytes(row.answer), InputKey(row.asked_tick, row.agent, row.purpose, row.call)
+    about = {"engine": row.engine, "latency_ms": row.latency_ms, "asked_chain": asked_chain}
+    try:
+        given = Input(key, effect_tick=row.effect_tick, answer=answer_from(stored), about=about)
+    except ValueError:
+        given = None
+    if given is None or given.canonical_answer() != stored:
+        because = f"the input of agent {key.agent}, asked at tick {key.asked_tick}, is not as it was recorded"
+        raise CorruptHistory(row.effect_tick, -1, because)
+    return given

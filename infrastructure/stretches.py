@@ -34,11 +34,16 @@ class Stretches:
         self.run = run
         a_tick = max(1, int(run.configuration.agents * _EVENTS_AN_AGENT_TICK))
         self.ticks = max(16, EVENTS_A_STRETCH // a_tick)
-        rows = connection.execute(
-            "SELECT tick_first, tick_end, leaf FROM polis.stretches WHERE run = %s ORDER BY tick_first", (run.id,)
-        ).fetchall()
-        self._known: list[tuple[int, int, str]] = [(int(a), int(b), str(c)) for a, b, c in rows]
+        self._known: list[tuple[int, int, str]] = []
         self._mutex = threading.Lock()
+        self.look(connection)
+
+    def look(self, connection: psycopg.Connection[Any]) -> None:
+        """Look which leaves there are: at first, and after a transaction that may have made one was lost."""
+        query = "SELECT tick_first, tick_end, leaf FROM polis.stretches WHERE run = %s ORDER BY tick_first"
+        with self._mutex:
+            rows = connection.execute(query, (self.run.id,)).fetchall()
+            self._known = [(int(a), int(b), str(c)) for a, b, c in rows]
 
     def leaf_of(self, tick: int, connection: psycopg.Connection[Any]) -> tuple[str, int]:
         """Return the leaf of a tick and the first tick after it, making the leaf if need be."""

@@ -108,7 +108,11 @@ class TickWriter:
 
     def __enter__(self) -> Self:
         self._connection = self._open_connection()
-        self.epoch = lease.acquire(self._connection, self.run, target=self._target, take_over=self._take_over)
+        try:
+            self.epoch = lease.acquire(self._connection, self.run, target=self._target, take_over=self._take_over)
+        except BaseException:
+            self._connection.close()
+            raise
         self._durable = self._stored_head()
         self._count_inputs = self._inputs_query()
         self._stretches = Stretches(self.run, self._connection)
@@ -136,6 +140,7 @@ class TickWriter:
                 self._thread.join()
             self._housekeeper.close(finish=kind is None)
             if self._connection is not None:
+                lease.release(self._connection)
                 self._connection.close()
 
     def _open_connection(self) -> psycopg.Connection[Any]:
@@ -254,15 +259,16 @@ class TickWriter:
         attempt = 0
         while group:
             try:
-                self._transact(group)
+                if attempt:  # the commit may have been done before its acknowledgement was lost
+                    head = self._stored_head()
+                    group = [p for p in group if p.header.tick > head]
+                    self._durable = max(self._durable, head)
+                if group:
+                    self._transact(group)
                 break
             except (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable) as error:
                 self._reconnect(str(error).strip().splitlines()[0] if str(error).strip() else repr(error), attempt)
                 attempt += 1
-                # The commit may have been done before its acknowledgement was lost.
-                head = self._stored_head()
-                group = [p for p in group if p.header.tick > head]
-                self._durable = max(self._durable, head)
         if group:
             self._durable = group[-1].header.tick
             self.figures.commits += 1
@@ -344,6 +350,7 @@ class TickWriter:
                 self.database.ensure_running()
                 self._connection = self._open_connection()
                 lease.reacquire(self._connection, self.run, epoch=self.epoch, tick=self._durable + 1)
+                self._stretches.look(self._connection)  # one made within a transaction went with it
                 break
             except LeaseLost:
                 raise

@@ -1,11 +1,13 @@
 """Verify: fold all events from tick 0 and compare with every header and snapshot.
 
 The first thing that differs is named by tick and area: `events` (stored events are not those that were
-hashed), an area of state, `chain` (a header was changed), `ticks` (one is missing), `snapshot`.
+hashed), an area of state, `chain` (a header was changed), `ticks` (one is missing), `inputs` (they are not
+those that the events say they used), `snapshot`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +17,9 @@ import numpy as np
 from domain.advance import Header, header_of, new_world
 from domain.columns import AREAS
 from domain.errors import CorruptHistory, PolisError
-from domain.events import EventBatch
+from domain.events import THOUGHT_TAKEN, EventBatch
 from domain.fold import fold
+from domain.inputs import INTERVENTION, NO_INPUTS, Inputs
 from domain.ports import Headers, HistoryReader, Run
 from domain.state import World
 from replay.seek import by_tick, to_current
@@ -79,9 +82,11 @@ def verify(
         headers = reader.headers(run, 0, last)
         _check_ticks(headers, last)
         kept = set(reader.snapshot_ticks(run))
+        inputs = _read_inputs(reader, run)
         for tick, events in by_tick(reader.read(run, 0, last), 0, last):
             if tick != ticks or (headers.events[tick] and not len(events)):
                 raise _Difference(ticks, "events", f"the events of tick {ticks} are missing")
+            _check_inputs(world, events, inputs.get(tick, NO_INPUTS), headers)
             chain = _check_tick(world, events, headers, ticks, chain, deep=deep and tick % _DEEP_EVERY == 0)
             ticks += 1
             events_seen += len(events)
@@ -130,6 +135,44 @@ def _check_tick(
     if deep and not np.array_equal(world.sums.copy(), world.rehash_whole()):
         raise _Difference(tick, "state", "the kept area hashes are not those of the rows")
     return computed.chain_hash
+
+
+def _read_inputs(reader: HistoryReader, run: Run) -> dict[int, Inputs]:
+    try:
+        return reader.inputs_after(run, -1)
+    except CorruptHistory as damaged:
+        raise _Difference(damaged.tick, "inputs", damaged.because) from damaged
+
+
+def _check_inputs(world: World, events: EventBatch, inputs: Inputs, headers: Headers) -> None:
+    """Compare the inputs recorded for the next tick with those that its events say they used."""
+    told = np.flatnonzero(events.records["kind"] >= THOUGHT_TAKEN.number)
+    if not len(inputs) and not len(told):
+        return
+    tick = world.tick + 1
+    used: set[tuple[Any, ...]] = set()  # agent, asked tick, purpose, call, hash of the answer
+    recorded: set[tuple[Any, ...]] = set()
+    for at in told.tolist():
+        try:
+            payload = json.loads(events.payload(at) or b"{}")
+            used.add((
+                int(events.records["agent"][at]), payload.get("asked"), payload.get("purpose", INTERVENTION),
+                payload.get("call"), payload.get("answer"),
+            ))  # fmt: skip
+        except (AttributeError, TypeError, ValueError):
+            return  # the hash of the events will say so
+    for given in inputs.rows:
+        key = given.key
+        # Who died before the answer took effect has no use for it.
+        if world.row(key.agent) is not None:
+            recorded.add((key.agent, key.asked_tick, key.purpose, key.call, given.answer_hash()))
+        chain = given.about.get("asked_chain")
+        if chain is not None and (not 0 <= key.asked_tick < tick or headers.chain_hash[key.asked_tick].hex() != chain):
+            raise _Difference(tick, "inputs", f"the one of agent {key.agent} was asked in another past")
+    if used != recorded:
+        agent, asked, *_ = min(used ^ recorded, key=repr)
+        reason = f"the one of agent {agent}, asked at tick {asked}, is not recorded as it was used"
+        raise _Difference(tick, "inputs", reason)
 
 
 def _compare(computed: Header, recorded: Header) -> None:

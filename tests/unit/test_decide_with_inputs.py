@@ -40,10 +40,12 @@ def test_a_thought_taken_changes_the_intention_and_later_actions_point_at_it():
     scene = Scene()
     ana = scene.agent(0, intention="rest")
     asked(scene, ana, due=2)
-    told = scene.step(answer(ana, asked=1, effect=2, intention="explore", goal=5))
+    given = answer(ana, asked=1, effect=2, intention="explore", goal=5)
+    told = scene.step(given)
     assert told[0] == {
         "tick": 2, "ordinal": 0, "kind": "ThoughtTaken", "agent": ana, "intention": "explore", "goal": 5,
         "cause_tick": 1, "cause_ordinal": 0, "asked": 1, "purpose": "intention", "call": 0,
+        "answer": given.answer_hash(),
     }  # fmt: skip
     assert told[1]["kind"] == "AgentMoved"
     assert (told[1]["cause_tick"], told[1]["cause_ordinal"]) == (2, 0)
@@ -151,22 +153,25 @@ def test_what_an_intervention_gives_can_be_used_in_the_same_tick():
     assert told[-1]["holding"] == 500
 
 
-def test_an_intervention_for_nobody_who_lives_is_refused():
+def test_an_intervention_for_nobody_who_lives_is_recorded_as_refused_and_the_run_goes_on():
     scene = Scene()
     scene.agent(0)
-    with pytest.raises(InvalidInput, match="not alive"):
-        scene.decide(answer(7, asked=0, effect=1, purpose="intervention", endow={"food": 1}))
+    told = scene.step(answer(7, asked=0, effect=1, purpose="intervention", endow={"food": 1}))
+    assert told[0]["kind"] == "InterventionMade" and told[0]["refused"] == "the agent is not alive"
+    assert "GoodsEndowed" not in [e["kind"] for e in told]
 
 
-def test_more_than_an_agent_can_hold_is_refused():
+def test_more_than_an_agent_can_hold_is_recorded_as_refused():
     scene = Scene()
     ana = scene.agent(0)
     gifts = [
         answer(ana, asked=0, effect=1, call=k, purpose="intervention", endow={"coin": 100_000_000}) for k in range(3)
     ]
-    assert len(scene.decide(*gifts[:2])) > 4
-    with pytest.raises(InvalidInput, match="too much"):
-        scene.decide(*gifts)
+    told = scene.step(*gifts)
+    assert [e.get("refused") for e in told if e["kind"] == "InterventionMade"] == [
+        None, None, "the agent would hold too much coin",
+    ]  # fmt: skip
+    assert [e["kind"] for e in told].count("GoodsEndowed") == 2
 
 
 def test_an_heir_of_more_than_anybody_can_hold_gets_what_it_can_hold():

@@ -1,0 +1,95 @@
+"""Record a golden run: ``python -m tests.golden.record RELEASE``. Done once a release, never again.
+
+The file holds every event as stored and every header, so that later releases prove that they still
+fold that release's history to that release's hashes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import zstandard
+
+from domain.advance import Header, advance, genesis_hash, new_world
+from domain.configuration import Configuration
+from domain.decide import Decider
+from domain.events import CATALOGUE_VERSION, EVENT_DTYPE, EventBatch
+from domain.inputs import Input, InputKey, Inputs
+
+FOLDER = Path(__file__).parent
+# Short lives and hard times, so that births, deaths, inheritances and gifts are in it.
+CONFIGURATION = Configuration(
+    agents=60, width=12, height=12, hunger=160, regrowth_percent=5, lifespan=600, adulthood=50, birth_interval=60
+)
+SEED, TICKS = 11, 250
+INPUTS = {
+    60: [Input(InputKey(50, 3, "intention"), 60, {"intention": "explore", "goal": 100})],
+    75: [
+        Input(InputKey(70, agent, "intervention"), 75, {"by": "golden", "why": "to give", "endow": {"food": 18_000}})
+        for agent in range(0, 40, 3)
+    ],
+    80: [
+        Input(InputKey(70, 5, "intervention"), 80, {"by": "golden", "why": "to be recorded", "endow": {"food": 9000}})
+    ],
+    81: [Input(InputKey(70, 6, "intention"), 81, {"refused": "no answer in time"})],
+}
+
+
+def run() -> tuple[EventBatch, list[Header]]:
+    """Run it with this release's rules."""
+    world, chain = new_world(CONFIGURATION), genesis_hash(SEED, CONFIGURATION)
+    decider = Decider(SEED, CONFIGURATION)
+    batches, headers = [], []
+    for tick in range(TICKS + 1):
+        events, header = advance(world, decider, chain, Inputs(INPUTS.get(tick, ())))
+        chain = header.chain_hash
+        batches.append(events)
+        headers.append(header)
+    return EventBatch.concat(batches), headers
+
+
+def save(path: Path, events: EventBatch, headers: list[Header]) -> None:
+    """Write events and headers, compressed."""
+    about = {
+        "configuration": json.loads(CONFIGURATION.canonical()),
+        "seed": SEED,
+        "catalogue": CATALOGUE_VERSION,
+        "columns": [[name, EVENT_DTYPE[name].str] for name in EVENT_DTYPE.names or ()],
+        "events": len(events),
+        "payload_bytes": len(events.payload_bytes),
+        "headers": [
+            [h.tick, h.events, h.events_hash.hex(), h.state_hash.hex(), h.chain_hash.hex(), [str(a) for a in h.areas]]
+            for h in headers
+        ],
+    }
+    head = json.dumps(about).encode()
+    body = events.records.tobytes() + events.payload_ends.astype("<i8").tobytes() + events.payload_bytes
+    path.write_bytes(zstandard.ZstdCompressor(level=19).compress(len(head).to_bytes(8, "little") + head + body))
+
+
+def load(path: Path) -> tuple[dict, EventBatch, list[Header]]:
+    """Read what `save` wrote, without asking this release for anything but the layout of records."""
+    data = zstandard.ZstdDecompressor().decompress(path.read_bytes(), max_output_size=1 << 30)
+    size = int.from_bytes(data[:8], "little")
+    about = json.loads(data[8 : 8 + size])
+    dtype = np.dtype([(name, kind) for name, kind in about["columns"]])
+    at, n = 8 + size, about["events"]
+    records = np.frombuffer(data, dtype, n, at)
+    ends = np.frombuffer(data, "<i8", n, at + n * dtype.itemsize)
+    payloads = data[at + n * (dtype.itemsize + 8) :]
+    headers = [
+        Header(t, n_, bytes.fromhex(e), bytes.fromhex(s), bytes.fromhex(c), tuple(int(a) for a in areas))
+        for t, n_, e, s, c, areas in about["headers"]
+    ]
+    return about, EventBatch(records, ends, payloads), headers
+
+
+if __name__ == "__main__":
+    target = FOLDER / f"v{sys.argv[1]}.zst"
+    if target.exists():
+        raise SystemExit(f"{target} is recorded already, and golden runs are never recorded again")
+    save(target, *run())
+    print(f"{target}: {target.stat().st_size:,} bytes")

@@ -1,0 +1,50 @@
+"""The front door's errors, and the pages that are made from the code."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import pytest
+
+from chronopolis import docs, errors
+from chronopolis.cli import main
+from domain.errors import PolisError, UnknownRun
+from domain.events import KINDS
+
+pytestmark = pytest.mark.unit
+
+_ERRORS = [
+    errors.WrongUsage("what", "hint"),
+    errors.UnknownAgent("brave-otter", 12, "Ida", ("3 Ida Fox", "8 Ida Oak")),
+    errors.NoTicksYet("brave-otter"),
+    errors.NoSuchHost("what"),
+    errors.HolderFailed("what it said"),
+]
+
+
+@pytest.mark.parametrize("error", _ERRORS, ids=lambda error: type(error).__name__)
+def test_an_error_of_the_front_door_survives_pickling_and_stands_in_the_tree(error):
+    arrived = pickle.loads(pickle.dumps(error))
+    assert (type(arrived), vars(arrived), str(arrived)) == (type(error), vars(error), str(error))
+    assert isinstance(error, PolisError)
+    assert type(error).__name__ in (errors.__doc__ or "")
+
+
+def test_exit_codes_tell_usage_from_environment_and_from_our_own_mistakes():
+    assert main.exit_code_of(UnknownRun("x")) == main.WRONG_USAGE
+    assert main.exit_code_of(errors.HolderFailed("x")) == main.ENVIRONMENT
+    assert main.exit_code_of(OSError(28, "No space left on device")) == main.ENVIRONMENT
+    assert main.exit_code_of(KeyError("x")) == main.OUR_MISTAKE
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_reference_shows_every_field_of_a_kind_in_its_example(kind):
+    example = docs.example(kind)
+    assert example["kind"] == kind.name
+    assert {field.name for field in kind.fields} | kind.payload.keys() <= example.keys()
+    json.dumps(example)
+
+
+def test_the_generated_pages_are_current():
+    assert docs.main(["--check"]) == 0, "make docs"
