@@ -205,7 +205,8 @@ class Runner:
             events, header = advance(world, decider, chain, effective)
             chain = header.chain_hash
             writer.append(events, header, inputs_used=len(effective))
-            clock.tick_ms.append((time.perf_counter() - began) * 1e3)
+            if world.tick > 0:  # founding the world is not one of the ticks that are paced
+                clock.tick_ms.append((time.perf_counter() - began) * 1e3)
             self._count(clock, events)
             events_before_snapshot += len(events)
             if events_before_snapshot >= EVENTS_A_SNAPSHOT or world.tick == 0:
@@ -236,7 +237,7 @@ class Runner:
         if now - self._shown < _PROGRESS_EVERY_S:
             return
         self._shown = now
-        recent = np.array(clock.tick_ms[-2_000:])
+        recent = np.array(clock.tick_ms[-2_000:] or [0.0])
         seconds = max(1e-9, now - clock.began)
         p50, p99 = np.percentile(recent, [50, 99])
         self._held = Progress(
