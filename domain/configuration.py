@@ -126,7 +126,14 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def genesis_hash(seed: int, configuration: Configuration) -> bytes:
+def genesis_hash(
+    seed: int,
+    configuration: Configuration,
+    *,
+    rules: int = RULES_VERSION,
+    state: int = STATE_VERSION,
+    hashing: int = HASHING_VERSION,
+) -> bytes:
     """Return the 32 bytes from which a run's chain of hashes grows.
 
     Covers seed, canonical configuration and the versions of rules, state and hashing; not the run's
@@ -135,10 +142,10 @@ def genesis_hash(seed: int, configuration: Configuration) -> bytes:
     text = canonical_json(
         {
             "configuration": json.loads(configuration.canonical()),
-            "hashing": HASHING_VERSION,
-            "rules": RULES_VERSION,
+            "hashing": hashing,
+            "rules": rules,
             "seed": seed,
-            "state": STATE_VERSION,
+            "state": state,
         }
     )
     return hashlib.sha256(b"chronopolis genesis\0" + text.encode()).digest()

@@ -37,12 +37,12 @@ from domain.founding import found_world
 from domain.hexgrid import disc_offsets
 from domain.inputs import INTENTION, INTERVENTION, NO_INPUTS, Input, Inputs, validated
 from domain.personas import make_personas
-from domain.rules.birth import choose_parents
+from domain.rules.birth import find_parents
 from domain.rules.choose import choose_rows
-from domain.rules.constants import DIE, DOWRY
+from domain.rules.constants import BEAR, DIE, DOWRY
 from domain.rules.emit import emit_events
 from domain.rules.gather import share_stocks
-from domain.rules.meet import pair_up
+from domain.rules.meet import find_seekers, pair_up
 from domain.rules.plan import P_ACTION, P_GOAL, P_GOODS, P_INTENDED, P_INTENTION, begin_plan, board_of, plan_of_capacity
 from domain.rules.words import PAYLOAD_BYTES, PAYLOAD_ENDS, collect_payloads
 from domain.state import World
@@ -110,11 +110,16 @@ class Decider:
         first = self._apply_inputs(world, inputs, tick)
         self._choose(world, tick)
         p, keys, cfg = self._plan, self._keys, self.configuration
-        choose_parents(
-            a, n, p, cfg.homes - world.population, tick, keys["birth"], cfg.adulthood, cfg.birth_interval,
-            self._rows, self._ranks,
-        )  # fmt: skip
-        pair_up(a, n, p, self._board, tick, world.width, world.height, keys["meet"], self._rows, self._ranks)
+        # Sorting is left to numpy: a compiled sort would take seconds to compile.
+        room = cfg.homes - world.population
+        if room > 0:
+            interval = cfg.birth_interval
+            count = find_parents(a, n, p, tick, keys["birth"], cfg.adulthood, interval, self._rows, self._ranks)
+            first_come = np.argsort(self._ranks[:count], kind="stable")[:room]
+            p[P_ACTION, self._rows[first_come]] = BEAR
+        count = find_seekers(a, n, p, tick, keys["meet"], self._rows, self._ranks)
+        order = np.argsort(self._ranks[:count], kind="stable")
+        pair_up(a, p, self._board, tick, world.width, world.height, keys["meet"], self._rows, order)
         share_stocks(a, n, world.cells, p, self._board, tick, keys["gather"])
         return self._emit(world, tick, first)
 

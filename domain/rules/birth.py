@@ -8,17 +8,15 @@ from domain._jit import kernel
 from domain.codes import Good
 from domain.columns import ALIVE, BORN, ENERGY, ID, LAST_BIRTH, SATIETY
 from domain.draws import below, draw_one
-from domain.rules.constants import BEAR, BIRTH_COST, BIRTH_FOOD, BIRTH_ODDS, BIRTH_SATIETY, MOVE, REST
+from domain.rules.constants import BIRTH_COST, BIRTH_FOOD, BIRTH_ODDS, BIRTH_SATIETY, MOVE, REST
 from domain.rules.plan import P_ACTION, P_GOODS
 
 _FOOD = int(Good.FOOD)
 
 
 @kernel
-def choose_parents(a, n, p, homes_free, tick, stream, adulthood, interval, rows, ranks):  # type: ignore[no-untyped-def]
-    """Mark parents, at most as many as homes are free; a draw says who goes first. Return how many."""
-    if homes_free <= 0:
-        return 0
+def find_parents(a, n, p, tick, stream, adulthood, interval, rows, ranks):  # type: ignore[no-untyped-def]
+    """List the rows that would have a child this tick, and what each drew; return how many."""
     count = 0
     for i in range(n):
         if a[ALIVE, i] == 0 or (p[P_ACTION, i] != REST and p[P_ACTION, i] != MOVE):
@@ -31,8 +29,4 @@ def choose_parents(a, n, p, homes_free, tick, stream, adulthood, interval, rows,
         if below(dice, BIRTH_ODDS) == 0:
             rows[count], ranks[count] = i, dice << np.uint64(32)
             count += 1
-    order = np.argsort(ranks[:count])
-    chosen = min(count, homes_free)
-    for k in range(chosen):
-        p[P_ACTION, rows[order[k]]] = BEAR
-    return chosen
+    return count

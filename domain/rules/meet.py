@@ -100,16 +100,22 @@ def _ranks_before(a, i, j, stream, tick):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def pair_up(a, n, p, board, tick, width, height, stream, seekers, ranks):  # type: ignore[no-untyped-def]
-    """Match free agents into pairs and note what each pair is about on the initiator's row."""
-    board.first_here[:] = -1
+def find_seekers(a, n, p, tick, stream, seekers, ranks):  # type: ignore[no-untyped-def]
+    """List the rows that are free to meet somebody, and what each drew; return how many."""
     count = 0
     for i in range(n):
         if _is_free(a, p, i):
             seekers[count] = i
             ranks[count] = draw_one(a[ID, i], stream, tick, 0)
             count += 1
-    order = np.argsort(ranks[:count])
+    return count
+
+
+@kernel
+def pair_up(a, p, board, tick, width, height, stream, seekers, order):  # type: ignore[no-untyped-def]
+    """Match seekers into pairs, in the order of their draws, and note what each pair is about."""
+    board.first_here[:] = -1
+    count = order.shape[0]
     # Those of a cell are looked at in the order of the draw too: in a crowd not everybody is looked at,
     # and in the order of rows those with low ids would be.
     for k in range(count - 1, -1, -1):
