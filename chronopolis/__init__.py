@@ -1,1 +1,52 @@
-"""chronopolis"""
+"""Chronopolis: societies whose whole history is data.
+
+From a notebook or a script::
+
+    import chronopolis
+
+    run = chronopolis.open("brave-otter")  # name, id, or unique beginning of a name
+    run.head_tick  # how far it has come
+    run.at(1200).agents  # polars frame: one row a living agent
+    run.events(kind="GoodsTraded", first=1000)  # polars frame with that kind's own columns
+    run.ticks  # polars frame: one row a tick, with its hashes
+
+Looking changes nothing: a run goes on as if nobody had asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chronopolis.api import History
+
+__all__ = ["open"]
+
+
+def open(name: str) -> History:  # the name that notebooks expect, as in gzip.open
+    """Open the history of a run, for reading.
+
+    Parameters
+    ----------
+    name : str
+        Name of the run, its id, or the unique beginning of its name.
+
+    Returns
+    -------
+    History
+        Close it when done, or use it in a ``with`` statement; else it is closed with the interpreter.
+
+    Raises
+    ------
+    UnknownRun
+        If there is no such run, or several.
+
+    Examples
+    --------
+    >>> run = chronopolis.open("brave-otter")  # doctest: +SKIP
+    >>> run.at(1200).agents.select("name", "food", "coin")  # doctest: +SKIP
+    """
+    # Imported late: `polis --help` imports this package too, and must not wait for numpy and polars.
+    from chronopolis.api import History
+
+    return History(name)

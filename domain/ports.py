@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -227,9 +227,15 @@ class EventStore(HistoryReader, Protocol):
         ...
 
     def writer(
-        self, run: Run, *, durability: str, target: int | None = None, take_over: bool = False
+        self,
+        run: Run,
+        *,
+        durability: str,
+        target: int | None = None,
+        take_over: bool = False,
+        say: Callable[[str], None] | None = None,
     ) -> AbstractContextManager[Appender]:
-        """Take the run's lease; raise `RunIsHeld`."""
+        """Take the run's lease; raise `RunIsHeld`. `say` is told when the store goes away and comes back."""
         ...
 
     def late_inputs(self, run: Run) -> int:

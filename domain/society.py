@@ -92,7 +92,10 @@ class Society(ModelDF):
         # The grid counts along axes at 60 degrees, so rows start further and further to its left: shifted
         # by half the height they all fit, beside positions that hold no cell.
         self._shift = (height - 1) // 2
-        self.space = GridPolars(self, [width + self._shift, height], neighborhood_type="hexagonal")
+        with warnings.catch_warnings():
+            # mesa-frames builds its grid from rows without saying so, of which polars warns.
+            warnings.simplefilter("ignore", pl.exceptions.DataOrientationWarning)
+            self.space = GridPolars(self, [width + self._shift, height], neighborhood_type="hexagonal")
 
     def reset_randomizer(self, seed: Any) -> None:
         """Install the object that raises; mesa calls this when it is made."""

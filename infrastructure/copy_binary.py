@@ -152,6 +152,11 @@ def _bytes_at(typingctx, address, size):  # type: ignore[no-untyped-def]
     return signature, codegen
 
 
+# A stored -1 is not the absent value that -1 stands for in records: NULL is. Nor is a payload of no bytes. Nobody
+# writes them, so they are read as something that no event has, and `verify` finds them.
+_NEVER_32, _NEVER_64 = np.int32(-(1 << 31)), np.int64(-(1 << 63))
+
+
 @inline
 def _get32(b, at):  # type: ignore[no-untyped-def]
     v = (np.uint32(b[at]) << np.uint32(24)) | (np.uint32(b[at + 1]) << np.uint32(16))
@@ -162,7 +167,8 @@ def _get32(b, at):  # type: ignore[no-untyped-def]
 def _get_int4(b, at):  # type: ignore[no-untyped-def]
     if _get32(b, at) < 0:
         return np.int32(-1), at + 4
-    return _get32(b, at + 4), at + 8
+    value = _get32(b, at + 4)
+    return (_NEVER_32 if value == -1 else value), at + 8
 
 
 @inline
@@ -170,7 +176,8 @@ def _get_int8(b, at):  # type: ignore[no-untyped-def]
     if _get32(b, at) < 0:
         return np.int64(-1), at + 4
     high, low = np.int64(_get32(b, at + 4)), np.int64(_get32(b, at + 8)) & 0xFFFFFFFF
-    return (high << 32) | low, at + 12
+    value = (high << 32) | low
+    return (_NEVER_64 if value == -1 else value), at + 12
 
 
 @inline
@@ -192,6 +199,9 @@ def _decode_row(b, at, e, payloads, used):  # type: ignore[no-untyped-def]
     at += 4
     for j in range(size):
         payloads[used + j] = b[at + j]
+    if size == 0:
+        payloads[used] = 0
+        return used + 1
     return used + max(0, size)
 
 
@@ -311,10 +321,11 @@ def records_from_arrow(table: object) -> EventBatch:
     records: NDArray[np.void] = np.empty(table.num_rows, EVENT_DTYPE)
     for name in EVENT_DTYPE.names or ():
         column = table.column(name).combine_chunks()
-        records[name] = column.fill_null(-1).to_numpy(zero_copy_only=False)
+        values = column.fill_null(-1).to_numpy(zero_copy_only=False)
+        never = (values == -1) & column.is_valid().to_numpy(zero_copy_only=False)
+        records[name] = np.where(never, np.iinfo(values.dtype).min, values)
     payload = table.column("payload").combine_chunks()
-    lengths = payload.fill_null(b"")
-    sizes = np.array([len(v) for v in lengths.to_pylist()], np.int64) if payload.null_count < len(payload) else None
-    if sizes is None:
+    if payload.null_count == len(payload):
         return EventBatch(records, np.zeros(table.num_rows, np.int64))
-    return EventBatch(records, np.cumsum(sizes), b"".join(lengths.to_pylist()))
+    payloads = [b"" if v is None else v or b"\0" for v in payload.to_pylist()]
+    return EventBatch(records, np.cumsum([len(v) for v in payloads]), b"".join(payloads))

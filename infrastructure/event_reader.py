@@ -39,12 +39,14 @@ def read_segment(
     StoreUnavailable
         If the connection breaks.
     """
+    rows_of = _adbc_rows if uses_adbc() else _libpq_rows
+    yield from _whole_ticks(rows_of(database, leaf, first, last), first, counts)
+
+
+def uses_adbc() -> bool:
+    """Return whether events are read through ADBC rather than through libpq."""
     wanted = os.environ.get("POLIS_READER", "")
-    if wanted == "adbc" or (wanted != "libpq" and libpq_functions() is None):
-        rows = _adbc_rows(database, leaf, first, last)
-    else:
-        rows = _libpq_rows(database, leaf, first, last)
-    yield from _whole_ticks(rows, first, counts)
+    return wanted == "adbc" or (wanted != "libpq" and libpq_functions() is None)
 
 
 def _query(leaf: str, first: int, last: int) -> sql.Composed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -292,10 +292,28 @@ class PostgresStore:
     # -- writing -----------------------------------------------------------------------------------
 
     def writer(
-        self, run: Run, *, durability: str, target: int | None = None, take_over: bool = False
+        self,
+        run: Run,
+        *,
+        durability: str,
+        target: int | None = None,
+        take_over: bool = False,
+        say: Callable[[str], None] | None = None,
     ) -> AbstractContextManager[TickWriter]:
         """Return the one writer of a run; entering it takes the lease."""
-        return TickWriter(self.database, run, durability=durability, target=target, take_over=take_over)
+        return TickWriter(self.database, run, durability=durability, target=target, take_over=take_over, say=say)
+
+    def total_events(self, run: Run) -> int:
+        """Return how many events a run has, its parent's up to the fork included."""
+        t = schema.ticks
+        total = 0
+        with self._connect() as connection:
+            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
+                where = and_(t.c.run == source, t.c.tick >= low, t.c.tick <= high)
+                total += int(
+                    connection.execute(select(func.coalesce(func.sum(t.c.events), 0)).where(where)).scalar_one()
+                )
+        return total
 
     def size_bytes(self, run: Run) -> int:
         """Return the bytes that a run takes on disk, indexes included."""

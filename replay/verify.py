@@ -1,8 +1,8 @@
 """Verify: fold all events from tick 0 and compare with every header and snapshot.
 
-The first thing that differs is named by tick and area: `events` (stored events are not those that were
-hashed), an area of state, `chain` (a header was changed), `ticks` (one is missing), `inputs` (they are not
-those that the events say they used), `snapshot`.
+The first thing that differs is named by tick and area: `genesis` (what the run is made of), `ticks` (one is
+missing), `events` (stored events are not those that were hashed), `inputs` (they are not those that the events
+say they used), an area of state, `chain` (a header was changed), `snapshot`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from domain.advance import Header, header_of, new_world
 from domain.columns import AREAS
+from domain.configuration import genesis_hash
 from domain.errors import CorruptHistory, PolisError
 from domain.events import THOUGHT_TAKEN, EventBatch
 from domain.fold import fold
@@ -79,6 +80,7 @@ def verify(
     world, chain = new_world(run.configuration), run.genesis_hash
     ticks = events_seen = snapshots = 0
     try:
+        _check_genesis(run)
         headers = reader.headers(run, 0, last)
         _check_ticks(headers, last)
         kept = set(reader.snapshot_ticks(run))
@@ -86,8 +88,8 @@ def verify(
         for tick, events in by_tick(reader.read(run, 0, last), 0, last):
             if tick != ticks or (headers.events[tick] and not len(events)):
                 raise _Difference(ticks, "events", f"the events of tick {ticks} are missing")
-            _check_inputs(world, events, inputs.get(tick, NO_INPUTS), headers)
-            chain = _check_tick(world, events, headers, ticks, chain, deep=deep and tick % _DEEP_EVERY == 0)
+            given = inputs.get(tick, NO_INPUTS)
+            chain = _check_tick(world, events, given, headers, chain, deep=deep and tick % _DEEP_EVERY == 0)
             ticks += 1
             events_seen += len(events)
             if on_progress and ticks % _PROGRESS_EVERY == 0:
@@ -104,6 +106,12 @@ def verify(
     return Verification(run.name, True, ticks, events_seen, chain.hex(), snapshots)
 
 
+def _check_genesis(run: Run) -> None:
+    versions = {"rules": run.rules_version, "state": run.state_version, "hashing": run.hashing_version}
+    if genesis_hash(run.seed, run.configuration, **versions) != run.genesis_hash:
+        raise _Difference(0, "genesis", "seed, configuration and versions do not have the recorded genesis hash")
+
+
 def _check_ticks(headers: Headers, last: int) -> None:
     missing = np.flatnonzero(headers.ticks != np.arange(len(headers)))
     if len(missing) or len(headers) != last + 1:
@@ -112,9 +120,10 @@ def _check_ticks(headers: Headers, last: int) -> None:
 
 
 def _check_tick(
-    world: World, events: EventBatch, headers: Headers, position: int, chain: bytes, *, deep: bool
+    world: World, events: EventBatch, inputs: Inputs, headers: Headers, chain: bytes, *, deep: bool
 ) -> bytes:
-    """Compare one tick and return its chain hash."""
+    """Compare the next tick and return its chain hash."""
+    position = world.tick + 1
     recorded = headers.at(position)
     tick = recorded.tick
     ordinals = events.records["ordinal"]
@@ -126,6 +135,7 @@ def _check_tick(
     events_hash = events.hash()
     if events_hash != recorded.events_hash:
         raise _Difference(tick, "events", "the stored events do not have the recorded hash")
+    _check_inputs(world, events, inputs, headers)
     try:
         fold(world, to_current(events, int(headers.catalogues[position])))
     except (CorruptHistory, PolisError, KeyError, ValueError, IndexError) as error:

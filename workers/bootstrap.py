@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from infrastructure.database import Database
+from infrastructure.event_reader import uses_adbc
 from infrastructure.migrate import (
     SchemaStatus,
     require_schema,
@@ -36,6 +37,7 @@ __all__ = [
     "open_database",
     "open_store",
     "psql_path",
+    "reader_in_use",
 ]
 
 
@@ -74,6 +76,11 @@ def open_store(
         else:
             require_schema(database)
         yield PostgresStore(database)
+
+
+def reader_in_use() -> str:
+    """Return which reader `replay` gets its events from: "libpq" or "adbc"."""
+    return "adbc" if uses_adbc() else "libpq"
 
 
 def psql_path() -> Path | None:

@@ -24,6 +24,7 @@ from domain.inputs import NO_INPUTS
 from domain.measures import society_figures
 from domain.ports import Appender, EventStore, Run
 from domain.state import World
+from domain.warm_up import warm_up
 from workers.memory import peak_rss_mb, pss_of_everything_mb
 
 EVENTS_A_SNAPSHOT = 100_000
@@ -151,7 +152,11 @@ class Runner:
         """
         run, store = self.run_, self.store
         run.require_our_rules()
-        with store.writer(run, durability=self.durability, target=target, take_over=self.take_over) as writer:
+        # Before the lease and before the clock: compiling is no part of a tick, nor of taking a run over.
+        warm_up()
+        with store.writer(
+            run, durability=self.durability, target=target, take_over=self.take_over, say=self._say
+        ) as writer:
             # Read the head only now: whoever held the lease before may have written until a moment ago.
             head = store.head(run)
             world = replay.at_head(store, run, on_problem=self._say)
@@ -266,15 +271,14 @@ class Runner:
         status: str,
     ) -> Summary:
         configuration: Configuration = self.run_.configuration
-        assert last is not None
         return Summary(
             run=self.run_.id,
             name=self.run_.name,
             agents=configuration.agents,
             ticks=target,
             seed=self.run_.seed,
-            head_tick=last.tick,
-            head_hash=last.chain_hash.hex(),
+            head_tick=-1 if last is None else last.tick,
+            head_hash=(self.run_.genesis_hash if last is None else last.chain_hash).hex(),
             events=clock.events,
             events_per_s=round(clock.events / max(1e-9, time.perf_counter() - clock.began), 1),
             status=status,

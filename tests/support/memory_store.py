@@ -191,12 +191,15 @@ class MemoryStore:
         head = max((h.tick for r in readers if (h := self.head(r)) is not None), default=-1)
         if given.effect_tick <= head:
             raise TickHasBegun(run.name, given.effect_tick, head)
-        shelf.inputs[given.key] = given
+        chain = None if asked_chain is None else asked_chain.hex()
+        shelf.inputs[given.key] = dataclasses.replace(given, about={**given.about, "asked_chain": chain})
         return True
 
     # -- writing -----------------------------------------------------------------------------------
 
-    def writer(self, run: Run, *, durability: str, target: int | None = None, take_over: bool = False) -> MemoryWriter:
+    def writer(
+        self, run: Run, *, durability: str, target: int | None = None, take_over: bool = False, say: object = None
+    ) -> MemoryWriter:
         if durability not in ("tick", "group"):
             raise InvalidConfiguration("durability", durability, "must be one of tick, group")
         return MemoryWriter(self, run, durability, target, take_over)

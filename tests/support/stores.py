@@ -10,6 +10,7 @@ import pytest
 
 from domain.configuration import Configuration
 from domain.ports import EventStore, Run
+from infrastructure import lease
 from infrastructure.database import Database
 from infrastructure.migrate import upgrade
 from infrastructure.postgres_store import PostgresStore
@@ -53,8 +54,9 @@ def migrated(postgres_server: TestServer, migrated_template: str) -> Iterator[Fr
 
 
 @pytest.fixture
-def postgres_store(migrated: FreshDatabase) -> Iterator[PostgresStore]:
-    """A Postgres store for one test."""
+def postgres_store(migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresStore]:
+    """A Postgres store for one test; it does not wait long for somebody who holds a run."""
+    monkeypatch.setattr(lease, "_PATIENCE_S", 1.0)
     with opened(migrated) as store:
         yield store
 

@@ -1,0 +1,238 @@
+"""The Python API that notebooks use; `chronopolis.open` is its door.
+
+A `History` holds a share in the database until it is closed. It only reads; frames are copies, so
+nothing that is done to them reaches the run.
+"""
+
+from __future__ import annotations
+
+import atexit
+import warnings
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import polars as pl
+
+import replay
+from chronopolis import people, record
+from chronopolis.errors import WrongUsage
+from domain.columns import AREAS
+from domain.configuration import Configuration
+from domain.measures import society_figures
+from domain.state import World
+from workers.bootstrap import Settings, open_store
+
+# How mesa-frames calls polars is nothing that a notebook should be told.
+warnings.filterwarnings("ignore", module=r"mesa_frames\b")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The state of the world at a tick.
+
+    Attributes
+    ----------
+    run : name of the run
+    world : domain.state.World, the columns themselves; a copy of its own, so it may be read at leisure
+    """
+
+    run: str
+    world: World
+
+    @property
+    def tick(self) -> int:
+        """The tick whose state this is."""
+        return self.world.tick
+
+    @property
+    def agents(self) -> pl.DataFrame:
+        """One row a living agent, by id. Amounts are integers in thousandths, coins and tools in pieces."""
+        return people.people_frame(self.world)
+
+    @property
+    def cells(self) -> pl.DataFrame:
+        """One row a cell, by number. A stock is as of its `since`: it has regrown from then on."""
+        return people.cells_frame(self.world)
+
+    @property
+    def state_hash(self) -> str:
+        """The hash of the whole state, as hex digits."""
+        return self.world.state_hash.hex()
+
+    @property
+    def areas(self) -> dict[str, str]:
+        """The hash of each area of the state, as hex digits."""
+        return {name: f"{value:016x}" for name, value in self.world.areas.items()}
+
+    @property
+    def population(self) -> int:
+        """How many live."""
+        return self.world.population
+
+    @property
+    def figures(self) -> dict[str, float | int]:
+        """Base figures of the society: means in units, sums over the living."""
+        return society_figures(self.world)
+
+    def agent(self, wanted: int | str) -> dict[str, Any]:
+        """Return one living agent in full, by id or name.
+
+        Raises
+        ------
+        UnknownAgent
+        """
+        return people.describe(self.world, people.find_agent(self.world, self.run, str(wanted)))
+
+    def __repr__(self) -> str:
+        return f"<{self.run} at tick {self.tick}: {self.population:,} agents, state {self.state_hash[:12]}>"
+
+
+class History:
+    """The recorded history of one run.
+
+    Parameters
+    ----------
+    name : name of the run, its id, or the unique beginning of its name
+    settings : Settings, optional, where the database is; by default as the environment says
+
+    Raises
+    ------
+    UnknownRun
+    """
+
+    def __init__(self, name: str, *, settings: Settings | None = None) -> None:
+        self._open = ExitStack()
+        self._store = self._open.enter_context(open_store(settings))
+        try:
+            self._run = self._store.find(str(name))
+        except BaseException:
+            self._open.close()
+            raise
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Give up the share in the database; a second time does nothing."""
+        atexit.unregister(self.close)
+        self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- what it is made of, and where it stands ---------------------------------------------------
+
+    @property
+    def id(self) -> int:
+        """The run's number, which SQL uses: ``WHERE run = …``."""
+        return self._run.id
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self._run.name
+
+    @property
+    def seed(self) -> int:
+        """What decided everything that was left to chance."""
+        return self._run.seed
+
+    @property
+    def configuration(self) -> Configuration:
+        """The constants of the scenario."""
+        return self._run.configuration
+
+    @property
+    def status(self) -> str:
+        """One of running, paused, complete, degraded, failed; asked anew each time."""
+        return self._store.lease(self._run).status
+
+    @property
+    def head_tick(self) -> int:
+        """The newest tick, -1 before the first; asked anew each time, since a run may be going on."""
+        head = self._store.head(self._run)
+        return -1 if head is None else head.tick
+
+    @property
+    def head_hash(self) -> str | None:
+        """The chain hash of the newest tick: the fingerprint of the whole history up to it."""
+        head = self._store.head(self._run)
+        return None if head is None else head.chain_hash.hex()
+
+    # -- its history -------------------------------------------------------------------------------
+
+    def at(self, tick: int | None = None) -> Moment:
+        """Return the state that a tick left; the newest if none is given.
+
+        Raises
+        ------
+        BeyondHead
+            If that tick has not happened.
+        """
+        wanted = record.require_tick(self._store, self._run, None if tick is None else int(tick))
+        return Moment(self.name, replay.at(self._store, self._run, wanted))
+
+    def events(
+        self,
+        kind: str | None = None,
+        *,
+        agent: int | str | None = None,
+        first: int = 0,
+        last: int | None = None,
+    ) -> pl.DataFrame:
+        """Return events in order, as a frame.
+
+        Parameters
+        ----------
+        kind : str, optional
+            Such as ``"GoodsTraded"``: then the columns are those of that kind, its payload included.
+            docs/events.md lists them. Without it the general columns, and `payload` as JSON text.
+        agent : int or str, optional
+            Only this agent's own events.
+        first, last : int
+            Ticks, both included; up to the newest if `last` is left out.
+
+        Returns
+        -------
+        polars.DataFrame
+
+        Raises
+        ------
+        WrongUsage, UnknownAgent, BeyondHead
+        """
+        kinds = record.kinds_named([kind]) if kind is not None else ()
+        low = record.require_tick(self._store, self._run, first)
+        high = record.require_tick(self._store, self._run, last)
+        if low > high:
+            raise WrongUsage(f"first={low} lies after last={high}")
+        number = None if agent is None else record.agent_of_run(self._store, self._run, str(agent), last=high)
+        found = record.select_events(self._store, self._run, first=low, last=high, kinds=kinds, agent=number)
+        return record.events_frame(found, kinds[0] if kinds else None)
+
+    @property
+    def ticks(self) -> pl.DataFrame:
+        """One row a tick: number of events, hashes as hex digits, the hash of each area as an integer."""
+        headers = self._store.headers(self._run, 0, self.head_tick)
+        return pl.DataFrame(
+            {
+                "tick": headers.ticks,
+                "events": headers.events,
+                **{
+                    name: pl.Series([value.hex() for value in getattr(headers, name)], dtype=pl.String)
+                    for name in ("events_hash", "state_hash", "chain_hash")
+                },
+                **{f"area_{area}": headers.areas[:, i] for i, area in enumerate(AREAS)},
+            }
+        )
+
+    def verify(self, *, deep: bool = False) -> replay.Verification:
+        """Fold everything from tick 0 and compare with what is recorded."""
+        return replay.verify(self._store, self._run, deep=deep)
+
+    def __repr__(self) -> str:
+        return f"<run {self.name} ({self.id}): tick {self.head_tick:,}, seed {self.seed}>"

@@ -1,0 +1,1 @@
+"""The command `polis`: one module a group of commands, heavy imports inside them."""

@@ -1,0 +1,232 @@
+"""`polis doctor`: whether everything is here that a run needs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from chronopolis.cli.options import AsJson, examples
+from chronopolis.cli.output import Output, mebibytes
+
+if TYPE_CHECKING:
+    from workers.bootstrap import Database, Settings
+
+_FREE_WARN, _FREE_FAIL = 2 << 30, 200 << 20
+_MEMORY_WARN = 2 << 30
+_SYNC_WARN_MS = 10.0
+_ROLES = ("polis_app", "polis_maintenance", "polis_read")
+_PROBES, _PROBE_ROWS = 30, 600
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line: what was looked at, how it stands (ok, warn or fail), what was found, and what to do."""
+
+    name: str
+    status: str
+    found: str
+    remedy: str = ""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command(epilog=examples("polis doctor", "polis doctor --json  # exit code 3 if something fails"))(doctor)
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Check Python and packages, data folder, database, its speed, and the compiled rules."""
+    output = Output(as_json=as_json)
+    checks = []
+    for check in _checks(output.say):
+        checks.append(check)
+        if not as_json:
+            output.show(_line(check))
+    failed = [c.name for c in checks if c.status == "fail"]
+    if as_json:
+        output.result({"ok": not failed, "failed": failed, "checks": [asdict(c) for c in checks]})
+    if failed:
+        raise typer.Exit(3)
+
+
+def _line(check: Check) -> Any:
+    from rich.text import Text
+
+    mark, style = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bold red")}[check.status]
+    line = Text.assemble((mark, style), "  ", (f"{check.name:<13}", "bold"), check.found)
+    if check.remedy:
+        line.append(f"\n{'':<19}{check.remedy}", "dim")
+    return line
+
+
+def _checks(say: Callable[[str], None]) -> Iterator[Check]:
+    from workers.bootstrap import Settings
+
+    yield _python()
+    yield _packages()
+    yield _machine()
+    settings = Settings.from_environment()
+    if settings.database_url is None:
+        yield from _data_folder(settings.home)
+    yield _kernels()
+    yield _reader()
+    yield from _database(settings, say)
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    good = (3, 11) <= sys.version_info[:2] <= (3, 12)
+    return Check(
+        "python", "ok" if good else "fail", f"{version} at {sys.executable}", "" if good else "Use Python 3.11 or 3.12."
+    )
+
+
+def _packages() -> Check:
+    import numba
+    import numpy
+    import polars
+
+    found = f"numpy {numpy.__version__}, numba {numba.__version__}, polars {polars.__version__}"
+    if not numpy.__version__.startswith("1.26."):
+        return Check("packages", "fail", found, "mesa-frames needs numpy 1.26: make install from the lock.")
+    return Check("packages", "ok", found)
+
+
+def _machine() -> Check:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    cores = len(psutil.Process().cpu_affinity() or ()) if hasattr(psutil.Process, "cpu_affinity") else os.cpu_count()
+    found = f"{cores} cores, {mebibytes(memory.total)} of memory, {mebibytes(memory.available)} free"
+    if memory.available < _MEMORY_WARN:
+        return Check("machine", "warn", found, "A run of 500 agents and its database take about 1 GiB.")
+    return Check("machine", "ok", found)
+
+
+def _data_folder(home: Path) -> Iterator[Check]:
+    folder = home
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        yield Check("data folder", "fail", f"{home} can't be written", "Set POLIS_HOME to a folder of your own.")
+        return
+    free = shutil.disk_usage(folder).free
+    status = "fail" if free < _FREE_FAIL else "warn" if free < _FREE_WARN else "ok"
+    remedy = "" if status == "ok" else "500 agents write about 3 MB a second flat out: make room, or set POLIS_HOME."
+    yield Check("data folder", status, f"{home}, {mebibytes(free)} free", remedy)
+
+
+def kernel_cache() -> Path:
+    """Return the folder in which compiled rules are kept."""
+    import numba
+
+    import domain._jit
+
+    return Path(str(getattr(numba.config, "CACHE_DIR", "")) or Path(domain._jit.__file__).parent)
+
+
+def compiled_kernels() -> int:
+    """Return how many compiled parts it has."""
+    folder = kernel_cache()
+    return sum(1 for _ in folder.rglob("*.nbc")) if folder.is_dir() else 0
+
+
+def _kernels() -> Check:
+    folder = kernel_cache()
+    compiled = compiled_kernels()
+    if compiled == 0:
+        return Check(
+            "rules", "warn", "not compiled yet", f"The first run compiles them into {folder}; give it a minute."
+        )
+    return Check("rules", "ok", f"{compiled} compiled parts in {folder}")
+
+
+def _reader() -> Check:
+    from workers import bootstrap
+
+    asked = os.environ.get("POLIS_READER", "")
+    name = bootstrap.reader_in_use()
+    if name == "adbc" and not asked:
+        return Check("reader", "warn", "adbc: libpq can't be found, so reading is slower", "")
+    return Check("reader", "ok", name + (" (by POLIS_READER)" if asked else ""))
+
+
+def _database(settings: Settings, say: Callable[[str], None]) -> Iterator[Check]:
+    from domain.errors import PolisError
+    from workers.bootstrap import open_database
+
+    began = time.monotonic()
+    try:
+        with open_database(settings, say=say) as database:
+            took = time.monotonic() - began
+            with database.connect_as_owner() as connection:
+                (version,) = connection.execute("SELECT current_setting('server_version')").fetchone() or ("?",)
+            where = "embedded" if database.embedded is not None else "by POLIS_DATABASE_URL"
+            yield Check("database", "ok", f"Postgres {version.split()[0]}, {where}, open after {took:.1f} s")
+            yield from _schema(database)
+            yield _roles(database)
+            yield _speed(database)
+    except PolisError as error:
+        first, *rest = str(error).splitlines()
+        yield Check("database", "fail", first, " ".join(line.strip() for line in rest))
+
+
+def _schema(database: Database) -> Iterator[Check]:
+    from workers.bootstrap import db_status
+
+    schema = db_status(database)
+    if schema.is_current:
+        yield Check("schema", "ok", f"{schema.current}, that of this release")
+    elif schema.current is None and database.embedded is not None:
+        yield Check("schema", "ok", f"none yet; the first run makes {schema.wanted}")
+    else:
+        found = f"{schema.current or 'none'}; this release has {schema.wanted}"
+        yield Check("schema", "fail", found, "`polis db upgrade`, or use the release that made it.")
+
+
+def _roles(database: Database) -> Check:
+    with database.connect_as_owner() as connection:
+        rows = connection.execute(
+            "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = ANY(%s) ORDER BY 1", (list(_ROLES),)
+        ).fetchall()
+    there, powerful = {r[0] for r in rows}, [r[0] for r in rows if r[1]]
+    missing = [role for role in _ROLES if role not in there]
+    if powerful:
+        return Check("roles", "fail", f"{', '.join(powerful)} may do anything", "ALTER ROLE … NOSUPERUSER.")
+    if "polis_app" in missing:
+        return Check("roles", "warn", f"not there yet: {', '.join(missing)}", "`polis db upgrade` makes them.")
+    if missing:
+        return Check("roles", "warn", f"not there: {', '.join(missing)}", "`polis db upgrade` makes them.")
+    return Check("roles", "ok", f"{', '.join(_ROLES)}; none may do anything else")
+
+
+def _speed(database: Database) -> Check:
+    """Time a tick's worth of rows: COPY and a synced commit, into a table that goes again."""
+    rows = b"".join(b"%d\t%d\t%d\t%d\n" % (i, i * 7, i * 13, i * 31) for i in range(_PROBE_ROWS))
+    table = f"public.polis_doctor_{os.getpid()}"
+    took = []
+    with database.connect_as_owner() as connection:
+        connection.execute(f"CREATE TABLE {table} (a int4, b int8, c int8, d int8)")
+        try:
+            connection.execute("SET synchronous_commit = on")
+            for _ in range(_PROBES):
+                began = time.perf_counter()
+                with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:
+                    copy.write(rows)
+                took.append((time.perf_counter() - began) * 1e3)
+        finally:
+            connection.execute(f"DROP TABLE {table}")
+    took.sort()
+    p50, worst = took[len(took) // 2], took[-1]
+    found = f"{_PROBE_ROWS} rows copied and synced in p50 {p50:.1f} ms, {worst:.1f} ms at worst"
+    if p50 > _SYNC_WARN_MS:
+        return Check("disk", "warn", found, "A slow disk: `--durability group` waits for it less often.")
+    return Check("disk", "ok", found)

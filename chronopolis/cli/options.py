@@ -1,0 +1,46 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Durability(StrEnum):
+    """When a tick counts as written."""
+
+    TICK = "tick"
+    GROUP = "group"
+
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run, its id, or the beginning of its name.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON; the last line of standard output is the result.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks; warnings still come.")]
+DurabilityMode = Annotated[
+    Durability,
+    typer.Option(help="tick: each tick is synced before the next begins; group: up to 256 ticks are under way."),
+]
+Threads = Annotated[int, typer.Option(min=1, max=64, help="Threads that plan for agents; never changes a result.")]
+Pace = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MS", min=0.001, max=60_000, help="Milliseconds from tick to tick; as fast as it goes if left out."
+    ),
+]
+TickOfRun = Annotated[
+    int | None, typer.Option("--tick", min=0, metavar="T", help="The tick to look at; the newest if left out.")
+]
+
+
+def examples(*lines: str) -> str:
+    """Return an epilog that shows commands; each line is a command and what it does."""
+    return "\n\n".join(
+        ("[bold]Examples[/bold]", *(f"  [cyan]{line.split('  #')[0]}[/cyan]{_remark(line)}" for line in lines))
+    )
+
+
+def _remark(line: str) -> str:
+    _, mark, remark = line.partition("  #")
+    return f"  [dim]#{remark}[/dim]" if mark else ""

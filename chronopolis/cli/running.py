@@ -1,0 +1,281 @@
+"""`polis run` and `polis resume`: advance a run, show how, and stop when told to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chronopolis.cli.live import RunDisplay
+from chronopolis.cli.options import AsJson, Durability, DurabilityMode, Pace, Quiet, RunName, Threads, examples
+from chronopolis.cli.output import Output, facts, figures_text
+
+if TYPE_CHECKING:
+    from domain.configuration import Configuration
+    from domain.ports import EventStore, Run
+    from workers.runner import Runner, Summary
+
+TICKS_MAX = 2_000_000_000
+_LAST_MOMENTS_S = 2.0
+
+
+class StoppedAtOnce(Exception):
+    """A run was left in the middle of a tick; what is durable is safe."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(run)
+        self.run = run
+
+    def __str__(self) -> str:
+        return f"stopped at once; `polis resume {self.run}` goes on from its newest durable tick"
+
+
+_STOPPED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(
+        epilog=examples(
+            "polis run --agents 200 --ticks 500 --seed 7",
+            "polis run --ticks 100000 --pace 10 --durability group  # 100 ticks a second",
+            "polis run --set sight=6 --set regrowth_percent=80 --name lean-years",
+            "polis run --agents 500 --ticks 5000 --seed 7 --json --quiet  # for scripts",
+        )
+    )(run)
+    app.command(
+        epilog=examples(
+            "polis resume brave-otter  # on to the tick that the run was to reach",
+            "polis resume brave --ticks 500  # 500 ticks beyond its newest",
+            "polis resume brave-otter --take-over  # from a runner that hangs",
+        )
+    )(resume)
+
+
+def run(
+    agents: Annotated[int, typer.Option(metavar="N", help="Founders at tick 0.")] = 500,
+    ticks: Annotated[int, typer.Option(metavar="T", help="The tick to end at.")] = 1000,
+    seed: Annotated[int, typer.Option(metavar="S", help="Decides everything that is left to chance.")] = 1,
+    width: Annotated[int, typer.Option(help="Cells in a row of the grid.")] = 100,
+    height: Annotated[int, typer.Option(help="Rows of the grid.")] = 100,
+    mind: Annotated[str, typer.Option(help="Who forms intentions; this release knows reflex.")] = "reflex",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any other constant of the scenario; may be repeated."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="X", help="Name of the run; a memorable one if left out.")] = None,
+    durability: DurabilityMode = Durability.TICK,
+    pace: Pace = None,
+    threads: Threads = 1,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a society and run it, every event recorded.
+
+    The same seed and settings give the same history, whatever the durability, pace and threads.
+    Ctrl-C finishes the tick at hand and says how to resume; a second one leaves at once.
+    """
+    output = Output(as_json=as_json, quiet=quiet)
+    require_ticks(ticks)
+    base: dict[str, Any] = {"agents": agents, "width": width, "height": height, "mind": mind}
+    configuration = configuration_of(base, settings or [])
+
+    from workers.bootstrap import open_store
+
+    with open_store(say=output.say) as store:
+        made = create_run(store, name, seed=seed, configuration=configuration, target=ticks)
+        output.say(
+            f"run {made.name} (number {made.id}): {configuration.agents:,} agents, seed {seed}, to tick {ticks:,}"
+        )
+        summary = drive(output, store, made, target=ticks, durability=durability.value, threads=threads, pace_ms=pace)
+    finish(output, summary, resumed=False)
+
+
+def resume(
+    run: RunName,
+    ticks: Annotated[
+        int | None,
+        typer.Option(metavar="MORE", min=1, help="Ticks beyond the newest; to the run's own target if left out."),
+    ] = None,
+    durability: DurabilityMode = Durability.TICK,
+    pace: Pace = None,
+    threads: Threads = 1,
+    take_over: Annotated[bool, typer.Option("--take-over", help="End another runner of this run first.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a run: after a stop or a crash, or beyond its end."""
+    output = Output(as_json=as_json, quiet=quiet)
+
+    from workers.bootstrap import open_store
+
+    with open_store(say=output.say) as store:
+        found = store.find(run)
+        head, lease = store.head(found), store.lease(found)
+        newest = -1 if head is None else head.tick
+        target = lease.target if ticks is None else max(newest, 0) + ticks
+        require_ticks(target)
+        if head is not None and newest >= target:
+            output.say(f"run {found.name} has reached its tick {target:,}; `--ticks MORE` goes beyond it")
+        else:
+            output.say(f"run {found.name}: on from tick {newest:,} to {target:,}")
+        summary = drive(
+            output, store, found, target=max(target, newest), durability=durability.value, threads=threads,
+            pace_ms=pace, take_over=take_over,
+        )  # fmt: skip
+    finish(output, summary, resumed=True)
+
+
+# -- what demo uses as well ----------------------------------------------------------------------------
+
+
+def require_ticks(ticks: int) -> None:
+    """Refuse a target that is no tick."""
+    from domain.errors import InvalidConfiguration
+
+    if not 0 <= ticks <= TICKS_MAX:
+        raise InvalidConfiguration("ticks", ticks, f"must lie between 0 and {TICKS_MAX:,}")
+
+
+def configuration_of(base: dict[str, Any], settings: list[str]) -> Configuration:
+    """Return the configuration of options and ``KEY=VALUE`` settings, which come last.
+
+    Raises
+    ------
+    WrongUsage, InvalidConfiguration
+    """
+    from chronopolis.errors import WrongUsage
+    from domain.configuration import Configuration
+
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise WrongUsage(f"--set {setting}: write KEY=VALUE, such as --set sight=6")
+        digits = value.replace("_", "").lstrip("-")
+        base[key.strip()] = int(value) if digits.isascii() and digits.isdigit() else value
+    return Configuration.from_mapping(base)
+
+
+def create_run(store: Any, name: str | None, *, seed: int, configuration: Configuration, target: int) -> Run:
+    """Make a run, under a memorable name if none is given."""
+    from chronopolis.names import memorable_name
+    from domain.errors import RunExists
+
+    if name is not None:
+        return store.create(name, seed=seed, configuration=configuration, target=target)
+    while True:
+        drawn = memorable_name(store.names())
+        try:
+            return store.create(drawn, seed=seed, configuration=configuration, target=target)
+        except RunExists:  # another polis drew it in this very moment
+            continue
+
+
+def drive(
+    output: Output,
+    store: EventStore,
+    run: Run,
+    *,
+    target: int,
+    durability: str = "tick",
+    threads: int = 1,
+    pace_ms: float | None = None,
+    take_over: bool = False,
+) -> Summary:
+    """Advance a run to `target` with a live display, until it is done or a signal asks it to stop."""
+    from chronopolis.cli.doctor import compiled_kernels
+    from workers.runner import Runner
+
+    if compiled_kernels() == 0:
+        output.say("compiling the rules for this machine: once, for a quarter of a minute")
+    with RunDisplay(output, run.name) as display:
+        runner = Runner(
+            store, run, durability=durability, threads=threads, pace_ms=pace_ms, take_over=take_over,
+            on_progress=display.update, say=output.warn,
+        )  # fmt: skip
+        with _stopping(runner, output):
+            try:
+                return runner.run(target)
+            except KeyboardInterrupt:
+                raise StoppedAtOnce(run.name) from None
+
+
+@contextmanager
+def _stopping(runner: Runner, output: Output) -> Iterator[None]:
+    """Stop the runner at the first signal, leave at the second."""
+    told = 0
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal told
+        told += 1
+        if told == 1:
+            runner.stop()
+            output.say("stopping after this tick; once more leaves at once")
+            return
+        # Everything reported durable is safe. Clean up if that is quick; the server may be gone, and then
+        # it would not be.
+        timer = threading.Timer(_LAST_MOMENTS_S, _leave)
+        timer.daemon = True
+        timer.start()
+        if told == 2:
+            raise KeyboardInterrupt
+        _leave()
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has it ignored, and means it
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        if told < 2:  # else whoever presses it once more still leaves at once
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _leave() -> None:
+    if sys.stderr.isatty():
+        os.write(2, b"\x1b[?25h")  # rich hid the cursor
+    os._exit(_STOPPED)
+
+
+def finish(output: Output, summary: Summary, *, resumed: bool) -> None:
+    """Write the summary and leave with the code that its status asks for."""
+    values = summary.as_dict() | {"resumed": resumed}
+    if output.as_json:
+        output.result(values)
+    else:
+        output.show(summary_panel(values))
+    if values["status"] == "paused":
+        output.quiet = False
+        output.say(f"stopped at tick {values['head_tick']:,}; `polis resume {values['name']}` goes on")
+        raise typer.Exit(_STOPPED)
+    if values["status"] != "complete":
+        output.warn(f"run {values['name']} ended {values['status']}: {values.get('problem') or 'see its figures'}")
+        raise typer.Exit(1)
+
+
+def summary_panel(values: dict[str, Any]) -> Any:
+    """Return the summary of a run for people."""
+    ms = values["tick_ms"]
+    rows = {
+        "head": f"tick {values['head_tick']:,} of {values['ticks']:,}",
+        "head hash": values["head_hash"],
+        "events": f"{values['events']:,} in this process, {values['events_per_s']:,.0f} a second",
+        "tick": f"p50 {ms['p50']:.2f} ms · p99 {ms['p99']:.2f} ms · max {ms['max']:.2f} ms",
+        "society": figures_text({"people": values["figures"].get("population", 0), **values["figures"]}),
+        "memory": f"{values['peak_rss_mb']:,.0f} MB here at most, {values['pss_all_mb']:,.0f} MB with the database",
+        "waited": f"{values['waited_s']:.1f} s for the database" if values.get("waited_s") else None,
+        "not kept": f"{values['snapshots_failed']} snapshots" if values.get("snapshots_failed") else None,
+        "late": f"{values['late_inputs']} answers came late and were not used" if values.get("late_inputs") else None,
+        "problem": values.get("problem"),
+    }
+    good = {"complete": True, "paused": None}.get(values["status"], False)
+    return facts(rows, title=f"{values['name']} · seed {values['seed']} · {values['status']}", good=good)

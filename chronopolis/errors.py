@@ -1,0 +1,82 @@
+"""The front door's branch of errors.
+
+::
+
+    PolisError
+    └── FrontDoorError
+        ├── WrongUsage        arguments that can't be meant together, or a value that means nothing
+        ├── UnknownAgent      no agent of that id or name, or several of that name
+        ├── NoTicksYet        a run that was made and has not begun
+        ├── NoSuchHost        something that this machine or database can't do
+        └── HolderFailed      the process that keeps the embedded database up did not come up
+"""
+
+from __future__ import annotations
+
+from domain.errors import PolisError
+
+
+class FrontDoorError(PolisError):
+    """A command could not do what was asked."""
+
+
+class WrongUsage(FrontDoorError):
+    """Arguments that can't be meant together, or a value that means nothing."""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.what, self.hint = what, hint
+
+    def __str__(self) -> str:
+        return f"{self.what}\n{self.hint}" if self.hint else self.what
+
+
+class UnknownAgent(FrontDoorError):
+    """No agent has that id or name, or several have the name."""
+
+    def __init__(self, run: str, tick: int, agent: str, candidates: tuple[str, ...] = ()) -> None:
+        super().__init__(run, tick, agent, candidates)
+        self.run, self.tick, self.agent, self.candidates = run, tick, agent, candidates
+
+    def __str__(self) -> str:
+        if self.candidates:
+            return (
+                f"run {self.run}, tick {self.tick}: {self.agent!r} could be {', '.join(self.candidates)}; give the id"
+            )
+        return (
+            f"run {self.run}, tick {self.tick}: no agent {self.agent!r} lives there; "
+            f"`polis state {self.run} --tick {self.tick} --agents` lists those who do"
+        )
+
+
+class NoTicksYet(FrontDoorError):
+    """A run was made and has not begun."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(run)
+        self.run = run
+
+    def __str__(self) -> str:
+        return f"run {self.run} has no tick yet; `polis resume {self.run}` begins it"
+
+
+class NoSuchHost(FrontDoorError):
+    """Something that this machine or database can't do."""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.what, self.hint = what, hint
+
+    def __str__(self) -> str:
+        return f"{self.what}\n{self.hint}" if self.hint else self.what
+
+
+class HolderFailed(FrontDoorError):
+    """The process that keeps the embedded database up did not come up."""
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.because = because
+
+    def __str__(self) -> str:
+        return f"the process that was to keep the database up ended at once: {self.because}"

@@ -1,0 +1,205 @@
+"""The recorded events of a run, for people: filtered, streamed, as frames."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+import replay
+from chronopolis.errors import NoTicksYet, UnknownAgent, WrongUsage
+from chronopolis.people import find_agent
+from domain.errors import BeyondHead, UnknownEventKind
+from domain.events import (
+    ABSENT,
+    AGENT_BORN,
+    AGENT_JOINED,
+    CAUSE,
+    EVENT_DTYPE,
+    GIVEN,
+    KIND_BY_NUMBER,
+    KINDS,
+    NEEDS,
+    TAKEN,
+    EventBatch,
+    EventKind,
+    Field,
+    kind_named,
+)
+from domain.ports import HistoryReader, Run
+from replay.seek import ticks_of
+
+_GATHER_EVENTS = 50_000
+
+
+def head_tick(reader: HistoryReader, run: Run) -> int:
+    """Return the newest tick.
+
+    Raises
+    ------
+    NoTicksYet
+    """
+    head = reader.head(run)
+    if head is None:
+        raise NoTicksYet(run.name)
+    return head.tick
+
+
+def require_tick(reader: HistoryReader, run: Run, tick: int | None) -> int:
+    """Return `tick`, or the newest one if it is None.
+
+    Raises
+    ------
+    BeyondHead, NoTicksYet
+    """
+    head = head_tick(reader, run)
+    if tick is None:
+        return head
+    if not 0 <= tick <= head:
+        raise BeyondHead(run.name, tick, head)
+    return tick
+
+
+def kinds_named(names: Sequence[str]) -> tuple[EventKind, ...]:
+    """Return the kinds of those names, given as `GoodsTraded`, `goodstraded` or the name of the view.
+
+    Raises
+    ------
+    WrongUsage
+    """
+    try:
+        return tuple(kind_named(name) for name in names)
+    except UnknownEventKind as error:
+        there = ", ".join(k.name for k in KINDS)
+        raise WrongUsage(f"there is no kind of event {error.kind!r}", f"There are {there}.") from None
+
+
+def select_events(
+    reader: HistoryReader,
+    run: Run,
+    *,
+    first: int,
+    last: int,
+    kinds: Sequence[EventKind] = (),
+    agent: int | None = None,
+) -> Iterator[EventBatch]:
+    """Yield the events of ticks first … last, of some kinds and of one agent if asked for, in order."""
+    numbers = np.array([k.number for k in kinds], np.int16)
+    for events in ticks_of(reader, run, first, last):
+        kept = _selection(events.records, numbers, agent)
+        if kept is None:
+            yield events
+        elif len(kept):
+            yield _take(events, kept)
+
+
+def _selection(records: NDArray[np.void], kinds: NDArray[np.int16], agent: int | None) -> NDArray[np.int64] | None:
+    mask = None
+    if agent is not None:
+        mask = records["agent"] == agent
+    if len(kinds):
+        of_kind = np.isin(records["kind"], kinds)
+        mask = of_kind if mask is None else mask & of_kind
+    return None if mask is None else np.flatnonzero(mask)
+
+
+def _take(events: EventBatch, positions: NDArray[np.int64]) -> EventBatch:
+    lengths = np.diff(events.payload_ends, prepend=0)
+    payloads = ((k, events.payload(int(i))) for k, i in enumerate(positions) if lengths[i])
+    return EventBatch.of(events.records[positions], payloads)
+
+
+def agent_of_run(reader: HistoryReader, run: Run, wanted: str, *, last: int) -> int:
+    """Return the id of an agent that has lived by tick `last`, from its id or name, alive or dead by then.
+
+    Raises
+    ------
+    UnknownAgent
+    """
+    world = replay.at(reader, run, last)
+    if wanted.isdigit() and int(wanted) < world.next_agent:
+        return int(wanted)
+    try:
+        return find_agent(world, run.name, wanted)
+    except UnknownAgent as error:
+        if error.candidates or wanted.lstrip("-").isdigit():
+            raise
+    # Not among the living: look through all who ever came.
+    found: dict[int, str] = {}
+    for events in select_events(reader, run, first=0, last=last, kinds=(AGENT_JOINED, AGENT_BORN)):
+        for i in range(len(events)):
+            name = str(json.loads(events.payload(i))["name"])
+            if name.casefold() == wanted.casefold().strip():
+                found[int(events.records["agent"][i])] = name
+    if len(found) != 1:
+        raise UnknownAgent(run.name, last, wanted, tuple(f"{agent} {name}" for agent, name in found.items()))
+    return next(iter(found))
+
+
+# -- frames ------------------------------------------------------------------------------------------
+
+_GENERAL = (
+    Field("agent", "agent"),
+    Field("target", "target"),
+    Field("cell", "cell"),
+    Field("detail", "detail"),
+    *GIVEN,
+    *TAKEN,
+    *NEEDS,
+)
+
+
+def events_frame(batches: Iterator[EventBatch], kind: EventKind | None) -> pl.DataFrame:
+    """Return events as a frame: of one kind with that kind's own columns, else with the general ones.
+
+    Coded values are words, absent ones null. Payload keys are columns of their own for one kind; for
+    all kinds together `payload` is the JSON text.
+    """
+    frames, waiting, size = [_frame(EventBatch(np.empty(0, EVENT_DTYPE), np.empty(0, np.int64)), kind)], [], 0
+    for batch in batches:
+        waiting.append(batch)
+        size += len(batch)
+        if size >= _GATHER_EVENTS:
+            frames.append(_frame(EventBatch.concat(waiting), kind))
+            waiting, size = [], 0
+    if waiting:
+        frames.append(_frame(EventBatch.concat(waiting), kind))
+    filled = [frame for frame in frames if frame.height] or frames[:1]
+    return pl.concat(filled, how="diagonal_relaxed")
+
+
+def _frame(events: EventBatch, kind: EventKind | None) -> pl.DataFrame:
+    records = events.records
+    columns: dict[str, Any] = {
+        "tick": records["tick"].astype(np.int64),
+        "ordinal": records["ordinal"].astype(np.int64),
+    }
+    if kind is None:
+        names = {number: k.name for number, k in KIND_BY_NUMBER.items()}
+        columns["kind"] = [names[int(number)] for number in records["kind"]]
+    for f in (*(_GENERAL if kind is None else kind.fields), *CAUSE):
+        columns[f.name] = _column(f, records)
+    if kind is None:
+        columns["payload"] = pl.Series(
+            [events.payload(i).decode() or None for i in range(len(events))], dtype=pl.String
+        )
+    elif kind.payload:
+        values = [json.loads(events.payload(i) or b"{}") for i in range(len(events))]
+        for key in kind.payload:
+            if key not in columns:
+                columns[key] = [value.get(key) for value in values]
+    return pl.DataFrame(columns)
+
+
+def _column(f: Field, records: NDArray[np.void]) -> pl.Series:
+    values = f.read(records[f.column].astype(np.int64))
+    series = pl.Series(f.name, np.asarray(values, np.int64))
+    series = series.to_frame().select(pl.when(pl.col(f.name) != ABSENT).then(pl.col(f.name))).to_series()
+    if f.codes is not None:
+        words = {int(code): code.name.lower() for code in f.codes}  # type: ignore[attr-defined]
+        series = series.replace_strict(words, default=None, return_dtype=pl.String)
+    return series
