@@ -8,6 +8,7 @@ A test holds that together. Frames must not be kept across ticks: copy what you 
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import polars as pl

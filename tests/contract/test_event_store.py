@@ -325,6 +325,15 @@ class TestAnEventStore:
         assert chain_of(store, during) == chain_of(store, before)
         assert replay.verify(store, during).ok and replay.reexecute(store, during).identical
 
+    def test_inputs_for_somebody_who_is_not_alive_leave_the_run_sound(self, store: EventStore) -> None:
+        made = make_run(store, ticks=5)
+        store.record_input(made, gift(999, asked=5, effect=8))
+        store.record_input(made, thought(999, asked=5, effect=9))
+        go_on(store, made, 12)
+        found = replay.verify(store, made)
+        assert found.ok, found
+        assert replay.reexecute(store, made).identical
+
     def test_reexecution_stops_where_an_awaited_answer_is_missing(self, store: EventStore) -> None:
         history = every_kind()
         kept = keep(store, history)

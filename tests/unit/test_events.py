@@ -19,7 +19,8 @@ pytestmark = pytest.mark.unit
 _TIE = {"target": 5, "tie_slot": 3, "tie_strength": 240}
 _GIVEN = {"good": "food", "quantity": 1_000, "holding": 3_000}
 _TAKEN = {"taken_good": "coin", "taken_quantity": 4, "taken_holding": 24}
-_THOUGHT = {"asked": 3, "purpose": "intention", "call": 0, "answer": "ab" * 32}
+_ASKED = {"asked": 3, "call": 0, "answer": "ab" * 32}
+_THOUGHT = _ASKED | {"purpose": "intention"}
 EXAMPLES = {
     "WorldFounded": {"payload": {"width": 4, "height": 4}},
     "CellFormed": {"cell": 3, "elevation": 12, "payload": {"biome": "hills", "capacity": [1, 2, 3, 4],
@@ -45,7 +46,7 @@ EXAMPLES = {
     "ThoughtRequested": {"agent": 1, "due": 12},
     "ThoughtTaken": {"agent": 1, "intention": "explore", "goal": 7, "payload": _THOUGHT},
     "ThoughtRefused": {"agent": 1, "payload": {**_THOUGHT, "because": "timed out"}},
-    "InterventionMade": {"agent": 1, "payload": {"by": "ana", "why": "a drought", "asked": 3, "call": 0, "answer": "ab" * 32, "refused": "dead"}},
+    "InterventionMade": {"agent": 1, "payload": {"by": "ana", "why": "a drought", "refused": "dead"} | _ASKED},
 }  # fmt: skip
 
 
