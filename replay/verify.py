@@ -173,8 +173,8 @@ def _check_inputs(world: World, events: EventBatch, inputs: Inputs, headers: Hea
             return  # the hash of the events will say so
     for given in inputs.rows:
         key = given.key
-        # Who died before the answer took effect has no use for it.
-        if world.row(key.agent) is not None:
+        # Who died before a thought took effect has no use for it; an intervention is told either way.
+        if key.purpose == INTERVENTION or world.row(key.agent) is not None:
             recorded.add((key.agent, key.asked_tick, key.purpose, key.call, given.answer_hash()))
         chain = given.about.get("asked_chain")
         if chain is not None and (not 0 <= key.asked_tick < tick or headers.chain_hash[key.asked_tick].hex() != chain):

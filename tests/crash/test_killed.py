@@ -221,27 +221,35 @@ def test_a_runner_and_its_server_killed_at_once_resume_to_the_same_hash(undistur
             assert_as_undisturbed(store, "both", undisturbed)
 
 
-@pytest.mark.parametrize("failpoint", ["before_copy", "between_copy_and_header", "after_commit"])
-@pytest.mark.parametrize("tick", [0, 20])
-def test_a_server_lost_within_a_transaction_costs_nothing(
-    failpoint: str, tick: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The very moments that a kill from outside seldom meets: also the first tick, whose leaf is made with it."""
-    lost: list[int] = []
+@pytest.fixture(scope="module")
+def lone_server() -> Iterator[tuple[Path, PostgresStore, list[bytes]]]:
+    """A server to kill, a store that uses it, and the chain of a small run that nobody disturbed."""
     with home_of_its_own() as home, store_in(home) as store:
         whole = store.create("whole", seed=3, configuration=TINY_WORLD, target=30)
         Runner(store, whole).run(30)
+        yield Path(home["POLIS_HOME"]), store, chain_of(store, whole)
 
-        def reach(name: str, at: int = 0) -> None:
-            if name == failpoint and at == tick and not lost:
-                lost.append(at)
-                assert kill_server(Path(home["POLIS_HOME"]))
 
-        monkeypatch.setattr("infrastructure.tick_writer.reach", reach)
-        run = store.create("lossy", seed=3, configuration=TINY_WORLD, target=30)
-        summary = Runner(store, run).run(30)
-        assert lost == [tick] and summary.reconnections == 1
-        assert_as_undisturbed(store, "lossy", chain_of(store, whole))
+@pytest.mark.parametrize("failpoint", ["before_copy", "between_copy_and_header", "after_commit"])
+@pytest.mark.parametrize("tick", [0, 20])
+def test_a_server_lost_within_a_transaction_costs_nothing(
+    lone_server: tuple[Path, PostgresStore, list[bytes]], failpoint: str, tick: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The very moments that a kill from outside seldom meets: also the first tick, whose leaf is made with it."""
+    home, store, chain = lone_server
+    lost: list[int] = []
+
+    def reach(name: str, at: int = 0) -> None:
+        if name == failpoint and at == tick and not lost:
+            lost.append(at)
+            assert kill_server(home)
+
+    monkeypatch.setattr("infrastructure.tick_writer.reach", reach)
+    name = f"lossy-{failpoint}-{tick}"
+    run = store.create(name, seed=3, configuration=TINY_WORLD, target=30)
+    summary = Runner(store, run).run(30)
+    assert lost == [tick] and summary.reconnections == 1
+    assert_as_undisturbed(store, name, chain)
 
 
 def test_a_migration_killed_at_its_end_is_done_again(postgres_server: TestServer) -> None:

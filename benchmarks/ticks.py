@@ -1,0 +1,97 @@
+"""Ticks: how long one takes, the durable append included, while checkpoints, snapshots and autovacuum go on.
+
+The sample is the runner's own time of each tick (decide, fold, hash, encode, append; in mode `tick` the
+synced commit too), all ticks of the window and none left out. In the middle of every window somebody
+else issues a CHECKPOINT. Handing a snapshot's bytes over happens between ticks, on the runner's thread;
+it is given apart.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from benchmarks.laboratory import WatchedRunner, WatchedStore, as_owner, bytes_per_event, run_on, world_of
+from benchmarks.plan import Plan
+from benchmarks.samples import pack, summary_of
+from benchmarks.stages import STAGES, stage_clock
+from domain.ports import Run
+from infrastructure.postgres_store import PostgresStore
+
+SIZES = (500, 2_500)
+MODES = (("tick", 10.0), ("tick", None), ("group", 10.0), ("group", None))
+
+
+def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
+    """Return one row for each size, durability and pace."""
+    seconds, warm_up = plan.pick(full=24.0, quick=2.5, tiny=0.5), plan.pick(full=300, quick=60, tiny=5)
+    rows = []
+    for agents in plan.pick(full=SIZES, quick=SIZES, tiny=(50,)):
+        run = store.create(f"ticks-{agents}", seed=plan.seed, configuration=world_of(agents), target=0)
+        run_on(WatchedRunner(store, run, durability="group"), ticks=warm_up + 1)
+        for durability, pace_ms in plan.pick(full=MODES, quick=MODES, tiny=MODES[:2]):
+            plan.say(f"{agents} agents, {durability}, {'flat out' if pace_ms is None else f'paced {pace_ms:g} ms'}")
+            rows.append(_window(store, run, durability, pace_ms, seconds))
+        rows[-1]["bytes_per_event"] = bytes_per_event(store, run)
+    return {"windows": rows, "warm_up_ticks": warm_up, "autovacuum": _autovacuum(store)}
+
+
+def _window(store: PostgresStore, run: Run, durability: str, pace_ms: float | None, seconds: float) -> dict[str, Any]:
+    watched = WatchedStore(store)
+    runner = WatchedRunner(watched, run, durability=durability, pace_ms=pace_ms)
+    during: dict[str, Any] = {}
+
+    def checkpoint() -> None:
+        first, began = runner.ticks_done, time.perf_counter()
+        with as_owner(store) as connection:
+            connection.execute("CHECKPOINT")
+        during.update(first=first, last=runner.ticks_done, seconds=round(time.perf_counter() - began, 3))
+
+    runner.at = [(seconds / 2, checkpoint)]
+    summary = run_on(runner, seconds=seconds)
+    writer = watched.last_writer
+    assert writer is not None
+    ms = runner.clock.tick_ms
+    took = runner.loop_ended - runner.loop_began
+    row = {
+        "agents": run.configuration.agents,
+        "durability": durability,
+        "pace_ms": pace_ms,
+        "seconds": round(took, 2),
+        "ticks_per_s": round(len(ms) / took, 1),
+        "events_per_s": round(runner.clock.events / took),
+        "tick_ms": summary_of(ms),
+        "over_10_ms": sum(m > 10 for m in ms),
+        "checkpoint": during,
+        "tick_ms_in_checkpoint": summary_of(ms[during.get("first", 0) : during.get("last", 0)]),
+        "snapshots": summary.snapshots,
+        "snapshots_failed": summary.snapshots_failed,
+        "snapshot_hand_over_ms": summary_of(writer.snapshot_ms),
+        "samples": pack(ms),
+    }
+    row["share"] = _shares(store, run, durability, pace_ms, min(3.0, seconds / 4))
+    return row
+
+
+def _shares(store: PostgresStore, run: Run, durability: str, pace_ms: float | None, seconds: float) -> dict[str, float]:
+    """Return each stage's part of the runner's tick time, in a window of its own.
+
+    In mode `group` the commit goes on beside the tick, so the parts may add up to more than one.
+    """
+    with stage_clock() as clock:
+        runner = WatchedRunner(store, run, durability=durability, pace_ms=pace_ms)
+        run_on(runner, seconds=seconds)
+    total = sum(runner.clock.tick_ms) / 1e3
+    return {stage: round(clock.seconds[stage] / total, 3) for stage in STAGES}
+
+
+def _autovacuum(store: PostgresStore) -> dict[str, Any]:
+    """Return whether it was on, and what it did meanwhile."""
+    with as_owner(store) as connection:
+        on = connection.execute("SHOW autovacuum").fetchone()
+        done = connection.execute(
+            "SELECT sum(autovacuum_count), sum(autoanalyze_count) FROM pg_stat_all_tables"
+        ).fetchone()
+    return (
+        {"setting": on[0] if on else None, "vacuums": int(done[0] or 0), "analyzes": int(done[1] or 0)} if done else {}
+    )
