@@ -66,6 +66,7 @@ class Campaign:
     waited_s: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    home: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         times = self.resume_s or [0.0]
@@ -84,6 +85,7 @@ class Campaign:
                 "max": round(max(self.waited_s or [0.0]), 2),
             },
             "seconds": round(self.seconds, 1),
+            "home": self.home,
         }
 
 
@@ -237,6 +239,7 @@ def run_campaign(kills: int, *, seed: int, minutes: float) -> Campaign:
     """Kill so many times, or until the time is up."""
     campaign, dice, began = Campaign(), random.Random(seed), time.monotonic()
     laboratory = Laboratory(Path(tempfile.mkdtemp(prefix="polis-k-")))
+    campaign.home = str(laboratory.home)
     try:
         laboratory.open()
         while campaign.kills.total() < kills and time.monotonic() - began < 60 * minutes:

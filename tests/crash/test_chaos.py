@@ -25,4 +25,4 @@ def test_a_short_campaign_of_kills_loses_nothing(tmp_path: Path) -> None:
     assert told["ok"] and told["kills"] >= 6 and told["failures"] == []
     assert "6/6 kills" in done.stderr
     assert "| killed | times |" in page.read_text()
-    assert not list(processes_of("polis-k-")), "its servers are stopped"
+    assert not list(processes_of(told["home"])) and not Path(told["home"]).exists(), "nothing is left"
