@@ -155,6 +155,10 @@ class HistoryReader(Protocol):
         """Yield the stored events of ticks first … last in order, in batches that hold whole ticks."""
         ...
 
+    def stray_tick(self, run: Run) -> int | None:
+        """Return the lowest tick above the newest header that has events stored; None, unless somebody changed history."""
+        ...
+
     def snapshots(self, run: Run, last: int) -> Iterator[Snapshot]:
         """Yield the snapshots at ticks up to `last`, newest first, each checked against its own digest."""
         ...

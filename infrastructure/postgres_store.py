@@ -194,6 +194,17 @@ class PostgresStore:
         for leaf, low, high, counts in leaves:
             yield from read_segment(self.database, leaf, low, high, counts)
 
+    def stray_tick(self, run: Run) -> int | None:
+        """Return the lowest tick above the newest header that has events stored."""
+        # One statement, so that a tick that is committed meanwhile shows both its header and its events.
+        query = sql(
+            "SELECT min(tick) FROM polis.stored_events WHERE run = :run "
+            "AND tick > (SELECT coalesce(max(tick), -1) FROM polis.ticks WHERE run = :run)"
+        )
+        with self._connect() as connection:
+            found = connection.execute(query, {"run": run.id}).scalar_one()
+        return None if found is None else int(found)
+
     def _counts(self, connection: Connection, source: int, first: int, last: int) -> NDArray[np.int64]:
         """Return how many events the headers of ticks first … last count, 0 where there is no header."""
         t = schema.ticks

@@ -174,7 +174,8 @@ def test_a_tampered_input_makes_reexecution_differ(kept: Kept) -> None:
     [
         ("DELETE FROM ticks WHERE tick = 17", 17, "ticks"),
         ("DELETE FROM stored_events WHERE tick = 17 AND ordinal = 2", 17, "events"),
-        ("DELETE FROM ticks WHERE tick = 30", 30, "snapshot"),
+        ("DELETE FROM ticks WHERE tick = 30", 30, "ticks"),
+        ("DELETE FROM ticks WHERE tick = 30; DELETE FROM snapshots WHERE tick = 30", 30, "ticks"),
         ("DELETE FROM snapshots WHERE tick = 999 OR tick = 10", None, None),
         ("INSERT INTO stored_events SELECT * FROM stored_events WHERE tick = 17 AND ordinal = 2", 17, "events"),
     ],

@@ -152,6 +152,9 @@ class MemoryStore:
                 except CorruptHistory as error:
                     yield Snapshot(tick, claimed, None, f"it can't be read: {error}")
 
+    def stray_tick(self, run: Run) -> int | None:
+        return None  # a shelf keeps a tick's header and its events as one
+
     def snapshot_ticks(self, run: Run) -> list[int]:
         return [t for s, low, high in self._segments(run) for t in sorted(s.snapshots) if low <= t <= high]
 
