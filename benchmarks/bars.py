@@ -64,13 +64,16 @@ def _ticks(result: Any) -> Iterator[Bar]:
         ms, paced = row["tick_ms"], row["pace_ms"] is not None
         how = f"paced {row['pace_ms']:g} ms" if paced else "flat out"
         measured = f"p99 {ms['p99']:.2f} ms (p50 {ms['p50']:.2f}, max {ms['max']:.1f}) {how}"
+        # The bar speaks of a window that held all of this; another says nothing about it.
+        whole = row["snapshots"] >= 3 and "seconds" in row["checkpoint"] and result["autovacuum"]["setting"] == "on"
+        measured += "" if whole else " (the window held too few snapshots, or no checkpoint)"
         if row["agents"] == 500:
-            yield Bar(f"{_500[0]}, {how}", _500[1], measured, ms["p99"] <= 3)
+            yield Bar(f"{_500[0]}, {how}", _500[1], measured, ms["p99"] <= 3 if whole else None)
         elif row["agents"] == 2_500 and paced:
             kept_up = row["ticks_per_s"] >= 99
             yield Bar(
                 f"{_2500[0]}, synced each tick", _2500[1], f"{measured}, {row['ticks_per_s']:.0f} ticks/s",
-                ms["p99"] <= 6 and kept_up,
+                (ms["p99"] <= 6 and kept_up) if whole else None,
             )  # fmt: skip
 
 
@@ -112,7 +115,8 @@ def _scaling(result: Any) -> Iterator[Bar]:
         ("durable", [row["durable_ns"]["median"] for row in sizes]),
     ):
         measured = " → ".join(f"{cost:,.0f}" for cost in costs) + " ns"
-        yield Bar(f"{_COST[0]}, {name}", _COST[1], measured, costs[-1] <= FLAT * costs[0])
+        what = f"cost per agent-tick from {sizes[0]['agents']:,} to {sizes[-1]['agents']:,} agents, {name}"
+        yield Bar(what, _COST[1], measured, costs[-1] <= FLAT * costs[0])
 
 
 _VERIFY, _SEEK = ("verify", "≥ 2M events/s"), ("seek to any tick, warm", "p95 ≤ 100 ms")

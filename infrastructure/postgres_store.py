@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from sqlalchemy import and_, func, insert, select
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.engine import Connection, Row
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from domain.advance import Header
 from domain.columns import AREAS
@@ -49,11 +49,17 @@ class PostgresStore:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def _connect(self) -> Connection:
+    @contextmanager
+    def _connect(
+        self, *, isolation_level: Literal["AUTOCOMMIT", "READ COMMITTED"] = "AUTOCOMMIT"
+    ) -> Iterator[Connection]:
+        """Lend a connection; a server that is gone, before or meanwhile, is `StoreUnavailable`."""
         try:
-            return self.database.engine.connect()
-        except OperationalError as error:
-            raise StoreUnavailable(str(error.orig).strip().splitlines()[0]) from None
+            with self.database.engine.connect().execution_options(isolation_level=isolation_level) as connection:
+                yield connection
+        except (OperationalError, InterfaceError) as error:
+            said = str(error.orig).strip().splitlines()
+            raise StoreUnavailable(said[0] if said else "the connection broke") from None
 
     # -- runs --------------------------------------------------------------------------------------
 
@@ -87,7 +93,7 @@ class PostgresStore:
             "state_version": run.state_version,
             "hashing_version": run.hashing_version,
         }
-        with self._connect().execution_options(isolation_level="READ COMMITTED") as connection, connection.begin():
+        with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
             try:
                 number = connection.execute(
                     insert(schema.runs).values(**values).returning(schema.runs.c.run)
@@ -282,7 +288,7 @@ class PostgresStore:
         reading = and_(line.c.source == run.id, line.c.tick_first - 1 <= asked, line.c.tick_last >= asked)
         readers = select(line.c.run).where(reading)
         locked = select(lease.c.run).where(lease.c.run.in_(readers)).order_by(lease.c.run).with_for_update()
-        with self._connect().execution_options(isolation_level="READ COMMITTED") as connection, connection.begin():
+        with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
             runs = connection.execute(locked).scalars().all()
             if not runs:
                 raise InvalidInput(given.key.as_tuple(), "it was asked before this fork began; its parent takes it")

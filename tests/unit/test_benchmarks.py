@@ -58,9 +58,20 @@ def test_a_bar_is_met_or_not_by_its_figure():
     assert not recovery(1.0, lost_nothing=False).met
 
 
+def test_a_window_without_checkpoint_or_snapshots_says_nothing_about_the_bar_of_ticks():
+    def verdict(snapshots, checkpoint):
+        row = {"agents": 500, "durability": "tick", "pace_ms": None, "ticks_per_s": 500, "snapshots": snapshots}
+        row |= {"checkpoint": checkpoint, "tick_ms": {"p50": 1.0, "p99": 2.0, "max": 9.0}}
+        return bars({"ticks": {"result": {"windows": [row], "autovacuum": {"setting": "on"}}}})[0].met
+
+    assert verdict(3, {"seconds": 0.5}) is True
+    assert verdict(2, {"seconds": 0.5}) is None
+    assert verdict(3, {}) is None
+
+
 def test_a_cost_that_rises_with_size_is_not_flat():
     def scaling(*costs):
-        sizes = [{"all_ns": {"median": cost}, "durable_ns": {"median": 1.0}} for cost in costs]
+        sizes = [{"agents": 500, "all_ns": {"median": cost}, "durable_ns": {"median": 1.0}} for cost in costs]
         return bars({"scaling": {"result": {"sizes": sizes}}})
 
     assert [bar.met for bar in scaling(500, 400) if "without a database" in bar.what] == [True]
