@@ -41,7 +41,7 @@ demo: install  ## run a society of 500 agents and verify it
 	$(BIN)/polis demo $(ARGS)
 
 test: install  ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: install  ## check style, imports, types and generated pages
 	echo "lint: ruff check" && $(BIN)/ruff check --quiet .

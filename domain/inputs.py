@@ -61,6 +61,14 @@ class Input:
         """Return the SHA-256 of the canonical answer in hex: what the event that uses it keeps."""
         return hashlib.sha256(self.canonical_answer()).hexdigest()
 
+    def digest(self) -> bytes:
+        """Return the SHA-256 of key, effect tick and answer.
+
+        Kept beside the row, so that a changed one is noticed even before its tick has come.
+        """
+        text = canonical_json([*self.key.as_tuple(), self.effect_tick, self.answer])
+        return hashlib.sha256(text.encode("ascii")).digest()
+
 
 def validated(given: Input, *, n_cells: int) -> Input:
     """Return the input if the rules can apply it.

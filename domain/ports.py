@@ -156,7 +156,7 @@ class HistoryReader(Protocol):
         ...
 
     def stray_tick(self, run: Run) -> int | None:
-        """Return the lowest tick above the newest header that has events stored; None, unless somebody changed history."""
+        """Return the lowest tick above the newest header that has events; None unless history was changed."""
         ...
 
     def snapshots(self, run: Run, last: int) -> Iterator[Snapshot]:
@@ -178,6 +178,11 @@ class HistoryReader(Protocol):
 
 class Appender(Protocol):
     """The one writer of a run, fenced by its lease."""
+
+    @property
+    def figures(self) -> Any:
+        """What was counted: reconnections, snapshots, problems."""
+        ...
 
     @property
     def durable_tick(self) -> int:

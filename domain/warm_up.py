@@ -9,7 +9,7 @@ from domain.decide import Decider
 
 def warm_up() -> None:
     """Run three ticks of nine agents and throw them away."""
-    configuration = Configuration(agents=9, width=4, height=4)
+    configuration = Configuration(agents=9, width=4, height=4, homes=12)
     world, decider = new_world(configuration), Decider(0, configuration)
     chain = genesis_hash(0, configuration)
     for _ in range(3):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from domain.configuration import STATE_VERSION
-from domain.errors import PolisError
+from domain.errors import PolisError, StoreUnavailable
 from domain.ports import Run
 from infrastructure.database import Database
 from infrastructure.failpoints import reach
@@ -101,6 +101,8 @@ class Housekeeper:
                     self._see_to_stretches()
             except (psycopg.Error, PolisError) as error:
                 self._figures.snapshots_failed += len(ready)
+                if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | StoreUnavailable):
+                    self._figures.problems.append(str(error).strip())  # refused, rather than away for a while
                 _log.info("run %s: housekeeping has to wait: %s", self._run.name, str(error).strip())
                 if self._connection is not None:
                     self._connection.close()

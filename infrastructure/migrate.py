@@ -84,7 +84,15 @@ def upgrade(database: Database) -> SchemaStatus:
 
 
 def downgrade(database: Database, revision: str = "base") -> SchemaStatus:
-    """Take the schema back; refused while it holds runs."""
+    """Take the schema back; refused while it holds runs.
+
+    Raises
+    ------
+    SchemaTooNew, MigrationFailed
+    """
+    status = schema_status(database)
+    if status.current is not None and status.current not in _known_revisions():
+        raise SchemaTooNew(status.current, status.wanted)
     _run(database, "downgrade", revision)
     return schema_status(database)
 

@@ -100,7 +100,7 @@ class PostgresStore:
                 ).scalar_one()
             except IntegrityError as error:
                 if "name_check" in str(error.orig):
-                    rule = "use 1-63 of a-z, 0-9, - and _, beginning with a letter or digit"
+                    rule = "use 1-63 of a-z, 0-9, - and _, beginning with a letter"
                     raise InvalidConfiguration("name", name, rule) from None
                 raise RunExists(name) from None
             connection.execute(insert(schema.leases).values(run=number, target=target))
@@ -282,7 +282,11 @@ class PostgresStore:
         about = {name: given.about[name] for name in known if name in given.about}
         row = {**key, **about, "run": run.id, "effect_tick": given.effect_tick, "asked_chain": asked_chain}
         # RETURNING tells whether the row is new; SQLAlchemy keeps no row count of an INSERT.
-        added = pg_insert(schema.inputs).values(answer=given.canonical_answer(), **row).on_conflict_do_nothing()
+        added = (
+            pg_insert(schema.inputs)
+            .values(answer=given.canonical_answer(), digest=given.digest(), **row)
+            .on_conflict_do_nothing()
+        )
         statement = added.returning(schema.inputs.c.run)
         lease, ticks, line, asked = schema.leases, schema.ticks, schema.lineage, given.key.asked_tick
         reading = and_(line.c.source == run.id, line.c.tick_first - 1 <= asked, line.c.tick_last >= asked)
@@ -381,7 +385,7 @@ def _input_of(row: Row[Any]) -> Input:
         given = Input(key, effect_tick=row.effect_tick, answer=answer_from(stored), about=about)
     except ValueError:
         given = None
-    if given is None or given.canonical_answer() != stored:
+    if given is None or given.canonical_answer() != stored or given.digest() != bytes(row.digest):
         because = f"the input of agent {key.agent}, asked at tick {key.asked_tick}, is not as it was recorded"
         raise CorruptHistory(row.effect_tick, -1, because)
     return given

@@ -79,6 +79,7 @@ inputs = Table(
     Column("call", Integer, primary_key=True),
     Column("effect_tick", Integer),
     Column("answer", LargeBinary),
+    Column("digest", LargeBinary),
     Column("asked_chain", LargeBinary),
     Column("engine", Text),
     Column("latency_ms", Integer),

@@ -24,7 +24,7 @@ from psycopg.pq import ExecStatus
 
 from domain.advance import Header
 from domain.errors import InputsChanged, InvalidConfiguration, LeaseLost, PolisError, StoreUnavailable
-from domain.events import CATALOGUE_VERSION, EventBatch
+from domain.events import CATALOGUE_VERSION, EventBatch, empty_records
 from domain.ports import Run
 from domain.state import World
 from infrastructure import lease
@@ -107,6 +107,7 @@ class TickWriter:
     # -- lease -------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
+        encode_rows(0, EventBatch.of(empty_records(1)))  # compiled before the clock starts
         self._connection = self._open_connection()
         try:
             self.epoch = lease.acquire(self._connection, self.run, target=self._target, take_over=self._take_over)

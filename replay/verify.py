@@ -137,7 +137,9 @@ def _check_tick(
         raise _Difference(tick, "events", "ordinals are not 0, 1, 2, …")
     events_hash = events.hash()
     if events_hash != recorded.events_hash:
-        raise _Difference(tick, "events", "the stored events do not have the recorded hash")
+        raise _Difference(
+            tick, "events", "the stored events do not have the recorded hash; `polis reexecute` shows event and column"
+        )
     _check_inputs(world, events, inputs, headers)
     try:
         fold(world, to_current(events, int(headers.catalogues[position])))

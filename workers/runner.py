@@ -8,6 +8,7 @@ mode `group` it runs ahead of the durable mark by a bounded number of ticks. Not
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,6 +29,7 @@ from domain.warm_up import warm_up
 from workers.memory import peak_rss_mb, pss_of_everything_mb
 
 EVENTS_A_SNAPSHOT = 100_000
+TICKS_A_SNAPSHOT = 32  # a large society has so many events in a few ticks, and a large state to write
 _PROGRESS_EVERY_S = 0.25
 _COUNTED = {"trades": GOODS_TRADED, "births": AGENT_BORN, "deaths": AGENT_DIED, "utterances": WORDS_SPOKEN}
 
@@ -86,7 +88,7 @@ class _Clock:
     """What the loop measures; nothing of it enters history."""
 
     began: float = field(default_factory=time.perf_counter)
-    tick_ms: list[float] = field(default_factory=list)
+    tick_ms: array[float] = field(default_factory=lambda: array("d"))
     ticks: int = 0
     events: int = 0
     counted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
@@ -168,13 +170,19 @@ class Runner:
                 if clock.ticks:
                     writer.keep_snapshot(world)
                 status = "paused" if self._stopping and world.tick < target else "complete"
-                writer.set_status(status)
+                writer.flush()
+                problem = "; ".join(dict.fromkeys(writer.figures.problems)) or None
+                if problem is not None and status == "complete":
+                    status = "degraded"
+                writer.set_status(status, problem=problem)
             except PolisError as error:
                 writer.set_status("failed", problem=str(error))
                 raise
             finally:
                 decider.close()
-        return self._summary(world, last, target, clock, decider, writer, resumed=resumed, status=status)
+        return self._summary(
+            world, last, target, clock, decider, writer, resumed=resumed, status=status, problem=problem
+        )
 
     # -- the loop ----------------------------------------------------------------------------------
 
@@ -199,7 +207,7 @@ class Runner:
     ) -> Header | None:
         chain = self.run_.genesis_hash if head is None else head.chain_hash
         inputs = self.store.inputs_after(self.run_, world.tick)
-        events_before_snapshot = 0
+        events_before_snapshot, kept_tick = 0, world.tick
         header = None
         # mesa-frames' model and agent set exist for the whole run, over the columns that it changes.
         _ = world.society
@@ -214,9 +222,10 @@ class Runner:
                 clock.tick_ms.append((time.perf_counter() - began) * 1e3)
             self._count(clock, events)
             events_before_snapshot += len(events)
-            if events_before_snapshot >= EVENTS_A_SNAPSHOT or world.tick == 0:
+            due_by_size = world.tick - kept_tick >= TICKS_A_SNAPSHOT and events_before_snapshot >= EVENTS_A_SNAPSHOT
+            if due_by_size or world.tick == 0:
                 writer.keep_snapshot(world)
-                events_before_snapshot = 0
+                events_before_snapshot, kept_tick = 0, world.tick
             self._show(world, target, clock, writer)
             if self.pace_ms is not None:
                 due = max(due + self.pace_ms / 1e3, time.perf_counter() - 1.0)
@@ -269,6 +278,7 @@ class Runner:
         *,
         resumed: bool,
         status: str,
+        problem: str | None,
     ) -> Summary:
         configuration: Configuration = self.run_.configuration
         return Summary(
@@ -294,4 +304,5 @@ class Runner:
             snapshots_failed=writer.figures.snapshots_failed,
             late_inputs=self.store.late_inputs(self.run_),
             figures=society_figures(world) | clock.counted,
+            problem=problem,
         )

@@ -276,14 +276,15 @@ def _embedded_settings() -> Settings:
 def psql(context: typer.Context, role: WhichRole = Role.READ) -> None:
     """Run psql on the database, reading only; what follows -- goes to psql."""
     from chronopolis.errors import NoSuchHost
-    from workers.bootstrap import open_store, psql_path
+    from workers.bootstrap import open_database, psql_path
 
     program = psql_path()
     if program is None:
         raise NoSuchHost("there is no psql here", "Install it (Debian: postgresql-client).")
     output = Output()
-    with open_store(say=output.say) as store:
-        arguments, environment = _psql_login(store.database, role)
+    # Whatever its schema: looking is how one finds out what is wrong with it.
+    with open_database(say=output.say) as database:
+        arguments, environment = _psql_login(database, role)
         # Ctrl-C is for psql, which ends a query with it, and not for us who wait for it.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:

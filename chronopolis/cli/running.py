@@ -194,7 +194,7 @@ def drive(
     from workers.runner import Runner
 
     if compiled_kernels() == 0:
-        output.say("compiling the rules for this machine: once, for a quarter of a minute")
+        output.say("compiling the rules for this machine: once, for about half a minute")
     with RunDisplay(output, run.name) as display:
         runner = Runner(
             store, run, durability=durability, threads=threads, pace_ms=pace_ms, take_over=take_over,

@@ -181,7 +181,7 @@ def test_sql_alone_gives_the_state_of_a_fork(postgres_store: PostgresStore, migr
 
 
 def assert_sql_gives_the_state(store: PostgresStore, database: FreshDatabase, run: Any, ticks: tuple[int, ...]) -> None:
-    text = (Path(__file__).parents[1] / "support" / "sql_state.sql").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "sql" / "state.sql").read_text()
     lines = [line.split("--")[0] for line in text.splitlines()]
     query = "\n".join(lines).replace(":run", "%(run)s").replace(":tick", "%(tick)s")
     with psycopg.connect(database.read_url, options="-c search_path=polis") as connection:

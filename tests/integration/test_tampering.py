@@ -11,7 +11,7 @@ import pytest
 
 import replay
 from domain.configuration import Configuration
-from domain.errors import PolisError
+from domain.errors import CorruptHistory, PolisError
 from domain.events import EVENT_DTYPE
 from domain.inputs import INTENTION, INTERVENTION, Input, InputKey
 from domain.ports import Run
@@ -140,7 +140,7 @@ def test_what_a_snapshot_claims_to_be(kept: Kept, change: str) -> None:
         ("answer = convert_to('{\"refused\":\"timed 0ut\"}', 'UTF8') WHERE agent = 5", 15),
         ("asked_tick = 8 WHERE agent = 4", 15), ("agent = 6 WHERE agent = 4", 15), ("call = 1 WHERE agent = 3", 12),
         ("purpose = 'intervention' WHERE agent = 4", 15), ("effect_tick = 14 WHERE agent = 4", 14),
-        ("effect_tick = 900 WHERE agent = 4", 15),
+        ("effect_tick = 900 WHERE agent = 4", 900),
         ("asked_chain = set_byte(asked_chain, 0, get_byte(asked_chain, 0) # 1) WHERE agent = 3", 12),
     ],
 )  # fmt: skip
@@ -154,19 +154,27 @@ def test_an_input_that_is_gone(kept: Kept) -> None:
 
 
 def test_an_input_that_was_never_used(kept: Kept) -> None:
-    row = "(run, asked_tick, agent, purpose, call, effect_tick, answer)"
-    values = "(1, 3, 2, 'intention', 0, 7, convert_to('{\"intention\":\"rest\"}', 'UTF8'))"
+    forged = Input(InputKey(3, 2, "intention"), 7, {"intention": "rest"})
+    row = "(run, asked_tick, agent, purpose, call, effect_tick, answer, digest)"
+    values = (
+        f"(1, 3, 2, 'intention', 0, 7, convert_to('{{\"intention\":\"rest\"}}', 'UTF8'), '\\x{forged.digest().hex()}')"
+    )
     found = found_after(kept, f"INSERT INTO inputs {row} VALUES {values}")
     assert (found.first_bad_tick, found.area) == (7, "inputs")
 
 
-def test_a_tampered_input_makes_reexecution_differ(kept: Kept) -> None:
+def test_a_tampered_input_is_not_used_again(kept: Kept) -> None:
     database, store, run = kept
     change = "answer = convert_to('{\"intention\":\"mine\"}', 'UTF8') WHERE agent = 4"
-    with tampered(database, f"UPDATE inputs SET {change}"):
-        again = replay.reexecute(store, run)
-    assert not again.identical
-    assert again.first_divergence is not None and again.first_divergence["tick"] == 15
+    with tampered(database, f"UPDATE inputs SET {change}"), pytest.raises(CorruptHistory, match="agent 4"):
+        replay.reexecute(store, run)
+
+
+def test_an_input_that_has_not_taken_effect_yet(kept: Kept) -> None:
+    database, store, run = kept
+    store.record_input(run, Input(InputKey(30, 7, "intention"), 90, {"intention": "rest"}))
+    found = found_after(kept, "UPDATE inputs SET effect_tick = 91 WHERE agent = 7")
+    assert (found.first_bad_tick, found.area) == (91, "inputs")
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,7 @@ class MemoryStore:
 
 @dataclass
 class _Figures:
+    problems: list[str] = field(default_factory=list)
     waited_s: float = 0.0
     reconnections: int = 0
     snapshots: int = 0

@@ -18,5 +18,9 @@ BEGIN
                    'FOR EACH STATEMENT EXECUTE FUNCTION polis.refuse_change()', history);
 END $$;
 
+-- Leases change, but none goes away except with its run.
+CREATE TRIGGER refuse_delete BEFORE DELETE ON leases FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON leases FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 SELECT guard(t::regclass) FROM unnest(ARRAY['runs', 'ticks', 'stored_events', 'inputs', 'late_inputs',
                                             'snapshots', 'texts', 'tombstones']) t;

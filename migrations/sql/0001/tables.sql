@@ -1,7 +1,7 @@
 -- Runs never change: what a run is made of. What goes on with it stands in `leases`.
 CREATE TABLE runs (
     run             int4 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name            text NOT NULL UNIQUE CHECK (name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'),
+    name            text NOT NULL UNIQUE CHECK (name ~ '^[a-z][a-z0-9_-]{0,62}$'),
     seed            int8 NOT NULL,
     configuration   text NOT NULL,       -- canonical JSON; what the genesis hash covers
     genesis_hash    bytea NOT NULL CHECK (length(genesis_hash) = 32),
@@ -82,6 +82,7 @@ CREATE TABLE inputs (
     call        int4 NOT NULL,
     effect_tick int4 NOT NULL CHECK (effect_tick > asked_tick),
     answer      bytea NOT NULL,   -- canonical JSON
+    digest      bytea NOT NULL,   -- SHA-256 of key, effect tick and answer
     asked_chain bytea,            -- chain hash of the asking tick: equal chains are equal pasts
     engine      text,
     latency_ms  int4,
