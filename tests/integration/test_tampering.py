@@ -171,7 +171,7 @@ def test_a_tampered_input_is_not_used_again(kept: Kept) -> None:
 
 
 def test_an_input_that_has_not_taken_effect_yet(kept: Kept) -> None:
-    database, store, run = kept
+    _, store, run = kept
     store.record_input(run, Input(InputKey(30, 7, "intention"), 90, {"intention": "rest"}))
     found = found_after(kept, "UPDATE inputs SET effect_tick = 91 WHERE agent = 7")
     assert (found.first_bad_tick, found.area) == (91, "inputs")

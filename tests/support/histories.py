@@ -160,7 +160,7 @@ def every_kind() -> History:
         [event(ev.THOUGHT_REFUSED, agent=2, cause=(18, 0),
                payload={"asked": 18, "purpose": "intention", "call": 0, "because": "timed out", "answer": "1" * 64})],
         [event(ev.INTERVENTION_MADE, agent=3,
-               payload={"by": "a test", "why": "to see", "asked": 19, "call": 0, "answer": "2" * 64})],
+               payload={"by": "a test", "why": "to see", "asked": 19, "call": 0, "answer": "2" * 64, "refused": None})],
         [event(ev.GOODS_ENDOWED, agent=3, good="coin", quantity=9, holding=9, cause=(20, 0))],
         [event(ev.AGENT_DIED, agent=1, target=0, cell=6, because="old_age", **needs(11))],
         [event(ev.GOODS_INHERITED, agent=0, target=1, taken_good="coin", taken_quantity=20, taken_holding=40)],
