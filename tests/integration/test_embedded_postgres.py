@@ -78,7 +78,7 @@ def other_polis(home: Path) -> subprocess.Popen[str]:
         cwd=ROOT,  # from where -c imports
         start_new_session=True,
         # Where the tests run as a background job they ignore Ctrl-C, and so would what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
 
 
