@@ -84,8 +84,16 @@ def _runs_table(found: list[tuple[Run, Lease, Header | None]]) -> Any:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD)
+    longest = max((len(run.name) for run, *_ in found), default=0)
     for title in ("run", "name", "status", "tick", "of", "agents", "seed", "head hash", "made"):
-        table.add_column(title, justify="right" if title in ("run", "tick", "of", "agents", "seed") else "left")
+        # On a narrow terminal hash and date give way; a name that is cut can't be used.
+        table.add_column(
+            title,
+            justify="right" if title in ("run", "tick", "of", "agents", "seed") else "left",
+            no_wrap=title != "made",
+            overflow="fold" if title == "name" else "ellipsis",
+            min_width=longest if title == "name" else 8 if title == "status" else None,
+        )
     for each in found:
         s = _standing(*each)
         table.add_row(
