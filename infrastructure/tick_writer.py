@@ -1,8 +1,8 @@
 """The writer of a run: ticks into Postgres, each with its header, in one fenced transaction.
 
 A transaction first takes the lease row FOR SHARE and checks its epoch, then copies the events into
-their leaf, then inserts the headers, then commits with the WAL synced. In mode `tick` that is one tick
-and the caller waits for it. In mode `group` a thread commits whatever ticks have piled up since the
+their leaf, then inserts the headers, then commits with the WAL synced: one query string, two round trips. In
+mode `tick` that is one tick and the caller waits for it. In mode `group` a thread commits whatever ticks have piled up since the
 last commit, at most `MAX_TICKS_IN_FLIGHT`, as one transaction.
 
 If the server goes away the writer waits, says so, connects again, takes the lock again under the
@@ -28,6 +28,7 @@ from domain.events import CATALOGUE_VERSION, EventBatch, empty_records
 from domain.ports import Run
 from domain.state import World
 from infrastructure import lease
+from infrastructure.conversation import Conversation
 from infrastructure.copy_binary import COPY_COLUMNS, HEADER, TRAILER, encode_rows
 from infrastructure.database import Database
 from infrastructure.errors import InfrastructureError
@@ -38,6 +39,7 @@ from infrastructure.stretches import Stretches
 DURABILITIES = ("tick", "group")
 MAX_TICKS_IN_FLIGHT = 256
 MAX_BYTES_IN_FLIGHT = 64 << 20
+_LEASE_LOST, _INPUTS_CHANGED = "PL001", "PL002"  # SQLSTATEs of polis.refuse_ticks
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 _log = logging.getLogger(__name__)
@@ -277,55 +279,48 @@ class TickWriter:
         self._housekeeper.tick_is_durable(self._durable)
 
     def _transact(self, group: Sequence[Pending]) -> None:
+        """Commit a group of ticks in one query string, so in two round trips: up to COPY, and from its data on.
+
+        The server itself looks at lease and inputs before it takes a row, and refuses the whole string if they are
+        not as the ticks were decided with. The inputs are counted by a statement of its own, after the lock is ours:
+        whoever records an input holds the same row, so that none can slip in between.
+        """
         assert self._connection is not None
-        run, first = self.run.id, group[0].header.tick
-        pgconn = self._connection.pgconn
-        last = group[-1].header.tick
-        # Three statements, one round trip. The inputs are counted by a statement of its own, after the lock is
-        # ours: whoever records an input holds the same row, so that none can slip in between.
-        result = self._exec(
-            f"BEGIN; SELECT FROM polis.leases WHERE run = {run} FOR SHARE; "
-            f"SELECT epoch, {self._count_inputs.format(first=first, last=last)} FROM polis.leases WHERE run = {run}"
+        run, first, last = self.run.id, group[0].header.tick, group[-1].header.tick
+        inputs = self._count_inputs.format(first=first, last=last)
+        used = sum(p.inputs_used for p in group)
+        parts = list(self._stretches.split(group, self._connection))
+        columns = ", ".join(COPY_COLUMNS)
+        statements = (
+            "BEGIN",
+            f"SELECT FROM polis.leases WHERE run = {run} FOR SHARE",
+            f"SELECT CASE WHEN epoch <> {self.epoch} THEN polis.refuse_ticks('{_LEASE_LOST}') "
+            f"WHEN {inputs} <> {used} THEN polis.refuse_ticks('{_INPUTS_CHANGED}') END "
+            f"FROM polis.leases WHERE run = {run}",
+            *(f"COPY polis.{leaf} ({columns}) FROM STDIN (FORMAT BINARY)" for leaf, _ in parts),
+            "INSERT INTO polis.ticks VALUES " + ", ".join(_header_row(run, p.header) for p in group),
+            "COMMIT",
         )
-        epoch, inputs = (int(result.get_value(0, k) or -1) if result.ntuples else -1 for k in (0, 1))
-        if epoch != self.epoch:
-            self._exec("ROLLBACK")
-            raise LeaseLost(self.run.name, first, self.epoch)
-        if inputs != sum(p.inputs_used for p in group):
-            self._exec("ROLLBACK")
-            raise InputsChanged(self.run.name, first, last)
-        reach("before_copy", first)
-        for leaf, part in self._stretches.split(group, self._connection):
-            self._copy(pgconn, leaf, part)
-        reach("between_copy_and_header", first)
-        rows = ", ".join(_header_row(run, p.header) for p in group)
-        result = self._exec(f"INSERT INTO polis.ticks VALUES {rows}; COMMIT")
+        conversation = Conversation(self._connection.pgconn)
+        try:
+            result = conversation.ask("; ".join(statements).encode())
+            for k, (_, part) in enumerate(parts):
+                if result is None or result.status != ExecStatus.COPY_IN:
+                    break
+                if k == 0:
+                    reach("before_copy", first)
+                conversation.send(b"".join((HEADER, *(p.rows for p in part), TRAILER)))
+                if k == len(parts) - 1:
+                    reach("between_copy_and_header", first)
+                result = conversation.end_copy()
+            if result is not None:
+                self._raise_sql(result, first=first, last=last)
+        finally:
+            conversation.close()
         reach("after_commit", first)
 
-    def _copy(self, pgconn: psycopg.pq.abc.PGconn, leaf: str, part: Sequence[Pending]) -> None:
-        columns = ", ".join(COPY_COLUMNS)
-        self._exec(f"COPY polis.{leaf} ({columns}) FROM STDIN (FORMAT BINARY)", ExecStatus.COPY_IN)
-        assert self._connection is not None
-        data = b"".join((HEADER, *(p.rows for p in part), TRAILER))
-        pgconn.put_copy_data(data)
-        pgconn.put_copy_end()
-        # psycopg's connection is blocking here, so flushing and reading the result wait for the server.
-        failure = None
-        while (result := pgconn.get_result()) is not None:
-            if result.status != ExecStatus.COMMAND_OK:
-                failure = result
-        if failure is not None:
-            self._raise_sql(failure)
-
-    def _exec(self, query: str, *expected: ExecStatus) -> psycopg.pq.abc.PGresult:
-        assert self._connection is not None
-        result = self._connection.pgconn.exec_(query.encode())
-        if result.status not in (expected or (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)):
-            self._raise_sql(result)
-        return result
-
-    def _raise_sql(self, result: psycopg.pq.abc.PGresult) -> None:
-        """Raise what Postgres said: gone for now, or refused for good."""
+    def _raise_sql(self, result: psycopg.pq.abc.PGresult, *, first: int, last: int) -> None:
+        """Raise what Postgres said: not ours any more, gone for now, or refused for good."""
         assert self._connection is not None
         pgconn = self._connection.pgconn
         state = (result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) or b"").decode()
@@ -334,6 +329,10 @@ class TickWriter:
             raise StoreUnavailable(message)
         if pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             pgconn.exec_(b"ROLLBACK")
+        if state == _LEASE_LOST:
+            raise LeaseLost(self.run.name, first, self.epoch)
+        if state == _INPUTS_CHANGED:
+            raise InputsChanged(self.run.name, first, last)
         if state[:2] == "53":  # disk full, out of memory, too many connections: may pass
             raise StoreUnavailable(message)
         raise AppendRefused(self.run.name, message)

@@ -1,0 +1,83 @@
+"""One query string with Postgres, COPY data included, never holding the GIL while the server works.
+
+psycopg's `get_result` and `put_copy_data` wait inside libpq with the GIL held: a thread that commits would stop the
+one that decides the next ticks. Here libpq never blocks, and what there is to wait for is waited for by `poll`.
+"""
+
+from __future__ import annotations
+
+import select
+
+import psycopg
+from psycopg.pq import ExecStatus, abc
+
+_READ, _WRITE = select.POLLIN, select.POLLOUT
+_COPY = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
+_GOOD = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY)
+
+
+class Conversation:
+    """A query string of one or several statements, until its last answer.
+
+    Parameters
+    ----------
+    pgconn : of a connection that nobody else uses meanwhile
+    """
+
+    def __init__(self, pgconn: abc.PGconn) -> None:
+        self._pgconn = pgconn
+        self._poll = select.poll()
+        self._socket = pgconn.socket
+        self._poll.register(self._socket, _READ)
+        pgconn.nonblocking = 1
+
+    def close(self) -> None:
+        """Let the connection block again, as others expect of it; one that is broken stays as it is."""
+        if self._pgconn.status == psycopg.pq.ConnStatus.OK:
+            self._pgconn.nonblocking = 0
+
+    def ask(self, query: bytes) -> abc.PGresult | None:
+        """Send the string; return what `_answer` does.
+
+        Raises
+        ------
+        psycopg.OperationalError
+            If the connection breaks.
+        """
+        self._pgconn.send_query(query)
+        self._flush()
+        return self._answer()
+
+    def send(self, data: bytes) -> None:
+        """Send COPY data."""
+        self._pgconn.put_copy_data(data)
+        self._flush()
+
+    def end_copy(self) -> abc.PGresult | None:
+        """End the COPY at hand; return what `_answer` does."""
+        self._pgconn.put_copy_end()
+        self._flush()
+        return self._answer()
+
+    def _flush(self) -> None:
+        while self._pgconn.flush():
+            self._poll.modify(self._socket, _READ | _WRITE)
+            for _, ready in self._poll.poll():
+                if ready & ~_WRITE:
+                    self._pgconn.consume_input()  # an error may come in the middle, and unread it would block both
+        self._poll.modify(self._socket, _READ)
+
+    def _answer(self) -> abc.PGresult | None:
+        """Return the COPY that waits for data, or what failed; None when all is done and well."""
+        failed = None
+        while True:
+            while self._pgconn.is_busy():
+                self._poll.poll()
+                self._pgconn.consume_input()
+            result = self._pgconn.get_result()
+            if result is None:
+                return failed
+            if result.status in _COPY:
+                return result
+            if result.status not in _GOOD and failed is None:
+                failed = result

@@ -1,0 +1,2 @@
+SET LOCAL search_path = polis;
+DROP FUNCTION refuse_ticks;
