@@ -189,6 +189,10 @@ class Appender(Protocol):
         """The newest tick that is safe from any crash; -1 before tick 0."""
         ...
 
+    def begin(self, tick: int, *, inputs_used: int = 0) -> None:
+        """Be told that a tick is being decided now, with so many inputs: the store may prepare for it."""
+        ...
+
     def append(self, events: EventBatch, header: Header, *, inputs_used: int = 0) -> None:
         """Take a tick's events and header; in mode `tick`, return when they are durable.
 
