@@ -237,7 +237,7 @@ class Decider:
             )  # fmt: skip
             goal = int(found) if goal is None else goal
             about["instead_of"] = Intention(int(own)).name.lower()
-            if answer.get("act") is not None:
+            if answer.get("act") not in (None, "none"):
                 there = world.row(answer["to"])
                 about["unsaid"] = talk.why_unsaid(row, there)
         cell = int(a[CELL, row]) if goal is None else goal

@@ -10,6 +10,7 @@
     │   ├── MissingInput              a tick needs an answer that was never recorded
     │   ├── InvalidInput              an answer or intervention that can't be applied
     │   └── RandomnessForbidden       somebody asked for a generator; use `domain.draws`
+    ├── MissingAnswer                 `--answers only`, and nobody has answered this question before
     └── StoreError                    what a store of events refuses, whatever keeps it
         ├── UnknownRun                no run of that name, or several that begin so
         ├── RunExists                 the name is taken
@@ -98,6 +99,20 @@ class RandomnessForbidden(DomainError):
 
     def __str__(self) -> str:
         return "generators are forbidden: call domain.draws.draw(keys, seed=…, stream=…, tick=…)"
+
+
+class MissingAnswer(PolisError):
+    """A thought has to be answered from what is recorded, and nothing is."""
+
+    def __init__(self, run: str, tick: int, agent: int) -> None:
+        super().__init__(run, tick, agent)
+        self.run, self.tick, self.agent = run, tick, agent
+
+    def __str__(self) -> str:
+        return (
+            f"run {self.run}, tick {self.tick}: agent {self.agent} thinks, and no answer to this is recorded; "
+            "`--answers reuse` would ask the engine"
+        )
 
 
 class StoreError(PolisError):

@@ -105,14 +105,15 @@ def _validate_intention(key: tuple[int, int, str, int], answer: dict[str, Any], 
     if goal is not None and not (_is_whole(goal) and 0 <= goal < n_cells):
         raise InvalidInput(key, f"goal {goal!r} is no cell of the grid")
     act, other = answer.get("act"), answer.get("to")
-    if act is None:
+    if act in (None, "none"):
         return
     acts = [a.name.lower() for a in Act]
     if act not in acts:
         raise InvalidInput(key, f"act {act!r} is none of {', '.join(acts)}")
     if not _is_whole(other) or not 0 <= other < 2**31 or other == key[1]:
         raise InvalidInput(key, f"words to {other!r}, who is nobody else")
-    _require_text(key, "say", answer.get("say"))
+    if act in ("inform", "ask", "gossip") or answer.get("say"):  # the others say enough by themselves
+        _require_text(key, "say", answer.get("say"))
     terms = answer.get("terms")
     if terms is not None and not _is_bargain(terms):
         raise InvalidInput(key, f"terms {terms!r} are no bargain")

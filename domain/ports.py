@@ -14,7 +14,7 @@ from domain.advance import Header
 from domain.configuration import HASHING_VERSION, RULES_VERSION, STATE_VERSION, Configuration
 from domain.errors import OtherRules
 from domain.events import EventBatch
-from domain.inputs import Input, Inputs
+from domain.inputs import Input, InputKey, Inputs
 from domain.state import World
 
 
@@ -253,6 +253,14 @@ class EventStore(HistoryReader, Protocol):
 
     def late_inputs(self, run: Run) -> int:
         """Return how many answers came after the first of their key and were not used."""
+        ...
+
+    def has_input(self, run: Run, key: InputKey) -> bool:
+        """Return whether an input of that key is recorded."""
+        ...
+
+    def find_answer(self, run: Run, key: InputKey, asked_chain: bytes, *, engine: str) -> Input | None:
+        """Return the first answer of that engine to the same question in the same past, in another run."""
         ...
 
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:

@@ -95,6 +95,13 @@ inputs = Table(
     Column("reused_from", Integer),
 )  # fmt: skip
 
+texts = Table(
+    "texts", metadata,
+    Column("run", Integer, primary_key=True),
+    Column("hash", LargeBinary, primary_key=True),
+    Column("body", Text),
+)  # fmt: skip
+
 late_inputs = Table(
     "late_inputs", metadata,
     Column("run", Integer),

@@ -272,7 +272,7 @@ def summary_panel(values: dict[str, Any]) -> Any:
         "tick": f"p50 {ms['p50']:.2f} ms · p99 {ms['p99']:.2f} ms · max {ms['max']:.2f} ms",
         "society": figures_text({"people": values["figures"].get("population", 0), **values["figures"]}),
         "memory": f"{values['peak_rss_mb']:,.0f} MB here at most, {values['pss_all_mb']:,.0f} MB with the database",
-        "waited": f"{values['waited_s']:.1f} s for the database" if values.get("waited_s") else None,
+        "waited": _waited(values),
         "not kept": f"{values['snapshots_failed']} snapshots" if values.get("snapshots_failed") else None,
         "late": f"{values['late_inputs']} answers came late and were not used" if values.get("late_inputs") else None,
         "problem": values.get("problem"),

@@ -25,6 +25,11 @@ _OF_ACT = {
     Act.GREET: 100, Act.INFORM: 350, Act.ASK: 300, Act.PROPOSE: 500, Act.ACCEPT: 600, Act.REFUSE: 450, Act.THANK: 200,
     Act.GOSSIP: 500,
 }  # fmt: skip
+_DONE = {
+    Act.GREET: "greeted me", Act.INFORM: "told me something", Act.ASK: "asked me something",
+    Act.PROPOSE: "made me an offer", Act.ACCEPT: "took my offer", Act.REFUSE: "refused my offer",
+    Act.THANK: "thanked me", Act.GOSSIP: "passed on some news",
+}  # fmt: skip
 _CLOSE_TIE = 60
 _MOURNERS = 8
 _WITNESSED = np.array(
@@ -88,7 +93,8 @@ class Remembering:
         world, observed, talked = self.world, MemoryKind.OBSERVATION, MemoryKind.CONVERSATION
         if kind == ev.SPEECH_MADE.number:
             act = Act[payload["act"].upper()]
-            text = f'{name_of(world, who)} said to me: "{payload["text"]}"'
+            name = name_of(world, who)
+            text = f'{name} said to me: "{payload["text"]}"' if payload["text"] else f"{name} {_DONE[act]}."
             self.remember(telling, other, cause, talked, _OF_ACT[act], text)
         elif kind == ev.NEWS_HEARD.number:
             teller = f"{name_of(world, other)} told me: " if other >= 0 else ""

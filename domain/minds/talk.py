@@ -150,7 +150,7 @@ class Talk:
         terms = self._terms(row, there, act, answer)
         news = self._news_for(row, other) if act == Act.GOSSIP else None
         at = self.tick << 32 | self.telling.first + len(self.telling)
-        payload = {"act": act.name.lower(), "text": answer["say"], "conversation": address_of(talk if talk >= 0 else at)}
+        payload = {"act": act.name.lower(), "text": answer.get("say") or "", "conversation": address_of(talk if talk >= 0 else at)}
         if terms is not None:
             payload["terms"] = terms
         if news is not None:

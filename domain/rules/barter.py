@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from domain._jit import inline
+from domain._jit import inline, kernel
 from domain.rules.constants import CARRY, LARDER
 from domain.rules.plan import P_GOODS
 
@@ -63,3 +63,9 @@ def best_barter(p, i, j):  # type: ignore[no-untyped-def]
                     best = gain
                     found = (x, qx, y, qy)
     return best, found[0], found[1], found[2], found[3]
+
+
+@kernel
+def barter_between(goods, i, j):  # type: ignore[no-untyped-def]
+    """Return what `best_barter` does, over the holdings of state: what two agents could agree on now."""
+    return best_barter(goods, i, j)
