@@ -367,7 +367,9 @@ class PostgresStore:
                 )
         return count
 
-    def deliberations(self, run: Run, *, agent: int | None = None, first: int = 0, last: int = 2**31 - 1) -> list[dict[str, Any]]:
+    def deliberations(
+        self, run: Run, *, agent: int | None = None, first: int = 0, last: int = 2**31 - 1
+    ) -> list[dict[str, Any]]:
         """Return thoughts that were asked for in ticks first … last, each with its very prompt and answer."""
         t, texts = schema.inputs, schema.texts
         prompt, raw = texts.alias("prompt"), texts.alias("raw")
