@@ -314,4 +314,3 @@ class Decider:
         records["needs"] = pack_needs(*_NEWBORN_NEEDS)
         records["cause"] = (np.int64(tick) << 32) | ordinals
         return EventBatch.of(records, [(i, persona.payload()) for i, persona in enumerate(personas)])
-

@@ -347,7 +347,8 @@ _ADDRESS = "tick:ordinal of an event"
 SPEECH_MADE = EventKind(
     25, "SpeechMade", "speeches", "A mind's words were said to somebody in hearing, as one of the speech acts.",
     (AGENT, Field("target", TARGET, meaning="to whom"), *TIE, *NEEDS),
-    {"act": "the speech act, such as ask", "text": "the words", "conversation": f"{_ADDRESS}: the speech that opened it",
+    {"act": "the speech act, such as ask", "text": "the words",
+     "conversation": f"{_ADDRESS}: the speech that opened it",
      "terms": "of a proposal, or of the one that is accepted or refused; else it is not there",
      "news": f"{_ADDRESS} that the news passed on began with; else it is not there"},
 )  # fmt: skip

@@ -442,7 +442,7 @@ def fold(world: World, events: EventBatch) -> World:
         if handler is not None:
             try:
                 handler(world, records[at], json.loads(events.payload(at)))
-            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 e = records[at]
                 because = f"its payload can't be read ({type(error).__name__}: {error})"
                 raise CorruptHistory(int(e["tick"]), int(e["ordinal"]), because) from error

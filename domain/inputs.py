@@ -110,7 +110,7 @@ def _validate_intention(key: tuple[int, int, str, int], answer: dict[str, Any], 
     acts = [a.name.lower() for a in Act]
     if act not in acts:
         raise InvalidInput(key, f"act {act!r} is none of {', '.join(acts)}")
-    if not _is_whole(other) or not 0 <= other < 2**31 or other == key[1]:
+    if not isinstance(other, int) or isinstance(other, bool) or not 0 <= other < 2**31 or other == key[1]:
         raise InvalidInput(key, f"words to {other!r}, who is nobody else")
     if act in ("inform", "ask", "gossip") or answer.get("say"):  # the others say enough by themselves
         _require_text(key, "say", answer.get("say"))

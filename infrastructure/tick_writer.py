@@ -1,9 +1,9 @@
 """The writer of a run: ticks into Postgres, each with its header, in one fenced transaction.
 
 A transaction first takes the lease row FOR SHARE and checks its epoch, then copies the events into
-their leaf, then inserts the headers, then commits with the WAL synced. In mode `tick` that is one tick and the caller
-waits for it; the server has begun while the tick was still being decided. In mode `group` a thread commits whatever ticks have piled up since the
-last commit, at most `MAX_TICKS_IN_FLIGHT`, as one transaction.
+their leaf, then inserts the headers, then commits with the WAL synced. In mode `tick` that is one tick and the
+caller waits for it; the server has begun while the tick was still being decided. In mode `group` a thread commits
+whatever ticks have piled up since the last commit, at most `MAX_TICKS_IN_FLIGHT`, as one transaction.
 
 If the server goes away the writer waits, says so, connects again, takes the lock again under the
 epoch that it had, looks which ticks are there, and sends the rest. Nothing is lost or doubled.

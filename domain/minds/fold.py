@@ -32,7 +32,7 @@ from domain.columns import (
 from domain.errors import CorruptHistory
 from domain.events import ABSENT, good_of, pack_cause, packed_address
 from domain.minds import columns as m
-from domain.minds.columns import pack_good_quantity, pack_recent, push
+from domain.minds.columns import Minds, pack_good_quantity, pack_recent, push
 
 if TYPE_CHECKING:
     from domain.state import World
@@ -50,12 +50,19 @@ def packed_terms(terms: Terms | None) -> tuple[int, int, int]:
     return given, pack_good_quantity(int(Good[terms["take"].upper()]), int(terms["taken"])), ABSENT
 
 
+def _minds(world: World, record: Any) -> Minds:
+    """Return the minds of a world that has to have them."""
+    if world.minds is None:
+        raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), "this society has no minds")
+    return world.minds
+
+
 def _row(world: World, record: Any, agent: int) -> int:
     """Return the row of somebody who has to be alive, in a world that has minds."""
+    _minds(world, record)
     row = world.row(agent)
-    if row is None or world.minds is None:
-        because = f"agent {agent} is not alive" if world.minds is not None else "this society has no minds"
-        raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), because)
+    if row is None:
+        raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), f"agent {agent} is not alive")
     world.touched_minds.add(row)
     return row
 
@@ -98,11 +105,10 @@ def fold_speech_made(world: World, record: Any, payload: dict[str, Any]) -> None
 
 def fold_conversation_closed(world: World, record: Any, payload: dict[str, Any]) -> None:
     """Neither is in that conversation any more, nor has an offer of the other's."""
-    minds = world.minds
-    talk = packed_address(payload["conversation"])
+    minds, talk = _minds(world, record), packed_address(payload["conversation"])
     for who in (int(record["agent"]), int(record["target"])):
         row = world.row(who)
-        if row is None or minds is None or minds[m.TALK, row] != talk:
+        if row is None or minds[m.TALK, row] != talk:
             continue
         world.touched_minds.add(row)
         other = int(minds[m.TALK_WITH, row])
@@ -130,10 +136,10 @@ def fold_pledge_made(world: World, record: Any, payload: dict[str, Any]) -> None
 
 
 def _fold_pledge_over(world: World, record: Any, payload: dict[str, Any], reason: int) -> None:
-    minds, pledge = world.minds, packed_address(payload["pledge"])
+    minds, pledge = _minds(world, record), packed_address(payload["pledge"])
     for who in (int(record["agent"]), int(record["target"])):
         row = world.row(who)
-        if row is None or minds is None or minds[m.PLEDGE_AT, row] != pledge:
+        if row is None or minds[m.PLEDGE_AT, row] != pledge:
             continue
         world.touched_minds.add(row)
         minds[m.PLEDGE_WITH : m.PLEDGE_TAKE + 1, row] = ABSENT
@@ -218,12 +224,8 @@ _RECENT = {
     for k in (ev.GOODS_TRADED, ev.GOODS_GIVEN, ev.GIFT_RECEIVED, ev.CHILD_BORNE, ev.GOODS_INHERITED, ev.TOOL_CRAFTED)
 }
 _MILESTONES = {k.number for k in (ev.CHILD_BORNE, ev.GOODS_INHERITED, ev.GIFT_RECEIVED)}
-_LIVES = np.array(
-    sorted(
-        {*_RECENT, ev.THOUGHT_REQUESTED.number, ev.THOUGHT_TAKEN.number, ev.THOUGHT_REFUSED.number, ev.AGENT_DIED.number}
-    ),
-    np.int16,
-)
+_THOUGHTS = {k.number for k in (ev.THOUGHT_REQUESTED, ev.THOUGHT_TAKEN, ev.THOUGHT_REFUSED)}
+_LIVES = np.array(sorted(_RECENT | _THOUGHTS | {ev.AGENT_DIED.number}), np.int16)
 
 
 def fold_lives(world: World, records: NDArray[np.void], rows: NDArray[np.int32]) -> None:

@@ -66,7 +66,9 @@ def plan_pledges(world: World, p: NDArray[np.int64], configuration: Configuratio
     return leads
 
 
-def settle_pledges(world: World, leads: list[int], records: NDArray[np.void], dying: set[int], telling: Telling) -> None:
+def settle_pledges(
+    world: World, leads: list[int], records: NDArray[np.void], dying: set[int], telling: Telling
+) -> None:
     """Tell which pledges were kept in this tick, and which have lapsed."""
     a, minds, tick = world.agents, world.minds, telling.tick
     assert minds is not None
@@ -87,7 +89,9 @@ def settle_pledges(world: World, leads: list[int], records: NDArray[np.void], dy
             continue
         telling.tell(PLEDGE_LAPSED, who, pledge, told, target=other, detail=int(because))
     # A proposer who died took its row along: whom it was pledged to is let go.
-    for row in np.flatnonzero((minds[m.PLEDGE_WITH, : world.n] >= 0) & (minds[m.PLEDGE_LEADS, : world.n] == 0)).tolist():
+    for row in np.flatnonzero(
+        (minds[m.PLEDGE_WITH, : world.n] >= 0) & (minds[m.PLEDGE_LEADS, : world.n] == 0)
+    ).tolist():
         who, other, pledge = int(a[ID, row]), int(minds[m.PLEDGE_WITH, row]), int(minds[m.PLEDGE_AT, row])
         if world.row(who) == row and who not in dying and world.row(other) is None:
             told = {"pledge": address_of(pledge)}

@@ -41,7 +41,9 @@ _WITNESSED = np.array(
 def name_of(world: World, agent: int) -> str:
     """Return the name of somebody who lives."""
     row = world.row(agent)
-    return "somebody" if row is None else full_name(int(world.agents[GIVEN_NAME, row]), int(world.agents[FAMILY_NAME, row]))
+    if row is None:
+        return "somebody"
+    return full_name(int(world.agents[GIVEN_NAME, row]), int(world.agents[FAMILY_NAME, row]))
 
 
 class Remembering:
@@ -111,7 +113,8 @@ class Remembering:
             self.remember(telling, who, cause, observed, 800, "I had a child.")
         elif kind == ev.GIFT_RECEIVED.number:
             good = Good(int(good_of(int(e["taken"])))).name.lower()
-            self.remember(telling, who, cause, observed, 550, f"{name_of(world, other)} gave me {good} when I needed it.")
+            text = f"{name_of(world, other)} gave me {good} when I needed it."
+            self.remember(telling, who, cause, observed, 550, text)
         elif kind == ev.AGENT_DIED.number:
             self._mourn(who, int(e["detail"]), cause, telling)
 

@@ -7,6 +7,7 @@ fourth turn is the longest silent one's, whatever presses others.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.codes import Good, Purpose, Reason
 from domain.columns import ALIVE, ENERGY, GOODS, ID, SATIETY, THOUGHT_DUE
@@ -67,7 +68,7 @@ def who_thinks(
     return taken
 
 
-def _reasons(world: World, rows: np.ndarray, configuration: Configuration, tick: int) -> np.ndarray:
+def _reasons(world: World, rows: NDArray[np.int64], configuration: Configuration, tick: int) -> NDArray[np.int64]:
     a, minds = world.agents, world.minds
     assert minds is not None
     news = minds[m.REASON, rows]

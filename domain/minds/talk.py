@@ -150,18 +150,17 @@ class Talk:
         terms = self._terms(row, there, act, answer)
         news = self._news_for(row, other) if act == Act.GOSSIP else None
         at = self.tick << 32 | self.telling.first + len(self.telling)
-        payload = {"act": act.name.lower(), "text": answer.get("say") or "", "conversation": address_of(talk if talk >= 0 else at)}
+        talk = talk if talk >= 0 else at
+        payload = {"act": act.name.lower(), "text": answer.get("say") or "", "conversation": address_of(talk)}
         if terms is not None:
             payload["terms"] = terms
         if news is not None:
             payload["news"] = address_of(news[0])
         slot, strength, _ = tie_after(a, row, other, TIE_TALK, world.row_of)
         needs = needs_after(a, row, self.configuration.hunger, -TALK_COST, 0, TALK_COMPANY)
-        self.telling.tell(
-            SPEECH_MADE, who, cause, payload, target=other, detail=int(pack_tie(int(slot), int(strength))), needs=int(needs)
-        )
+        tie = int(pack_tie(int(slot), int(strength)))
+        self.telling.tell(SPEECH_MADE, who, cause, payload, target=other, detail=tie, needs=int(needs))
         self.spoke.append(row)
-        talk = talk if talk >= 0 else at
         self._talk[who], self._talk[other] = (talk, other, other, count + 1), (talk, who, other, count + 1)
         if act == Act.ACCEPT and terms is not None:
             self._bind(row, there, terms, at)

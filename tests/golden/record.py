@@ -84,7 +84,11 @@ def load(path: Path) -> tuple[dict, EventBatch, list[Header]]:
     headers = [
         # An area that came later is empty in what was recorded before.
         Header(
-            t, n_, bytes.fromhex(e), bytes.fromhex(s), bytes.fromhex(c),
+            t,
+            n_,
+            bytes.fromhex(e),
+            bytes.fromhex(s),
+            bytes.fromhex(c),
             tuple([*map(int, areas), *[0] * (len(AREAS) - len(areas))]),
         )
         for t, n_, e, s, c, areas in about["headers"]
