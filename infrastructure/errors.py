@@ -5,7 +5,9 @@
     PolisError
     └── InfrastructureError
         ├── DatabaseUnreachable       the database named by a URL does not answer, or refuses us
-        ├── EmbeddedPostgresFailed    our own server can't be made, started, reached or stopped
+        ├── EmbeddedServerFailed      a server of our own can't be made, started, reached or stopped
+        │   ├── EmbeddedPostgresFailed
+        │   └── EmbeddedValkeyFailed
         ├── DataFolderUnusable        unwritable, another owner, full disk, other major version
         ├── DatabaseTooOld            a Postgres before 15
         ├── SchemaTooOld              the schema needs `polis db upgrade`
@@ -48,8 +50,8 @@ class DatabaseUnreachable(InfrastructureError):
         )
 
 
-class EmbeddedPostgresFailed(InfrastructureError):
-    """The embedded server could not do what was asked.
+class EmbeddedServerFailed(InfrastructureError):
+    """An embedded server could not do what was asked.
 
     Parameters
     ----------
@@ -61,6 +63,9 @@ class EmbeddedPostgresFailed(InfrastructureError):
         The last lines of that file, or what the command printed.
     """
 
+    title = "server"
+    instead = "use another"
+
     def __init__(self, action: str, log: Path, detail: str) -> None:
         super().__init__(action, log, detail)
         self.action, self.log, self.detail = action, log, detail
@@ -68,10 +73,23 @@ class EmbeddedPostgresFailed(InfrastructureError):
     def __str__(self) -> str:
         lines = "\n".join(f"    {line}" for line in self.detail.strip().splitlines()) or "    (nothing)"
         return (
-            f"the embedded Postgres could not {self.action}:\n{lines}\n"
-            f"Its log is {self.log}. Put right what it says and try again, "
-            "or name a Postgres of your own in POLIS_DATABASE_URL."
+            f"the embedded {self.title} could not {self.action}:\n{lines}\n"
+            f"Its log is {self.log}. Put right what it says and try again, or {self.instead}."
         )
+
+
+class EmbeddedPostgresFailed(EmbeddedServerFailed):
+    """The embedded Postgres could not do what was asked."""
+
+    title = "Postgres"
+    instead = "name a Postgres of your own in POLIS_DATABASE_URL"
+
+
+class EmbeddedValkeyFailed(EmbeddedServerFailed):
+    """The embedded Valkey could not do what was asked; no request is lost, since all that is owed is in Postgres."""
+
+    title = "Valkey"
+    instead = "name a Redis or Valkey of your own in POLIS_BROKER_URL"
 
 
 class DataFolderUnusable(InfrastructureError):

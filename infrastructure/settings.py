@@ -1,4 +1,4 @@
-"""Where this machine keeps its runs and which database it uses: read from the environment, when asked."""
+"""Where this machine keeps its runs, which database and broker it uses: read from the environment, when asked."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ class Settings:
     database_url : str or None
         A Postgres of one's own; None means the embedded one under `home`. Left out of `repr`: it may hold a
         password.
+    broker_url : str or None
+        A Redis or Valkey of one's own; None means the embedded one under `home`. Left out of `repr` too.
     """
 
     home: Path
     database_url: str | None = field(default=None, repr=False)
+    broker_url: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read POLIS_HOME and POLIS_DATABASE_URL; a variable that is set but empty counts as not set.
+        """Read POLIS_HOME, POLIS_DATABASE_URL and POLIS_BROKER_URL; a variable that is set but empty counts as not set.
 
         Parameters
         ----------
@@ -42,4 +45,8 @@ class Settings:
         environ = os.environ if environ is None else environ
         home = environ.get("POLIS_HOME")
         folder = Path(home).expanduser() if home else platformdirs.user_data_path("chronopolis")
-        return cls(home=folder.absolute(), database_url=environ.get("POLIS_DATABASE_URL") or None)
+        return cls(
+            home=folder.absolute(),
+            database_url=environ.get("POLIS_DATABASE_URL") or None,
+            broker_url=environ.get("POLIS_BROKER_URL") or None,
+        )
