@@ -273,3 +273,71 @@ class Mind(Protocol):
     def think(self, prompts: Sequence[str]) -> list[dict[str, Any]]:
         """Return one answer a prompt, as `domain.inputs.Input.answer` describes them."""
         ...
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What an engine is asked.
+
+    Attributes
+    ----------
+    messages : of role and content each
+    schema : the JSON schema that the answer must follow; None: any text
+    max_tokens : most tokens of the answer
+    seed : for engines that draw; sent only where it is safe
+    adapter : name of the LoRA adapter that must answer; None: the base model
+    temperature_milli : 0 is greedy
+    """
+
+    messages: tuple[dict[str, str], ...]
+    schema: dict[str, Any] | None
+    max_tokens: int
+    seed: int
+    adapter: str | None = None
+    temperature_milli: int = 0
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What an engine answered.
+
+    Attributes
+    ----------
+    text : as it came; nobody has looked whether it follows the schema
+    tokens_in, tokens_out : as the engine counted them
+    latency_ms : from the call to the whole answer
+    adapter : the one that answered, None for the base model
+    engine : short text of which engine it was
+    """
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    latency_ms: int
+    adapter: str | None
+    engine: str
+
+
+class Engine(Protocol):
+    """A language model behind some server.
+
+    Attributes
+    ----------
+    identity : name, version, model, model_hash, adapters (name to hash), sampling
+    """
+
+    identity: dict[str, Any]
+
+    def complete(self, wanted: Completion, *, timeout_s: float) -> Completed:
+        """Ask, and wait for the whole answer at most `timeout_s`. Threads may share one engine.
+
+        Raises
+        ------
+        EngineUnavailable, EngineTimedOut
+            These may pass.
+        EngineRefused, EngineAnsweredNonsense
+            These will not.
+        """
+
+    def close(self) -> None:
+        """Let go of connections and servers; a second time does nothing."""
