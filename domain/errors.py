@@ -24,7 +24,9 @@
         ├── EngineUnavailable         it can't be reached or is overloaded; may pass
         ├── EngineTimedOut            it did not answer within the time given; may pass
         ├── EngineRefused             it will not answer this, however often it is asked
-        └── EngineAnsweredNonsense    what came back is no answer of such an engine
+        ├── EngineAnsweredNonsense    what came back is no answer of such an engine
+        └── MemoryUnavailable         memories can't be looked up now; may pass
+            └── MemoryBehind          the events up to that tick have not been taken in yet
 """
 
 from __future__ import annotations
@@ -265,3 +267,23 @@ class EngineAnsweredNonsense(MindError):
 
     def __str__(self) -> str:
         return f"the engine answered nonsense: {self.because}"
+
+
+class MemoryUnavailable(MindError):
+    """Memories can't be looked up now. None is lost: all of them are events."""
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.because = because
+
+    def __str__(self) -> str:
+        return f"memories can't be looked up: {self.because}"
+
+
+class MemoryBehind(MemoryUnavailable):
+    """Not all memories up to a tick have been taken in, so what is found might not be what is remembered."""
+
+    def __init__(self, run: int, tick: int, covered: int) -> None:
+        super().__init__(f"of run {run} they are there up to tick {covered}, and tick {tick} is wanted")
+        self.args = (run, tick, covered)
+        self.run, self.tick, self.covered = run, tick, covered

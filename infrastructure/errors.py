@@ -7,7 +7,8 @@
         ├── DatabaseUnreachable       the database named by a URL does not answer, or refuses us
         ├── EmbeddedServerFailed      a server of our own can't be made, started, reached or stopped
         │   ├── EmbeddedPostgresFailed
-        │   └── EmbeddedValkeyFailed
+        │   ├── EmbeddedValkeyFailed
+        │   └── EmbeddedChromaFailed
         ├── DataFolderUnusable        unwritable, another owner, full disk, other major version
         ├── DatabaseTooOld            a Postgres before 15
         ├── SchemaTooOld              the schema needs `polis db upgrade`
@@ -94,6 +95,13 @@ class EmbeddedValkeyFailed(EmbeddedServerFailed):
 
     title = "Valkey"
     instead = "name a Redis or Valkey of your own in POLIS_BROKER_URL"
+
+
+class EmbeddedChromaFailed(EmbeddedServerFailed):
+    """The embedded Chroma could not do what was asked; no memory is lost, since all of them are events."""
+
+    title = "Chroma"
+    instead = "name a Chroma of your own in POLIS_CHROMA_URL"
 
 
 class DataFolderUnusable(InfrastructureError):
