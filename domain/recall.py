@@ -96,16 +96,13 @@ def relevance(embeddings: NDArray[np.int8], query: NDArray[np.int8]) -> NDArray[
     ----------
     embeddings : ndarray of int8, shape (n, d)
     query : ndarray of int8, shape (d,); where it or an embedding is all zeros the relevance is 0
-
-    Notes
-    -----
-    At most 127² d = 6.2 million for d = 384, so a product with 1,000,000 stays far from 63 bits.
     """
     wide, asked = embeddings.astype(np.int64), query.astype(np.int64)
-    dots = np.maximum(wide @ asked, 0)
-    squares = (wide * wide).sum(axis=1) * int(asked @ asked)
-    lengths = np.array([isqrt(s) for s in squares.tolist()], np.int64)
-    return np.where(lengths > 0, np.minimum(dots * MICRO // np.maximum(lengths, 1), MICRO), 0)
+    dots = (wide @ asked).tolist()
+    squares = ((wide * wide).sum(axis=1) * (asked @ asked)).tolist()
+    # By Python's own integers: dot² · 10¹² has up to 86 bits.
+    cosines = [isqrt(d * d * MICRO * MICRO // s) if d > 0 else 0 for d, s in zip(dots, squares, strict=True)]
+    return np.array(cosines, np.int64)
 
 
 def address(memory: str) -> tuple[int, int]:

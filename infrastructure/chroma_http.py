@@ -38,6 +38,7 @@ class Collection:
         self._http = httpx.Client(timeout=TIMEOUT_S, trust_env=False)
         self._lock = threading.Lock()
         self._found: tuple[str, str] | None = None  # URL of the server, id of the collection
+        self._asked = ""
 
     def get(
         self,
@@ -101,14 +102,14 @@ class Collection:
     def _find(self) -> tuple[str, str]:
         with self._lock:
             if self._found is None:
-                url = self._url().rstrip("/")
+                url = self._asked = self._url().rstrip("/")
                 body = {"name": self.name, "get_or_create": True, "configuration": self._configuration}
                 answer = self._value(self._http.post(url + _API, json=body))
                 self._found = url, str(answer["id"])
             return self._found
 
     def _where(self) -> str:
-        return without_password(self._found[0] if self._found else self._url())
+        return without_password(self._asked)
 
     def _value(self, answer: httpx.Response) -> Any:
         """Return what was answered, or raise what Chroma said."""
