@@ -155,6 +155,10 @@ class HistoryReader(Protocol):
         """Yield the stored events of ticks first … last in order, in batches that hold whole ticks."""
         ...
 
+    def lineage(self, run: Run) -> list[tuple[int, int, int]]:
+        """Return (source run, first tick, last tick) of every stretch that a run reads, in the order of ticks."""
+        ...
+
     def stray_tick(self, run: Run) -> int | None:
         """Return the lowest tick above the newest header that has events; None unless history was changed."""
         ...
