@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from domain.errors import MemoryUnavailable
-from infrastructure.errors import without_password
+from infrastructure.errors import InfrastructureError, without_password
 
 TIMEOUT_S = 15.0
 _API = "/api/v2/tenants/default_tenant/databases/default_database/collections"
@@ -83,6 +83,9 @@ class Collection:
             try:
                 url, collection = self._find()
                 answer = self._http.post(f"{url}{_API}/{collection}/{what}", json=body)
+            except InfrastructureError as error:  # ours, which did not come up; somebody may just have killed it
+                last = str(error)
+                continue
             except httpx.TimeoutException:
                 raise MemoryUnavailable(f"Chroma at {self._where()} did not answer within {TIMEOUT_S:g} s") from None
             except httpx.HTTPError as error:

@@ -18,8 +18,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,10 +39,12 @@ START_TIMEOUT_S = 40.0  # 0.1 s on a quiet machine
 STOP_TIMEOUT_S = 10.0
 NICENESS = 10
 PORTS_TRIED_MAX = 5
+PORT_TIMEOUT_S = 1.0
 _ANSWER_TIMEOUT_S = 2.0
 
 # What the `chroma` script does, without importing the whole of chromadb for it.
 _PROGRAM = "import sys, chromadb_rust_bindings as chroma; chroma.cli(['chroma', *sys.argv[1:]])"
+_BANNER = "Saving data to|Connect to|Getting started|☁|- Sign up|- Copy your data"
 _ENVIRONMENT = ("RUST_LOG=warn", "ANONYMIZED_TELEMETRY=False")
 
 
@@ -122,7 +126,7 @@ class EmbeddedChroma(SharedServer):
                     process.kill()
             except psutil.NoSuchProcess:
                 pass  # dead already
-            said = tail(self.log, since=since)
+            said = _without_banner(tail(self.log, since=since, lines=60))
             if "in use" not in said:
                 break
         raise self._could_not("start", said)
@@ -158,6 +162,9 @@ class EmbeddedChroma(SharedServer):
             first = int((self.folder / "port").read_text())
         except (OSError, ValueError):
             first = 26_000 + int(hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:8], 16) % 5_000
+        until = time.monotonic() + PORT_TIMEOUT_S
+        while not _is_free(first) and time.monotonic() < until:
+            time.sleep(0.02)  # a server that was killed keeps it for a moment, until the last of its threads is gone
         free = (port for port in range(first, first + 200) if _is_free(port))
         for _, port in zip(range(PORTS_TRIED_MAX), free, strict=False):
             yield port
@@ -194,6 +201,12 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def _without_banner(said: str) -> str:
+    """Return what a server printed without colours, its picture, and what it prints at every start."""
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in said.splitlines()]
+    return "\n".join(line for line in lines if re.search("[a-z]", line) and not re.match(_BANNER, line))
 
 
 def _ourselves() -> Account:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from infrastructure.models import packaged
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession  # type: ignore[import-untyped]
     from tokenizers import Tokenizer
 
 DIMENSIONS = 384
@@ -69,7 +69,8 @@ class Embedder:
         mean = tokens.mean(axis=0)
         length = float(np.sqrt((mean * mean).sum()))
         scaled = np.rint(mean * (SCALE / length)) if length else mean
-        return np.clip(scaled, -127, 127).astype(np.int8).tobytes()
+        vector: NDArray[np.int8] = np.clip(scaled, -127, 127).astype(np.int8)
+        return vector.tobytes()
 
     def _load(self) -> tuple[Tokenizer, InferenceSession]:
         with self._loading:

@@ -88,19 +88,20 @@ def wait_until_covered(
     """
     began, lineage = time.monotonic(), store.lineage(run)
     while True:
+        problem: MemoryUnavailable | None
         try:
-            lacking = _lacking(index, lineage, tick)
-            if lacking is None:
-                return
-            problem: MemoryUnavailable = lacking
-            if time.monotonic() - began >= patience_s:
-                project(store, index, run, tick)
+            problem = _lacking(index, lineage, tick)
         except MemoryUnavailable as error:
             problem = error
-            time.sleep(_RETRY_S)
-        if time.monotonic() - began > timeout_s:
+        waited_s = time.monotonic() - began
+        if problem is None:
+            return
+        if waited_s > timeout_s:
             raise problem
-        time.sleep(_POLL_S)
+        if not isinstance(problem, MemoryBehind):
+            time.sleep(_RETRY_S)
+        elif waited_s < patience_s or not _projected(store, index, run, tick):
+            time.sleep(_POLL_S)
 
 
 def coverage(store: HistoryReader, index: MemoryIndex, run: Run) -> list[tuple[int, int, int, int]]:
@@ -113,6 +114,14 @@ def coverage(store: HistoryReader, index: MemoryIndex, run: Run) -> list[tuple[i
         for source, first, last in store.lineage(run)
         if first <= head.tick
     ]
+
+
+def _projected(store: HistoryReader, index: MemoryIndex, run: Run, tick: int) -> bool:
+    """Project; return whether there was anything to do. What is in the way shows when it is looked at again."""
+    try:
+        return project(store, index, run, tick) > 0
+    except MemoryUnavailable:
+        return False
 
 
 def _lacking(index: MemoryIndex, lineage: Sequence[tuple[int, int, int]], tick: int) -> MemoryBehind | None:
