@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -61,6 +62,16 @@ class PostgresStore:
         except (OperationalError, InterfaceError) as error:
             said = str(error.orig).strip().splitlines()
             raise StoreUnavailable(said[0] if said else "the connection broke") from None
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells this store from any other, whatever its URL: run numbers mean something only within it."""
+        query = sql(
+            "SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()) "
+            "FROM pg_control_system()"
+        )
+        with self._connect() as connection:
+            return hashlib.sha256(str(connection.execute(query).scalar_one()).encode()).hexdigest()[:12]
 
     # -- runs --------------------------------------------------------------------------------------
 
@@ -162,6 +173,11 @@ class PostgresStore:
         rows = connection.execute(select(t).where(t.c.run == run.id).order_by(t.c.tick_first)).all()
         cut = [(r.source, max(first, r.tick_first), min(last, r.tick_last)) for r in rows]
         return [segment for segment in cut if segment[1] <= segment[2]]
+
+    def lineage(self, run: Run) -> list[tuple[int, int, int]]:
+        """Return (source run, first tick, last tick) of every stretch that a run reads."""
+        with self._connect() as connection:
+            return self._segments(connection, run, 0, 2**31 - 1)
 
     def head(self, run: Run) -> Header | None:
         """Return the newest header."""

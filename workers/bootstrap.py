@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from infrastructure.chroma_memory import ChromaMemory
+from infrastructure.chroma_server import EmbeddedChroma
 from infrastructure.database import Database
+from infrastructure.embedder import Embedder
 from infrastructure.event_reader import uses_adbc
 from infrastructure.migrate import (
     SchemaStatus,
@@ -35,6 +38,7 @@ __all__ = [
     "db_status",
     "db_upgrade",
     "open_database",
+    "open_memory_index",
     "open_store",
     "psql_path",
     "reader_in_use",
@@ -76,6 +80,39 @@ def open_store(
         else:
             require_schema(database)
         yield PostgresStore(database)
+
+
+@contextmanager
+def open_memory_index(
+    store: PostgresStore, settings: Settings | None = None, *, say: Callable[[str], None] | None = None
+) -> Iterator[ChromaMemory]:
+    """Open the index of memories: the embedded Chroma, started if need be, or that of POLIS_CHROMA_URL.
+
+    Parameters
+    ----------
+    store : whose runs it is about
+    settings, say : as for `open_store`
+
+    Raises
+    ------
+    EmbeddedChromaFailed, DataFolderUnusable
+    """
+    settings = settings or Settings.from_environment()
+    if settings.chroma_url is not None:
+        url = settings.chroma_url
+        index = ChromaMemory(lambda: url, store=store.identity, embedder=Embedder())
+        with closing(index):
+            yield index
+        return
+    with EmbeddedChroma(settings.home, progress=say) as embedded:
+
+        def running() -> str:
+            embedded.ensure_running()
+            return embedded.url
+
+        index = ChromaMemory(running, store=store.identity, embedder=Embedder())
+        with closing(index):
+            yield index
 
 
 def reader_in_use() -> str:

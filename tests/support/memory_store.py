@@ -152,6 +152,9 @@ class MemoryStore:
                 except CorruptHistory as error:
                     yield Snapshot(tick, claimed, None, f"it can't be read: {error}")
 
+    def lineage(self, run: Run) -> list[tuple[int, int, int]]:
+        return [(shelf.run.id, low, high) for shelf, low, high in self._segments(run)]
+
     def stray_tick(self, run: Run) -> int | None:
         return None  # a shelf keeps a tick's header and its events as one
 
