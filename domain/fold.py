@@ -56,6 +56,7 @@ from domain.columns import (
 )
 from domain.errors import CorruptHistory
 from domain.events import ABSENT, EventBatch, good_of, holding_of, pack_cause
+from domain.minds.fold import IN_MIND, fold_lives
 from domain.state import World
 
 # -- what several kinds share --------------------------------------------------------------------
@@ -346,6 +347,8 @@ def fold_world_founded(world: World, record: Any, payload: dict[str, Any]) -> No
     """The grid has the size that the world was made with."""
     if (payload["width"], payload["height"]) != (world.width, world.height):
         raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), "the grid's size differs from the run's")
+    if payload.get("minds"):
+        world.begin_minds()
 
 
 def fold_cell_formed(world: World, record: Any, payload: dict[str, Any]) -> None:
@@ -405,6 +408,7 @@ _IN_PYTHON = {
     ev.CELL_FORMED.number: fold_cell_formed,
     ev.AGENT_JOINED.number: fold_agent_joined,
     ev.AGENT_BORN.number: fold_agent_born,
+    **IN_MIND,
 }
 
 
@@ -431,6 +435,7 @@ def fold(world: World, events: EventBatch) -> World:
     _require_next_tick(world, events)
     if world.n_touched_cells + n > len(world.touched_cells):
         world.touched_cells = np.resize(world.touched_cells, world.n_touched_cells + 2 * n)
+    rows = world.rows_of(records["agent"]) if world.minds is not None else None
     at = 0
     while at < n:
         handler = _IN_PYTHON.get(int(records["kind"][at]))
@@ -454,6 +459,8 @@ def fold(world: World, events: EventBatch) -> World:
             because = f"{name} of agent {e['agent']}, {'whose columns make no sense' if lives else 'who is not alive'}"
             raise CorruptHistory(int(e["tick"]), int(e["ordinal"]), because)
         at = stopped
+    if rows is not None:
+        fold_lives(world, records, rows)
     world.tick += 1
     world.rehash()
     world.compact()

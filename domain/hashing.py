@@ -35,9 +35,9 @@ from domain.columns import (
 _P1, _P2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 _32 = np.uint64(32)
 # One key an area, so that equal rows of two areas differ.
-_KEY_PERSONAS, _KEY_AGENTS, _KEY_GOODS, _KEY_TIES, _KEY_CELLS = (
+_KEY_PERSONAS, _KEY_AGENTS, _KEY_GOODS, _KEY_TIES, _KEY_CELLS, _KEY_MINDS = (
     np.uint64(int.from_bytes(hashlib.sha256(f"area {name}".encode()).digest()[:8], "little"))
-    for name in ("personas", "agents", "goods", "ties", "cells")
+    for name in ("personas", "agents", "goods", "ties", "cells", "minds")
 )
 
 
@@ -106,9 +106,27 @@ def rehash_all(a, n, c, sums):  # type: ignore[no-untyped-def]
         _update(c, i, i, 0, HASH_CELLS, _KEY_CELLS, HASH_CELLS, sums, 4, True)
 
 
+@kernel
+def rehash_minds(minds, rows, ids, first, last, kept, sums):  # type: ignore[no-untyped-def]
+    """Bring the sum of area `minds` up to date for some rows; `kept` is the column with a row's share.
+
+    A row of nobody (id -1) gives its share back.
+    """
+    for k in range(rows.shape[0]):
+        row = rows[k]
+        _update(minds, row, ids[k], first, last, _KEY_MINDS, kept, sums, 5, ids[k] >= 0)
+
+
 def state_hash(sums: tuple[int, ...], next_agent: int, population: int) -> bytes:
-    """Return the 32 bytes of the whole state: SHA-256 over the area sums and the world's counters."""
-    return hashlib.sha256(b"chronopolis state\0" + struct.pack("<5Qqq", *sums, next_agent, population)).digest()
+    """Return the 32 bytes of the whole state: SHA-256 over the area sums and the world's counters.
+
+    The sum of `minds` is among them only where there are minds, so that runs without have the hashes that they
+    always had.
+    """
+    areas = sums[:5] if sums[5] == 0 else sums
+    return hashlib.sha256(
+        b"chronopolis state\0" + struct.pack(f"<{len(areas)}Qqq", *areas, next_agent, population)
+    ).digest()
 
 
 def chain_hash(previous: bytes, tick: int, events_hash: bytes, state_hash: bytes) -> bytes:

@@ -189,6 +189,10 @@ class Appender(Protocol):
         """The newest tick that is safe from any crash; -1 before tick 0."""
         ...
 
+    def begin(self, tick: int, *, inputs_used: int = 0) -> None:
+        """Be told that a tick is being decided now, with so many inputs: the store may prepare for it."""
+        ...
+
     def append(self, events: EventBatch, header: Header, *, inputs_used: int = 0) -> None:
         """Take a tick's events and header; in mode `tick`, return when they are durable.
 
@@ -272,4 +276,157 @@ class Mind(Protocol):
 
     def think(self, prompts: Sequence[str]) -> list[dict[str, Any]]:
         """Return one answer a prompt, as `domain.inputs.Input.answer` describes them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What an engine is asked.
+
+    Attributes
+    ----------
+    messages : of role and content each
+    schema : the JSON schema that the answer must follow; None: any text
+    max_tokens : most tokens of the answer
+    seed : for engines that draw; sent only where it is safe
+    adapter : name of the LoRA adapter that must answer; None: the base model
+    temperature_milli : 0 is greedy
+    """
+
+    messages: tuple[dict[str, str], ...]
+    schema: dict[str, Any] | None
+    max_tokens: int
+    seed: int
+    adapter: str | None = None
+    temperature_milli: int = 0
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What an engine answered.
+
+    Attributes
+    ----------
+    text : as it came; nobody has looked whether it follows the schema
+    tokens_in, tokens_out : as the engine counted them
+    latency_ms : from the call to the whole answer
+    adapter : the one that answered, None for the base model
+    engine : short text of which engine it was
+    """
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    latency_ms: int
+    adapter: str | None
+    engine: str
+
+
+class Engine(Protocol):
+    """A language model behind some server.
+
+    Attributes
+    ----------
+    identity : name, version, model, model_hash, adapters (name to hash), sampling
+    """
+
+    identity: dict[str, Any]
+
+    def complete(self, wanted: Completion, *, timeout_s: float) -> Completed:
+        """Ask, and wait for the whole answer at most `timeout_s`. Threads may share one engine.
+
+        Raises
+        ------
+        EngineUnavailable, EngineTimedOut
+            These may pass.
+        EngineRefused, EngineAnsweredNonsense
+            These will not.
+        """
+
+    def close(self) -> None:
+        """Let go of connections and servers; a second time does nothing."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What an agent remembers, as the event that formed it says.
+
+    Attributes
+    ----------
+    id : "tick:ordinal" of that event
+    agent : whose it is
+    born : tick from which it is there
+    forgotten : tick from which it is not, or None
+    importance : milli-units in [0, 1000]
+    kind : observation, conversation, reflection or plan
+    text : in words
+    cites : ids of the memories that it was drawn from
+    """
+
+    id: str
+    agent: int
+    born: int
+    forgotten: int | None
+    importance: int
+    kind: str
+    text: str
+    cites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """A memory that was found again.
+
+    Attributes
+    ----------
+    id, text, born, kind : as in `Memory`
+    score : micro-units: recency + importance + relevance, each 0 … 1,000,000 (see `domain.recall`)
+    """
+
+    id: str
+    text: str
+    born: int
+    kind: str
+    score: int
+
+
+class MemoryIndex(Protocol):
+    """Where memories are found again: a projection of events, which can be lost and made anew."""
+
+    def add(self, run: int, memories: Sequence[Memory], *, through: int) -> None:
+        """Take in memories of a run; then all that it formed up to tick `through` are in.
+
+        A memory that is there already stays as it is, forgotten or not.
+        """
+        ...
+
+    def forget(self, run: int, ids_and_ticks: Sequence[tuple[str, int]]) -> None:
+        """Mark memories as forgotten by a run from these ticks on: its own, or those that it took over in a fork."""
+        ...
+
+    def covered(self, run: int) -> int:
+        """Return the newest tick up to which all of the run's own memories and marks are in; -1 if none is."""
+        ...
+
+    def retrieve(
+        self, lineage: Sequence[tuple[int, int, int]], agent: int, *, tick: int, query: str, k: int
+    ) -> list[Recalled]:
+        """Return the `k` memories of an agent that score best at a tick, best first; ties by id.
+
+        Parameters
+        ----------
+        lineage : (source run, first tick, last tick) of every stretch that the run reads, in order
+        agent, tick : whose memories, as of when: born by then and not forgotten by then
+        query : what they should be about
+        k : how many at most
+
+        Raises
+        ------
+        MemoryBehind
+            If not all memories up to that tick are in.
+        """
+        ...
+
+    def drop(self, run: int) -> None:
+        """Let go of all that is kept of a run."""
         ...

@@ -9,30 +9,22 @@ committed.
 
 from __future__ import annotations
 
-import atexit
-import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import quote
 
 from infrastructure.errors import EmbeddedPostgresFailed
-from infrastructure.files import usable
 from infrastructure.postgres_cluster import DATABASE, Cluster
-from infrastructure.postgres_locks import Hold, start_lock
 from infrastructure.postgres_process import postmaster
 from infrastructure.postgres_server import STOP_TIMEOUT_S, Running, Server
 from infrastructure.postgres_tuning import TUNED
+from infrastructure.shared_server import SharedServer
 
 START_TIMEOUT_S = 120.0  # recovery takes 14 s on two quiet cores, several times that on busy ones
 
-_log = logging.getLogger(__name__)
 
-
-class EmbeddedPostgres:
+class EmbeddedPostgres(SharedServer):
     """A share in the server of one home. Use it as a context manager, or `attach` and `leave`.
 
     Parameters
@@ -61,87 +53,11 @@ class EmbeddedPostgres:
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
         self.cluster = Cluster(home)
-        self._server = Server(self.cluster, settings, say=self._say, start_timeout_s=start_timeout_s)
-        self._progress = progress
-        self._mutex = threading.RLock()
-        self._hold: Hold | None = None
-        self._running: Running | None = None
         # Somebody may be recovering the server, or stopping it, before it is our turn.
-        self._lock_timeout_s = start_timeout_s + STOP_TIMEOUT_S
-
-    def attach(self) -> None:
-        """Take a share in the server, starting it if need be; then it runs until the last process leaves.
-
-        Raises
-        ------
-        DataFolderUnusable
-            If only a person can put the folder right.
-        EmbeddedPostgresFailed
-            If the server does not start; the message has the end of its log.
-        """
-        with self._mutex:
-            if self._hold is not None and self._hold.is_ours():
-                self.ensure_running()
-                return
-            with usable(self.cluster.folder):
-                self.cluster.make_folders()
-                with self._start_lock():
-                    hold = Hold(self.cluster.folder / "users.lock")
-                    try:
-                        self._running = self._server.find_or_start()
-                    except BaseException:
-                        hold.let_go()
-                        raise
-                    self._hold = hold
-            atexit.register(self.leave)
-
-    def ensure_running(self) -> None:
-        """Return at once if the server answers; else wait for it, or start it again.
-
-        After a restart the port may be another: read the URLs again.
-
-        Raises
-        ------
-        DataFolderUnusable, EmbeddedPostgresFailed
-            As `attach`.
-        """
-        with self._mutex:
-            assert self._hold is not None and self._hold.is_ours(), "attach() first, in this very process"
-            if self.is_running:
-                return
-            with usable(self.cluster.folder), self._start_lock():
-                self._running = self._server.find_or_start()
-
-    def leave(self) -> None:
-        """Give up the share, and stop the server if it was the last. Does nothing if not attached."""
-        with self._mutex:
-            hold, self._hold, self._running = self._hold, None, None
-            if hold is None:
-                return
-            atexit.unregister(self.leave)
-            if not hold.is_ours():
-                hold.let_go()
-                return
-            try:
-                # Letting go inside the lock: of two that leave at once, the second must find itself last.
-                with start_lock(self.cluster.folder / "start.lock", timeout_s=self._lock_timeout_s):
-                    try:
-                        if hold.is_last():
-                            self._server.stop()
-                    finally:
-                        hold.let_go()
-            except OSError as error:  # nobody gave us the lock, or the home was removed under us
-                hold.let_go()
-                _log.warning("left the embedded Postgres without looking whether to stop it: %s", error)
-
-    def __enter__(self) -> Self:
-        self.attach()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.leave()
+        lock_timeout_s = start_timeout_s + STOP_TIMEOUT_S
+        super().__init__(self.cluster.folder, title="Postgres", lock_timeout_s=lock_timeout_s, progress=progress)
+        self._server = Server(self.cluster, settings, say=self._say, start_timeout_s=start_timeout_s)
+        self._running: Running | None = None
 
     @property
     def is_running(self) -> bool:
@@ -154,6 +70,11 @@ class EmbeddedPostgres:
         """The process id of the home's server, attached or not; None if none runs."""
         process = postmaster(self.cluster.data, self.cluster.name)
         return None if process is None else process.pid
+
+    def pids(self) -> list[int]:
+        """Return the process id of the home's server, attached or not; empty if none runs."""
+        pid = self.postmaster_pid
+        return [] if pid is None else [pid]
 
     @property
     def version(self) -> str:
@@ -201,15 +122,17 @@ class EmbeddedPostgres:
         assert self._running is not None, "attach() first"
         return self._running
 
-    @contextmanager
-    def _start_lock(self) -> Iterator[None]:
-        try:
-            with start_lock(self.cluster.folder / "start.lock", timeout_s=self._lock_timeout_s):
-                yield
-        except TimeoutError as error:
-            raise EmbeddedPostgresFailed("be started", self.cluster.log, str(error)) from None
+    def _make_folders(self) -> None:
+        self.cluster.make_folders()
 
-    def _say(self, what: str) -> None:
-        _log.info("%s: %s", self.cluster.folder, what)
-        if self._progress is not None:
-            self._progress(what)
+    def _find_or_start(self) -> None:
+        self._running = self._server.find_or_start()
+
+    def _stop(self) -> None:
+        self._server.stop()
+
+    def _forget(self) -> None:
+        self._running = None
+
+    def _could_not(self, action: str, detail: str) -> EmbeddedPostgresFailed:
+        return EmbeddedPostgresFailed(action, self.cluster.log, detail)

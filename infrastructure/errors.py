@@ -5,12 +5,19 @@
     PolisError
     └── InfrastructureError
         ├── DatabaseUnreachable       the database named by a URL does not answer, or refuses us
-        ├── EmbeddedPostgresFailed    our own server can't be made, started, reached or stopped
+        ├── EmbeddedServerFailed      a server of our own can't be made, started, reached or stopped
+        │   ├── EmbeddedPostgresFailed
+        │   ├── EmbeddedValkeyFailed
+        │   └── EmbeddedChromaFailed
         ├── DataFolderUnusable        unwritable, another owner, full disk, other major version
         ├── DatabaseTooOld            a Postgres before 15
         ├── SchemaTooOld              the schema needs `polis db upgrade`
         ├── SchemaTooNew              the schema is that of a later release
-        └── MigrationFailed           a migration was refused; the schema is as it was
+        ├── MigrationFailed           a migration was refused; the schema is as it was
+        ├── ModelNotFound             weights that are not here, or not what they should be
+        ├── AdapterUnusable           a LoRA adapter that is not here, is damaged, or does not fit its base model
+        ├── EngineServerFailed        a model server of ours can't be started or reached
+        └── EnvironmentNotMade        an environment that a `polis` command has to make first, or could not
 """
 
 from __future__ import annotations
@@ -48,8 +55,8 @@ class DatabaseUnreachable(InfrastructureError):
         )
 
 
-class EmbeddedPostgresFailed(InfrastructureError):
-    """The embedded server could not do what was asked.
+class EmbeddedServerFailed(InfrastructureError):
+    """An embedded server could not do what was asked.
 
     Parameters
     ----------
@@ -61,6 +68,9 @@ class EmbeddedPostgresFailed(InfrastructureError):
         The last lines of that file, or what the command printed.
     """
 
+    title = "server"
+    instead = "use another"
+
     def __init__(self, action: str, log: Path, detail: str) -> None:
         super().__init__(action, log, detail)
         self.action, self.log, self.detail = action, log, detail
@@ -68,10 +78,30 @@ class EmbeddedPostgresFailed(InfrastructureError):
     def __str__(self) -> str:
         lines = "\n".join(f"    {line}" for line in self.detail.strip().splitlines()) or "    (nothing)"
         return (
-            f"the embedded Postgres could not {self.action}:\n{lines}\n"
-            f"Its log is {self.log}. Put right what it says and try again, "
-            "or name a Postgres of your own in POLIS_DATABASE_URL."
+            f"the embedded {self.title} could not {self.action}:\n{lines}\n"
+            f"Its log is {self.log}. Put right what it says and try again, or {self.instead}."
         )
+
+
+class EmbeddedPostgresFailed(EmbeddedServerFailed):
+    """The embedded Postgres could not do what was asked."""
+
+    title = "Postgres"
+    instead = "name a Postgres of your own in POLIS_DATABASE_URL"
+
+
+class EmbeddedValkeyFailed(EmbeddedServerFailed):
+    """The embedded Valkey could not do what was asked; no request is lost, since all that is owed is in Postgres."""
+
+    title = "Valkey"
+    instead = "name a Redis or Valkey of your own in POLIS_BROKER_URL"
+
+
+class EmbeddedChromaFailed(EmbeddedServerFailed):
+    """The embedded Chroma could not do what was asked; no memory is lost, since all of them are events."""
+
+    title = "Chroma"
+    instead = "name a Chroma of your own in POLIS_CHROMA_URL"
 
 
 class DataFolderUnusable(InfrastructureError):
@@ -147,3 +177,60 @@ class MigrationFailed(InfrastructureError):
 
     def __str__(self) -> str:
         return f"the {self.direction} was refused and nothing was changed: {self.because}"
+
+
+class ModelNotFound(InfrastructureError):
+    """Weights are not here, or not what they should be."""
+
+    def __init__(self, model: str, because: str) -> None:
+        super().__init__(model, because)
+        self.model, self.because = model, because
+
+    def __str__(self) -> str:
+        return f"model {self.model!r} can't be used: {self.because}"
+
+
+class AdapterUnusable(InfrastructureError):
+    """A LoRA adapter is not here, is damaged, or does not fit the model that it is for."""
+
+    def __init__(self, adapter: str, because: str) -> None:
+        super().__init__(adapter, because)
+        self.adapter, self.because = adapter, because
+
+    def __str__(self) -> str:
+        return f"adapter {self.adapter!r} can't be used: {self.because}"
+
+
+class EngineServerFailed(InfrastructureError):
+    """A model server of ours could not do what was asked.
+
+    Parameters
+    ----------
+    engine : str
+        Which one, such as ``llama``.
+    action : str
+        What was tried, as it follows "could not".
+    log : Path
+        The file to read.
+    detail : str
+        The last lines of that file, or what else is known.
+    """
+
+    def __init__(self, engine: str, action: str, log: Path, detail: str) -> None:
+        super().__init__(engine, action, log, detail)
+        self.engine, self.action, self.log, self.detail = engine, action, log, detail
+
+    def __str__(self) -> str:
+        lines = "\n".join(f"    {line}" for line in self.detail.strip().splitlines()) or "    (nothing)"
+        return f"the {self.engine} server could not {self.action}:\n{lines}\nIts log is {self.log}."
+
+
+class EnvironmentNotMade(InfrastructureError):
+    """An environment that a `polis` command makes is not there, or could not be made."""
+
+    def __init__(self, name: str, because: str, remedy: str) -> None:
+        super().__init__(name, because, remedy)
+        self.name, self.because, self.remedy = name, because, remedy
+
+    def __str__(self) -> str:
+        return f"the environment of {self.name} is not ready: {self.because}\n{self.remedy}"

@@ -20,18 +20,16 @@ import os
 import secrets
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from infrastructure.errors import DataFolderUnusable, EmbeddedPostgresFailed
 from infrastructure.files import disk_full, says_disk_full, sync_folder, usable, write_file
 from infrastructure.postgres_account import Account
+from infrastructure.server_files import make_socket_folder, rotate, size_of, socket_folder, tail
 
 DATABASE = "polis"
 ROLES = ("postgres", "polis_app", "polis_read")  # those that log in; polis_maintenance is only granted
-SOCKET_FOLDER_LENGTH_MAX = 85  # sun_path is 104 on some systems, and /.s.PGSQL.65535.lock is added
 DISK_FREE_MIN_BYTES = 200 << 20  # a new cluster has 40 MB, and recovery writes
-LOG_BYTES_MAX = 8 << 20
 
 INITDB = [
     "--username=postgres",
@@ -69,10 +67,7 @@ class Cluster:
     @property
     def socket_folder(self) -> Path:
         """The folder of the Unix socket, the same for all who share this home, and short enough."""
-        folder = self.folder / "socket"
-        if len(os.fsencode(folder)) <= SOCKET_FOLDER_LENGTH_MAX:
-            return folder
-        return Path(tempfile.gettempdir()).resolve() / self.name
+        return socket_folder(self.folder, self.name)
 
     @property
     def name(self) -> str:
@@ -154,37 +149,20 @@ class Cluster:
 
     def make_socket_folder(self, account: Account) -> None:
         """Make the socket's folder, the server user's own; in a shared one somebody may have been before us."""
-        folder = self.socket_folder
-        folder.mkdir(mode=0o700, exist_ok=True)
-        account.let_through(folder)
-        status = folder.lstat()
-        if folder.is_symlink() or status.st_uid not in (account.uid, os.geteuid()):
-            raise DataFolderUnusable(
-                folder,
-                "it is to hold our socket, and belongs to somebody else",
-                "Remove it, or set POLIS_HOME to a shorter path.",
-            )
-        account.own(folder)
-        folder.chmod(0o700)
+        make_socket_folder(self.socket_folder, account)
 
     def rotate_log(self) -> None:
         """Put a long log aside, in place of the one before."""
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES_MAX:
-            self.log.replace(self.log.with_suffix(".log.1"))
+        rotate(self.log)
 
     def log_since(self, offset: int, *, lines: int = 15) -> str:
         """Return the last `lines` of what was logged after `offset` bytes."""
-        try:
-            with self.log.open("rb") as file:
-                file.seek(max(offset, self.log.stat().st_size - 64_000))
-                return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
-        except OSError:
-            return ""
+        return tail(self.log, since=offset, lines=lines)
 
     @property
     def log_size(self) -> int:
         """The length of the log, in bytes."""
-        return self.log.stat().st_size if self.log.exists() else 0
+        return size_of(self.log)
 
     def passwords(self) -> dict[str, str]:
         """Return the password of each role in `ROLES`."""

@@ -88,6 +88,11 @@ inputs = Table(
     Column("attempts", Integer),
     Column("retrieved", JSONB),
     Column("recorded_at", DateTime(timezone=True)),
+    Column("prompt", LargeBinary),
+    Column("raw", LargeBinary),
+    Column("template", Text),
+    Column("adapter", Text),
+    Column("reused_from", Integer),
 )  # fmt: skip
 
 late_inputs = Table(

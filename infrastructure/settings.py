@@ -1,4 +1,4 @@
-"""Where this machine keeps its runs and which database it uses: read from the environment, when asked."""
+"""Where this machine keeps its runs, which database and broker it uses: read from the environment, when asked."""
 
 from __future__ import annotations
 
@@ -21,14 +21,26 @@ class Settings:
     database_url : str or None
         A Postgres of one's own; None means the embedded one under `home`. Left out of `repr`: it may hold a
         password.
+    broker_url : str or None
+        A Redis or Valkey of one's own; None means the embedded one under `home`. Left out of `repr` too.
+    chroma_url : str or None
+        A Chroma of one's own; None means the embedded one under `home`. Left out of `repr` too.
+    mind_url, mind_model, mind_key : str or None
+        Where a mind's engine answers (None: a server of ours), which model it is to use, and the key that it
+        asks for, which is left out of `repr`.
     """
 
     home: Path
     database_url: str | None = field(default=None, repr=False)
+    broker_url: str | None = field(default=None, repr=False)
+    chroma_url: str | None = field(default=None, repr=False)
+    mind_url: str | None = None
+    mind_model: str | None = None
+    mind_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read POLIS_HOME and POLIS_DATABASE_URL; a variable that is set but empty counts as not set.
+        """Read the variables POLIS_…; one that is set but empty counts as not set.
 
         Parameters
         ----------
@@ -42,4 +54,12 @@ class Settings:
         environ = os.environ if environ is None else environ
         home = environ.get("POLIS_HOME")
         folder = Path(home).expanduser() if home else platformdirs.user_data_path("chronopolis")
-        return cls(home=folder.absolute(), database_url=environ.get("POLIS_DATABASE_URL") or None)
+        return cls(
+            home=folder.absolute(),
+            database_url=environ.get("POLIS_DATABASE_URL") or None,
+            broker_url=environ.get("POLIS_BROKER_URL") or None,
+            chroma_url=environ.get("POLIS_CHROMA_URL") or None,
+            mind_url=environ.get("POLIS_MIND_URL") or None,
+            mind_model=environ.get("POLIS_MIND_MODEL") or None,
+            mind_key=environ.get("POLIS_MIND_KEY") or None,
+        )

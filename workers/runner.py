@@ -215,6 +215,7 @@ class Runner:
         while world.tick < target and not self._stopping:
             began = time.perf_counter()
             effective = inputs.get(world.tick + 1, NO_INPUTS)
+            writer.begin(world.tick + 1, inputs_used=len(effective))
             events, header = advance(world, decider, chain, effective)
             chain = header.chain_hash
             writer.append(events, header, inputs_used=len(effective))

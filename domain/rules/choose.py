@@ -189,8 +189,8 @@ def _friend_goal(a, row, row_of, width):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _form(a, c, p, row, wish, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
-    """Set the intention and its goal; mark it as formed if either is new."""
+def _goal_of(a, c, row, wish, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
+    """Return the cell where an intention leads."""
     goal = np.int64(a[CELL, row])
     if wish < 4:
         found = _resource_goal(a, c, row, wish, tick, width, height, offsets)
@@ -205,9 +205,29 @@ def _form(a, c, p, row, wish, tick, width, height, offsets, row_of, stream):  # 
         goal = np.int64(found)
     elif wish == _EXPLORE:
         goal = np.int64(_wander_goal(a, c, row, tick, width, height, stream))
+    return goal
+
+
+@inline
+def _form(a, c, p, row, wish, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
+    """Set the intention and its goal; mark it as formed if either is new."""
     p[P_INTENTION, row] = wish
-    p[P_GOAL, row] = goal
+    p[P_GOAL, row] = _goal_of(a, c, row, wish, tick, width, height, offsets, row_of, stream)
     p[P_FORMED, row] = 1
+
+
+@kernel
+def consider(a, c, p, row, wish, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
+    """Return (where that intention would lead, what the rules would be set on now instead): for minds."""
+    goal = _goal_of(a, c, row, wish, tick, width, height, offsets, row_of, stream)
+    own = np.int64(p[P_INTENTION, row])
+    if a[SATIETY, row] < HUNGRY:
+        own = np.int64(_FORAGE)
+    elif a[ENERGY, row] < TIRED:
+        own = np.int64(_REST)
+    elif _is_over(a, c, p, row, tick):
+        own = np.int64(_wish(a, p, row, tick, stream))
+    return goal, own
 
 
 @kernel

@@ -250,6 +250,9 @@ class MemoryWriter:
                 if self.shelf.lease.status == "running":
                     self.shelf.lease = dataclasses.replace(self.shelf.lease, status="paused")
 
+    def begin(self, tick: int, *, inputs_used: int = 0) -> None:
+        pass
+
     def append(self, events: EventBatch, header: Header, *, inputs_used: int = 0) -> None:
         self._pending.append((events, header, inputs_used))
         if self.durability == "tick" or len(self._pending) >= _IN_FLIGHT:
