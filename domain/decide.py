@@ -37,6 +37,7 @@ from domain.founding import found_world
 from domain.hexgrid import disc_offsets
 from domain.inputs import INTENTION, INTERVENTION, NO_INPUTS, Input, Inputs, validated
 from domain.personas import make_personas
+from domain.rules.barter import WORTHS
 from domain.rules.birth import find_parents
 from domain.rules.choose import choose_rows
 from domain.rules.constants import BEAR, DIE, DOWRY
@@ -83,6 +84,7 @@ class Decider:
             self._plan = plan_of_capacity(capacity)
             self._rows = np.empty(capacity, np.int64)
             self._ranks = np.empty(capacity, np.uint64)
+            self._worths = np.empty((capacity, WORTHS), np.int32)
             self._parents = np.empty((capacity, 2), np.int64)
             self._deaths = np.empty((capacity, 3), np.int64)
 
@@ -119,7 +121,7 @@ class Decider:
             p[P_ACTION, self._rows[first_come]] = BEAR
         count = find_seekers(a, n, p, tick, keys["meet"], self._rows, self._ranks)
         order = np.argsort(self._ranks[:count], kind="stable")
-        pair_up(a, p, self._board, tick, world.width, world.height, keys["meet"], self._rows, order)
+        pair_up(a, p, self._worths, self._board, tick, world.width, world.height, keys["meet"], self._rows, order)
         share_stocks(a, n, world.cells, p, self._board, tick, keys["gather"])
         return self._emit(world, tick, first)
 

@@ -29,7 +29,12 @@ NO_CELL = -1
 @inline
 def neighbour(cell, direction, width, height):  # type: ignore[no-untyped-def]
     """Return the neighbour in direction 0-5 (east, then counter-clockwise), or -1 beyond the edge."""
-    row, column = cell // width, cell % width
+    return neighbour_of(cell // width, cell % width, direction, width, height)
+
+
+@inline
+def neighbour_of(row, column, direction, width, height):  # type: ignore[no-untyped-def]
+    """Return the same for a cell given by row and column: who asks for all six divides only once."""
     c = column + _STEPS[row & 1, direction, 0]
     r = row + _STEPS[row & 1, direction, 1]
     if c < 0 or c >= width or r < 0 or r >= height:

@@ -12,8 +12,8 @@ from domain._jit import inline, kernel
 from domain.codes import Good
 from domain.columns import ALIVE, CELL, COMPANY, ID, N_TIES, SATIETY, TIE_OTHER, TIE_STRENGTH, TRAITS
 from domain.draws import draw_one
-from domain.hexgrid import neighbour
-from domain.rules.barter import best_barter
+from domain.hexgrid import neighbour_of
+from domain.rules.barter import best_barter, weigh_store
 from domain.rules.constants import (
     CARRY,
     GATHER,
@@ -45,6 +45,7 @@ from domain.rules.plan import (
 _FOOD = int(Good.FOOD)
 _AGREEABLENESS = 3
 _CANDIDATES = 12  # how many others one looks at
+_UNWEIGHED = 0  # as the worth of food: its place in `worths` is never 0 once the store was weighed
 
 
 @inline
@@ -78,12 +79,14 @@ def _would_give(a, p, giver, needy):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _appeal(a, p, i, j):  # type: ignore[no-untyped-def]
+def _appeal(a, p, worths, i, j):  # type: ignore[no-untyped-def]
     """Return (score, kind of meeting, barter) of i meeting j; a score of 0 is no reason to meet."""
     none = (np.int64(0), 0, 0, 0, 0)
     if (_needs_help(a, p, j) and _would_give(a, p, i, j)) or (_needs_help(a, p, i) and _would_give(a, p, j, i)):
         return np.int64(1 << 40), GIVE, none
-    barter = best_barter(p, i, j)
+    if worths[j, 0] == _UNWEIGHED:
+        weigh_store(p, j, worths)
+    barter = best_barter(worths, i, j)
     if barter[0] > 0:
         return np.int64(1 << 20) + barter[0], TRADE, barter
     if a[COMPANY, i] < SOCIABLE and a[COMPANY, j] < SOCIABLE:
@@ -112,8 +115,11 @@ def find_seekers(a, n, p, tick, stream, seekers, ranks):  # type: ignore[no-unty
 
 
 @kernel
-def pair_up(a, p, board, tick, width, height, stream, seekers, order):  # type: ignore[no-untyped-def]
-    """Match seekers into pairs, in the order of their draws, and note what each pair is about."""
+def pair_up(a, p, worths, board, tick, width, height, stream, seekers, order):  # type: ignore[no-untyped-def]
+    """Match seekers into pairs, in the order of their draws, and note what each pair is about.
+
+    `worths` is scratch: nobody's goods change here, so a store is weighed once, and only if somebody looks at it.
+    """
     board.first_here[:] = -1
     count = order.shape[0]
     # Those of a cell are looked at in the order of the draw too: in a crowd not everybody is looked at,
@@ -122,6 +128,7 @@ def pair_up(a, p, board, tick, width, height, stream, seekers, order):  # type: 
         i = seekers[order[k]]
         p[P_NEXT_HERE, i] = board.first_here[a[CELL, i]]
         board.first_here[a[CELL, i]] = i
+        worths[i, 0] = _UNWEIGHED
     for k in range(count):
         i = seekers[order[k]]
         if p[P_PARTNER, i] >= 0:
@@ -129,15 +136,19 @@ def pair_up(a, p, board, tick, width, height, stream, seekers, order):  # type: 
         best, kind, looked = np.int64(0), 0, 0
         match = -1
         deal = (np.int64(0), 0, 0, 0, 0)
+        at = a[CELL, i]
+        row, column = at // width, at % width
         for d in range(-1, 6):
-            cell = a[CELL, i] if d < 0 else neighbour(a[CELL, i], d, width, height)
+            cell = at if d < 0 else neighbour_of(row, column, d, width, height)
             if cell < 0:
                 continue
             j = board.first_here[cell]
             while j >= 0 and looked < _CANDIDATES:
                 if j != i and p[P_PARTNER, j] < 0:
+                    if looked == 0 and worths[i, 0] == _UNWEIGHED:
+                        weigh_store(p, i, worths)
                     looked += 1
-                    score, about, barter = _appeal(a, p, i, j)
+                    score, about, barter = _appeal(a, p, worths, i, j)
                     if score > best or (score == best and match >= 0 and _ranks_before(a, j, match, stream, tick)):
                         best, kind, match, deal = score, about, j, barter
                 j = p[P_NEXT_HERE, j]
