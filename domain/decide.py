@@ -47,6 +47,7 @@ from domain.minds.schedule import who_thinks
 from domain.minds.talk import Talk
 from domain.minds.telling import Telling
 from domain.personas import make_personas
+from domain.rules.barter import WORTHS
 from domain.rules.birth import find_parents
 from domain.rules.choose import choose_rows, consider
 from domain.rules.constants import BEAR, DIE, DOWRY, HUNGRY, MOVE, REST, SPEAK
@@ -104,6 +105,8 @@ class Decider:
             self._plan = plan_of_capacity(capacity)
             self._rows = np.empty(capacity, np.int64)
             self._ranks = np.empty(capacity, np.uint64)
+            self._seekers = np.empty(capacity, np.int64)
+            self._worths = np.empty((capacity, WORTHS), np.int32)
             self._parents = np.empty((capacity, 2), np.int64)
             self._deaths = np.empty((capacity, 3), np.int64)
 
@@ -134,16 +137,15 @@ class Decider:
         self._choose(world, tick)
         p, keys, cfg = self._plan, self._keys, self.configuration
         leads = [] if talk is None else self._attend(world, talk)
-        # Sorting is left to numpy: a compiled sort would take seconds to compile.
         room = cfg.homes - world.population
         if room > 0:
             interval = cfg.birth_interval
             count = find_parents(a, n, p, tick, keys["birth"], cfg.adulthood, interval, self._rows, self._ranks)
+            # Few are left to sort, so numpy does it.
             first_come = np.argsort(self._ranks[:count], kind="stable")[:room]
             p[P_ACTION, self._rows[first_come]] = BEAR
-        count = find_seekers(a, n, p, tick, keys["meet"], self._rows, self._ranks)
-        order = np.argsort(self._ranks[:count], kind="stable")
-        pair_up(a, p, self._board, tick, world.width, world.height, keys["meet"], self._rows, order)
+        count = find_seekers(a, n, p, tick, keys["meet"], self._rows, self._ranks, self._seekers)
+        pair_up(a, p, self._worths, self._board, world.width, world.height, self._seekers[:count], self._ranks)
         share_stocks(a, n, world.cells, p, self._board, tick, keys["gather"])
         events = self._emit(world, tick, telling)
         return events if talk is None else self._reflect_on(world, events, talk, leads)
@@ -276,7 +278,7 @@ class Decider:
 
     def _emit(self, world: World, tick: int, before: Telling) -> EventBatch:
         a, n, p = world.agents, world.n, self._plan
-        dying = int(np.count_nonzero((p[P_ACTION, :n] == DIE) & (a[ALIVE, :n] != 0)))
+        dying = int(np.count_nonzero(p[P_ACTION, :n] == DIE))  # the dead of before included: only room is made
         first = len(before)
         room = first + 3 * n + 7 * dying + 16
         out = np.empty(room, EVENT_DTYPE)

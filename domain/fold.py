@@ -280,6 +280,15 @@ def _is_sound(k, e, n_cells, n_agents):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def find_misplaced(records, tick):  # type: ignore[no-untyped-def]
+    """Return the position of the first record of another tick or out of order; the number of records if none is."""
+    for i in range(records.shape[0]):
+        if records[i]["tick"] != tick or records[i]["ordinal"] != i:
+            return i
+    return records.shape[0]
+
+
+@kernel
 def fold_records(records, start, a, c, row_of, touched_cells, counters):  # type: ignore[no-untyped-def]
     """Fold records from `start` until one needs Python or makes no sense; return its position.
 
@@ -470,9 +479,8 @@ def fold(world: World, events: EventBatch) -> World:
 def _require_next_tick(world: World, events: EventBatch) -> None:
     """Refuse events of another tick, or out of order, before anything is changed."""
     records, tick = events.records, world.tick + 1
-    wrong = (records["tick"] != tick) | (records["ordinal"] != np.arange(len(records)))
-    if wrong.any():
-        at = int(np.argmax(wrong))
+    at = find_misplaced(records, tick)
+    if at < len(records):
         because = f"event {at} of tick {tick} was expected here"
         raise CorruptHistory(int(records["tick"][at]), int(records["ordinal"][at]), because)
 

@@ -52,7 +52,7 @@ class Pending:
     """A tick on its way: its rows as COPY sends them, and its header."""
 
     header: Header
-    rows: bytes
+    rows: memoryview
     inputs_used: int = 0
 
 

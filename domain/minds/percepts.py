@@ -39,7 +39,7 @@ from domain.minds import columns as m
 from domain.minds.columns import unpack_recent
 from domain.minds.talk import terms_on_offer
 from domain.names import full_name
-from domain.rules.barter import barter_between
+from domain.rules.barter import WORTHS, barter_between
 from domain.rules.gather import stock_at
 from domain.state import World
 
@@ -146,7 +146,8 @@ def _near(world: World, row: int, configuration: Configuration) -> list[dict[str
 
 
 def _deal(world: World, row: int, other: int) -> dict[str, Any] | None:
-    gain, give, quantity, take, taken = (int(v) for v in barter_between(world.agents[GOODS:], row, other))
+    worths = np.zeros((world.n, WORTHS), np.int32)
+    gain, give, quantity, take, taken = (int(v) for v in barter_between(world.agents[GOODS:], row, other, worths))
     if gain <= 0:
         return None
     return {"give": Good(give).name.lower(), "quantity": quantity, "take": Good(take).name.lower(), "taken": taken}

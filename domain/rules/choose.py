@@ -75,6 +75,7 @@ _SOCIALISE, _EXPLORE, _CRAFT = int(Intention.SOCIALISE), int(Intention.EXPLORE),
 _TRADER, _WATER = int(Occupation.TRADER), int(Biome.WATER)
 _OPENNESS, _EXTRAVERSION = 0, 2
 _UNIT = 1_000
+_PLENTY, _DISTANCE_COST = 6_000, 700  # milli-units of a stock that count; that a step is worth
 _HUNGER, _OLD_AGE = int(CauseOfDeath.HUNGER), int(CauseOfDeath.OLD_AGE)
 
 
@@ -139,12 +140,22 @@ def _wish(a, p, row, tick, stream):  # type: ignore[no-untyped-def]
 
 @inline
 def _resource_goal(a, c, row, good, tick, width, height, offsets):  # type: ignore[no-untyped-def]
-    """Return the cell in sight that is best to gather in, or -1: plenty weighs against distance."""
+    """Return the cell in sight that is best to gather in, or -1: plenty weighs against distance.
+
+    Cells are looked at from the nearest on, so that the search ends at the distance from which even the
+    fullest could not do better.
+    """
     at = a[CELL, row]
     r, col = at // width, at % width
     parity = r & 1
     best, best_score = -1, np.int64(-1_000_000)
+    distance, ring_end = np.int64(0), np.int64(1)
     for k in range(offsets.shape[1]):
+        if k == ring_end:
+            distance += 1
+            ring_end += 6 * distance
+            if best_score >= _PLENTY - _DISTANCE_COST * distance:
+                break
         cc, rr = col + offsets[parity, k, 0], r + offsets[parity, k, 1]
         if cc < 0 or cc >= width or rr < 0 or rr >= height:
             continue
@@ -154,7 +165,7 @@ def _resource_goal(a, c, row, good, tick, width, height, offsets):  # type: igno
         stock = stock_at(c, good, cell, tick)
         if stock < _UNIT:
             continue
-        score = min(stock, np.int64(6_000)) - 700 * hex_distance(at, cell, width)
+        score = min(stock, np.int64(_PLENTY)) - _DISTANCE_COST * distance
         if score > best_score:
             best, best_score = cell, score
     return best
