@@ -20,7 +20,7 @@ import pytest
 from chronopolis.cli import main
 from domain.configuration import Configuration
 from domain.errors import MemoryBehind, MemoryUnavailable
-from domain.ports import MemoryIndex, Recalled, Run
+from domain.ports import Memory, MemoryIndex, Recalled, Run
 from infrastructure.chroma_http import Collection
 from infrastructure.chroma_memory import ChromaMemory
 from infrastructure.chroma_server import EmbeddedChroma
@@ -30,6 +30,7 @@ from infrastructure.postgres_process import is_alive, wait_until_gone
 from infrastructure.postgres_store import PostgresStore
 from tests.support.memories import AGENTS, Chronicle, index_on
 from tests.support.postgres import FreshDatabase
+from tests.support.stores import opened
 from workers.memories import coverage, project, rebuild, wait_until_covered
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("memory_kinds")]
@@ -147,7 +148,7 @@ class TestProjecting:
         threads = [threading.Thread(target=again_and_again, args=(what,)) for what in work]
         for thread in threads:
             thread.start()
-        time.sleep(5)
+        time.sleep(3)
         stop.set()
         for thread in threads:
             thread.join()
@@ -175,6 +176,19 @@ class TestWaiting:
         with pytest.raises(MemoryBehind) as caught:
             wait_until_covered(postgres_store, chroma_index, run, 99, timeout_s=0.2, patience_s=0)
         assert (caught.value.tick, caught.value.covered) == (99, 59)
+
+
+class TestSharingAChroma:
+    def test_runs_of_different_stores_are_different_runs(self, chroma, embedder):
+        ours, theirs = index_on(chroma, embedder, "ours"), index_on(chroma, embedder, "theirs")
+        ours.add(1, [Memory("0:1", 2, 0, None, 500, "plan", "I will bake bread.")], through=5)
+        assert (ours.covered(1), theirs.covered(1)) == (5, -1)
+
+    def test_a_database_has_an_identity_of_its_own_whatever_its_url(self, postgres_server, postgres_store, migrated):
+        fresh = postgres_server.fresh_database()
+        with opened(migrated) as again, opened(fresh) as other:
+            assert postgres_store.identity == again.identity != other.identity
+        postgres_server.drop(fresh)
 
 
 class TestLosingChroma:
