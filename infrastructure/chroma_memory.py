@@ -77,7 +77,7 @@ class ChromaMemory:
         self._records = Collection(url, f"polis-{store}-{embedder.identity}", _CONFIGURATION)
         # By thread: what one has read of a run's coverage must not be added to a scope that another has seen since.
         self._seen = threading.local()
-        self._covered: dict[str, int] = {}  # by scope; only ever rises, so what is known stays true
+        self._covered: dict[str, int] = {}  # by scope, as last seen; retrieval looks again at what it relied on
 
     def add(self, run: int, memories: Sequence[Memory], *, through: int) -> None:
         """Take in memories; see `domain.ports.MemoryIndex.add`."""
@@ -144,6 +144,10 @@ class ChromaMemory:
             if not stale:
                 return
             self._records.delete(stale)
+
+    def ping(self) -> None:
+        """Ask for one record; raise `MemoryUnavailable` if nobody answers."""
+        self._records.get(ids=["nothing"])
 
     def close(self) -> None:
         """Close connections."""
@@ -217,8 +221,12 @@ class ChromaMemory:
         if len(found["ids"]) > CANDIDATES_MAX:
             raise MemoryUnavailable(f"agent {agent} has more than {CANDIDATES_MAX} memories, which can't be")
         marks = {f"{scopes[run]}:{id.split(':', 1)[1]}:gone": run for id in found["ids"] for run, _, _ in segments[1:]}
-        after = _by_id(self._records.get(ids=[*marks, *(_marker_id(run) for run in runs)]))
-        if any(after.get(_marker_id(run), {}).get("scope") != scopes[run] for run in runs):
+        kept = {_covered_id(run, scopes[run]): last for run, _, last in segments}
+        after = _by_id(self._records.get(ids=[*marks, *kept, *(_marker_id(run) for run in runs)]))
+        changed = any(after.get(_marker_id(run), {}).get("scope") != scopes[run] for run in runs)
+        if changed or any(int(after.get(id, {}).get("through", -1)) < last for id, last in kept.items()):
+            for run in runs:
+                self._covered.pop(scopes[run], None)
             self._read_scopes(runs)
             return None
         until = {run: last for run, _, last in segments}

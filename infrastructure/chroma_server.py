@@ -65,12 +65,13 @@ class EmbeddedChroma(SharedServer):
         self.log = folder / "log" / "chroma.log"
         self.data = folder / "data"
         self._process: psutil.Process | None = None
+        self._port: int | None = None
 
     @property
     def url(self) -> str:
         """Where it answers; read it again after `ensure_running`."""
-        assert self._process is not None, "attach() first"
-        return _url(_port_of(self._process.cmdline()))
+        assert self._port is not None, "attach() first"
+        return _url(self._port)
 
     @property
     def is_running(self) -> bool:
@@ -98,14 +99,17 @@ class EmbeddedChroma(SharedServer):
     def _find_or_start(self) -> None:
         for process in list(self._servers()):
             if self._wait(process):
-                self._process = process
-                return
+                try:
+                    self._process, self._port = process, _port_of(process.cmdline())
+                    return
+                except psutil.NoSuchProcess:
+                    continue
             if is_alive(process):
                 process.kill()  # it neither answers nor ends; what it had committed is on disk
                 wait_until_gone([process], timeout_s=STOP_TIMEOUT_S)
-        self._process = self._start()
+        self._process, self._port = self._start()
 
-    def _start(self) -> psutil.Process:
+    def _start(self) -> tuple[psutil.Process, int]:
         if importlib.util.find_spec("chromadb_rust_bindings") is None:
             raise self._could_not("find its program", "the package chromadb is not installed here: run `make install`")
         self._make_folders()
@@ -121,7 +125,7 @@ class EmbeddedChroma(SharedServer):
                 process = psutil.Process(pid)
                 if self._wait(process):
                     write_file(self.folder / "port", f"{port}\n", None, mode=0o644)
-                    return process
+                    return process, port
                 if is_alive(process):
                     process.kill()
             except psutil.NoSuchProcess:
@@ -151,7 +155,7 @@ class EmbeddedChroma(SharedServer):
             straggler.kill()
 
     def _forget(self) -> None:
-        self._process = None
+        self._process = self._port = None
 
     def _could_not(self, action: str, detail: str) -> EmbeddedChromaFailed:
         return EmbeddedChromaFailed(action, self.log, detail)
@@ -189,7 +193,7 @@ def _port_of(words: list[str]) -> int | None:
     return int(words[words.index("--port") + 1])
 
 
-def _url(port: int | None) -> str:
+def _url(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
