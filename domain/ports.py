@@ -303,6 +303,7 @@ class Completion:
     seed : for engines that draw; sent only where it is safe
     adapter : name of the LoRA adapter that must answer; None: the base model
     temperature_milli : 0 is greedy
+    percept : what the messages were made of, for an engine that is no language model; it is sent nowhere
     """
 
     messages: tuple[dict[str, str], ...]
@@ -311,6 +312,7 @@ class Completion:
     seed: int
     adapter: str | None = None
     temperature_milli: int = 0
+    percept: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

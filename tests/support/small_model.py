@@ -22,6 +22,9 @@ def server() -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = str(next(Path(spec.origin).parent.glob("*.gguf")))
     params.n_ctx, params.n_parallel, params.verbosity = 2048, 1, -1
+    # Threads of a batch wait for each other by spinning: with other tests beside it, two take twenty times
+    # as long as one.
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     return xllamacpp.Server(params)
 
 

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from workers.minds._ports import AnswerUnusable, Recalled
-from workers.minds.people import NOBODY, acts_of, deals_of, intentions_of, offerer_of, people_of
+from domain.errors import MindError
+from domain.ports import Recalled
+from workers.minds.people import NOBODY, WORKS, acts_of, deals_of, intentions_of, offerer_of, people_of
 from workers.minds.plain import plain
 
 SAY_MAX, INSIGHT_MAX = 80, 120
@@ -28,6 +29,17 @@ _TEXT_MAX = 4_000
 _THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 
 Act = Literal["none", "greet", "inform", "ask", "propose", "accept", "refuse", "thank", "gossip"]
+
+
+class AnswerUnusable(MindError):
+    """What a mind said is no answer to what it was asked."""
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.because = because
+
+    def __str__(self) -> str:
+        return f"the answer can't be used: {self.because}"
 
 
 class _Answer(BaseModel):
@@ -75,8 +87,10 @@ def schema_of(percept: dict[str, Any], memories: Sequence[Recalled] = ()) -> dic
             "intention": {"type": "string", "enum": list(intentions_of(percept))},
             "act": {"type": "string", "enum": list(acts_of(percept))},
             "to": {"type": "string", "enum": people},
-            # With nobody to hear it, a sentence would only cost time.
-            "say": {"type": "string", "enum": [""]} if alone else {"type": "string", "maxLength": SAY_ASKED},
+            # With nobody to hear it, a sentence would only cost time. Else there must be one: words act.
+            "say": {"type": "string", "enum": [""]}
+            if alone
+            else {"type": "string", "minLength": 1, "maxLength": SAY_ASKED},
         }
     return {
         "type": "object",
@@ -89,12 +103,13 @@ def schema_of(percept: dict[str, Any], memories: Sequence[Recalled] = ()) -> dic
 def parse(text: str, percept: dict[str, Any], memories: Sequence[Recalled] = ()) -> dict[str, Any]:
     """Return the answer as `Input.answer` keeps it.
 
-    For an intention: {"intention", "act", "to": agent id or None, "say"}, with "terms" if the act is
-    `propose`. For a reflection: {"insight", "cites": [ids of memories]}.
+    For an intention: {"intention"} alone in silence, else {"intention", "act", "to": agent id, "say"},
+    with "terms" if a trade is proposed. For a reflection: {"insight", "cites": [ids of memories]}.
 
     Whatever conforms to the schema is taken. Where an act doesn't fit the person it is aimed at, the
     weaker reading holds: accepting and refusing are meant for who made the one open offer; proposing
-    to somebody with whom no deal is possible is asking; speaking to nobody is silence.
+    without a deal is proposing to work together, and where the intention is no work, asking; speaking
+    to nobody, or without words, is silence. Only an insight without one ordinary character is not taken.
 
     Raises
     ------
@@ -141,12 +156,10 @@ def _intention(said: IntentionAnswer, percept: dict[str, Any]) -> dict[str, Any]
     deal = deals_of(percept).get(to) if to is not None else None
     if act in ("accept", "refuse"):
         to = offerer_of(percept)
-    elif act == "propose" and to is not None and deal is None:
+    elif act == "propose" and deal is None and said.intention not in WORKS:
         act = "ask"
-    if to is None or (act in ("inform", "ask", "gossip") and not words):
-        act = "none"
-    if act == "none":
-        to, words = None, ""
+    if act == "none" or to is None or not words:
+        return {"intention": said.intention}
     answer: dict[str, Any] = {"intention": said.intention, "act": act, "to": to, "say": words}
     if act == "propose" and deal is not None:
         answer["terms"] = {k: deal[k] for k in ("give", "quantity", "take", "taken")}
@@ -198,4 +211,4 @@ def _closed(text: str) -> str:
 
 def _whole(value: Any) -> Any:
     """Return a string without halves of surrogate pairs, which JSON can name and no encoding can hold."""
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "ignore") if isinstance(value, str) else value

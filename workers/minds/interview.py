@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from workers.minds._ports import Completion, Engine, Recalled
+from domain.ports import Completion, Engine, Recalled
 from workers.minds.answers import ANSWER_TOKENS, parse_free
 from workers.minds.prompts import render
 

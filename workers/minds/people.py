@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain.codes import Intention
+from domain.codes import Act, Intention
 from domain.rules.constants import TOOL_ORE, TOOL_STONE, TOOL_WOOD
 from workers.minds.plain import plain
 
 NOBODY = "nobody"
 INTENTIONS = tuple(i.name.lower() for i in Intention)
-ACTS = ("none", "greet", "inform", "ask", "propose", "accept", "refuse", "thank", "gossip")
+WORKS = INTENTIONS[:4]
+"""Those that two can share: proposing without a deal means to do one of these together."""
+ACTS = ("none", *(a.name.lower() for a in Act))
 NAME_MAX = 40
 
 
@@ -52,9 +54,8 @@ def acts_of(percept: dict[str, Any]) -> tuple[str, ...]:
     """Return the speech acts that can mean something now, in the order of `ACTS`."""
     if not people_of(percept):
         return ("none",)
-    allowed = {"none", "greet", "inform", "ask"}
-    if deals_of(percept):
-        allowed.add("propose")
+    # Whoever is near can be proposed to: a trade if there is one that suits both, else to work together.
+    allowed = {"none", "greet", "inform", "ask", "propose"}
     if offerer_of(percept) is not None:
         allowed |= {"accept", "refuse"}
     if percept.get("inbox") or percept.get("recent"):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import unicodedata
 
-_NEVER = frozenset("<>{}[]|\\`#~^$@_*=")
+_NEVER = frozenset("<>{}[]|\\`#~^*")
 """Markup of chat formats, templates, Markdown and JSON."""
+_MARKS_MAX = 2
 _AS = {"“": "'", "”": "'", "„": "'", "«": "'", "»": "'", '"': "'", "‘": "'", "’": "'", "…": "..."}
 
 
@@ -21,18 +22,22 @@ def plain(text: object, *, limit: int) -> str:
     """
     # Far more than is kept need not be looked at: what is read may be megabytes.
     raw = unicodedata.normalize("NFKC", str(text)[: 8 * limit + 64])
-    kept = []
+    kept: list[str] = []
+    marks = _MARKS_MAX
     for character in raw:
         mapped = _AS.get(character, character)
         category = unicodedata.category(character)
-        if category in ("Cf", "Cs", "Cn", "Co", "Mn", "Me"):
-            # Invisible marks, halves of characters, stacks of accents: as if they were not there. Letters
-            # that need no stacking were composed by the normalisation.
+        if category in ("Cf", "Cs", "Cn", "Co", "Me"):
+            continue  # invisible marks and halves of characters: as if they were not there
+        # Scripts need a vowel sign or two on a letter; a tower of them is a prank.
+        marks = marks + 1 if category == "Mn" else 0
+        if marks > _MARKS_MAX or (marks and (not kept or kept[-1] == " ")):
             continue
         if category[0] in "CZ" or mapped in _NEVER:
             mapped = " "
         kept.append(mapped)
-    line = " ".join("".join(kept).split())
+    # Composed again: what was left out may have stood between a letter and its mark.
+    line = unicodedata.normalize("NFKC", " ".join("".join(kept).split()))
     if len(line) <= limit:
         return line
     cut = line[:limit]

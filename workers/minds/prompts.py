@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from workers.minds._ports import Recalled
+from domain.ports import Recalled
 from workers.minds.people import people_of
 from workers.minds.plain import plain
 from workers.minds.words import LINE_MAX, QUESTION_MAX, view_of
@@ -29,7 +29,7 @@ BUDGET_TOKENS = 300
 
 _FOLDER = Path(__file__).parent / "templates"
 _SHARED = ("person.j2", "moment.j2")
-_PIECE = re.compile(r"[^\W\d_]+|\d|\s+|.", re.DOTALL)
+_PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]|[^\W\d_]+?(?=[A-Za-z]|\b)|\d|\s+|.", re.DOTALL)
 
 
 @dataclass(frozen=True)

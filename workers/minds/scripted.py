@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain.codes import Good
+from domain.errors import EngineRefused
+from domain.ports import Completed, Completion
 from domain.rules.barter import worth_of_next
 from domain.rules.constants import LARDER, LONELY, STOCKED, TIRED
-from workers.minds._ports import Completed, Completion, EngineRefused
 from workers.minds.answers import INSIGHT_MAX, SAY_MAX
-from workers.minds.people import NOBODY, acts_of, intentions_of, offerer_of, people_of
+from workers.minds.people import NOBODY, WORKS, acts_of, intentions_of, offerer_of, people_of
 from workers.minds.plain import plain
-from workers.minds.words import terms_in_words
+from workers.minds.words import sides_of
 
 VERSION = "1"
 """Raised whenever the same percept would be answered otherwise."""
@@ -50,6 +51,10 @@ _SAYINGS: dict[str, tuple[str, ...]] = {
         "I can spare {give}. Have you {take} for it, {to}?", "Let us trade, {to}: {give} against {take}.",
         "I need {take}, {to}, and would give {give}.",
     ),
+    "propose work": (
+        "Shall we {do} together, {to}?", "Come and {do} with me, {to}.",
+        "Two hands more would help. Let us {do}, {to}.",
+    ),
     "accept": ("Agreed, {to}.", "A fair deal, {to}. Done.", "Yes, {to}, gladly.", "You have my hand on it, {to}."),
     "refuse": (
         "Not this time, {to}.", "I can't spare that, {to}.", "That is too dear for me, {to}.",
@@ -75,12 +80,11 @@ _INSIGHTS = (
 class ScriptedEngine:
     """Implements the `Engine` port by rules; the messages are not read, `Completion.percept` is."""
 
-    @property
-    def identity(self) -> dict[str, Any]:
-        """Name and version; the model is the rules themselves."""
-        return {
-            "name": "scripted", "version": VERSION, "model": "utility-planner", "model_hash": "", "adapters": {},
-            "sampling": "none",
+    def __init__(self) -> None:
+        # The model is the rules themselves, so the version stands for its hash.
+        self.identity: dict[str, Any] = {
+            "name": "scripted", "version": VERSION, "model": "utility-planner", "model_hash": f"scripted-{VERSION}",
+            "adapters": {}, "sampling": "none",
         }  # fmt: skip
 
     def complete(self, wanted: Completion, *, timeout_s: float) -> Completed:
@@ -149,7 +153,7 @@ def _act(percept: dict[str, Any], seed: int) -> tuple[str, int | None, str]:
     near = {int(o["agent"]): o for o in percept.get("near", ())}
     offerer = offerer_of(percept)
     if offerer is not None:
-        act = "accept" if _is_fair(percept["goods"], percept["pending"]["terms"]) else "refuse"
+        act = "accept" if _would_accept(percept, percept["pending"]["terms"], seed) else "refuse"
         return act, offerer, act
     heard = next((line for line in reversed(percept.get("inbox", ())) if int(line["from"]) in near), None)
     if heard and heard["act"] == "ask":
@@ -159,6 +163,8 @@ def _act(percept: dict[str, Any], seed: int) -> tuple[str, int | None, str]:
         # The dearest first: a deal among friends is kept.
         best = max(partners, key=lambda agent: (near[agent].get("tie") or 0, -agent))
         return "propose", best, "propose"
+    if near and _intention(percept, seed) in WORKS and _dice(percept, seed, "together", 6) == 0:
+        return "propose", next(iter(near)), "propose work"
     if "gossip" in allowed and _dice(percept, seed, "gossip", 4) < 3:
         told = {int(line["from"]) for line in percept.get("inbox", ()) if line["act"] == "gossip"}
         fresh = [agent for agent in near if agent not in told]
@@ -173,6 +179,14 @@ def _act(percept: dict[str, Any], seed: int) -> tuple[str, int | None, str]:
         act = "ask" if _dice(percept, seed, "ask", 3) == 0 else "greet"
         return act, agents[_dice(percept, seed, "to", min(2, len(agents)))], act
     return "none", None, "none"
+
+
+def _would_accept(percept: dict[str, Any], terms: dict[str, Any], seed: int) -> bool:
+    """Return whether an offer is worth taking: work if nothing else presses, goods if nothing is lost by them."""
+    if "work" in terms:
+        own = _intention(percept, seed)
+        return own == terms["work"] or (own not in ("rest", "forage") and _dice(percept, seed, "work", 2) == 0)
+    return _is_fair(percept["goods"], terms)
 
 
 def _is_fair(goods: dict[str, Any], terms: dict[str, Any]) -> bool:
@@ -200,7 +214,7 @@ def _worth(goods: dict[str, Any], name: str, quantity: int) -> tuple[int, bool]:
 
 def _say(percept: dict[str, Any], seed: int, kind: str, label: str, to: int | None, intention: str) -> str:
     deal = next((o["deal"] for o in percept.get("near", ()) if int(o["agent"]) == to and o.get("deal")), None)
-    give, take = terms_in_words(deal["give"], deal["quantity"], deal["take"], deal["taken"]) if deal else ("", "")
+    give, take = sides_of(deal) if deal else ("", "")
     stocks = percept.get("place", {}).get("stocks", {})
     most = max(stocks, key=lambda good: (stocks[good], good)) if any(v >= 1 for v in stocks.values()) else ""
     scarce = min(("food", "wood", "stone"), key=lambda good: percept["goods"].get(good, 0))

@@ -6,26 +6,14 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from domain.errors import PolisError, TickHasBegun
+from domain.errors import EngineTimedOut, EngineUnavailable, MindError, TickHasBegun
 from domain.inputs import Input, InputKey
-from domain.ports import Run
-from workers.minds._ports import (
-    AnswerUnusable,
-    Completed,
-    Completion,
-    Engine,
-    EngineTimedOut,
-    EngineUnavailable,
-    Inbox,
-    MemoryIndex,
-    MindError,
-    Recalled,
-)
-from workers.minds.answers import ANSWER_TOKENS, parse, repair_messages, schema_of
+from domain.ports import Completed, Completion, Engine, EventStore, MemoryIndex, Recalled, Run
+from workers.minds.answers import ANSWER_TOKENS, AnswerUnusable, parse, repair_messages, schema_of
 from workers.minds.plain import plain
 from workers.minds.prompts import BUDGET_TOKENS, TEMPLATE_VERSION, Prompt, render
 
@@ -44,6 +32,18 @@ class UnusableRequest(MindError):
 
     def __str__(self) -> str:
         return f"this request to think can't be used: {self.because}"
+
+
+class ThoughtStore(EventStore, Protocol):
+    """The store of events, and what a thought needs of it besides."""
+
+    def has_input(self, run: Run, key: InputKey) -> bool:
+        """Return whether an input of that key is recorded already."""
+        ...
+
+    def lineage(self, run: Run) -> Sequence[tuple[int, int, int]]:
+        """Return (source run, first tick, last tick) of every stretch that the run reads."""
+        ...
 
 
 class _Settings(BaseModel):
@@ -79,7 +79,7 @@ class ThoughtRequest(BaseModel):
 
 
 def think(
-    store: Inbox,
+    store: ThoughtStore,
     engine: Engine,
     memory: MemoryIndex | None,
     request: dict[str, Any],
@@ -141,38 +141,23 @@ def think(
     return "refused" if "refused" in answer else "answered"
 
 
-class MemoriesMissing(MindError):
-    """The memories of the asking tick can't be had in time."""
-
-    def __init__(self, because: str) -> None:
-        super().__init__(because)
-        self.because = because
-
-    def __str__(self) -> str:
-        return f"memories are missing: {self.because}"
-
-
 def _recall(
-    store: Inbox, memory: MemoryIndex | None, run: Run, asked: ThoughtRequest, deadline: float
+    store: ThoughtStore, memory: MemoryIndex | None, run: Run, asked: ThoughtRequest, deadline: float
 ) -> list[Recalled]:
     """Return the memories for a thought, once all up to the asking tick are in.
 
     To think without them would be another thought than the one that a rebuilt memory would give, so
-    missing memories refuse it.
+    missing memories refuse it (`MemoryUnavailable` is a `MindError`).
     """
     if memory is None:
         return []
-    from workers.memories import wait_until_covered
+    from workers.memories import wait_until_covered  # which brings `replay` along: only where there is a memory
 
-    lineage = store.lineage(run)
-    try:
-        # Half of the time is left for the engine.
-        seconds = max(0.0, (deadline - time.monotonic()) / 2)
-        wait_until_covered(memory, lineage, tick=asked.asked_tick, timeout_s=seconds)
-        query = str(asked.percept.get("query") or "")
-        return list(memory.retrieve(lineage, asked.agent, tick=asked.asked_tick, query=query, k=RECALLED))
-    except PolisError as error:
-        raise MemoriesMissing(str(error)) from error
+    # Half of the time is left for the engine.
+    seconds = max(0.0, (deadline - time.monotonic()) / 2)
+    wait_until_covered(store, memory, run, asked.asked_tick, timeout_s=seconds)
+    query = str(asked.percept.get("query") or "")
+    return list(memory.retrieve(store.lineage(run), asked.agent, tick=asked.asked_tick, query=query, k=RECALLED))
 
 
 @dataclass

@@ -67,9 +67,9 @@ def view_of(percept: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def terms_in_words(give: str, quantity: int, take: str, taken: int) -> tuple[str, str]:
-    """Return both sides of a deal, such as ("1 wood", "3 coins")."""
-    return _amount(give, quantity), _amount(take, taken)
+def sides_of(deal: dict[str, Any]) -> tuple[str, str]:
+    """Return both sides of a deal, such as ("1 wood", "3 coins"): what is given by whose deal it is, and taken."""
+    return _amount(deal["give"], deal["quantity"]), _amount(deal["take"], deal["taken"])
 
 
 def _amount(good: str, quantity: int) -> str:
@@ -128,7 +128,7 @@ def _person(other: dict[str, Any], labels: dict[int, str]) -> str:
     known = "stranger" if tie <= 0 else "known" if tie < 100 else "friend" if tie < 400 else "close friend"
     text = f"{labels[int(other['agent'])]} ({plain(other.get('occupation', 'settler'), limit=20)}, {known})"
     if other.get("deal"):
-        given, taken = terms_in_words(**_terms(other["deal"]))
+        given, taken = sides_of(other["deal"])
         text += f" would give {taken} for {given}"
     return text
 
@@ -144,9 +144,8 @@ def _offer(percept: dict[str, Any], labels: dict[int, str]) -> str:
     pending = percept.get("pending")
     if not pending or int(pending["from"]) not in labels or not pending.get("terms"):
         return ""
-    given, taken = terms_in_words(**_terms(pending["terms"]))
-    return f"{labels[int(pending['from'])]} offers {given} for your {taken}: accept or refuse."
-
-
-def _terms(terms: dict[str, Any]) -> dict[str, Any]:
-    return {k: terms[k] for k in ("give", "quantity", "take", "taken")}
+    who, terms = labels[int(pending["from"])], pending["terms"]
+    if "work" in terms:
+        return f"{who} wants you for {_INTENTIONS[str(terms['work'])]} together: accept or refuse."
+    given, taken = sides_of(terms)
+    return f"{who} offers {given} for your {taken}: accept or refuse."
