@@ -340,7 +340,7 @@ class PostgresStore:
     def find_answer(self, run: Run, key: InputKey, asked_chain: bytes, *, engine: str) -> Input | None:
         """Return what the same engine answered the same agent in the same past, in whatever run; the first of them.
 
-        A refusal is an answer too: whoever wants another asks with `--answers record`.
+        A refusal is not taken over: the engine may do better today.
         """
         t = schema.inputs
         where = and_(
@@ -348,7 +348,8 @@ class PostgresStore:
             t.c.engine == engine, t.c.run != run.id, t.c.asked_tick == key.asked_tick,
         )  # fmt: skip
         with self._connect() as connection:
-            row = connection.execute(select(t).where(where).order_by(t.c.run).limit(1)).one_or_none()
+            rows = connection.execute(select(t).where(where).order_by(t.c.run).limit(100)).all()
+            row = next((r for r in rows if "refused" not in answer_from(bytes(r.answer))), None)
             if row is None:
                 return None
             hashes = [h for h in (row.prompt, row.raw) if h is not None]
@@ -363,7 +364,7 @@ class PostgresStore:
         return Input(given.key, given.effect_tick, given.answer, about)
 
     def copy_inputs(self, source: Run, target: Run, *, last: int) -> int:
-        """Record all inputs of a run that take effect by tick `last` in another of the same genesis; return how many."""
+        """Record what takes effect in a run by tick `last` in another of the same genesis; return how many inputs."""
         count = 0
         t, texts = schema.inputs, schema.texts
         columns = [c.name for c in t.columns if c.name not in ("run", "recorded_at", "reused_from")]

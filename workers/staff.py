@@ -25,8 +25,10 @@ class InProcess:
     answer : callable, makes the answer to a request durable
     """
 
-    def __init__(self, answer: Callable[[Request], object], *, at_once: int = _AT_ONCE) -> None:
-        self._answer = answer
+    def __init__(
+        self, answer: Callable[[Request], object], *, say: Callable[[str], None], at_once: int = _AT_ONCE
+    ) -> None:
+        self._answer, self._say = answer, say
         self._pool = ThreadPoolExecutor(at_once, "polis-mind")
         self._under_way: set[tuple[int, int, str]] = set()
         self._mutex = threading.Lock()
@@ -44,8 +46,9 @@ class InProcess:
     def _do(self, key: tuple[int, int, str], request: Request) -> None:
         try:
             self._answer(request)
-        except PolisError:
-            pass  # it is owed still, and will be sent again
+        except Exception as error:  # it is owed still, and will be sent again
+            told = str(error) if isinstance(error, PolisError) else f"{type(error).__name__}: {error}"
+            self._say(f"agent {request['agent']}, asked at tick {request['asked_tick']}: {told}")
         finally:
             with self._mutex:
                 self._under_way.discard(key)
@@ -106,7 +109,7 @@ def thinking_for(
     with ExitStack() as stack:
         sender: Any = None
         if answers != "only" and run.configuration.mind == "scripted":
-            sender = _scripted(store)
+            sender = _scripted(store, say or (lambda sentence: None))
             stack.callback(sender.close)
         elif answers != "only":
             from workers.bootstrap import open_queue
@@ -115,12 +118,12 @@ def thinking_for(
         yield Thinking(store, run, sender, engine=dict(run.engines), answers=answers, patience_s=patience_s, say=say)
 
 
-def _scripted(store: Any) -> InProcess:
-    from workers.minds.scripted import Scripted
+def _scripted(store: Any, say: Callable[[str], None]) -> InProcess:
+    from workers.minds.scripted import ScriptedEngine
     from workers.minds.think import think
 
-    engine = Scripted()
-    return InProcess(lambda request: think(store, engine, None, request))
+    engine = ScriptedEngine()
+    return InProcess(lambda request: think(store, engine, None, request), say=say)
 
 
 def interviewed(
