@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from domain.inputs import Input, InputKey, validated
 from tests.support.percepts import ALONE, FULL, HOSTILE, MEMORIES, memories, percept, percepts
 from workers.minds.answers import (
-    ANSWER_TOKENS,
     INSIGHT_MAX,
     SAY_MAX,
     AnswerUnusable,
@@ -23,6 +22,7 @@ from workers.minds.answers import (
     repair_messages,
     schema_of,
 )
+from workers.minds.people import ACTS, acts_of
 from workers.minds.prompts import render
 
 pytestmark = pytest.mark.unit
@@ -47,8 +47,8 @@ def test_the_schema_lists_what_is_possible_now_and_nothing_else():
     schema = schema_of(FULL)
     options = {name: part.get("enum") for name, part in schema["properties"].items()}
     assert options["intention"] == ["forage", "cut_wood", "quarry", "mine", "rest", "socialise", "explore", "craft"]
-    assert options["act"] == ["none", "greet", "inform", "ask", "propose", "accept", "refuse", "thank", "gossip"]
-    assert options["to"] == ["Bo Hill", "Theo Kestrel", "Priya Yarrow", "Anouk Linden", "nobody"]
+    assert options["act"] == ["greet", "inform", "ask", "propose", "accept", "refuse", "thank", "gossip"]
+    assert options["to"] == ["Bo Hill", "Theo Kestrel", "Priya Yarrow", "Anouk Linden"]
     assert schema["additionalProperties"] is False
     assert schema["required"] == list(schema["properties"]) == ["intention", "act", "to", "say"]
 
@@ -63,8 +63,20 @@ def test_the_schema_lists_what_is_possible_now_and_nothing_else():
     ],
 )
 def test_acts_that_mean_nothing_now_can_not_be_chosen(changes, missing):
-    everything = set(schema_of(FULL)["properties"]["act"]["enum"])
-    assert set(schema_of(percept(**changes))["properties"]["act"]["enum"]) == everything - missing
+    shown = percept(**changes)
+    assert set(acts_of(shown)) == set(ACTS) - missing
+    assert set(schema_of(shown)["properties"]["act"]["enum"]) <= set(acts_of(shown))
+    for act in missing:
+        with pytest.raises(AnswerUnusable):
+            parse(said(act=act), shown)
+
+
+def test_who_makes_an_offer_is_not_met_with_silence():
+    assert "nobody" not in schema_of(FULL)["properties"]["to"]["enum"]
+    asked = schema_of(percept(pending=None))["properties"]
+    assert "nobody" in asked["to"]["enum"] and "none" in asked["act"]["enum"]
+    # A mind that is held to no schema may be silent all the same.
+    assert parse(said(act="none", to="nobody"), FULL) == {"intention": "rest"}
 
 
 def test_a_tool_is_made_only_of_what_one_holds():
@@ -77,7 +89,7 @@ def test_a_tool_is_made_only_of_what_one_holds():
 
 def test_who_offered_can_be_answered_even_from_behind_others():
     shown = percept(near=FULL["near"][1:])
-    assert schema_of(shown)["properties"]["to"]["enum"][-2] == "Bo Hill"
+    assert schema_of(shown)["properties"]["to"]["enum"][-1] == "Bo Hill"
     assert parse(said(act="accept"), shown)["to"] == 9
 
 
@@ -203,9 +215,9 @@ def test_nothing_that_others_wrote_widens_what_can_be_answered(hostile):
     ordinary, schema = schema_of(FULL)["properties"], schema_of(shown)["properties"]
     for name in ("intention", "act", "say"):
         assert schema[name] == ordinary[name]
-    assert len(schema["to"]["enum"]) == len(set(schema["to"]["enum"])) == 5
+    assert len(schema["to"]["enum"]) == len(set(schema["to"]["enum"])) == 4
     assert all(len(label) <= 60 and not set(label) & set('<>{}[]"\\\n') for label in schema["to"]["enum"])
-    for label, agent in zip(schema["to"]["enum"], (9, 17, 44, 71, None), strict=True):
+    for label, agent in zip(schema["to"]["enum"], (9, 17, 44, 71), strict=True):
         assert parse(said(to=label), shown).get("to") == agent
 
 
@@ -285,10 +297,6 @@ def test_all_that_conforms_to_the_schema_is_an_answer(shown, recalled, data):
         assert 0 < len(parsed["say"]) <= SAY_MAX
     deals = {n["agent"]: n["deal"] for n in shown["near"]}
     assert "terms" not in parsed or parsed["terms"] == deals[parsed["to"]]
-
-
-def test_there_is_room_for_every_answer():
-    assert set(ANSWER_TOKENS) == {"intention", "reflection", "interview"}
 
 
 @pytest.mark.parametrize("shown", [FULL, _REFLECTING, percept(**ALONE)], ids=["full", "reflection", "alone"])

@@ -44,13 +44,12 @@ def test_a_percept_is_put_into_words():
         "Lately: Priya Yarrow gave you 1 food. You walked to the forest.\n"
         "News: There is ore beyond the northern ridge.\n"
         "Near you:\n"
-        "- Bo Hill (miner, friend) would give 1 food for 1 wood\n"
+        "- Bo Hill (miner, friend)\n"
         "- Theo Kestrel (woodcutter, stranger) would give 1 ore for 3 coins\n"
         "- Priya Yarrow (trader, close friend)\n"
         'Priya Yarrow has heard: "They say there is ore beyond the northern ridge."\n'
         'Anouk Linden greets you: "Good day to you, Ada."\n'
-        'Bo Hill makes you an offer: "Would you take my food for some of your wood?"\n'
-        "Bo Hill offers 1 food for your 1 wood: accept or refuse.\n"
+        'Bo Hill offers 1 food for your 1 wood, accept or refuse: "Would you take my food for some of your wood?"\n'
         "What do you do and say to Bo Hill?"
     )
 
@@ -63,7 +62,7 @@ def test_somebody_alone_is_asked_about_work_only():
 
 def test_an_offer_to_work_together_is_told():
     text = user(percept(pending={"from": 9, "terms": {"work": "cut_wood"}}), budget_tokens=_AMPLE)
-    assert "Bo Hill wants you for cutting wood together: accept or refuse." in text
+    assert "Bo Hill wants you for cutting wood together, accept or refuse" in text
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ def test_the_oldest_memories_go_first_then_the_oldest_lines_of_the_inbox():
         text = prompt.messages[1]["content"]
         state = (
             [m.id for m in prompt.used_memories],
-            [name for name in ("Priya Yarrow has", "Anouk Linden greets", "Bo Hill makes") if name in text],
+            [name for name in ("Priya Yarrow has", "Anouk Linden greets", "Bo Hill offers") if name in text],
             "Lately" in text, "News" in text, text.count("\n- "), "an old village" in text,
         )  # fmt: skip
         if state not in seen:
@@ -94,11 +93,11 @@ def test_the_oldest_memories_go_first_then_the_oldest_lines_of_the_inbox():
     assert [s[0] for s in seen[:6]] == [ids[k:] for k in range(6)]
     assert all(len(s[1]) == 3 for s in seen[:6])
     assert [len(s[1]) for s in seen[5:8]] == [3, 2, 1]
-    assert all(s[1] == ["Bo Hill makes"] for s in seen[7:])
+    assert all(s[1] == ["Bo Hill offers"] for s in seen[7:])
     # Then recent events, news, who is farthest off, the backstory.
     kept = [s[2:] for s in seen[7:]]
     assert kept == sorted(kept, reverse=True)
-    assert seen[-1] == ([], ["Bo Hill makes"], False, False, 1, False)
+    assert seen[-1] == ([], ["Bo Hill offers"], False, False, 1, False)
 
 
 @pytest.mark.parametrize("budget", [0, 50, 200, BUDGET_TOKENS])
@@ -191,4 +190,4 @@ def test_templates_and_words_do_not_change_without_a_new_version():
         render(percept(purpose=purpose), MEMORIES, budget_tokens=_AMPLE, purpose=purpose, question="Why?").text
         for purpose in prompts.PURPOSES
     )
-    assert (TEMPLATE_VERSION, hashlib.sha256(said.encode()).hexdigest()[:16]) == (1, "b334112f77c58211")
+    assert (TEMPLATE_VERSION, hashlib.sha256(said.encode()).hexdigest()[:16]) == (1, "03e843a2dda5b374")

@@ -81,11 +81,15 @@ def schema_of(percept: dict[str, Any], memories: Sequence[Recalled] = ()) -> dic
         cites |= {"minItems": min(1, len(numbers)), "maxItems": min(CITES_MAX, len(numbers))}
         properties = {"insight": {"type": "string", "minLength": 1, "maxLength": INSIGHT_ASKED}, "cites": cites}
     else:
-        people = [*people_of(percept), NOBODY]
+        people, acts = [*people_of(percept), NOBODY], list(acts_of(percept))
         alone = len(people) == 1
+        if offerer_of(percept) is not None:
+            # Somebody waits for an answer, so silence is not on the list (`parse` would still take it).
+            people.remove(NOBODY)
+            acts.remove("none")
         properties = {
             "intention": {"type": "string", "enum": list(intentions_of(percept))},
-            "act": {"type": "string", "enum": list(acts_of(percept))},
+            "act": {"type": "string", "enum": acts},
             "to": {"type": "string", "enum": people},
             # With nobody to hear it, a sentence would only cost time. Else there must be one: words act.
             "say": {"type": "string", "enum": [""]}

@@ -29,7 +29,7 @@ BUDGET_TOKENS = 300
 
 _FOLDER = Path(__file__).parent / "templates"
 _SHARED = ("person.j2", "moment.j2")
-_PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]|[^\W\d_]+?(?=[A-Za-z]|\b)|\d|\s+|.", re.DOTALL)
+_PIECE = re.compile(r"(?<![A-Za-z])[A-Z][a-z]+|[a-z]+|[A-Z]|[^\W\d_]+?(?=[A-Za-z]|\b)|\d|\s+|.", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _drop_one(view: dict[str, Any], kept: list[Recalled], purpose: str) -> bool:
     # A reflection without memories would be about nothing.
     if len(kept) > (1 if purpose == "reflection" else 0):
         kept.pop(0)
-    elif len(view["inbox"]) > 1:
+    elif len(view["inbox"]) > (0 if view["offer"] else 1):
         view["inbox"] = view["inbox"][1:]
     elif view["recent"]:
         view["recent"] = view["recent"][1:]
@@ -173,6 +173,7 @@ def estimate_tokens(text: str) -> int:
         elif not piece.isascii():
             tokens += len(piece.encode("utf-8", "replace"))
         elif piece.isalpha():
+            # `piece` ends where the case changes, so whatEVer counts as several words.
             tokens += -(-len(piece) // (4 if piece[0].isupper() else 7))
         else:
             # A digit stands alone, and so does the space before it.

@@ -49,10 +49,10 @@ class ThoughtStore(EventStore, Protocol):
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    timeout_s: float = Field(30.0, gt=0, le=600)
-    budget_tokens: int = Field(BUDGET_TOKENS, ge=50, le=32_000)
-    temperature_milli: int = Field(700, ge=0, le=2_000)
-    max_tokens: int | None = Field(None, ge=8, le=8_000)
+    timeout_s: float = Field(default=30.0, gt=0, le=600)
+    budget_tokens: int = Field(default=BUDGET_TOKENS, ge=50, le=32_000)
+    temperature_milli: int = Field(default=700, ge=0, le=2_000)
+    max_tokens: int | None = Field(default=None, ge=8, le=8_000)
 
 
 class ThoughtRequest(BaseModel):
@@ -64,12 +64,12 @@ class ThoughtRequest(BaseModel):
     asked_tick: int = Field(ge=0)
     agent: int = Field(ge=0)
     purpose: Literal["intention", "reflection"]
-    call: int = Field(0, ge=0)
+    call: int = Field(default=0, ge=0)
     effect_tick: int
     asked_chain: str = Field(pattern="^([0-9a-f]{2})*$")
     percept: dict[str, Any]
     engine: dict[str, Any] = Field(default_factory=dict)
-    settings: _Settings = Field(default_factory=_Settings)
+    settings: _Settings = _Settings()
     sent_at: float | None = None  # Unix time at which the request was durable, if the sender says so
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workers.minds.people import people_of
+from workers.minds.people import offerer_of, people_of
 from workers.minds.plain import plain
 
 SHOWN_NEAR, SHOWN_RECENT, SHOWN_NEWS = 3, 2, 1
@@ -48,7 +48,11 @@ _LONELY, _LONELY_BY_EXTRAVERSION, _SOCIABLE = 2.5, 3.0, 8.5  # as `domain.rules.
 def view_of(percept: dict[str, Any]) -> dict[str, Any]:
     """Return what templates show: strings and lists of strings, nothing that they have to work out."""
     labels = {agent: label for label, agent in people_of(percept).items()}
-    inbox = [_heard(line, labels) for line in percept.get("inbox", ())]
+    lines = list(percept.get("inbox", ()))
+    offerer, offer, words = offerer_of(percept), _offer(percept, labels), ""
+    # The offer is the last thing shown, with the words that it was made in, and not told twice.
+    if offer and lines and lines[-1].get("act") == "propose" and int(lines[-1]["from"]) == offerer:
+        words = plain(lines.pop().get("text", ""), limit=LINE_MAX)
     return {
         "name": plain(percept.get("name", ""), limit=40) or "Somebody",
         "occupation": plain(percept.get("occupation", ""), limit=20) or "settler",
@@ -59,9 +63,9 @@ def view_of(percept: dict[str, Any]) -> dict[str, Any]:
         "needs": _needs(percept.get("needs", {}), percept.get("traits", {})),
         "goods": _goods(percept.get("goods", {})),
         "doing": _INTENTIONS.get(str(percept.get("intention")), ""),
-        "near": [_person(other, labels) for other in list(percept.get("near", ()))[:SHOWN_NEAR]],
-        "inbox": inbox,
-        "offer": _offer(percept, labels),
+        "near": [_person(other, labels, offerer) for other in list(percept.get("near", ()))[:SHOWN_NEAR]],
+        "inbox": [_heard(line, labels) for line in lines],
+        "offer": f'{offer}: "{words}"' if words else offer,
         "recent": [plain(line, limit=LINE_MAX) for line in list(percept.get("recent", ()))[-SHOWN_RECENT:]],
         "news": [plain(line, limit=LINE_MAX) for line in list(percept.get("news", ()))[-SHOWN_NEWS:]],
     }
@@ -123,11 +127,11 @@ def _goods(goods: dict[str, Any]) -> str:
     return _listed(held) or "nothing"
 
 
-def _person(other: dict[str, Any], labels: dict[int, str]) -> str:
+def _person(other: dict[str, Any], labels: dict[int, str], offerer: int | None) -> str:
     tie = float(other.get("tie") or 0)
     known = "stranger" if tie <= 0 else "known" if tie < 100 else "friend" if tie < 400 else "close friend"
     text = f"{labels[int(other['agent'])]} ({plain(other.get('occupation', 'settler'), limit=20)}, {known})"
-    if other.get("deal"):
+    if other.get("deal") and int(other["agent"]) != offerer:
         given, taken = sides_of(other["deal"])
         text += f" would give {taken} for {given}"
     return text
@@ -146,6 +150,6 @@ def _offer(percept: dict[str, Any], labels: dict[int, str]) -> str:
         return ""
     who, terms = labels[int(pending["from"])], pending["terms"]
     if "work" in terms:
-        return f"{who} wants you for {_INTENTIONS[str(terms['work'])]} together: accept or refuse."
+        return f"{who} wants you for {_INTENTIONS[str(terms['work'])]} together, accept or refuse"
     given, taken = sides_of(terms)
-    return f"{who} offers {given} for your {taken}: accept or refuse."
+    return f"{who} offers {given} for your {taken}, accept or refuse"
