@@ -26,7 +26,7 @@ from domain.columns import (
 )
 from domain.configuration import STATE_VERSION
 from domain.errors import CorruptHistory
-from domain.hashing import rehash_all, rehash_minds, rehash_touched, state_hash
+from domain.hashing import BLOCK, rehash_all, rehash_minds, rehash_touched, state_hash
 from domain.minds.columns import (
     EMPTY,
     HASH_MINDS,
@@ -88,6 +88,7 @@ class World:
         self.touched_cells = np.empty(1024, np.int64)
         self.n_touched_cells = 0
         self.touched_minds: set[int] = set()  # rows
+        self._hashes = np.empty(BLOCK, np.uint64)  # scratch of the hashing
 
     @cached_property
     def society(self) -> Society:
@@ -165,7 +166,9 @@ class World:
 
     def rehash(self) -> None:
         """Update the area hashes from the touched rows."""
-        rehash_touched(self.agents, self.n, self.cells, self.touched_cells, self.n_touched_cells, self.sums)
+        rehash_touched(
+            self.agents, self.n, self.cells, self.touched_cells, self.n_touched_cells, self.sums, self._hashes
+        )
         self.n_touched_cells = 0
         if self.minds is not None and self.touched_minds:
             self._rehash_minds(np.array(sorted(self.touched_minds), np.int64))
