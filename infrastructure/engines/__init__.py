@@ -1,0 +1,1 @@
+"""Language models behind the `Engine` port: one client, and the servers that `polis` supervises itself."""
