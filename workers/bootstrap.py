@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from infrastructure.database import Database
+from infrastructure.engines import ENGINES, engine_identity, open_engine
 from infrastructure.event_reader import uses_adbc
 from infrastructure.migrate import (
     SchemaStatus,
@@ -27,6 +28,7 @@ from infrastructure.postgres_store import PostgresStore
 from infrastructure.settings import Settings
 
 __all__ = [
+    "ENGINES",
     "Database",
     "PostgresStore",
     "SchemaStatus",
@@ -34,7 +36,9 @@ __all__ = [
     "db_downgrade",
     "db_status",
     "db_upgrade",
+    "engine_identity",
     "open_database",
+    "open_engine",
     "open_store",
     "psql_path",
     "reader_in_use",

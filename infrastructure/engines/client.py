@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from domain.errors import EngineAnsweredNonsense, EngineRefused, EngineTimedOut
 from domain.ports import Completed, Completion
-from infrastructure.engines.http import ANSWER_BYTES_MAX, Line
+from infrastructure.engines.line import ANSWER_BYTES_MAX, Line
 
 _THINK_FIRST = "Think about it in a few sentences. Do not answer yet."
 _NOW_ANSWER = "Now answer, with the JSON object alone."

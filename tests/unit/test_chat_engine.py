@@ -10,7 +10,7 @@ import pytest
 from domain.errors import EngineAnsweredNonsense, EngineRefused, EngineTimedOut, EngineUnavailable
 from domain.ports import Completion
 from infrastructure.engines.client import ChatEngine, Dialect, api_url
-from infrastructure.engines.http import Line
+from infrastructure.engines.line import Line
 from tests.support.engines import Engines, closed_port, engines  # noqa: F401
 
 pytestmark = pytest.mark.unit
