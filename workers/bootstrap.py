@@ -10,6 +10,9 @@ from pathlib import Path
 
 from infrastructure.database import Database
 from infrastructure.engines import ENGINES, engine_identity, open_engine
+from infrastructure.engines.adapters import install_adapter
+from infrastructure.engines.status import engines_status
+from infrastructure.engines.vllm_setup import setup_vllm
 from infrastructure.event_reader import uses_adbc
 from infrastructure.migrate import (
     SchemaStatus,
@@ -37,11 +40,14 @@ __all__ = [
     "db_status",
     "db_upgrade",
     "engine_identity",
+    "engines_status",
+    "install_adapter",
     "open_database",
     "open_engine",
     "open_store",
     "psql_path",
     "reader_in_use",
+    "setup_vllm",
 ]
 
 

@@ -31,7 +31,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from chronopolis.cli import checking, database, demo, doctor, looking, running
+from chronopolis.cli import checking, database, demo, doctor, looking, minds, running
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
@@ -106,6 +106,7 @@ looking.register(app)
 checking.register(app)
 demo.register(app)
 app.add_typer(database.app, name="db")
+app.add_typer(minds.app, name="minds")
 doctor.register(app)
 
 

@@ -132,7 +132,11 @@ def main(folder: Path) -> int:
     wanted = json.loads((folder / "wanted.json").read_text("utf-8"))
     plan, key = wanted["plan"], wanted["key"]
     os.nice(plan["nice"])
-    served: Served = Llama(plan, key) if plan["kind"] == "llama" else Command(plan, key, stopped)
+    try:
+        served: Served = Llama(plan, key) if plan["kind"] == "llama" else Command(plan, key, stopped)
+    except (OSError, RuntimeError) as error:  # what the server itself printed says why, and stands just above
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
     if served.is_alive() and not stopped.is_set():
         about = {"pid": os.getpid(), "created": psutil.Process().create_time(), "url": served.url}
         write_file(folder / "server.json", json.dumps(about | wanted), None)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 def main(file: Path, folder: Path) -> None:
     """Dequantise, and save model and tokenizer for vLLM and PEFT, in the precision that they compute in."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    import torch  # type: ignore[import-not-found]
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig  # type: ignore[import-not-found]
 
     where = {"gguf_file": file.name}
     model = AutoModelForCausalLM.from_pretrained(

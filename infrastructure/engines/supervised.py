@@ -69,6 +69,20 @@ class SupervisedEngine:
         """Process id of the server."""
         return int(self._server.running.process.pid)
 
+    @property
+    def url(self) -> str:
+        """Where the server answers; it wants the key that stands beside it in server.json."""
+        return self._server.running.url
+
+    def ensure_running(self) -> None:
+        """Start the server again if it was killed.
+
+        Raises
+        ------
+        EngineServerFailed, DataFolderUnusable
+        """
+        self._take(self._server.ensure_running())
+
     def _bring_back(self, error: EngineUnavailable, left_s: float) -> ChatEngine:
         """Start the server again, or wait for the thread that does; it goes on when our time is up."""
         with self._mutex:

@@ -50,12 +50,13 @@ def identity(model: str | None, home: Path, adapters: Mapping[str, Adapter]) -> 
     ------
     ModelNotFound, EnvironmentNotMade
     """
+    version = installed_version(home)
     folder = model_folder(model, home)
     texts = [name for name in _TEXTS if (folder / name).exists()]
     weights = sorted(path.name for path in folder.glob("*.safetensors"))
     return {
         "name": "vllm",
-        "version": f"vllm {installed_version(home)}",
+        "version": f"vllm {version}",
         "model": folder.name,
         "model_hash": folder_hash(folder, (*texts, *weights), home),
         "adapters": {name: adapter.hash for name, adapter in adapters.items()},
