@@ -12,6 +12,10 @@ from infrastructure.chroma_memory import ChromaMemory
 from infrastructure.chroma_server import EmbeddedChroma
 from infrastructure.database import Database
 from infrastructure.embedder import Embedder
+from infrastructure.engines import ENGINES, engine_identity, open_engine
+from infrastructure.engines.adapters import install_adapter
+from infrastructure.engines.status import engines_status
+from infrastructure.engines.vllm_setup import setup_vllm
 from infrastructure.event_reader import uses_adbc
 from infrastructure.migrate import (
     SchemaStatus,
@@ -30,6 +34,7 @@ from infrastructure.postgres_store import PostgresStore
 from infrastructure.settings import Settings
 
 __all__ = [
+    "ENGINES",
     "Database",
     "PostgresStore",
     "SchemaStatus",
@@ -37,11 +42,16 @@ __all__ = [
     "db_downgrade",
     "db_status",
     "db_upgrade",
+    "engine_identity",
+    "engines_status",
+    "install_adapter",
     "open_database",
     "open_memory_index",
+    "open_engine",
     "open_store",
     "psql_path",
     "reader_in_use",
+    "setup_vllm",
 ]
 
 

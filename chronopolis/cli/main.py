@@ -31,7 +31,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from chronopolis.cli import checking, database, demo, doctor, looking, memory, running, thinking
+from chronopolis.cli import checking, database, demo, doctor, looking, memory, minds, running, thinking
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
@@ -111,6 +111,7 @@ thinking.register(app)
 demo.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(memory.app, name="memory")
+app.add_typer(minds.app, name="minds")
 doctor.register(app)
 
 
