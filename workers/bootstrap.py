@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from infrastructure.database import Database
+from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.embedded_valkey import EmbeddedValkey
 from infrastructure.event_reader import uses_adbc
 from infrastructure.migrate import (
     SchemaStatus,
@@ -28,12 +30,15 @@ from infrastructure.settings import Settings
 
 __all__ = [
     "Database",
+    "EmbeddedValkey",
     "PostgresStore",
     "SchemaStatus",
     "Settings",
     "db_downgrade",
     "db_status",
     "db_upgrade",
+    "join_broker",
+    "join_database",
     "open_database",
     "open_store",
     "psql_path",
@@ -76,6 +81,31 @@ def open_store(
         else:
             require_schema(database)
         yield PostgresStore(database)
+
+
+def join_broker(settings: Settings, stack: ExitStack) -> str | None:
+    """Return the URL of the broker that there is, held up by a share until `stack` closes; None if none runs.
+
+    Nothing is started: a broker of its own would be of no use to whoever looks for that of a run.
+    """
+    if settings.broker_url is not None:
+        return settings.broker_url
+    embedded = EmbeddedValkey(settings.home)
+    if not embedded.pids():
+        return None
+    stack.enter_context(embedded)
+    return embedded.url
+
+
+def join_database(settings: Settings, stack: ExitStack) -> bool:
+    """Say whether there is a database; an embedded one that runs is held up by a share until `stack` closes."""
+    if settings.database_url is not None:
+        return True
+    embedded = EmbeddedPostgres(settings.home)
+    if not embedded.pids():
+        return False
+    stack.enter_context(embedded)
+    return True
 
 
 def reader_in_use() -> str:

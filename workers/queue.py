@@ -86,7 +86,7 @@ def _settings(visibility_timeout_s: float) -> dict[str, Any]:
         "broker_heartbeat": None,
         "broker_transport_options": {
             "visibility_timeout": visibility_timeout_s,
-            "unacked_restore_interval": 5,
+            "unacked_restore_interval": 2,
             "unacked_restore_throttle": 1,
             "queue_order_strategy": "priority",
             "priority_steps": list(PRIORITY_STEPS),

@@ -19,7 +19,9 @@ import psutil
 import pytest
 import redis
 
+from chronopolis.cli.doctor_minds import minds
 from infrastructure.embedded_valkey import EmbeddedValkey
+from infrastructure.settings import Settings
 from workers import broker as broker_module
 from workers.broker import Broker
 from workers.crew import Crew, Post, bound
@@ -355,3 +357,52 @@ def envelope(
             "delivery_info": {"exchange": "", "routing_key": "minds"},
         },
     }
+
+
+def test_polis_worker_serves_until_sigterm_and_the_doctor_sees_it(home: Path, valkey: EmbeddedValkey) -> None:
+    environment = {**os.environ, "POLIS_HOME": str(home), "POLIS_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    command = [sys.executable, "-m", "chronopolis.cli.main", "worker", "--broker", valkey.url, "-c", "1"]
+    worker = subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        eventually(lambda: Broker(valkey.url).workers())
+        Publisher(valkey.url).publish(THINK, {**request(1), "extra": 1})
+        eventually(lambda: Broker(valkey.url).poison())
+        checks = {check.name: check for check in minds(Settings(home=home))}
+        assert "minds round trip" in checks["workers"].found
+        assert "memory round trip" in checks["workers"].found
+        assert checks["broker"].status == checks["workers"].status == "ok"
+        assert checks["poison"].status == "warn"
+        shown = subprocess.run(
+            [*command[:4], "--broker", valkey.url, "--poison", "--clear", "--json"],
+            env=environment, cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        found = json.loads(shown.stdout)
+        assert found["count"] == 1
+        assert "extra" in found["messages"][0]["because"]
+        assert Broker(valkey.url).poison() == []
+    finally:
+        worker.terminate()
+        _, said = worker.communicate(timeout=20)
+    assert worker.returncode == 0, said
+    assert "takes 1 at a time from minds, memory" in said
+    assert Broker(valkey.url).workers() == []
+
+
+def test_without_a_broker_the_worker_says_what_to_name_and_the_doctor_that_it_is_not_in_use(home: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if k not in ("POLIS_BROKER_URL", "POLIS_DATABASE_URL")}
+    command = [sys.executable, "-m", "chronopolis.cli.main", "worker"]
+    ended = subprocess.run(
+        command, env={**environment, "POLIS_HOME": str(home)}, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert "POLIS_DATABASE_URL" in ended.stderr and "POLIS_BROKER_URL" in ended.stderr
+    assert {check.status for check in minds(Settings(home=home))} == {"ok"}
+    (broker,) = minds_of_a_broker_that_is_down(home)
+    assert broker.status == "fail"
+    assert "secret" not in broker.found
+    assert "POLIS_BROKER_URL" in broker.remedy
+
+
+def minds_of_a_broker_that_is_down(home: Path) -> list[Any]:
+    down = Settings(home=home, broker_url="redis://:secret@127.0.0.1:1/0")
+    return [check for check in minds(down) if check.name == "broker"]
