@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from infrastructure.chroma_memory import ChromaMemory
 from infrastructure.chroma_server import EmbeddedChroma
 from infrastructure.database import Database
+from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.embedded_valkey import EmbeddedValkey
 from infrastructure.embedder import Embedder
 from infrastructure.engines import ENGINES, engine_identity, open_engine
 from infrastructure.engines.adapters import install_adapter
@@ -36,6 +38,7 @@ from infrastructure.settings import Settings
 __all__ = [
     "ENGINES",
     "Database",
+    "EmbeddedValkey",
     "PostgresStore",
     "SchemaStatus",
     "Settings",
@@ -45,9 +48,11 @@ __all__ = [
     "engine_identity",
     "engines_status",
     "install_adapter",
+    "join_broker",
+    "join_database",
     "open_database",
-    "open_memory_index",
     "open_engine",
+    "open_memory_index",
     "open_store",
     "psql_path",
     "reader_in_use",
@@ -123,6 +128,31 @@ def open_memory_index(
         index = ChromaMemory(running, store=store.identity, embedder=Embedder())
         with closing(index):
             yield index
+
+
+def join_broker(settings: Settings, stack: ExitStack) -> str | None:
+    """Return the URL of the broker that there is, held up by a share until `stack` closes; None if none runs.
+
+    Nothing is started: a broker of its own would be of no use to whoever looks for that of a run.
+    """
+    if settings.broker_url is not None:
+        return settings.broker_url
+    embedded = EmbeddedValkey(settings.home)
+    if not embedded.pids():
+        return None
+    stack.enter_context(embedded)
+    return embedded.url
+
+
+def join_database(settings: Settings, stack: ExitStack) -> bool:
+    """Say whether there is a database; an embedded one that runs is held up by a share until `stack` closes."""
+    if settings.database_url is not None:
+        return True
+    embedded = EmbeddedPostgres(settings.home)
+    if not embedded.pids():
+        return False
+    stack.enter_context(embedded)
+    return True
 
 
 def reader_in_use() -> str:

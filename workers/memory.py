@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,8 @@ def peak_rss_mb() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
-def pss_of_everything_mb(store: Any) -> float:
-    """Return the sum of PSS in MB over this process, its children, and the embedded server with its own.
+def pss_of_everything_mb(store: Any, more: Iterable[int] = ()) -> float:
+    """Return the sum of PSS in MB over this process, its children, the embedded server, and `more` with theirs.
 
     PSS counts a shared page once, divided among those who share it, so the sum is what is really taken.
     """
@@ -23,12 +25,12 @@ def pss_of_everything_mb(store: Any) -> float:
     processes = {own.pid: own, **{p.pid: p for p in own.children(recursive=True)}}
     embedded = getattr(getattr(store, "database", None), "embedded", None)
     server = embedded.postmaster_pid if embedded is not None else None
-    if server is not None:
-        try:
-            root = psutil.Process(server)
+    for pid in (server, *more):
+        if pid is None:
+            continue
+        with suppress(psutil.NoSuchProcess):
+            root = psutil.Process(pid)
             processes |= {p.pid: p for p in (root, *root.children(recursive=True))}
-        except psutil.NoSuchProcess:
-            pass
     return round(sum(_pss_kb(pid) for pid in processes) / 1024, 1)
 
 

@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check Python and packages, data folder, database, its speed, and the compiled rules."""
+    """Check Python and packages, data folder, database, its speed, the compiled rules, and the chain of minds."""
     output = Output(as_json=as_json)
     checks = []
     for check in _checks(output.say):
@@ -79,6 +79,9 @@ def _checks(say: Callable[[str], None]) -> Iterator[Check]:
     yield _kernels()
     yield _reader()
     yield from _database(settings, say)
+    from chronopolis.cli.doctor_minds import minds
+
+    yield from minds(settings)
 
 
 def _python() -> Check:

@@ -31,7 +31,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from chronopolis.cli import checking, database, demo, doctor, looking, memory, minds, running, thinking
+from chronopolis.cli import checking, database, demo, doctor, looking, memory, minds, running, thinking, worker
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
@@ -50,7 +50,8 @@ EPILOG = """[bold]Begin with[/bold]
   [cyan]polis state RUN --map[/cyan]
 
 Exit codes: 0 good, 1 the check failed or the run ended degraded, 2 wrong usage, 3 environment, 130 stopped.
-POLIS_HOME names the folder of everything embedded, POLIS_DATABASE_URL a Postgres of your own."""
+POLIS_HOME names the folder of everything embedded, POLIS_DATABASE_URL a Postgres of your own,
+POLIS_BROKER_URL a Redis or Valkey."""
 
 
 class Stopped(Exception):
@@ -112,6 +113,7 @@ demo.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(memory.app, name="memory")
 app.add_typer(minds.app, name="minds")
+worker.register(app)
 doctor.register(app)
 
 

@@ -1,0 +1,114 @@
+"""The part of `polis doctor` that looks at the chain of minds: broker, workers, memory, engine.
+
+A society needs none of it without minds, so what is not in use is no failure.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from chronopolis.cli.doctor import Check
+    from workers.bootstrap import Settings
+
+_TIMEOUT_S = 1.5
+_NOT_IN_USE = "not in use; `polis run --mind llama` starts it"
+
+
+def minds(settings: Settings) -> Iterator[Check]:
+    """Yield the checks, each within two seconds or so."""
+    yield from _queue(settings)
+    yield _over_http("memory", "POLIS_CHROMA_URL", "/api/v2/heartbeat", "Chroma")
+    yield _over_http("engine", "POLIS_MIND_URL", "/models", "the engine", key=os.environ.get("POLIS_MIND_KEY"))
+
+
+def _queue(settings: Settings) -> Iterator[Check]:
+    from contextlib import ExitStack
+
+    from chronopolis.cli.doctor import Check
+    from chronopolis.cli.output import mebibytes
+    from domain.errors import PolisError
+    from workers.bootstrap import join_broker
+
+    try:
+        with ExitStack() as stack:
+            url = join_broker(settings, stack)
+            if url is None:
+                yield Check("broker", "ok", _NOT_IN_USE)
+                yield Check("workers", "ok", _NOT_IN_USE)
+                return
+            from workers.broker import POISON_MAX, Broker
+
+            broker = Broker(url)
+            stack.callback(broker.close)
+            took, about = broker.ping(), broker.about()
+            where = "embedded" if settings.broker_url is None else "by POLIS_BROKER_URL"
+            share = about["used_bytes"] / about["max_bytes"] if about["max_bytes"] else 0.0
+            found = f"{about['version']}, {where}, answers in {took:.2f} ms, {mebibytes(about['used_bytes'])} used"
+            if share > 0.9:
+                yield Check("broker", "warn", found, "Nearly full: are there workers? Requests wait in the database.")
+            else:
+                yield Check("broker", "ok", found)
+            yield _workers(url, broker.workers(), broker.queued("minds", (0, 3, 6, 9)))
+            poison = len(broker.poison())
+            if poison:
+                many = f"{poison} or more" if poison >= POISON_MAX else str(poison)
+                yield Check("poison", "warn", f"{many} messages set aside", "`polis worker --poison` shows them.")
+    except PolisError as error:
+        first, *rest = str(error).splitlines()
+        yield Check("broker", "fail", first, " ".join(line.strip() for line in rest))
+
+
+def _workers(url: str, workers: list[dict], queued: int) -> Check:
+    from chronopolis.cli.doctor import Check
+    from workers.dispatch import round_trip_ms
+
+    if not workers:
+        remedy = "`polis worker` starts one; a run starts its own." if queued else ""
+        found = f"none, {queued} requests wait" if queued else "none: no run with minds is under way"
+        return Check("workers", "warn" if queued else "ok", found, remedy)
+    served = sorted({queue for worker in workers for queue in worker["queues"]})
+    hosts = len({worker["host"] for worker in workers})
+    found = f"{len(workers)} on {hosts} host{'s' if hosts > 1 else ''}"
+    parts, slow = [], []
+    for queue in served:
+        took = round_trip_ms(url, queue=queue, timeout_s=_TIMEOUT_S)
+        parts.append(
+            f"{queue} no answer within {_TIMEOUT_S} s" if took is None else f"{queue} round trip {took:.1f} ms"
+        )
+        if took is None:
+            slow.append(queue)
+    found = f"{found}, {', '.join(parts)}, {queued} waiting"
+    if slow:
+        remedy = "All are busy, or hang: more of them with `polis worker`, or see POLIS_HOME/log."
+        return Check("workers", "warn", found, remedy)
+    return Check("workers", "ok", found)
+
+
+def _over_http(name: str, variable: str, path: str, what: str, *, key: str | None = None) -> Check:
+    import httpx
+
+    from chronopolis.cli.doctor import Check
+
+    url = os.environ.get(variable)
+    if not url:
+        return Check(name, "ok", _NOT_IN_USE)
+    shown = urlsplit(url)._replace(query="", fragment="")
+    place = shown._replace(netloc=shown.netloc.rpartition("@")[2]).geturl()
+    began = time.perf_counter()
+    try:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        answer = httpx.get(url.rstrip("/") + path, headers=headers, timeout=_TIMEOUT_S)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        because = str(error) or type(error).__name__
+        remedy = f"Start it, or see that {variable} is right; unset it for the embedded one."
+        return Check(name, "fail", f"{what} at {place} can't be reached: {because}", remedy)
+    took = (time.perf_counter() - began) * 1e3
+    if answer.status_code >= 400:
+        remedy = f"See that {variable} names {what}" + (" and POLIS_MIND_KEY its key." if name == "engine" else ".")
+        return Check(name, "fail", f"{what} at {place} answers with status {answer.status_code}", remedy)
+    return Check(name, "ok", f"{what} at {place} answers in {took:.1f} ms")
