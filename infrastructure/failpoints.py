@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import signal
 
-NAMES = ("before_copy", "between_copy_and_header", "after_commit", "in_snapshot", "in_migration")
+NAMES = ("before_copy", "between_copy_and_header", "after_commit", "in_snapshot", "in_migration",
+         "answered_not_durable", "durable_not_acknowledged")  # fmt: skip
 
 _name, _, _tick = os.environ.get("POLIS_FAILPOINT", "").partition("@")
 if _name and _name not in NAMES:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
+from domain.ports import Engine
 from infrastructure.chroma_memory import ChromaMemory
 from infrastructure.chroma_server import EmbeddedChroma
 from infrastructure.database import Database
@@ -19,6 +21,7 @@ from infrastructure.engines.adapters import install_adapter
 from infrastructure.engines.status import engines_status
 from infrastructure.engines.vllm_setup import setup_vllm
 from infrastructure.event_reader import uses_adbc
+from infrastructure.failpoints import reach
 from infrastructure.migrate import (
     SchemaStatus,
     require_schema,
@@ -38,6 +41,7 @@ from infrastructure.settings import Settings
 __all__ = [
     "ENGINES",
     "Database",
+    "EmbeddedChroma",
     "EmbeddedValkey",
     "PostgresStore",
     "SchemaStatus",
@@ -50,11 +54,13 @@ __all__ = [
     "install_adapter",
     "join_broker",
     "join_database",
+    "lend_engine",
     "open_database",
     "open_engine",
     "open_memory_index",
     "open_store",
     "psql_path",
+    "reach",
     "reader_in_use",
     "setup_vllm",
 ]
@@ -128,6 +134,15 @@ def open_memory_index(
         index = ChromaMemory(running, store=store.identity, embedder=Embedder())
         with closing(index):
             yield index
+
+
+@contextmanager
+def lend_engine(
+    wanted: str | Mapping[str, Any], settings: Settings, *, slots: int = 4, say: Callable[[str], None] | None = None
+) -> Iterator[Engine]:
+    """Open an engine for the time being; see `infrastructure.engines.open_engine`."""
+    with closing(open_engine(wanted, settings, slots=slots, say=say)) as engine:
+        yield engine
 
 
 def join_broker(settings: Settings, stack: ExitStack) -> str | None:

@@ -321,7 +321,7 @@ class Runner:
             status=status,
             tick_ms=clock.percentiles(),
             peak_rss_mb=peak_rss_mb(),
-            pss_all_mb=pss_of_everything_mb(self.store),
+            pss_all_mb=pss_of_everything_mb(self.store, self.thinking.pids() if self.thinking else ()),
             resumed=resumed,
             durability=self.durability,
             threads_used=len(decider.threads_used),

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
+from domain.configuration import canonical_json
 from domain.errors import InvalidConfiguration, PolisError
 from domain.minds.percepts import percept_of
 from domain.ports import Engine, Run
 from domain.state import World
+from workers.crew import Crew, Post
+from workers.dispatch import Dispatcher
 from workers.thinking import Request, Thinking
 
 _AT_ONCE = 2
+_AT_ONCE_OF = {"llama": 2, "vllm": 8, "openai": 8}
+"""How many thoughts a run's own worker has under way: by Little's law latency grows with them, so few here, where
+one or two cores make the answers. `polis worker --concurrency` adds more."""
 
 
 class InProcess:
@@ -61,8 +70,53 @@ class InProcess:
         self._pool.shutdown(cancel_futures=True)
 
 
-def identity_of(mind: str, settings: Any, *, adapters: dict[str, str] | None = None) -> dict[str, Any]:
+class Ringing:
+    """A sender that rings for Celery workers, over the crew that keeps them up.
+
+    Parameters
+    ----------
+    dispatcher : Dispatcher
+    crew : Crew
+    engine : the share in the engine's server that lasts as long as the run
+    """
+
+    def __init__(self, dispatcher: Dispatcher, crew: Crew, engine: Any) -> None:
+        self._dispatcher, self._crew, self._engine = dispatcher, crew, engine
+
+    def send(self, requests: Sequence[Request]) -> None:
+        """Ring for them."""
+        now = time.time()
+        self._dispatcher.send([r | {"settings": r["settings"] | {"sent_at": now}} for r in requests])
+
+    def project(self, run: int, through: int) -> None:
+        """Ring for memories to be projected."""
+        self._dispatcher.project(run, through)
+
+    def pids(self) -> list[int]:
+        """Return the processes of workers and servers, for who counts their memory."""
+        pid = getattr(self._engine, "pid", None)
+        return [*self._crew.pids(), *([pid] if pid else [])]
+
+    def figures(self) -> dict[str, Any]:
+        """Return what the queue went through."""
+        sent, crew = self._dispatcher.sent, self._crew.figures
+        return {
+            "published": sent.published,
+            "delayed": sent.delayed,
+            "broker_lost": sent.disconnections,
+            "workers_restarted": sum(crew.worker_restarts.values()),
+            "servers_restarted": sum(crew.server_restarts.values()),
+        }
+
+
+def identity_of(mind: str, settings: Any, *, groups: dict[str, str] | None = None) -> dict[str, Any]:
     """Return what is recorded with a run about who is to answer; `key` tells one engine from any other.
+
+    Parameters
+    ----------
+    mind : as in `domain.configuration.MINDS`
+    settings : Settings
+    groups : persona group (an occupation) → name of the adapter that answers for it
 
     Raises
     ------
@@ -77,7 +131,10 @@ def identity_of(mind: str, settings: Any, *, adapters: dict[str, str] | None = N
         return {"mind": mind, "name": "scripted", "version": VERSION, "key": f"scripted:{VERSION}"}
     from workers.bootstrap import engine_identity
 
-    return {"mind": mind, **engine_identity(mind, settings, adapters=adapters or {})}
+    found = engine_identity(mind, settings, adapters=sorted(set((groups or {}).values())))
+    told = {name: value for name, value in found.items() if name != "version"} | {"groups": groups or {}}
+    digest = hashlib.sha256(canonical_json(told).encode()).hexdigest()[:16]
+    return {"mind": mind, **found, "groups": groups or {}, "key": f"{mind}:{Path(found['model']).name}@{digest}"}
 
 
 @contextmanager
@@ -88,7 +145,6 @@ def thinking_for(
     *,
     answers: str = "reuse",
     patience_s: float = 60.0,
-    workers: int = 1,
     say: Callable[[str], None] | None = None,
 ) -> Iterator[Thinking | None]:
     """Start whatever the run's minds need, lend what the runner asks, and stop it all; None for a run without minds.
@@ -97,7 +153,6 @@ def thinking_for(
     ----------
     answers : "record", "reuse" or "only"; with "only" nothing is started
     patience_s : how long the barrier waits for an answer
-    workers : processes that think
 
     Raises
     ------
@@ -112,10 +167,29 @@ def thinking_for(
             sender = _scripted(store, say or (lambda sentence: None))
             stack.callback(sender.close)
         elif answers != "only":
-            from workers.bootstrap import open_queue
-
-            sender = stack.enter_context(open_queue(store, run, settings, workers=workers, say=say))
+            sender = stack.enter_context(_ringing(run, settings, say=say))
         yield Thinking(store, run, sender, engine=dict(run.engines), answers=answers, patience_s=patience_s, say=say)
+
+
+@contextmanager
+def _ringing(run: Run, settings: Any, *, say: Callable[[str], None] | None) -> Iterator[Ringing]:
+    from workers.bootstrap import EmbeddedChroma, EmbeddedValkey, lend_engine
+
+    at_once = _AT_ONCE_OF.get(run.configuration.mind, _AT_ONCE)
+    with ExitStack() as stack:
+        engine = stack.enter_context(lend_engine(dict(run.engines), settings, slots=at_once, say=say))
+        servers: list[Any] = []
+        url = settings.broker_url
+        if url is None:
+            valkey = stack.enter_context(EmbeddedValkey(settings.home, progress=say))
+            servers.append(valkey)
+            url = valkey.url
+        if settings.chroma_url is None:
+            servers.append(stack.enter_context(EmbeddedChroma(settings.home, progress=say)))
+        posts = (Post("minds", at_once), Post("memory", 1))
+        crew = stack.enter_context(Crew(settings.home, url, servers=servers, posts=posts, say=say))
+        current = (lambda: valkey.url) if settings.broker_url is None else url
+        yield Ringing(Dispatcher(current, on_problem=say), crew, engine)
 
 
 def _scripted(store: Any, say: Callable[[str], None]) -> InProcess:

@@ -14,7 +14,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -50,33 +50,33 @@ class Parts:
 
     def __init__(self, settings: Any = None) -> None:
         self._settings = settings
-        self._open: dict[str, Any] = {}
+        self._open: dict[tuple[str, str], Any] = {}  # by name, and which of them
         self._stack = ExitStack()
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()
 
     @property
     def store(self) -> Any:
         """The event store."""
         return self._get("store", "open_store")
 
-    @property
-    def engine(self) -> Any:
-        """The language model."""
-        return self._get("engine", "open_engine")
+    def engine(self, identity: Mapping[str, Any]) -> Any:
+        """Return the very engine that a run recorded, or raise what its opening raises: nothing stands in for it."""
+        return self._get("engine", "open_engine", dict(identity), key=str(identity.get("key")))
 
     @property
     def memory(self) -> Any:
         """The index of memories."""
-        return self._get("memory", "open_memory_index")
+        return self._get("memory", "open_memory_index", self.store)
 
     def mend(self, name: str) -> None:
         """Do what can be done about a part that went away.
 
         Other threads may be using it, so it is never closed here: the store is brought up where it is
-        ours, and connects anew by itself; of the others, the next look makes a new one.
+        ours, and connects anew by itself; an engine of ours starts its server again; of the memory, the next
+        look makes a new one.
         """
         with self._mutex:
-            part = self._open.get(name) if name == "store" else self._open.pop(name, None)
+            part = self._open.pop((name, ""), None) if name == "memory" else self._open.get((name, ""))
         ensure_running = getattr(getattr(part, "database", None), "ensure_running", None)
         if ensure_running is not None:
             ensure_running()
@@ -87,17 +87,18 @@ class Parts:
             self._open.clear()
             self._stack.close()
 
-    def _get(self, name: str, function: str) -> Any:
+    def _get(self, name: str, function: str, *first: Any, key: str = "") -> Any:
         with self._mutex:
-            if name not in self._open:
+            if (name, key) not in self._open:
                 bootstrap = importlib.import_module("workers.bootstrap")
-                opened = getattr(bootstrap, function)(self._settings or bootstrap.Settings.from_environment())
+                settings = self._settings or bootstrap.Settings.from_environment()
+                opened = getattr(bootstrap, function)(*first, settings)
                 if hasattr(opened, "__enter__"):
                     opened = self._stack.enter_context(opened)
                 elif hasattr(opened, "close"):
                     self._stack.callback(opened.close)
-                self._open[name] = opened
-            return self._open[name]
+                self._open[name, key] = opened
+            return self._open[name, key]
 
 
 class Desk:
@@ -222,6 +223,8 @@ def patiently(do: Callable[[], Any], *, parts: Parts, deadline_s: float, stoppin
 def register(app: Celery, parts: Parts, desk: Desk) -> None:
     """Add the tasks to an application; each closes over the parts of its process."""
 
+    failpoint = importlib.import_module("workers.bootstrap").reach
+
     @app.task(name=messages.THINK)  # type: ignore[untyped-decorator]
     def think(message: object) -> None:
         try:
@@ -235,7 +238,7 @@ def register(app: Celery, parts: Parts, desk: Desk) -> None:
             do = importlib.import_module("workers.minds.think").think
             wanted = request.model_dump()
             outcome = patiently(
-                lambda: do(parts.store, parts.engine, parts.memory, wanted),
+                lambda: do(parts.store, parts.engine(request.engine), parts.memory, wanted, reach=failpoint),
                 parts=parts, deadline_s=request.settings.timeout_s, stopping=desk.stopping,
             )  # fmt: skip
             desk.count("left" if outcome is None else str(outcome))

@@ -215,6 +215,11 @@ class Thinking:
             if bool((records["kind"] == MEMORY_FORMED.number).any()):
                 self._memories_through = world.tick
 
+    def pids(self) -> list[int]:
+        """Return the processes that think for this run, for who counts their memory."""
+        pids: Callable[[], list[int]] | None = getattr(self.sender, "pids", None)
+        return pids() if pids else []
+
     # -- what is owed ------------------------------------------------------------------------------
 
     def _owed_at(self, world: World) -> list[Request]:

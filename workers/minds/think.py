@@ -53,6 +53,7 @@ class _Settings(BaseModel):
     budget_tokens: int = Field(default=BUDGET_TOKENS, ge=50, le=32_000)
     temperature_milli: int = Field(default=700, ge=0, le=2_000)
     max_tokens: int | None = Field(default=None, ge=8, le=8_000)
+    sent_at: float | None = None  # Unix time at which the request was sent
 
 
 class ThoughtRequest(BaseModel):
@@ -70,7 +71,6 @@ class ThoughtRequest(BaseModel):
     percept: dict[str, Any]
     engine: dict[str, Any] = Field(default_factory=dict)
     settings: _Settings = _Settings()
-    sent_at: float | None = None  # Unix time at which the request was durable, if the sender says so
 
     @property
     def key(self) -> InputKey:
@@ -127,7 +127,7 @@ def think(
     except MindError as error:
         answer = {"refused": plain(error, limit=_REASON_MAX) or type(error).__name__}
     about = thought.about()
-    since_sent = 0.0 if asked.sent_at is None else max(0.0, time.time() - asked.sent_at)
+    since_sent = _since(asked.settings.sent_at)
     about["latency_ms"] = round(1000 * max(since_sent, time.monotonic() - started))
     given = Input(asked.key, effect_tick=asked.effect_tick, answer=answer, about=about)
     reach("answered_not_durable")
@@ -239,7 +239,7 @@ class _Thought:
         """Return what is kept beside the answer and never hashed; a refusal has it too."""
         prompt, raw = self.prompt, self.raw
         return {
-            "engine": self.answered_by or str(self.engine.identity.get("name", "")),
+            "engine": str(self.asked.engine.get("key") or self.answered_by or self.engine.identity.get("name", "")),
             "adapter": self.adapter,
             "attempts": self.attempts,
             "repaired": self.repaired,
@@ -253,6 +253,10 @@ class _Thought:
             "template": prompt.template_hash if prompt else None,
             "template_version": TEMPLATE_VERSION,
         }
+
+
+def _since(unix_time: float | None) -> float:
+    return 0.0 if unix_time is None else max(0.0, time.time() - unix_time)
 
 
 def seed_of(key: InputKey, *, repair: bool = False) -> int:
