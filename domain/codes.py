@@ -118,7 +118,7 @@ class Closing(IntEnum):
     DISTANCE = 1
     LENGTH = 2
     DEATH = 3
-    MEANS = 4  # the goods were not there
+    MEANS = 4  # the goods were not there, or no room for them
     LEFT = 5  # for another conversation
 
 

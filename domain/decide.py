@@ -17,7 +17,7 @@ from domain.codes import Good, Intention, MemoryKind
 from domain.columns import ACTED, ALIVE, ASKED, CELL, HOUSEHOLD, ID, SATIETY, THOUGHT_DUE
 from domain.configuration import Configuration
 from domain.draws import stream_key
-from domain.errors import MissingInput
+from domain.errors import InvalidInput, MissingInput
 from domain.events import (
     ABSENT,
     AGENT_BORN,
@@ -39,7 +39,7 @@ from domain.events import (
 )
 from domain.founding import found_world
 from domain.hexgrid import disc_offsets
-from domain.inputs import INTENTION, INTERVENTION, NO_INPUTS, REFLECTION, Input, Inputs, validated
+from domain.inputs import INTENTION, INTERVENTION, NO_INPUTS, REFLECTION, Input, Inputs, plain, validated
 from domain.minds import columns as m
 from domain.minds.pledges import plan_pledges, settle_pledges
 from domain.minds.remember import Remembering
@@ -132,7 +132,9 @@ class Decider:
         self._make_room(a.shape[1])
         begin_plan(a, n, self._plan)
         telling = Telling(tick)
-        talk = None if world.minds is None else Talk(world, self._plan, self.configuration, telling)
+        talk = None
+        if world.minds is not None:
+            talk = Talk(world, self._plan, self.configuration, telling, lambda *about: self._consider(world, *about)[0])
         self._apply_inputs(world, inputs, telling, talk)
         self._choose(world, tick)
         p, keys, cfg = self._plan, self._keys, self.configuration
@@ -185,7 +187,7 @@ class Decider:
         tick, records = talk.tick, events.records
         dying = set(records["agent"][records["kind"] == AGENT_DIED.number].tolist())
         after = talk.telling = Telling(tick, len(events))
-        settle_pledges(world, leads, records, dying, after)
+        settle_pledges(world, leads, records, dying, after, hearing=self.configuration.hearing)
         talk.close_old(dying)
         self._remembering.dying = dying
         self._remembering.witness(EventBatch.concat([events, after.batch()]), after)
@@ -201,7 +203,7 @@ class Decider:
     def _apply_inputs(self, world: World, inputs: Inputs, telling: Telling, talk: Talk | None) -> None:
         """Let inputs take effect on the plan, in key order, and tell their events."""
         a, n, tick = world.agents, world.n, telling.tick
-        self._remembering = Remembering(world, set())
+        self._remembering = Remembering(world, set(), seed=self.seed)
         due = np.flatnonzero((a[THOUGHT_DUE, :n] == tick) & (a[ALIVE, :n] != 0))
         answered = {i.key.agent for i in inputs.rows if i.key.purpose in (INTENTION, REFLECTION)}
         for row in due:
@@ -218,15 +220,17 @@ class Decider:
         row = world.row(given.key.agent)
         if row is None:
             return  # the agent died before the answer took effect
-        a, p, who, tick, answer = world.agents, self._plan, given.key.agent, telling.tick, given.answer
+        a, p, who, answer = world.agents, self._plan, given.key.agent, given.answer
         about: dict[str, Any] = {"asked": given.key.asked_tick, "purpose": given.key.purpose, "call": given.key.call}
         about["answer"] = given.answer_hash()
         asked = int(a[ASKED, row])
         cause = asked if asked != ABSENT else int(a[ACTED, row])
         if "refused" in answer:
-            telling.tell(THOUGHT_REFUSED, who, cause, about | {"because": str(answer["refused"])})
+            telling.tell(THOUGHT_REFUSED, who, cause, about | {"because": plain(str(answer["refused"]))})
             return
         if given.key.purpose == REFLECTION:
+            if talk is None:
+                raise InvalidInput(given.key.as_tuple(), "this society has no minds to reflect with")
             made = telling.tell(REFLECTION_MADE, who, cause, about)
             cites = [str(c) for c in answer.get("cites", [])]
             self._remembering.remember(telling, who, made, MemoryKind.REFLECTION, 700, answer["insight"], cites)
@@ -234,12 +238,9 @@ class Decider:
         intention = Intention[answer["intention"].upper()]
         goal, there = answer.get("goal"), None
         if talk is not None:
-            found, own = consider(
-                a, world.cells, p, row, int(intention), tick, world.width, world.height, self._offsets, world.row_of,
-                self._keys["choose"],
-            )  # fmt: skip
-            goal = int(found) if goal is None else goal
-            about["instead_of"] = Intention(int(own)).name.lower()
+            found, own = self._consider(world, row, int(intention))
+            goal = found if goal is None else goal
+            about["instead_of"] = Intention(own).name.lower()
             if answer.get("act") not in (None, "none"):
                 there = world.row(answer["to"])
                 about["unsaid"] = talk.why_unsaid(row, there)
@@ -248,6 +249,14 @@ class Decider:
         p[P_INTENTION, row], p[P_GOAL, row], p[P_INTENDED, row] = intention, cell, taken
         if talk is not None and there is not None and about["unsaid"] is None:
             talk.speak(row, there, answer, taken)
+
+    def _consider(self, world: World, row: int, intention: int) -> tuple[int, int]:
+        """Return (where that intention would lead, what the rules would be set on now instead)."""
+        goal, own = consider(
+            world.agents, world.cells, self._plan, row, intention, world.tick + 1, world.width, world.height,
+            self._offsets, world.row_of, self._keys["choose"],
+        )  # fmt: skip
+        return int(goal), int(own)
 
     def _intervene(self, world: World, given: Input, telling: Telling) -> None:
         """Tell an intervention and what it does; one that has become impossible is told as refused."""

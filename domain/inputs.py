@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,7 +91,7 @@ def validated(given: Input, *, n_cells: int) -> Input:
     if given.key.purpose == REFLECTION and "refused" not in answer:
         _require_text(key, "insight", answer.get("insight"))
         cites = answer.get("cites", [])
-        if not isinstance(cites, list) or len(cites) > 16 or not all(isinstance(c, str) for c in cites):
+        if not isinstance(cites, list) or len(cites) > 16 or not all(_is_address(c) for c in cites):
             raise InvalidInput(key, f"cites {cites!r} are no memories")
     if given.key.purpose == INTERVENTION:
         _validate_intervention(key, answer)
@@ -134,12 +135,22 @@ def _is_bargain(terms: object) -> bool:
     )
 
 
+def plain(text: str) -> str:
+    """Return a text as stores can keep it: without null characters and halves of pairs, at most `TEXT_MAX` long."""
+    whole = text[:TEXT_MAX].replace("\0", "\ufffd")
+    return whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _require_text(key: tuple[int, int, str, int], name: str, text: object) -> None:
-    if not isinstance(text, str) or not text.strip() or len(text) > TEXT_MAX:
+    # Neither a null character nor half of a surrogate pair can be kept as text by Postgres, or hashed as UTF-8.
+    if not isinstance(text, str) or not text.strip() or text != plain(text):
         raise InvalidInput(key, f"{name} {text!r} is no text of 1 to {TEXT_MAX} characters")
 
 
 def _validate_intervention(key: tuple[int, int, str, int], answer: dict[str, Any]) -> None:
+    for name in ("by", "why"):
+        if answer.get(name):
+            _require_text(key, name, answer[name])
     if "news" in answer:
         _require_text(key, "news", answer["news"])
     endow = answer.get("endow", {})
@@ -150,6 +161,10 @@ def _validate_intervention(key: tuple[int, int, str, int], answer: dict[str, Any
             raise InvalidInput(key, f"can't endow {quantity!r} of {good!r}")
         if not 0 < quantity <= 100_000_000:
             raise InvalidInput(key, f"{quantity} of {good} lies outside 1 … 100,000,000")
+
+
+def _is_address(text: object) -> bool:
+    return isinstance(text, str) and re.fullmatch("[0-9]{1,10}:[0-9]{1,10}", text) is not None
 
 
 def _is_whole(value: object) -> bool:

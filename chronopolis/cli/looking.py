@@ -297,8 +297,27 @@ def _agent_panel(a: dict[str, Any], run: str, tick: int) -> Any:
         "skills": bars(a["skills_milli"], 1_000),
         "traits": bars(a["traits_milli"], 1_000),
         "knows": "\n".join(ties) or "nobody",
+        **_mind_rows(a["mind"]),
     }
     return facts(rows, title=f"{a['name']} · agent {a['agent']} · {run}, tick {tick:,}")
+
+
+def _mind_rows(mind: dict[str, Any] | None) -> dict[str, str]:
+    """Return what an agent has in mind, for the panel; nothing in a society without minds."""
+    if mind is None:
+        return {}
+
+    def somebody(who: dict[str, Any] | None) -> str:
+        return "the world" if who is None else f"{who['name'] or 'somebody who died'} ({who['agent']})"
+
+    talk, awaits = mind["conversation"], mind["awaits"]
+    return {
+        "awaits": f"an answer about its {awaits['purpose']} at tick {awaits['due']:,}" if awaits else "no answer",
+        "talks with": f"{somebody(talk['with'])}, {talk['speeches']} speeches so far" if talk else "nobody",
+        "was told": "\n".join(f"{somebody(s['from'])}: {s['text']}" for s in mind["inbox"]) or "nothing",
+        "news": "\n".join(f"{n['text']} (from {somebody(n['from'])})" for n in mind["news"]) or "none",
+        "remembers": ", ".join(kept["memory"] for kept in mind["memories"]) or "nothing",
+    }
 
 
 def _agents_table(rows: list[dict[str, Any]]) -> Any:

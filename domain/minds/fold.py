@@ -90,6 +90,7 @@ def fold_speech_made(world: World, record: Any, payload: dict[str, Any]) -> None
     push(minds, there, m.INBOX_ACT, m.INBOX_SLOTS, int(act))
     push(minds, there, m.INBOX_TEXT, m.INBOX_SLOTS, world.keep_text(payload["text"]))
     minds[m.REASON, there], minds[m.REASON_TICK, there] = 0, tick  # Reason.SPOKEN_TO
+    _fold_nobody_waits(minds, row)
     talk = packed_address(payload["conversation"])
     count = 1 if talk == at else int(minds[m.TALK_COUNT, row]) + 1
     for one, partner in ((row, other), (there, who)):
@@ -103,6 +104,11 @@ def fold_speech_made(world: World, record: Any, payload: dict[str, Any]) -> None
         minds[m.OFFER_FROM : m.OFFER_WORK + 1, row] = ABSENT
 
 
+def _fold_nobody_waits(minds: Minds, row: int) -> None:
+    if minds[m.REASON, row] == 0:  # Reason.SPOKEN_TO
+        minds[m.REASON, row], minds[m.REASON_TICK, row] = ABSENT, ABSENT
+
+
 def fold_conversation_closed(world: World, record: Any, payload: dict[str, Any]) -> None:
     """Neither is in that conversation any more, nor has an offer of the other's."""
     minds, talk = _minds(world, record), packed_address(payload["conversation"])
@@ -114,6 +120,7 @@ def fold_conversation_closed(world: World, record: Any, payload: dict[str, Any])
         other = int(minds[m.TALK_WITH, row])
         minds[m.TALK : m.TALK_SPEECH + 1, row] = ABSENT
         minds[m.TALK_COUNT, row] = 0
+        _fold_nobody_waits(minds, row)
         if minds[m.OFFER_FROM, row] == other:
             minds[m.OFFER_FROM : m.OFFER_WORK + 1, row] = ABSENT
 
@@ -248,7 +255,8 @@ def fold_lives(world: World, records: NDArray[np.void], rows: NDArray[np.int32])
             continue
         if kind == ev.THOUGHT_REQUESTED.number:
             minds[m.PURPOSE, row], minds[m.LAST_ASKED, row] = int(e["target"]), int(e["tick"])
-            minds[m.REASON, row], minds[m.REASON_TICK, row] = ABSENT, ABSENT
+            if int(e["target"]) != 1:  # Purpose.REFLECTION: that is about something else
+                minds[m.REASON, row], minds[m.REASON_TICK, row] = ABSENT, ABSENT
         elif kind == ev.THOUGHT_TAKEN.number:
             minds[m.PURPOSE, row] = ABSENT
         elif kind == ev.THOUGHT_REFUSED.number:

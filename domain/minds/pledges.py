@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.codes import Closing
-from domain.columns import CELL, ID
+from domain.columns import CELL, GOODS, ID
 from domain.configuration import Configuration
 from domain.events import GOODS_TRADED, PLEDGE_KEPT, PLEDGE_LAPSED, address_of, pack_cause
 from domain.hexgrid import hex_distance
@@ -67,7 +67,7 @@ def plan_pledges(world: World, p: NDArray[np.int64], configuration: Configuratio
 
 
 def settle_pledges(
-    world: World, leads: list[int], records: NDArray[np.void], dying: set[int], telling: Telling
+    world: World, leads: list[int], records: NDArray[np.void], dying: set[int], telling: Telling, *, hearing: int
 ) -> None:
     """Tell which pledges were kept in this tick, and which have lapsed."""
     a, minds, tick = world.agents, world.minds, telling.tick
@@ -84,7 +84,7 @@ def settle_pledges(
         if who in dying or other in dying or world.row(other) is None:
             because = Closing.DEATH
         elif tick - (pledge >> 32) > PATIENCE:
-            because = _why_late(world, row)
+            because = _why_late(world, row, hearing)
         else:
             continue
         telling.tell(PLEDGE_LAPSED, who, pledge, told, target=other, detail=int(because))
@@ -110,12 +110,13 @@ def _terms(minds: Any, row: int) -> tuple[tuple[int, int], tuple[int, int]]:
     return unpack_good_quantity(give), unpack_good_quantity(take)
 
 
-def _why_late(world: World, row: int) -> Closing:
+def _why_late(world: World, row: int, hearing: int) -> Closing:
+    """Return what was in the way: goods that were not there, a way too long, or no room to take what was owed."""
     a, minds = world.agents, world.minds
     assert minds is not None
     there = world.row(int(minds[m.PLEDGE_WITH, row]))
+    assert there is not None
     (good, quantity), (taken_good, taken) = _terms(minds, row)
-    from domain.columns import GOODS
-
-    has = a[GOODS + good, row] >= quantity and there is not None and a[GOODS + taken_good, there] >= taken
-    return Closing.DISTANCE if has else Closing.MEANS
+    has = a[GOODS + good, row] >= quantity and a[GOODS + taken_good, there] >= taken
+    far = hex_distance(int(a[CELL, row]), int(a[CELL, there]), world.width) > hearing
+    return Closing.DISTANCE if has and far else Closing.MEANS

@@ -13,7 +13,8 @@ import numpy as np
 
 from domain import events as ev
 from domain.codes import Act, CauseOfDeath, Good, Intention, MemoryKind
-from domain.columns import FAMILY_NAME, GIVEN_NAME, ID, N_TIES, TIE_OTHER, TIE_STRENGTH
+from domain.columns import ALIVE, FAMILY_NAME, GIVEN_NAME, ID, N_TIES, TIE_OTHER, TIE_STRENGTH
+from domain.draws import draw
 from domain.events import EventBatch, address_of, good_of, pack_cause
 from domain.minds import columns as m
 from domain.minds.telling import Telling
@@ -53,10 +54,11 @@ class Remembering:
     ----------
     world : World, as the tick before left it; read only
     dying : agents that die in this tick: they remember no more
+    seed : of the run
     """
 
-    def __init__(self, world: World, dying: set[int]) -> None:
-        self.world, self.dying = world, dying
+    def __init__(self, world: World, dying: set[int], *, seed: int) -> None:
+        self.world, self.dying, self.seed = world, dying, seed
         self._slots: dict[int, list[tuple[int, int]]] = {}  # agent → (weight, address)
 
     def remember(
@@ -125,11 +127,13 @@ class Remembering:
         near = (a[TIE_OTHER : TIE_OTHER + N_TIES, :n] == dead) & (
             a[TIE_STRENGTH : TIE_STRENGTH + N_TIES, :n] >= _CLOSE_TIE
         )
-        rows = [row for row in np.flatnonzero(near.any(axis=0)).tolist() if world.row(int(a[ID, row])) == row]
+        rows = np.flatnonzero(near.any(axis=0) & (a[ALIVE, :n] != 0))
+        # The dearest mourn; among equals the draw decides, since rows are in the order of ids.
+        strength = np.where(near, a[TIE_STRENGTH : TIE_STRENGTH + N_TIES, :n], 0).max(axis=0)[rows]
+        chance = draw(a[ID, rows], seed=self.seed, stream="mourn", tick=telling.tick, index=dead)
+        rows = rows[np.lexsort((chance, -strength))]
         why = CauseOfDeath(because).name.lower().replace("_", " ")
         text = f"{name_of(world, dead)} died of {why}."
-        for row in rows[:_MOURNERS]:
-            agent = int(a[ID, row])
-            if agent not in self.dying:
-                telling.tell(ev.NEWS_HEARD, agent, cause, {"news": address_of(cause), "text": text})
-                self.remember(telling, agent, cause, MemoryKind.OBSERVATION, 700, text)
+        for agent in [who for who in a[ID, rows].tolist() if who not in self.dying][:_MOURNERS]:
+            telling.tell(ev.NEWS_HEARD, agent, cause, {"news": address_of(cause), "text": text})
+            self.remember(telling, agent, cause, MemoryKind.OBSERVATION, 700, text)

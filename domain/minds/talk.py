@@ -7,6 +7,7 @@ its whole way can be followed. What an agent says can do nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -65,15 +66,19 @@ class Talk:
     plan : the plan of the tick; intentions that are agreed on are put there
     configuration : Configuration
     telling : Telling, which the events go to
+    goal_of : returns the cell where an intention would lead the agent of a row
     """
 
-    def __init__(self, world: World, plan: Any, configuration: Configuration, telling: Telling) -> None:
+    def __init__(
+        self, world: World, plan: Any, configuration: Configuration, telling: Telling,
+        goal_of: Callable[[int, int], int],
+    ) -> None:  # fmt: skip
         assert world.minds is not None
         self.world, self.minds, self.plan, self.configuration = world, world.minds, plan, configuration
-        self.telling, self.tick = telling, telling.tick
+        self.telling, self.tick, self.goal_of = telling, telling.tick, goal_of
         self.spoke: list[int] = []  # rows
         self._talk: dict[int, tuple[int, int, int, int]] = {}  # agent → conversation, with, turn, count: this tick's
-        self._offers_gone: set[int] = set()  # agents whose offer is answered
+        self._offers_gone: set[int] = set()  # agents whose offer of the state is answered or stands no more
         self._pledged: set[int] = set()
         self._told: set[tuple[int, int]] = set()  # agent, news
 
@@ -95,6 +100,7 @@ class Talk:
             CONVERSATION_CLOSED, who, cause, {"conversation": address_of(talk)}, target=partner, detail=int(because)
         )
         self._talk[who] = (-1, -1, -1, 0)
+        self._offers_gone |= {who, partner}
         there = self.world.row(partner)
         if there is not None and self._in_talk(there)[0] == talk:
             self._talk[partner] = (-1, -1, -1, 0)
@@ -123,6 +129,8 @@ class Talk:
     def why_unsaid(self, row: int, there: int | None) -> str | None:
         """Return why words can't be said now; None if they can."""
         world = self.world
+        if row in self.spoke:
+            return "has spoken already"
         if there is None or is_dying(world, there, self.tick):
             return "the other is not alive"
         if is_dying(world, row, self.tick):
@@ -166,6 +174,8 @@ class Talk:
             self._bind(row, there, terms, at)
         if act in (Act.ACCEPT, Act.REFUSE):
             self._offers_gone.add(who)
+        elif act == Act.PROPOSE:
+            self._offers_gone.add(other)
         if news is not None:
             self._pass_on(news, row, there, at)
         if count + 1 >= TURNS_MAX:
@@ -197,7 +207,7 @@ class Talk:
             self._pledged |= {who, other}
             return
         work = Intention[terms["work"].upper()]
-        goal = int(p[P_GOAL, there]) if p[P_INTENTION, there] == work else int(a[CELL, there])
+        goal = int(p[P_GOAL, there]) if p[P_INTENTION, there] == work else self.goal_of(there, int(work))
         done = pledge
         for one in (there, row):
             done = self.telling.tell(INTENTION_FORMED, int(a[ID, one]), pledge, detail=int(work), cell=goal)

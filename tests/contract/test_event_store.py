@@ -347,6 +347,19 @@ class TestAnEventStore:
         assert found.ok, found
         assert replay.reexecute(store, made).identical
 
+    def test_a_society_with_minds_is_verified_and_re_executed_with_its_recorded_answers(
+        self, store: EventStore
+    ) -> None:
+        minded = scenario("minded")
+        history = dataclasses.replace(minded, batches=minded.batches[:150], headers=minded.headers[:150])
+        kept = keep(store, history)
+        assert_same_events(stored(store, kept), told(history))
+        assert replay.verify(store, kept, deep=True).ok
+        assert replay.reexecute(store, kept).identical
+        world = replay.at(store, kept, 149)
+        assert world.state_hash == history.headers[-1].state_hash
+        assert world.to_bytes() == history.replayed().to_bytes()
+
     def test_reexecution_stops_where_an_awaited_answer_is_missing(self, store: EventStore) -> None:
         history = every_kind()
         kept = keep(store, history)

@@ -276,7 +276,7 @@ def test_state_keeps_its_contract(polis, otter):
     said = polis("state", otter, "--tick", "30", "--json")
     assert {"run", "tick", "state_hash", "areas", "population"} <= said.json.keys()
     assert said.json["tick"] == 30
-    assert said.json["areas"].keys() == {"personas", "agents", "goods", "ties", "cells"}
+    assert said.json["areas"].keys() == {"personas", "agents", "goods", "ties", "cells", "minds"}
     assert all(len(bytes.fromhex(area)) == 8 for area in said.json["areas"].values())
     newest = polis("state", otter, "--json").json
     assert newest["tick"] == TICKS

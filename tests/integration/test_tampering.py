@@ -110,7 +110,7 @@ def test_a_value_where_there_was_none(kept: Kept, column: str) -> None:
         ("chain_hash = set_byte(chain_hash, 9, get_byte(chain_hash, 9) # 1)", "chain"),
         ("area_personas = area_personas # 1", "personas"), ("area_agents = area_agents # 1", "agents"),
         ("area_goods = area_goods # 1", "goods"), ("area_ties = area_ties # 1", "ties"),
-        ("area_cells = area_cells # 1", "cells"),
+        ("area_cells = area_cells # 1", "cells"), ("area_minds = area_minds # 1", "minds"),
     ],
 )  # fmt: skip
 def test_one_value_of_a_header(kept: Kept, change: str, area: str) -> None:

@@ -82,7 +82,7 @@ def _speech(world: World, row: int, dice: Dice, intention: str) -> dict[str, Any
     elif partner >= 0 and luck < 18:
         to = partner
     else:
-        near = list(_in_earshot(world, row))
+        near = list(in_earshot(world, row))
         to = dice.one_of(near) if near else None
     if to is None or to == me:
         return {}
@@ -93,7 +93,8 @@ def _speech(world: World, row: int, dice: Dice, intention: str) -> dict[str, Any
     return said
 
 
-def _in_earshot(world: World, row: int) -> Iterator[int]:
+def in_earshot(world: World, row: int) -> Iterator[int]:
+    """Yield those who live near enough to be spoken to."""
     for other in np.flatnonzero(world.agents[ALIVE, : world.n]).tolist():
         steps = distance(int(world.agents[CELL, row]), int(world.agents[CELL, other]), world.width)
         if other != row and steps <= _EARSHOT:
@@ -121,3 +122,33 @@ def by_effect(inputs: Iterable[Input]) -> dict[int, list[Input]]:
     for given in inputs:
         found.setdefault(given.effect_tick, []).append(given)
     return found
+
+
+# -- in scenes made by hand ------------------------------------------------------------------------
+
+
+def words(world: World, who: int, to: int, act: str = "greet", *, intention: str = "rest", **more: Any) -> Input:
+    """Return the answer by which somebody says something in the next tick."""
+    given = {"intention": intention, "act": act, "to": to, "say": f"{act.title()}!", **more}
+    return Input(InputKey(world.tick, who, "intention"), world.tick + 1, given)
+
+
+def one(told: list[dict[str, Any]], kind: str, **about: Any) -> dict[str, Any]:
+    """Return the only event of a kind, and with these values, among events."""
+    (found,) = every(told, kind, **about)
+    return found
+
+
+def every(told: Iterable[dict[str, Any]], kind: str, **about: Any) -> list[dict[str, Any]]:
+    """Return the events of a kind, and with these values, among events."""
+    return [e for e in told if e["kind"] == kind and all(e.get(name) == value for name, value in about.items())]
+
+
+def place_of(event: dict[str, Any]) -> str:
+    """Return the address of an event, as others point at it."""
+    return f"{event['tick']}:{event['ordinal']}"
+
+
+def cause_of(event: dict[str, Any]) -> str:
+    """Return the address of what led to an event."""
+    return f"{event['cause_tick']}:{event['cause_ordinal']}"

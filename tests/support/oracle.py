@@ -126,6 +126,11 @@ class Mind:
     recent: list[tuple[int, int, int, int, int]] = field(default_factory=list)  # address, kind, other, given, taken
     memories: list[tuple[int, int] | None] = field(default_factory=lambda: [None] * MEMORIES)  # address, weight
 
+    def nobody_waits(self) -> None:
+        """Note that no words wait for an answer."""
+        if self.reason == SPOKEN_TO:
+            self.reason, self.reason_tick = -1, -1
+
     def matters(self, reason: int, tick: int) -> None:
         """Note a reason to think, unless there is one already."""
         if self.reason < 0:
@@ -339,6 +344,7 @@ class OracleWorld:
         act = ACTS.index(payload["act"])
         listener.inbox = [*listener.inbox, (e.agent, at, act, payload["text"])][-INBOX:]
         listener.reason, listener.reason_tick = SPOKEN_TO, e.tick
+        speaker.nobody_waits()
         opened = address_in(payload["conversation"])
         count = 1
         if opened != at:
@@ -356,6 +362,7 @@ class OracleWorld:
                 if mind.offer and mind.offer.proposer == mind.talk.partner:
                     mind.offer = None
                 mind.talk = None
+                mind.nobody_waits()
 
     def _pledge_made(self, e: Event, payload: dict[str, Any]) -> None:
         give, take, work = bargain(payload["terms"])
@@ -395,7 +402,9 @@ class OracleWorld:
     def _live(self, e: Event, mind: Mind) -> None:
         """Let a mind follow what its body did, after everything else of the tick."""
         if e.kind == 21:  # ThoughtRequested
-            mind.purpose, mind.last_asked, mind.reason, mind.reason_tick = e.target, e.tick, -1, -1
+            mind.purpose, mind.last_asked = e.target, e.tick
+            if e.target != REFLECTION:
+                mind.reason, mind.reason_tick = -1, -1
         elif e.kind == 22:  # ThoughtTaken
             mind.purpose = -1
         elif e.kind == 23:  # ThoughtRefused

@@ -10,6 +10,9 @@ from tests.support.histories import answer
 
 pytestmark = pytest.mark.unit
 
+_TRADE = {"give": "wood", "quantity": 1, "take": "coin", "taken": 1_000_000}
+_WORDS = {"intention": "rest", "act": "propose", "to": 3, "say": "Eh?"}
+
 
 def test_inputs_stand_in_key_order_whatever_order_they_arrived_in():
     given = [
@@ -47,6 +50,13 @@ def test_an_answer_comes_back_from_its_canonical_bytes():
         answer(2, asked=1, effect=2, refused="timed out"),
         answer(2, asked=1, effect=2, purpose="intervention", by="ana", why="drought", endow={"food": 100_000_000}),
         answer(2, asked=1, effect=2, purpose="intervention"),
+        answer(2, asked=1, effect=2, purpose="intervention", news="a" * 400),
+        answer(2, asked=1, effect=2, intention="rest", act="greet", to=3, say="Ça va? \U0001f600\nWell."),
+        answer(2, asked=1, effect=2, intention="rest", act="propose", to=3, say="Eh?", terms={"work": "mine"}),
+        answer(2, asked=1, effect=2, intention="rest", act="propose", to=3, say="Eh?", terms=_TRADE),
+        answer(2, asked=1, effect=2, purpose="reflection", insight="Hm."),
+        answer(2, asked=1, effect=2, purpose="reflection", insight="Hm.", cites=["1:0"] * 16),
+        answer(2, asked=1, effect=2, purpose="reflection", refused="timed out"),
     ],
 )
 def test_what_the_rules_can_apply_is_let_through_unchanged(given):
@@ -72,6 +82,45 @@ def test_what_the_rules_can_apply_is_let_through_unchanged(given):
         (answer(2, asked=1, effect=2, purpose="intervention", endow={"food": 0}), "outside"),
         (answer(2, asked=1, effect=2, purpose="intervention", endow={"coin": 100_000_001}), "outside"),
         (answer(2, asked=1, effect=2, purpose="intervention", endow=["food"]), "endow"),
+        (answer(2, asked=1, effect=2, purpose="intervention", news=" "), "no text"),
+        (answer(2, asked=1, effect=2, purpose="intervention", news="a" * 401), "no text"),
+        (answer(2, asked=1, effect=2, purpose="intervention", by="a\0"), "by"),
+        (answer(2, asked=1, effect=2, purpose="intervention", why="\ud800"), "why"),
+        (answer(2, asked=1, effect=2, purpose="reflection"), "insight None"),
+        (answer(2, asked=1, effect=2, purpose="reflection", insight="a\0b"), "insight"),
+        (answer(2, asked=1, effect=2, purpose="reflection", insight="Hm.", cites=["1:0"] * 17), "no memories"),
+        (answer(2, asked=1, effect=2, purpose="reflection", insight="Hm.", cites=[3]), "no memories"),
+        (answer(2, asked=1, effect=2, purpose="reflection", insight="Hm.", cites=["the first"]), "no memories"),
+        (answer(2, asked=1, effect=2, purpose="reflection", insight="Hm.", cites=["1:0" + "0" * 40]), "no memories"),
+        (answer(2, asked=1, effect=2, purpose="reflection", insight="Hm.", cites="1:0"), "no memories"),
+        *(
+            (answer(2, asked=1, effect=2, **{**_WORDS, **wrong}), because)
+            for wrong, because in [
+                ({"act": "sing"}, "act 'sing' is none of"),
+                ({"act": ["greet"]}, "is none of"),
+                ({"to": 2}, "nobody else"),
+                ({"to": -1}, "nobody else"),
+                ({"to": 2**31}, "nobody else"),
+                ({"to": True}, "nobody else"),
+                ({"to": None}, "nobody else"),
+                ({"say": ""}, "no text"),
+                ({"say": None}, "no text"),
+                ({"say": "a" * 401}, "no text"),
+                ({"say": "half \ud83d"}, "no text"),
+                ({"say": "null \0"}, "no text"),
+                ({"terms": "all"}, "no bargain"),
+                ({"terms": {}}, "no bargain"),
+                ({"terms": {"work": "rest"}}, "no bargain"),
+                ({"terms": _TRADE | {"work": "mine"}}, "no bargain"),
+                ({"terms": _TRADE | {"give": "tool"}}, "no bargain"),
+                ({"terms": _TRADE | {"give": ["wood"]}}, "no bargain"),
+                ({"terms": _TRADE | {"take": "wood"}}, "no bargain"),
+                ({"terms": _TRADE | {"taken": 0}}, "no bargain"),
+                ({"terms": _TRADE | {"quantity": 1.5}}, "no bargain"),
+                ({"terms": _TRADE | {"quantity": True}}, "no bargain"),
+                ({"terms": _TRADE | {"quantity": 1_000_001}}, "no bargain"),
+            ]
+        ),
     ],
 )
 def test_what_the_rules_can_not_apply_is_refused_with_its_key_and_reason(given, because):
