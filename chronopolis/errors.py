@@ -6,6 +6,7 @@
     └── FrontDoorError
         ├── WrongUsage        arguments that can't be meant together, or a value that means nothing
         ├── UnknownAgent      no agent of that id or name, or several of that name
+        ├── NothingFound      what was asked for is not in the run
         ├── NoTicksYet        a run that was made and has not begun
         ├── NoSuchHost        something that this machine or database can't do
         └── HolderFailed      the process that keeps the embedded database up did not come up
@@ -47,6 +48,10 @@ class UnknownAgent(FrontDoorError):
             f"run {self.run}, tick {self.tick}: no agent {self.agent!r} lives there; "
             f"`polis state {self.run} --tick {self.tick} --agents` lists those who do"
         )
+
+
+class NothingFound(FrontDoorError):
+    """What was asked for is not in the run."""
 
 
 class NoTicksYet(FrontDoorError):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from chronopolis.errors import UnknownAgent
-from domain.codes import N_GOODS, TRAITS, Biome, Good, Intention, Occupation, Skill
+from domain.codes import N_GOODS, TRAITS, Act, Biome, Good, Intention, Occupation, Purpose, Skill
 from domain.columns import (
     ALIVE,
+    ASKED,
     BIOME,
     BORN,
     CELL,
@@ -33,10 +34,13 @@ from domain.columns import (
     SATIETY,
     SKILLS,
     STOCK,
+    THOUGHT_DUE,
     TIE_OTHER,
     TIE_STRENGTH,
 )
 from domain.columns import TRAITS as FIRST_TRAIT
+from domain.events import KIND_BY_NUMBER, address_of
+from domain.minds import columns as m
 from domain.names import full_name
 from domain.state import World
 
@@ -131,6 +135,103 @@ def describe(world: World, agent: int) -> dict[str, Any]:
             ),
             key=lambda tie: (-tie["strength_milli"], tie["agent"]),
         ),
+        "mind": _mind(world, row),
+    }
+
+
+def _mind(world: World, row: int) -> dict[str, Any] | None:
+    """Return what an agent has in mind, lists oldest first; None in a society without minds."""
+    if world.minds is None:
+        return None
+    mind, due = world.minds[:, row].tolist(), int(world.agents[THOUGHT_DUE, row])
+
+    def somebody(agent: int) -> dict[str, Any] | None:
+        return None if agent < 0 else {"agent": agent, "name": name_of(world, agent)}
+
+    def goods(give: int, take: int) -> dict[str, Any]:
+        (give, quantity), (take, taken) = m.unpack_good_quantity(give), m.unpack_good_quantity(take)
+        return {"give": Good(give).name.lower(), "quantity": quantity, "take": Good(take).name.lower(), "taken": taken}
+
+    def terms(give: int, take: int, work: int) -> dict[str, Any] | None:
+        if work >= 0:
+            return {"work": Intention(work).name.lower()}
+        return goods(give, take) if give >= 0 else None
+
+    return {
+        "awaits": None
+        if due < 0
+        else {
+            "purpose": Purpose(max(0, mind[m.PURPOSE])).name.lower(),
+            "asked": address_of(int(world.agents[ASKED, row])),
+            "due": due,
+        },
+        "conversation": None
+        if mind[m.TALK] < 0
+        else {
+            "conversation": address_of(mind[m.TALK]),
+            "with": somebody(mind[m.TALK_WITH]),
+            "turn": mind[m.TALK_TURN],
+            "speeches": mind[m.TALK_COUNT],
+            "newest": address_of(mind[m.TALK_SPEECH]),
+        },
+        "offer": None
+        if mind[m.OFFER_FROM] < 0
+        else {
+            "from": somebody(mind[m.OFFER_FROM]),
+            "proposal": address_of(mind[m.OFFER_AT]),
+            "terms": terms(mind[m.OFFER_GIVE], mind[m.OFFER_TAKE], mind[m.OFFER_WORK]),
+        },
+        "pledge": None
+        if mind[m.PLEDGE_WITH] < 0
+        else {
+            "with": somebody(mind[m.PLEDGE_WITH]),
+            "pledge": address_of(mind[m.PLEDGE_AT]),
+            "terms": goods(mind[m.PLEDGE_GIVE], mind[m.PLEDGE_TAKE]),
+        },
+        "inbox": [
+            {
+                "speech": address_of(mind[m.INBOX_AT + k]),
+                "from": somebody(mind[m.INBOX_FROM + k]),
+                "act": Act(mind[m.INBOX_ACT + k]).name.lower(),
+                "text": world.texts[mind[m.INBOX_TEXT + k]],
+            }
+            for k in range(m.INBOX_SLOTS)
+            if mind[m.INBOX_AT + k] >= 0
+        ],
+        "news": [
+            {
+                "news": address_of(mind[m.NEWS + k]),
+                "text": world.texts[mind[m.NEWS_TEXT + k]],
+                "from": somebody(mind[m.NEWS_FROM + k]),
+            }
+            for k in range(m.NEWS_SLOTS)
+            if mind[m.NEWS + k] >= 0
+        ],
+        "recent": [
+            _recent(mind[m.RECENT_AT + k], mind[m.RECENT_WHAT + k], somebody)
+            for k in range(m.RECENT_SLOTS)
+            if mind[m.RECENT_AT + k] >= 0
+        ],
+        "memories": sorted(
+            (
+                {"memory": address_of(mind[m.MEMORY + k]), "importance_milli": mind[m.MEMORY_WEIGHT + k]}
+                for k in range(m.MEMORY_SLOTS)
+                if mind[m.MEMORY + k] >= 0
+            ),
+            key=lambda kept: [int(part) for part in kept["memory"].split(":")],
+        ),
+        "importance_milli": mind[m.IMPORTANCE],
+    }
+
+
+def _recent(at: int, what: int, somebody: Callable[[int], dict[str, Any] | None]) -> dict[str, Any]:
+    kind, other, given, taken = m.unpack_recent(what)
+    return {
+        "event": address_of(at),
+        "kind": KIND_BY_NUMBER[kind].name,
+        "with": somebody(other),
+        "given": None if given < 0 else Good(given).name.lower(),
+        "taken": None if taken < 0 else Good(taken).name.lower(),
     }
 
 

@@ -79,3 +79,53 @@ class Skill(IntEnum):
 TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 N_TRAITS = len(TRAITS)
 N_SKILLS = len(Skill)
+
+
+class Purpose(IntEnum):
+    """What a mind is asked for."""
+
+    INTENTION = 0
+    REFLECTION = 1
+
+
+class Reason(IntEnum):
+    """Why it is this agent's turn to think; the smaller, the more pressing."""
+
+    SPOKEN_TO = 0
+    CRISIS = 1
+    MILESTONE = 2
+    REFLECTION = 3
+    SILENCE = 4
+
+
+class Act(IntEnum):
+    """What one does by saying something (Searle's illocutionary acts, the few that a village needs)."""
+
+    GREET = 0
+    INFORM = 1
+    ASK = 2
+    PROPOSE = 3
+    ACCEPT = 4
+    REFUSE = 5
+    THANK = 6
+    GOSSIP = 7
+
+
+class Closing(IntEnum):
+    """Why a conversation ended, or a pledge lapsed."""
+
+    SILENCE = 0
+    DISTANCE = 1
+    LENGTH = 2
+    DEATH = 3
+    MEANS = 4  # the goods were not there
+    LEFT = 5  # for another conversation
+
+
+class MemoryKind(IntEnum):
+    """What sort of thing is remembered."""
+
+    OBSERVATION = 0
+    CONVERSATION = 1
+    REFLECTION = 2
+    PLAN = 3

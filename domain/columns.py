@@ -63,8 +63,10 @@ N_CELL_COLUMNS = HASH_CELLS + 1
 
 TOUCHED_PERSONA, TOUCHED_AGENT, TOUCHED_GOODS, TOUCHED_TIES = 1, 2, 4, 8
 
-AREAS = ("personas", "agents", "goods", "ties", "cells")
-"""Areas of state with a hash of their own in every header, in the order that they are stored."""
+AREAS = ("personas", "agents", "goods", "ties", "cells", "minds")
+"""Areas of state with a hash of their own in every header, in the order that they are stored.
+
+`minds` is empty, and its hash 0, in a society without them (see `domain.minds.columns`)."""
 
 
 def agents_of_capacity(capacity: int) -> Agents:

@@ -22,8 +22,8 @@ STATE_VERSION = 1
 HASHING_VERSION = 1
 """Raised whenever bytes are hashed in another way."""
 
-MINDS = ("reflex",)
-"""Minds that this release can run; language models join through the `Mind` port."""
+MINDS = ("reflex", "scripted", "llama", "vllm", "openai")
+"""Who forms intentions: rules alone, a fixed planner, or a language model behind the `Engine` port."""
 
 _BOUNDS = {
     "agents": (1, 10_000_000),
@@ -37,7 +37,12 @@ _BOUNDS = {
     "birth_interval": (0, 10_000_000),
     "regrowth_percent": (0, 1_000),
     "sight": (1, 8),
+    "think_delay": (1, 10_000),
+    "think_budget": (0, 1_000_000),
+    "hearing": (1, 20),
+    "reflect_at": (100, 1_000_000),
 }
+_OF_MINDS = ("think_delay", "think_budget", "hearing", "reflect_at")
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,14 @@ class Configuration:
     regrowth_percent : pace of regrowth of all resources, 100 being the terrain's own
     sight : radius in cells within which an agent looks for resources
     mind : who forms intentions: `reflex` follows rules alone
+    think_delay : ticks from a mind's being asked to its answer's taking effect
+    think_budget : how often minds are asked, in the whole society, in 1,000 ticks
+    hearing : distance in cells within which words are heard
+    reflect_at : importance in milli-units that has to come together before an agent reflects
+
+    Notes
+    -----
+    What only minds use is part of the canonical form, and so of the genesis, only where minds are used.
     """
 
     agents: int = 500
@@ -71,6 +84,10 @@ class Configuration:
     regrowth_percent: int = 100
     sight: int = 4
     mind: str = "reflex"
+    think_delay: int = 25
+    think_budget: int = 100
+    hearing: int = 6
+    reflect_at: int = 3_000
 
     def __post_init__(self) -> None:
         """Check every bound.
@@ -97,13 +114,21 @@ class Configuration:
             raise InvalidConfiguration("mind", self.mind, f"this release knows {', '.join(MINDS)}")
 
     @property
+    def thinks(self) -> bool:
+        """Whether agents have minds."""
+        return self.mind != "reflex"
+
+    @property
     def n_cells(self) -> int:
         """Cells of the grid."""
         return self.width * self.height
 
     def canonical(self) -> str:
         """Return the one JSON text of this configuration: sorted keys, no spaces, ASCII."""
-        return canonical_json(asdict(self))
+        values = asdict(self)
+        if not self.thinks:
+            values = {name: value for name, value in values.items() if name not in _OF_MINDS}
+        return canonical_json(values)
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any]) -> Configuration:

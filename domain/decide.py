@@ -9,41 +9,63 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
-from domain.codes import Good, Intention
-from domain.columns import ACTED, ALIVE, ASKED, CELL, HOUSEHOLD, ID, THOUGHT_DUE
+from domain.codes import Good, Intention, MemoryKind
+from domain.columns import ACTED, ALIVE, ASKED, CELL, HOUSEHOLD, ID, SATIETY, THOUGHT_DUE
 from domain.configuration import Configuration
 from domain.draws import stream_key
 from domain.errors import MissingInput
 from domain.events import (
     ABSENT,
     AGENT_BORN,
+    AGENT_DIED,
     EVENT_DTYPE,
     GOODS_ENDOWED,
     INTERVENTION_MADE,
     MAX_HOLDING,
+    NEWS_HEARD,
+    REFLECTION_MADE,
     THOUGHT_REFUSED,
+    THOUGHT_REQUESTED,
     THOUGHT_TAKEN,
     EventBatch,
+    address_of,
     empty_records,
-    pack_cause,
     pack_good,
     pack_needs,
-    payload_of,
 )
 from domain.founding import found_world
 from domain.hexgrid import disc_offsets
-from domain.inputs import INTENTION, INTERVENTION, NO_INPUTS, Input, Inputs, validated
+from domain.inputs import INTENTION, INTERVENTION, NO_INPUTS, REFLECTION, Input, Inputs, validated
+from domain.minds import columns as m
+from domain.minds.pledges import plan_pledges, settle_pledges
+from domain.minds.remember import Remembering
+from domain.minds.schedule import who_thinks
+from domain.minds.talk import Talk
+from domain.minds.telling import Telling
 from domain.personas import make_personas
+from domain.rules.barter import WORTHS
 from domain.rules.birth import find_parents
-from domain.rules.choose import choose_rows
-from domain.rules.constants import BEAR, DIE, DOWRY
+from domain.rules.choose import choose_rows, consider
+from domain.rules.constants import BEAR, DIE, DOWRY, HUNGRY, MOVE, REST, SPEAK
 from domain.rules.emit import emit_events
 from domain.rules.gather import share_stocks
 from domain.rules.meet import find_seekers, pair_up
-from domain.rules.plan import P_ACTION, P_GOAL, P_GOODS, P_INTENDED, P_INTENTION, begin_plan, board_of, plan_of_capacity
+from domain.rules.plan import (
+    P_ACTION,
+    P_FORMED,
+    P_GOAL,
+    P_GOODS,
+    P_INTENDED,
+    P_INTENTION,
+    P_OPEN,
+    begin_plan,
+    board_of,
+    plan_of_capacity,
+)
 from domain.rules.words import PAYLOAD_BYTES, PAYLOAD_ENDS, collect_payloads
 from domain.state import World
 
@@ -83,6 +105,8 @@ class Decider:
             self._plan = plan_of_capacity(capacity)
             self._rows = np.empty(capacity, np.int64)
             self._ranks = np.empty(capacity, np.uint64)
+            self._starts, self._seekers = np.empty(2 * capacity + 3, np.int64), np.empty(capacity, np.int64)
+            self._worths = np.empty((capacity, WORTHS), np.int32)
             self._parents = np.empty((capacity, 2), np.int64)
             self._deaths = np.empty((capacity, 3), np.int64)
 
@@ -107,21 +131,25 @@ class Decider:
         n, a = world.n, world.agents
         self._make_room(a.shape[1])
         begin_plan(a, n, self._plan)
-        first = self._apply_inputs(world, inputs, tick)
+        telling = Telling(tick)
+        talk = None if world.minds is None else Talk(world, self._plan, self.configuration, telling)
+        self._apply_inputs(world, inputs, telling, talk)
         self._choose(world, tick)
         p, keys, cfg = self._plan, self._keys, self.configuration
-        # Sorting is left to numpy: a compiled sort would take seconds to compile.
+        leads = [] if talk is None else self._attend(world, talk)
         room = cfg.homes - world.population
         if room > 0:
             interval = cfg.birth_interval
             count = find_parents(a, n, p, tick, keys["birth"], cfg.adulthood, interval, self._rows, self._ranks)
-            first_come = np.argsort(self._ranks[:count], kind="stable")[:room]
-            p[P_ACTION, self._rows[first_come]] = BEAR
-        count = find_seekers(a, n, p, tick, keys["meet"], self._rows, self._ranks)
-        order = np.argsort(self._ranks[:count], kind="stable")
-        pair_up(a, p, self._board, tick, world.width, world.height, keys["meet"], self._rows, order)
+            parents = self._rows[:count]
+            if count > room:  # few are left to sort, so numpy does it
+                parents = parents[self._ranks[:count].argsort(kind="stable")[:room]]
+            p[P_ACTION, parents] = BEAR
+        count = find_seekers(a, n, p, tick, keys["meet"], self._rows, self._ranks, self._starts, self._seekers)
+        pair_up(a, p, self._worths, self._board, world.width, world.height, self._seekers[:count], self._ranks)
         share_stocks(a, n, world.cells, p, self._board, tick, keys["gather"])
-        return self._emit(world, tick, first)
+        events = self._emit(world, tick, telling)
+        return events if talk is None else self._reflect_on(world, events, talk, leads)
 
     # -- phases ------------------------------------------------------------------------------------
 
@@ -142,79 +170,121 @@ class Decider:
         for chunk in waiting:
             chunk.result()
 
-    def _apply_inputs(self, world: World, inputs: Inputs, tick: int) -> list[tuple[np.void, bytes]]:
-        """Let inputs take effect on the plan, in key order; return their events and payloads."""
-        a, n = world.agents, world.n
+    def _attend(self, world: World, talk: Talk) -> list[int]:
+        """Let those who spoke do nothing else, those who talk stay where they are, and the pledged meet."""
+        a, n, p, minds = world.agents, world.n, self._plan, world.minds
+        assert minds is not None
+        spoke = np.array(talk.spoke, np.int64)
+        p[P_ACTION, spoke], p[P_OPEN, spoke], p[P_FORMED, spoke] = SPEAK, 0, 0
+        walking = (minds[m.TALK, :n] >= 0) & (p[P_ACTION, :n] == MOVE) & (a[SATIETY, :n] >= HUNGRY)
+        p[P_ACTION, np.flatnonzero(walking)] = REST
+        return plan_pledges(world, p, self.configuration)
+
+    def _reflect_on(self, world: World, events: EventBatch, talk: Talk, leads: list[int]) -> EventBatch:
+        """Return the tick's events with what comes of them in minds: pledges settled, memories, who thinks next."""
+        tick, records = talk.tick, events.records
+        dying = set(records["agent"][records["kind"] == AGENT_DIED.number].tolist())
+        after = talk.telling = Telling(tick, len(events))
+        settle_pledges(world, leads, records, dying, after)
+        talk.close_old(dying)
+        self._remembering.dying = dying
+        self._remembering.witness(EventBatch.concat([events, after.batch()]), after)
+        cfg = self.configuration
+        for row, purpose, reason in who_thinks(world, cfg, seed=self.seed, tick=tick, dying=dying):
+            who = int(world.agents[ID, row])
+            after.tell(
+                THOUGHT_REQUESTED, who, int(world.agents[ACTED, row]), detail=tick + cfg.think_delay,
+                target=int(purpose), cell=int(reason),
+            )  # fmt: skip
+        return EventBatch.concat([events, after.batch()])
+
+    def _apply_inputs(self, world: World, inputs: Inputs, telling: Telling, talk: Talk | None) -> None:
+        """Let inputs take effect on the plan, in key order, and tell their events."""
+        a, n, tick = world.agents, world.n, telling.tick
+        self._remembering = Remembering(world, set())
         due = np.flatnonzero((a[THOUGHT_DUE, :n] == tick) & (a[ALIVE, :n] != 0))
-        answered = {i.key.agent for i in inputs.rows if i.key.purpose == INTENTION}
+        answered = {i.key.agent for i in inputs.rows if i.key.purpose in (INTENTION, REFLECTION)}
         for row in due:
             if int(a[ID, row]) not in answered:
                 raise MissingInput(tick, int(a[ID, row]))
-        events: list[tuple[np.void, bytes]] = []
         for given in inputs.rows:
             validated(given, n_cells=self.configuration.n_cells)
             if given.key.purpose == INTERVENTION:
-                self._intervene(world, given, tick, events)
+                self._intervene(world, given, telling)
             else:
-                self._take_thought(world, given, tick, events)
-        return events
+                self._take_thought(world, given, telling, talk)
 
-    def _take_thought(self, world: World, given: Input, tick: int, events: list[tuple[np.void, bytes]]) -> None:
+    def _take_thought(self, world: World, given: Input, telling: Telling, talk: Talk | None) -> None:
         row = world.row(given.key.agent)
         if row is None:
             return  # the agent died before the answer took effect
-        a, p = world.agents, self._plan
-        about = {"asked": given.key.asked_tick, "purpose": given.key.purpose, "call": given.key.call}
+        a, p, who, tick, answer = world.agents, self._plan, given.key.agent, telling.tick, given.answer
+        about: dict[str, Any] = {"asked": given.key.asked_tick, "purpose": given.key.purpose, "call": given.key.call}
         about["answer"] = given.answer_hash()
         asked = int(a[ASKED, row])
-        record = _record(tick, len(events), given.key.agent, asked if asked != ABSENT else int(a[ACTED, row]))
-        if "refused" in given.answer:
-            record["kind"] = THOUGHT_REFUSED.number
-            events.append((record, payload_of(**about, because=str(given.answer["refused"]))))
+        cause = asked if asked != ABSENT else int(a[ACTED, row])
+        if "refused" in answer:
+            telling.tell(THOUGHT_REFUSED, who, cause, about | {"because": str(answer["refused"])})
             return
-        intention = Intention[given.answer["intention"].upper()]
-        goal = given.answer.get("goal")
-        record["kind"], record["detail"] = THOUGHT_TAKEN.number, int(intention)
-        record["cell"] = a[CELL, row] if goal is None else goal
-        p[P_INTENTION, row], p[P_GOAL, row] = intention, record["cell"]
-        p[P_INTENDED, row] = pack_cause(tick, len(events))
-        events.append((record, payload_of(**about)))
+        if given.key.purpose == REFLECTION:
+            made = telling.tell(REFLECTION_MADE, who, cause, about)
+            cites = [str(c) for c in answer.get("cites", [])]
+            self._remembering.remember(telling, who, made, MemoryKind.REFLECTION, 700, answer["insight"], cites)
+            return
+        intention = Intention[answer["intention"].upper()]
+        goal, there = answer.get("goal"), None
+        if talk is not None:
+            found, own = consider(
+                a, world.cells, p, row, int(intention), tick, world.width, world.height, self._offsets, world.row_of,
+                self._keys["choose"],
+            )  # fmt: skip
+            goal = int(found) if goal is None else goal
+            about["instead_of"] = Intention(int(own)).name.lower()
+            if answer.get("act") not in (None, "none"):
+                there = world.row(answer["to"])
+                about["unsaid"] = talk.why_unsaid(row, there)
+        cell = int(a[CELL, row]) if goal is None else goal
+        taken = telling.tell(THOUGHT_TAKEN, who, cause, about, detail=int(intention), cell=cell)
+        p[P_INTENTION, row], p[P_GOAL, row], p[P_INTENDED, row] = intention, cell, taken
+        if talk is not None and there is not None and about["unsaid"] is None:
+            talk.speak(row, there, answer, taken)
 
-    def _intervene(self, world: World, given: Input, tick: int, events: list[tuple[np.void, bytes]]) -> None:
-        """Record an intervention and what it does; one that has become impossible is recorded as refused."""
-        row = world.row(given.key.agent)
-        made = _record(tick, len(events), given.key.agent, ABSENT if row is None else int(world.agents[ACTED, row]))
-        made["kind"] = INTERVENTION_MADE.number
-        cause = pack_cause(tick, len(events))
-        answer = given.answer
+    def _intervene(self, world: World, given: Input, telling: Telling) -> None:
+        """Tell an intervention and what it does; one that has become impossible is told as refused."""
+        row, who, answer = world.row(given.key.agent), given.key.agent, given.answer
         endow = [(Good[name.upper()], name, quantity) for name, quantity in sorted(answer.get("endow", {}).items())]
         refused = None
         if row is None:
             refused = "the agent is not alive"
+        elif "news" in answer and world.minds is None:
+            refused = "this society has no minds to take news in"
         else:
             for good, name, quantity in endow:
                 if int(self._plan[P_GOODS + good, row]) + quantity > MAX_HOLDING:
                     refused = f"the agent would hold too much {name}"
         told = {"by": str(answer.get("by", "")), "why": str(answer.get("why", "")), "refused": refused}
         key = {"asked": given.key.asked_tick, "call": given.key.call, "answer": given.answer_hash()}
-        events.append((made, payload_of(**told, **key)))
+        cause = telling.tell(
+            INTERVENTION_MADE, who, ABSENT if row is None else int(world.agents[ACTED, row]), told | key
+        )
         if row is None or refused is not None:
             return
         for good, _, quantity in endow:
             self._plan[P_GOODS + good, row] += quantity
-            record = _record(tick, len(events), given.key.agent, cause)
-            record["kind"] = GOODS_ENDOWED.number
-            record["given"] = pack_good(int(good), quantity, int(self._plan[P_GOODS + good, row]))
-            events.append((record, b""))
+            telling.tell(
+                GOODS_ENDOWED, who, cause, given=pack_good(int(good), quantity, int(self._plan[P_GOODS + good, row]))
+            )
+        if "news" in answer:
+            telling.tell(NEWS_HEARD, who, cause, {"news": address_of(cause), "text": answer["news"]})
 
-    def _emit(self, world: World, tick: int, before: list[tuple[np.void, bytes]]) -> EventBatch:
+    def _emit(self, world: World, tick: int, before: Telling) -> EventBatch:
         a, n, p = world.agents, world.n, self._plan
-        dying = int(np.count_nonzero((p[P_ACTION, :n] == DIE) & (a[ALIVE, :n] != 0)))
+        dying = int(np.count_nonzero(p[P_ACTION, :n] == DIE))  # the dead of before included: only room is made
         first = len(before)
         room = first + 3 * n + 7 * dying + 16
         out = np.empty(room, EVENT_DTYPE)
         phrases = np.full(room, -1, np.int32)
-        for k, (record, _) in enumerate(before):
+        for k, record in enumerate(before.records):
             out[k] = record
         count, births, _ = emit_events(
             a, n, world.cells, p, self._board, world.row_of, tick, self.configuration.hunger, self.configuration.meal,
@@ -224,10 +294,10 @@ class Decider:
         spoken = np.empty(int(np.count_nonzero(phrases[:count] >= 0)) * 80 + 16, np.uint8)
         size = collect_payloads(phrases, count, PAYLOAD_BYTES, PAYLOAD_ENDS, ends, spoken)
         batch = EventBatch(out[:count], ends, spoken[:size].tobytes())
-        if before:
+        if first:
             lengths = np.diff(ends, prepend=0)
-            lengths[:first] = [len(payload) for _, payload in before]
-            payload = b"".join(payload for _, payload in before) + batch.payload_bytes
+            lengths[:first] = [len(payload) for payload in before.payloads]
+            payload = b"".join(before.payloads) + batch.payload_bytes
             batch = EventBatch(batch.records, np.cumsum(lengths), payload)
         if births:
             batch = EventBatch.concat([batch, self._born(world, tick, count, births)])
@@ -247,9 +317,3 @@ class Decider:
         records["needs"] = pack_needs(*_NEWBORN_NEEDS)
         records["cause"] = (np.int64(tick) << 32) | ordinals
         return EventBatch.of(records, [(i, persona.payload()) for i, persona in enumerate(personas)])
-
-
-def _record(tick: int, ordinal: int, agent: int, cause: int) -> np.void:
-    record: np.void = empty_records(1)[0]
-    record["tick"], record["ordinal"], record["agent"], record["cause"] = tick, ordinal, agent, cause
-    return record

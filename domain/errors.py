@@ -10,16 +10,24 @@
     │   ├── MissingInput              a tick needs an answer that was never recorded
     │   ├── InvalidInput              an answer or intervention that can't be applied
     │   └── RandomnessForbidden       somebody asked for a generator; use `domain.draws`
-    └── StoreError                    what a store of events refuses, whatever keeps it
-        ├── UnknownRun                no run of that name, or several that begin so
-        ├── RunExists                 the name is taken
-        ├── BeyondHead                a tick that has not happened yet
-        ├── RunIsHeld                 another runner writes this run
-        ├── LeaseLost                 a newer runner took this run over; nothing was written
-        ├── InputsChanged             a tick was decided with other inputs than are recorded for it
-        ├── TickHasBegun              an input for a tick that is history
-        ├── OtherRules                the run was made under rules that this release does not have
-        └── StoreUnavailable          the store went away; what is durable is safe, try again
+    ├── MissingAnswer                 `--answers only`, and nobody has answered this question before
+    ├── StoreError                    what a store of events refuses, whatever keeps it
+    │   ├── UnknownRun                no run of that name, or several that begin so
+    │   ├── RunExists                 the name is taken
+    │   ├── BeyondHead                a tick that has not happened yet
+    │   ├── RunIsHeld                 another runner writes this run
+    │   ├── LeaseLost                 a newer runner took this run over; nothing was written
+    │   ├── InputsChanged             a tick was decided with other inputs than are recorded for it
+    │   ├── TickHasBegun              an input for a tick that is history
+    │   ├── OtherRules                the run was made under rules that this release does not have
+    │   └── StoreUnavailable          the store went away; what is durable is safe, try again
+    └── MindError                     an engine that was asked gave no answer
+        ├── EngineUnavailable         it can't be reached or is overloaded; may pass
+        ├── EngineTimedOut            it did not answer within the time given; may pass
+        ├── EngineRefused             it will not answer this, however often it is asked
+        ├── EngineAnsweredNonsense    what came back is no answer of such an engine
+        └── MemoryUnavailable         memories can't be looked up now; may pass
+            └── MemoryBehind          the events up to that tick have not been taken in yet
 """
 
 from __future__ import annotations
@@ -98,6 +106,20 @@ class RandomnessForbidden(DomainError):
 
     def __str__(self) -> str:
         return "generators are forbidden: call domain.draws.draw(keys, seed=…, stream=…, tick=…)"
+
+
+class MissingAnswer(PolisError):
+    """A thought has to be answered from what is recorded, and nothing is."""
+
+    def __init__(self, run: str, tick: int, agent: int) -> None:
+        super().__init__(run, tick, agent)
+        self.run, self.tick, self.agent = run, tick, agent
+
+    def __str__(self) -> str:
+        return (
+            f"run {self.run}, tick {self.tick}: agent {self.agent} thinks, and no answer to this is recorded; "
+            "`--answers reuse` would ask the engine"
+        )
 
 
 class StoreError(PolisError):
@@ -212,3 +234,71 @@ class StoreUnavailable(StoreError):
 
     def __str__(self) -> str:
         return f"the store went away: {self.because}"
+
+
+class MindError(PolisError):
+    """An engine was asked and gave no answer."""
+
+
+class EngineUnavailable(MindError):
+    """The engine can't be reached, is overloaded, or failed within; asking again may help."""
+
+    def __init__(self, url: str, because: str) -> None:
+        super().__init__(url, because)
+        self.url, self.because = url, because
+
+    def __str__(self) -> str:
+        return f"the engine at {self.url} is not available: {self.because}"
+
+
+class EngineTimedOut(MindError):
+    """The whole answer was not there in the time given; what came of it is thrown away."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"the engine did not answer within {self.seconds:g} s"
+
+
+class EngineRefused(MindError):
+    """The engine will not answer this, however often it is asked: an unknown adapter, a bad request."""
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.because = because
+
+    def __str__(self) -> str:
+        return f"the engine refused: {self.because}"
+
+
+class EngineAnsweredNonsense(MindError):
+    """What came back is not an answer of such an engine: too large, or not of its protocol."""
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.because = because
+
+    def __str__(self) -> str:
+        return f"the engine answered nonsense: {self.because}"
+
+
+class MemoryUnavailable(MindError):
+    """Memories can't be looked up now. None is lost: all of them are events."""
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.because = because
+
+    def __str__(self) -> str:
+        return f"memories can't be looked up: {self.because}"
+
+
+class MemoryBehind(MemoryUnavailable):
+    """Not all memories up to a tick have been taken in, so what is found might not be what is remembered."""
+
+    def __init__(self, run: int, tick: int, covered: int) -> None:
+        super().__init__(f"of run {run} they are there up to tick {covered}, and tick {tick} is wanted")
+        self.args = (run, tick, covered)
+        self.run, self.tick, self.covered = run, tick, covered

@@ -24,7 +24,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain._jit import inline
-from domain.codes import Biome, CauseOfDeath, Good, Intention, Skill
+from domain.codes import (
+    Biome,
+    CauseOfDeath,
+    Closing,
+    Good,
+    Intention,
+    MemoryKind,
+    Purpose,
+    Reason,
+    Skill,
+)
 from domain.configuration import canonical_json
 from domain.errors import UnknownEventKind
 
@@ -203,7 +213,7 @@ TARGET = "target"
 
 WORLD_FOUNDED = EventKind(
     1, "WorldFounded", "world_foundings", "The grid was laid out.",
-    payload={"width": "cells in a row", "height": "rows"},
+    payload={"width": "cells in a row", "height": "rows", "minds": "true if agents think; else it is not there"},
 )  # fmt: skip
 CELL_FORMED = EventKind(
     2, "CellFormed", "cells_formed", "A cell of the terrain came to be, with its stocks.",
@@ -306,14 +316,21 @@ GOODS_INHERITED = EventKind(
 )  # fmt: skip
 THOUGHT_REQUESTED = EventKind(
     21, "ThoughtRequested", "thoughts_requested", "A mind was asked what an agent should intend.",
-    (AGENT, Field("due", "detail", unit="tick", meaning="when the answer takes effect")),
+    (
+        AGENT,
+        Field("due", "detail", unit="tick", meaning="when the answer takes effect"),
+        Field("purpose", "target", meaning="what is asked for", codes=Purpose),
+        Field("reason", "cell", meaning="why it is this agent's turn", codes=Reason),
+    ),
 )  # fmt: skip
 _ANSWER = "SHA-256 of the input's canonical answer, in hex: the input that was used, and no other"
 THOUGHT_TAKEN = EventKind(
     22, "ThoughtTaken", "thoughts", "A mind's answer took effect: an intention.",
     (AGENT, Field("intention", "detail", meaning="what it is set on now", codes=Intention),
      Field("goal", "cell", unit="row * width + column", meaning="where")),
-    {"asked": "tick of the request", "purpose": "what was asked", "call": "which call", "answer": _ANSWER},
+    {"asked": "tick of the request", "purpose": "what was asked", "call": "which call", "answer": _ANSWER,
+     "instead_of": "what the rules would be set on at this moment; not there without minds",
+     "unsaid": "why words of the answer were not said, or null; not there if it had none"},
 )  # fmt: skip
 THOUGHT_REFUSED = EventKind(
     23, "ThoughtRefused", "thoughts_refused", "A mind gave no usable answer; the old intention goes on.", (AGENT,),
@@ -326,14 +343,68 @@ INTERVENTION_MADE = EventKind(
      "answer": _ANSWER, "refused": "why nothing came of it, or null"},
 )  # fmt: skip
 
+_ADDRESS = "tick:ordinal of an event"
+SPEECH_MADE = EventKind(
+    25, "SpeechMade", "speeches", "A mind's words were said to somebody in hearing, as one of the speech acts.",
+    (AGENT, Field("target", TARGET, meaning="to whom"), *TIE, *NEEDS),
+    {"act": "the speech act, such as ask", "text": "the words",
+     "conversation": f"{_ADDRESS}: the speech that opened it",
+     "terms": "of a proposal, or of the one that is accepted or refused; else it is not there",
+     "news": f"{_ADDRESS} that the news passed on began with; else it is not there"},
+)  # fmt: skip
+CONVERSATION_CLOSED = EventKind(
+    26, "ConversationClosed", "conversations_closed", "A conversation ended.",
+    (AGENT, Field("target", TARGET, meaning="with whom"),
+     Field("because", "detail", meaning="why", codes=Closing)),
+    {"conversation": f"{_ADDRESS}: the speech that opened it"},
+)  # fmt: skip
+PLEDGE_MADE = EventKind(
+    27, "PledgeMade", "pledges", "A proposal was accepted in words, and binds both from now on.",
+    (AGENT, Field("target", TARGET, meaning="who accepted")),
+    {"terms": "what was agreed", "proposal": f"{_ADDRESS}: the speech that proposed it"},
+)  # fmt: skip
+PLEDGE_KEPT = EventKind(
+    28, "PledgeKept", "pledges_kept", "What was agreed in words was done; the cause is the deed.",
+    (AGENT, Field("target", TARGET, meaning="who accepted")), {"pledge": f"{_ADDRESS}: when it was made"},
+)  # fmt: skip
+PLEDGE_LAPSED = EventKind(
+    29, "PledgeLapsed", "pledges_lapsed", "What was agreed in words could not be done.",
+    (AGENT, Field("target", TARGET, meaning="who accepted"),
+     Field("because", "detail", meaning="why", codes=Closing)),
+    {"pledge": f"{_ADDRESS}: when it was made"},
+)  # fmt: skip
+NEWS_HEARD = EventKind(
+    30, "NewsHeard", "news_heard", "A piece of news reached an agent; the cause is the speech that brought it.",
+    (AGENT, Field("target", TARGET, meaning="who told it; absent at its source")),
+    {"news": f"{_ADDRESS} that it began with: the same along the whole chain", "text": "the news"},
+)  # fmt: skip
+MEMORY_FORMED = EventKind(
+    31, "MemoryFormed", "memories", "Something mattered enough to be remembered; the cause is what is remembered.",
+    (AGENT, Field("memory_kind", "detail", "high", meaning="what sort of thing", codes=MemoryKind),
+     Field("importance", "detail", "low", "milli", "how much it matters")),
+    {"text": "what is remembered", "cites": "memories that a reflection rests on, as tick:ordinal"},
+)  # fmt: skip
+MEMORY_FORGOTTEN = EventKind(
+    32, "MemoryForgotten", "memories_forgotten", "A memory made room for another; it is marked, never deleted.",
+    (AGENT,), {"memory": f"{_ADDRESS}: the memory"},
+)  # fmt: skip
+REFLECTION_MADE = EventKind(
+    33, "ReflectionMade", "reflections", "A mind drew a conclusion from memories; it becomes a memory itself.",
+    (AGENT,),
+    {"asked": "tick of the request", "purpose": "what was asked", "call": "which call", "answer": _ANSWER},
+)  # fmt: skip
+
 KINDS: tuple[EventKind, ...] = tuple(v for v in list(globals().values()) if isinstance(v, EventKind))
 KIND_BY_NUMBER = {k.number: k for k in KINDS}
 KIND_BY_NAME = {k.name: k for k in KINDS}
 
-CATALOGUE_VERSION = 1
+CATALOGUE_VERSION = 2
 """Version of all the definitions together; every tick's header says by which its events were written."""
 
-VERSIONS_BY_CATALOGUE: dict[int, dict[int, int]] = {1: dict.fromkeys(range(1, 25), 1)}
+VERSIONS_BY_CATALOGUE: dict[int, dict[int, int]] = {
+    1: dict.fromkeys(range(1, 25), 1),
+    2: dict.fromkeys(range(1, 34), 1),  # what minds do; the kinds before are as they were
+}
 """Catalogue → kind number → schema version that its ticks were written in. Add one, never change one."""
 
 
@@ -466,6 +537,17 @@ def as_json(record: np.void, payload: bytes) -> dict[str, Any]:
     if payload:
         event |= json.loads(payload)
     return event
+
+
+def address_of(packed: int) -> str:
+    """Return the address "tick:ordinal" that a packed cause stands for."""
+    return f"{packed >> 32}:{packed & 0xFFFFFFFF}"
+
+
+def packed_address(address: str) -> int:
+    """Return the packed cause that "tick:ordinal" stands for."""
+    tick, _, ordinal = address.partition(":")
+    return int(tick) << 32 | int(ordinal)
 
 
 def payload_of(**values: object) -> bytes:

@@ -56,6 +56,7 @@ from domain.columns import (
 )
 from domain.errors import CorruptHistory
 from domain.events import ABSENT, EventBatch, good_of, holding_of, pack_cause
+from domain.minds.fold import IN_MIND, fold_lives
 from domain.state import World
 
 # -- what several kinds share --------------------------------------------------------------------
@@ -279,6 +280,15 @@ def _is_sound(k, e, n_cells, n_agents):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def find_misplaced(records, tick):  # type: ignore[no-untyped-def]
+    """Return the position of the first record of another tick or out of order; the number of records if none is."""
+    for i in range(records.shape[0]):
+        if records[i]["tick"] != tick or records[i]["ordinal"] != i:
+            return i
+    return records.shape[0]
+
+
+@kernel
 def fold_records(records, start, a, c, row_of, touched_cells, counters):  # type: ignore[no-untyped-def]
     """Fold records from `start` until one needs Python or makes no sense; return its position.
 
@@ -346,6 +356,8 @@ def fold_world_founded(world: World, record: Any, payload: dict[str, Any]) -> No
     """The grid has the size that the world was made with."""
     if (payload["width"], payload["height"]) != (world.width, world.height):
         raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), "the grid's size differs from the run's")
+    if payload.get("minds"):
+        world.begin_minds()
 
 
 def fold_cell_formed(world: World, record: Any, payload: dict[str, Any]) -> None:
@@ -405,6 +417,7 @@ _IN_PYTHON = {
     ev.CELL_FORMED.number: fold_cell_formed,
     ev.AGENT_JOINED.number: fold_agent_joined,
     ev.AGENT_BORN.number: fold_agent_born,
+    **IN_MIND,
 }
 
 
@@ -431,13 +444,14 @@ def fold(world: World, events: EventBatch) -> World:
     _require_next_tick(world, events)
     if world.n_touched_cells + n > len(world.touched_cells):
         world.touched_cells = np.resize(world.touched_cells, world.n_touched_cells + 2 * n)
+    rows = world.rows_of(records["agent"]) if world.minds is not None else None
     at = 0
     while at < n:
         handler = _IN_PYTHON.get(int(records["kind"][at]))
         if handler is not None:
             try:
                 handler(world, records[at], json.loads(events.payload(at)))
-            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 e = records[at]
                 because = f"its payload can't be read ({type(error).__name__}: {error})"
                 raise CorruptHistory(int(e["tick"]), int(e["ordinal"]), because) from error
@@ -454,6 +468,8 @@ def fold(world: World, events: EventBatch) -> World:
             because = f"{name} of agent {e['agent']}, {'whose columns make no sense' if lives else 'who is not alive'}"
             raise CorruptHistory(int(e["tick"]), int(e["ordinal"]), because)
         at = stopped
+    if rows is not None:
+        fold_lives(world, records, rows)
     world.tick += 1
     world.rehash()
     world.compact()
@@ -463,9 +479,8 @@ def fold(world: World, events: EventBatch) -> World:
 def _require_next_tick(world: World, events: EventBatch) -> None:
     """Refuse events of another tick, or out of order, before anything is changed."""
     records, tick = events.records, world.tick + 1
-    wrong = (records["tick"] != tick) | (records["ordinal"] != np.arange(len(records)))
-    if wrong.any():
-        at = int(np.argmax(wrong))
+    at = find_misplaced(records, tick)
+    if at < len(records):
         because = f"event {at} of tick {tick} was expected here"
         raise CorruptHistory(int(records["tick"][at]), int(records["ordinal"][at]), because)
 

@@ -37,7 +37,8 @@ def found_world(configuration: Configuration, *, seed: int) -> EventBatch:
     records = empty_records(1 + n_cells + n * (1 + len(_ENDOWMENT)))
     records["tick"] = 0
     records["ordinal"] = np.arange(len(records))
-    payloads = [(0, payload_of(width=configuration.width, height=configuration.height))]
+    grid: dict[str, object] = {"width": configuration.width, "height": configuration.height}
+    payloads = [(0, payload_of(**grid, **({"minds": True} if configuration.thinks else {})))]
     records["kind"][0] = WORLD_FOUNDED.number
 
     cells = slice(1, 1 + n_cells)

@@ -34,10 +34,12 @@ from domain.columns import (
 
 _P1, _P2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 _32 = np.uint64(32)
+BLOCK = 128
+"""Rows hashed side by side; their hashes stay in the first cache."""
 # One key an area, so that equal rows of two areas differ.
-_KEY_PERSONAS, _KEY_AGENTS, _KEY_GOODS, _KEY_TIES, _KEY_CELLS = (
+_KEY_PERSONAS, _KEY_AGENTS, _KEY_GOODS, _KEY_TIES, _KEY_CELLS, _KEY_MINDS = (
     np.uint64(int.from_bytes(hashlib.sha256(f"area {name}".encode()).digest()[:8], "little"))
-    for name in ("personas", "agents", "goods", "ties", "cells")
+    for name in ("personas", "agents", "goods", "ties", "cells", "minds")
 )
 
 
@@ -58,30 +60,60 @@ def _row_hash(columns, row, row_id, first, last, key):  # type: ignore[no-untype
 
 
 @inline
-def _update(columns, row, row_id, first, last, key, kept, sums, area, alive):  # type: ignore[no-untyped-def]
+def _block_hashes(a, first, last, first_column, last_column, key, out):  # type: ignore[no-untyped-def]
+    """Hash the same columns of rows first … last-1 into `out`: what `_row_hash` returns for each.
+
+    A row's values go into its hash one after the other, so the processor waits for each multiplication.
+    Column by column, the rows of a block go side by side, in vector registers and along contiguous memory.
+    """
+    n = last - first
+    ids = a[ID, first:last]
+    for i in range(n):
+        out[i] = _mix(key, ids[i] * 2 + 1) * _P1
+    for k in range(first_column, last_column):
+        column = a[k, first:last]
+        for i in range(n):
+            out[i] = _mix(out[i], column[i])
+
+
+@inline
+def _replace(columns, row, h, kept, sums, area):  # type: ignore[no-untyped-def]
     """Replace one row's share of an area's sum; `kept` is the column that remembers it."""
-    h = _row_hash(columns, row, row_id, first, last, key) if alive else np.int64(0)
     sums[area] += np.uint64(h) - np.uint64(columns[kept, row])
     columns[kept, row] = h
 
 
+@inline
+def _update(columns, row, row_id, first, last, key, kept, sums, area, alive):  # type: ignore[no-untyped-def]
+    """Hash one row's columns of an area, if it lives, and replace its share of the sum."""
+    h = _row_hash(columns, row, row_id, first, last, key) if alive else np.int64(0)
+    _replace(columns, row, h, kept, sums, area)
+
+
 @kernel
-def rehash_touched(a, n, c, touched_cells, n_touched_cells, sums):  # type: ignore[no-untyped-def]
-    """Bring the five area sums up to date from the rows that the fold touched; clear the marks."""
-    for i in range(n):
-        t = a[TOUCHED, i]
-        if t == 0:
-            continue
-        a[TOUCHED, i] = 0
-        who, alive = a[ID, i], a[ALIVE, i] != 0
-        if t & TOUCHED_PERSONA:
-            _update(a, i, who, 0, SKILLS, _KEY_PERSONAS, HASH_PERSONAS, sums, 0, alive)
-        if t & TOUCHED_AGENT:
-            _update(a, i, who, SKILLS, GOODS, _KEY_AGENTS, HASH_AGENTS, sums, 1, alive)
-        if t & TOUCHED_GOODS:
-            _update(a, i, who, GOODS, TIE_OTHER, _KEY_GOODS, HASH_GOODS, sums, 2, alive)
-        if t & TOUCHED_TIES:
-            _update(a, i, who, TIE_OTHER, N_STATE_COLUMNS, _KEY_TIES, HASH_TIES, sums, 3, alive)
+def rehash_touched(a, n, c, touched_cells, n_touched_cells, sums, hashes):  # type: ignore[no-untyped-def]
+    """Bring the five area sums up to date from the rows that the fold touched; clear the marks.
+
+    `hashes` is scratch, uint64, shape (BLOCK,).
+    """
+    for first in range(0, n, BLOCK):
+        last = min(first + BLOCK, n)
+        # Nearly every agent acts in every tick, so this area is hashed for all; the others change seldom.
+        _block_hashes(a, first, last, SKILLS, GOODS, _KEY_AGENTS, hashes)
+        for i in range(first, last):
+            t = a[TOUCHED, i]
+            if t == 0:
+                continue
+            a[TOUCHED, i] = 0
+            who, alive = a[ID, i], a[ALIVE, i] != 0
+            if t & TOUCHED_PERSONA:
+                _update(a, i, who, 0, SKILLS, _KEY_PERSONAS, HASH_PERSONAS, sums, 0, alive)
+            if t & TOUCHED_AGENT:
+                _replace(a, i, np.int64(hashes[i - first]) if alive else np.int64(0), HASH_AGENTS, sums, 1)
+            if t & TOUCHED_GOODS:
+                _update(a, i, who, GOODS, TIE_OTHER, _KEY_GOODS, HASH_GOODS, sums, 2, alive)
+            if t & TOUCHED_TIES:
+                _update(a, i, who, TIE_OTHER, N_STATE_COLUMNS, _KEY_TIES, HASH_TIES, sums, 3, alive)
     for j in range(n_touched_cells):
         i = touched_cells[j]
         _update(c, i, i, 0, HASH_CELLS, _KEY_CELLS, HASH_CELLS, sums, 4, True)
@@ -106,9 +138,27 @@ def rehash_all(a, n, c, sums):  # type: ignore[no-untyped-def]
         _update(c, i, i, 0, HASH_CELLS, _KEY_CELLS, HASH_CELLS, sums, 4, True)
 
 
+@kernel
+def rehash_minds(minds, rows, ids, first, last, kept, sums):  # type: ignore[no-untyped-def]
+    """Bring the sum of area `minds` up to date for some rows; `kept` is the column with a row's share.
+
+    A row of nobody (id -1) gives its share back.
+    """
+    for k in range(rows.shape[0]):
+        row = rows[k]
+        _update(minds, row, ids[k], first, last, _KEY_MINDS, kept, sums, 5, ids[k] >= 0)
+
+
 def state_hash(sums: tuple[int, ...], next_agent: int, population: int) -> bytes:
-    """Return the 32 bytes of the whole state: SHA-256 over the area sums and the world's counters."""
-    return hashlib.sha256(b"chronopolis state\0" + struct.pack("<5Qqq", *sums, next_agent, population)).digest()
+    """Return the 32 bytes of the whole state: SHA-256 over the area sums and the world's counters.
+
+    The sum of `minds` is among them only where there are minds, so that runs without have the hashes that they
+    always had.
+    """
+    areas = sums[:5] if sums[5] == 0 else sums
+    return hashlib.sha256(
+        b"chronopolis state\0" + struct.pack(f"<{len(areas)}Qqq", *areas, next_agent, population)
+    ).digest()
 
 
 def chain_hash(previous: bytes, tick: int, events_hash: bytes, state_hash: bytes) -> bytes:

@@ -29,21 +29,36 @@ NO_CELL = -1
 @inline
 def neighbour(cell, direction, width, height):  # type: ignore[no-untyped-def]
     """Return the neighbour in direction 0-5 (east, then counter-clockwise), or -1 beyond the edge."""
-    row, column = cell // width, cell % width
-    c = column + _STEPS[row & 1, direction, 0]
-    r = row + _STEPS[row & 1, direction, 1]
+    return neighbour_of(cell // width, cell % width, direction, width, height)
+
+
+@inline
+def neighbour_of(row, column, direction, width, height):  # type: ignore[no-untyped-def]
+    """Return the same for a cell given by row and column: who asks for all six divides only once."""
+    r, c = step_from(row, column, direction)
     if c < 0 or c >= width or r < 0 or r >= height:
         return -1
     return r * width + c
 
 
 @inline
+def step_from(row, column, direction):  # type: ignore[no-untyped-def]
+    """Return row and column one step on, perhaps beyond the edge."""
+    return row + _STEPS[row & 1, direction, 1], column + _STEPS[row & 1, direction, 0]
+
+
+@inline
 def hex_distance(a, b, width):  # type: ignore[no-untyped-def]
     """Return the number of steps between two cells on a grid without obstacles."""
-    ra, rb = a // width, b // width
-    qa = a % width - (ra - (ra & 1)) // 2
-    qb = b % width - (rb - (rb & 1)) // 2
-    dq, dr = qa - qb, ra - rb
+    return steps_between(a // width, a % width, b // width, b % width)
+
+
+@inline
+def steps_between(row_a, column_a, row_b, column_b):  # type: ignore[no-untyped-def]
+    """Return the same for cells given by row and column, without a division."""
+    qa = column_a - (row_a - (row_a & 1)) // 2
+    qb = column_b - (row_b - (row_b & 1)) // 2
+    dq, dr = qa - qb, row_a - row_b
     return (abs(dq) + abs(dr) + abs(dq + dr)) // 2
 
 

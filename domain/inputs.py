@@ -12,12 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.codes import Intention
+from domain.codes import Act, Good, Intention
 from domain.configuration import canonical_json
 from domain.errors import InvalidInput
 
-INTENTION, INTERVENTION = "intention", "intervention"
-PURPOSES = (INTENTION, INTERVENTION)
+INTENTION, REFLECTION, INTERVENTION = "intention", "reflection", "intervention"
+PURPOSES = (INTENTION, REFLECTION, INTERVENTION)
+TEXT_MAX = 400
 NOBODY = -1
 
 
@@ -43,8 +44,9 @@ class Input:
     ----------
     key : InputKey
     effect_tick : the tick at whose beginning it takes effect
-    answer : JSON object. For `intention`: {"intention": name, "goal": cell}, or {"refused": why};
-        for `intervention`: {"by", "why", "endow": {good: quantity}}
+    answer : JSON object. For `intention`: {"intention": name} and, if wanted, "goal": cell, "act": speech act,
+        "to": agent, "say": text, "terms": of a proposal; for `reflection`: {"insight": text, "cites": [memory ids]};
+        for either {"refused": why}; for `intervention`: {"by", "why", "endow": {good: quantity}, "news": text}
     about : what is kept beside it and never hashed (latency, tokens, engine, …)
     """
 
@@ -84,22 +86,70 @@ def validated(given: Input, *, n_cells: int) -> Input:
     if given.effect_tick <= given.key.asked_tick:
         raise InvalidInput(key, f"it can't take effect at tick {given.effect_tick}, before it was asked")
     if given.key.purpose == INTENTION and "refused" not in answer:
-        names = [i.name.lower() for i in Intention]
-        if answer.get("intention") not in names:
-            raise InvalidInput(key, f"intention {answer.get('intention')!r} is none of {', '.join(names)}")
-        goal = answer.get("goal")
-        if goal is not None and not (_is_whole(goal) and 0 <= goal < n_cells):
-            raise InvalidInput(key, f"goal {goal!r} is no cell of the grid")
+        _validate_intention(key, answer, n_cells)
+    if given.key.purpose == REFLECTION and "refused" not in answer:
+        _require_text(key, "insight", answer.get("insight"))
+        cites = answer.get("cites", [])
+        if not isinstance(cites, list) or len(cites) > 16 or not all(isinstance(c, str) for c in cites):
+            raise InvalidInput(key, f"cites {cites!r} are no memories")
     if given.key.purpose == INTERVENTION:
-        endow = answer.get("endow", {})
-        if not isinstance(endow, dict):
-            raise InvalidInput(key, f"can't endow {endow!r}: it names no goods")
-        for good, quantity in endow.items():
-            if good not in ("food", "wood", "stone", "ore", "coin") or not _is_whole(quantity):
-                raise InvalidInput(key, f"can't endow {quantity!r} of {good!r}")
-            if not 0 < quantity <= 100_000_000:
-                raise InvalidInput(key, f"{quantity} of {good} lies outside 1 … 100,000,000")
+        _validate_intervention(key, answer)
     return given
+
+
+def _validate_intention(key: tuple[int, int, str, int], answer: dict[str, Any], n_cells: int) -> None:
+    names = [i.name.lower() for i in Intention]
+    if answer.get("intention") not in names:
+        raise InvalidInput(key, f"intention {answer.get('intention')!r} is none of {', '.join(names)}")
+    goal = answer.get("goal")
+    if goal is not None and not (_is_whole(goal) and 0 <= goal < n_cells):
+        raise InvalidInput(key, f"goal {goal!r} is no cell of the grid")
+    act, other = answer.get("act"), answer.get("to")
+    if act in (None, "none"):
+        return
+    acts = [a.name.lower() for a in Act]
+    if act not in acts:
+        raise InvalidInput(key, f"act {act!r} is none of {', '.join(acts)}")
+    if not isinstance(other, int) or isinstance(other, bool) or not 0 <= other < 2**31 or other == key[1]:
+        raise InvalidInput(key, f"words to {other!r}, who is nobody else")
+    if act in ("inform", "ask", "gossip") or answer.get("say"):  # the others say enough by themselves
+        _require_text(key, "say", answer.get("say"))
+    terms = answer.get("terms")
+    if terms is not None and not _is_bargain(terms):
+        raise InvalidInput(key, f"terms {terms!r} are no bargain")
+
+
+def _is_bargain(terms: object) -> bool:
+    if not isinstance(terms, dict):
+        return False
+    if set(terms) == {"work"}:
+        return terms["work"] in [i.name.lower() for i in list(Intention)[:4]]
+    goods = [g.name.lower() for g in Good if g != Good.TOOL]
+    return (
+        set(terms) == {"give", "quantity", "take", "taken"}
+        and terms["give"] in goods
+        and terms["take"] in goods
+        and terms["give"] != terms["take"]
+        and all(_is_whole(terms[k]) and 0 < terms[k] <= 1_000_000 for k in ("quantity", "taken"))
+    )
+
+
+def _require_text(key: tuple[int, int, str, int], name: str, text: object) -> None:
+    if not isinstance(text, str) or not text.strip() or len(text) > TEXT_MAX:
+        raise InvalidInput(key, f"{name} {text!r} is no text of 1 to {TEXT_MAX} characters")
+
+
+def _validate_intervention(key: tuple[int, int, str, int], answer: dict[str, Any]) -> None:
+    if "news" in answer:
+        _require_text(key, "news", answer["news"])
+    endow = answer.get("endow", {})
+    if not isinstance(endow, dict):
+        raise InvalidInput(key, f"can't endow {endow!r}: it names no goods")
+    for good, quantity in endow.items():
+        if good not in ("food", "wood", "stone", "ore", "coin") or not _is_whole(quantity):
+            raise InvalidInput(key, f"can't endow {quantity!r} of {good!r}")
+        if not 0 < quantity <= 100_000_000:
+            raise InvalidInput(key, f"{quantity} of {good} lies outside 1 … 100,000,000")
 
 
 def _is_whole(value: object) -> bool:

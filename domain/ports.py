@@ -14,7 +14,7 @@ from domain.advance import Header
 from domain.configuration import HASHING_VERSION, RULES_VERSION, STATE_VERSION, Configuration
 from domain.errors import OtherRules
 from domain.events import EventBatch
-from domain.inputs import Input, Inputs
+from domain.inputs import Input, InputKey, Inputs
 from domain.state import World
 
 
@@ -155,6 +155,10 @@ class HistoryReader(Protocol):
         """Yield the stored events of ticks first … last in order, in batches that hold whole ticks."""
         ...
 
+    def lineage(self, run: Run) -> list[tuple[int, int, int]]:
+        """Return (source run, first tick, last tick) of every stretch that a run reads, in the order of ticks."""
+        ...
+
     def stray_tick(self, run: Run) -> int | None:
         """Return the lowest tick above the newest header that has events; None unless history was changed."""
         ...
@@ -187,6 +191,10 @@ class Appender(Protocol):
     @property
     def durable_tick(self) -> int:
         """The newest tick that is safe from any crash; -1 before tick 0."""
+        ...
+
+    def begin(self, tick: int, *, inputs_used: int = 0) -> None:
+        """Be told that a tick is being decided now, with so many inputs: the store may prepare for it."""
         ...
 
     def append(self, events: EventBatch, header: Header, *, inputs_used: int = 0) -> None:
@@ -251,6 +259,14 @@ class EventStore(HistoryReader, Protocol):
         """Return how many answers came after the first of their key and were not used."""
         ...
 
+    def has_input(self, run: Run, key: InputKey) -> bool:
+        """Return whether an input of that key is recorded."""
+        ...
+
+    def find_answer(self, run: Run, key: InputKey, asked_chain: bytes, *, engine: str) -> Input | None:
+        """Return the first answer of that engine to the same question in the same past, in another run."""
+        ...
+
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
         """Make an input durable; False if its key was there already (the first row wins, this one is counted).
 
@@ -272,4 +288,159 @@ class Mind(Protocol):
 
     def think(self, prompts: Sequence[str]) -> list[dict[str, Any]]:
         """Return one answer a prompt, as `domain.inputs.Input.answer` describes them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What an engine is asked.
+
+    Attributes
+    ----------
+    messages : of role and content each
+    schema : the JSON schema that the answer must follow; None: any text
+    max_tokens : most tokens of the answer
+    seed : for engines that draw; sent only where it is safe
+    adapter : name of the LoRA adapter that must answer; None: the base model
+    temperature_milli : 0 is greedy
+    percept : what the messages were made of, for an engine that is no language model; it is sent nowhere
+    """
+
+    messages: tuple[dict[str, str], ...]
+    schema: dict[str, Any] | None
+    max_tokens: int
+    seed: int
+    adapter: str | None = None
+    temperature_milli: int = 0
+    percept: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What an engine answered.
+
+    Attributes
+    ----------
+    text : as it came; nobody has looked whether it follows the schema
+    tokens_in, tokens_out : as the engine counted them
+    latency_ms : from the call to the whole answer
+    adapter : the one that answered, None for the base model
+    engine : short text of which engine it was
+    """
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    latency_ms: int
+    adapter: str | None
+    engine: str
+
+
+class Engine(Protocol):
+    """A language model behind some server.
+
+    Attributes
+    ----------
+    identity : name, version, model, model_hash, adapters (name to hash), sampling
+    """
+
+    identity: dict[str, Any]
+
+    def complete(self, wanted: Completion, *, timeout_s: float) -> Completed:
+        """Ask, and wait for the whole answer at most `timeout_s`. Threads may share one engine.
+
+        Raises
+        ------
+        EngineUnavailable, EngineTimedOut
+            These may pass.
+        EngineRefused, EngineAnsweredNonsense
+            These will not.
+        """
+
+    def close(self) -> None:
+        """Let go of connections and servers; a second time does nothing."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What an agent remembers, as the event that formed it says.
+
+    Attributes
+    ----------
+    id : "tick:ordinal" of that event
+    agent : whose it is
+    born : tick from which it is there
+    forgotten : tick from which it is not, or None
+    importance : milli-units in [0, 1000]
+    kind : observation, conversation, reflection or plan
+    text : in words
+    cites : ids of the memories that it was drawn from
+    """
+
+    id: str
+    agent: int
+    born: int
+    forgotten: int | None
+    importance: int
+    kind: str
+    text: str
+    cites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """A memory that was found again.
+
+    Attributes
+    ----------
+    id, text, born, kind : as in `Memory`
+    score : micro-units: recency + importance + relevance, each 0 … 1,000,000 (see `domain.recall`)
+    """
+
+    id: str
+    text: str
+    born: int
+    kind: str
+    score: int
+
+
+class MemoryIndex(Protocol):
+    """Where memories are found again: a projection of events, which can be lost and made anew."""
+
+    def add(self, run: int, memories: Sequence[Memory], *, through: int) -> None:
+        """Take in memories of a run; then all that it formed up to tick `through` are in.
+
+        A memory that is there already stays as it is, forgotten or not.
+        """
+        ...
+
+    def forget(self, run: int, ids_and_ticks: Sequence[tuple[str, int]]) -> None:
+        """Mark memories as forgotten by a run from these ticks on: its own, or those that it took over in a fork."""
+        ...
+
+    def covered(self, run: int) -> int:
+        """Return the newest tick up to which all of the run's own memories and marks are in; -1 if none is."""
+        ...
+
+    def retrieve(
+        self, lineage: Sequence[tuple[int, int, int]], agent: int, *, tick: int, query: str, k: int
+    ) -> list[Recalled]:
+        """Return the `k` memories of an agent that score best at a tick, best first; ties by id.
+
+        Parameters
+        ----------
+        lineage : (source run, first tick, last tick) of every stretch that the run reads, in order
+        agent, tick : whose memories, as of when: born by then and not forgotten by then
+        query : what they should be about
+        k : how many at most
+
+        Raises
+        ------
+        MemoryBehind
+            If not all memories up to that tick are in.
+        """
+        ...
+
+    def drop(self, run: int) -> None:
+        """Let go of all that is kept of a run."""
         ...

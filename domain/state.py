@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,7 +26,19 @@ from domain.columns import (
 )
 from domain.configuration import STATE_VERSION
 from domain.errors import CorruptHistory
-from domain.hashing import rehash_all, rehash_touched, state_hash
+from domain.hashing import BLOCK, rehash_all, rehash_minds, rehash_touched, state_hash
+from domain.minds.columns import (
+    EMPTY,
+    HASH_MINDS,
+    INBOX_SLOTS,
+    INBOX_TEXT,
+    N_MIND_STATE,
+    NEWS_SLOTS,
+    NEWS_TEXT,
+    Minds,
+    minds_of_capacity,
+    text_hash,
+)
 
 if TYPE_CHECKING:
     from domain.society import Society
@@ -33,6 +46,9 @@ if TYPE_CHECKING:
 _NO_ROW = -1
 _MAGIC = b"POLIS-ST"
 _HEAD = struct.Struct("<8sqqqqqqq")
+_MINDS_MAGIC = b"POLIS-MI"
+_MINDS_HEAD = struct.Struct("<8sqq")  # magic, columns, bytes of texts
+_TEXTS_KEPT = 4_096  # before those that nobody has in mind any more are dropped
 
 
 @dataclass
@@ -48,7 +64,9 @@ class World:
     population : living agents
     next_agent : the id that the next agent born will get
     row_of : ndarray of int32, row of an agent's id, -1 for the dead and the unborn
-    sums : ndarray of uint64, shape (5,), the area hashes
+    sums : ndarray of uint64, shape (6,), the area hashes
+    minds : what agents have in mind (see `domain.minds.columns`), None in a society without minds
+    texts : what was said and heard, by `text_hash`, as far as a row of `minds` names it
     """
 
     width: int
@@ -61,12 +79,16 @@ class World:
     cells: Cells = field(init=False)
     row_of: NDArray[np.int32] = field(default_factory=lambda: np.full(64, _NO_ROW, np.int32))
     sums: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(len(AREAS), np.uint64))
+    minds: Minds | None = None
+    texts: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.cells = cells_of_size(self.width * self.height)
         # Scratch of the fold: cells whose stock changed in the batch at hand.
         self.touched_cells = np.empty(1024, np.int64)
         self.n_touched_cells = 0
+        self.touched_minds: set[int] = set()  # rows
+        self._hashes = np.empty(BLOCK, np.uint64)  # scratch of the hashing
 
     @cached_property
     def society(self) -> Society:
@@ -99,8 +121,15 @@ class World:
         self.row_of[agent] = row
         self.population += 1
         self.next_agent = max(self.next_agent, agent + 1)
+        if self.minds is not None:
+            self.minds[:, row] = EMPTY
+            self.touched_minds.add(row)
         self._columns_moved()
         return row
+
+    def begin_minds(self) -> None:
+        """Make room for what agents have in mind. For the fold alone."""
+        self.minds = minds_of_capacity(self.agents.shape[1])
 
     def compact(self) -> None:
         """Drop the rows of the dead once they are an eighth of all; hashes don't see it."""
@@ -109,7 +138,13 @@ class World:
             self._resize(np.flatnonzero(self.agents[ALIVE, : self.n]), max(64, self.population * 5 // 4))
 
     def _resize(self, rows: NDArray[np.int64], capacity: int) -> None:
+        if self.minds is not None:
+            self.rehash()  # marks are by row, and rows move
         self.agents = take_rows(self.agents, rows, capacity)
+        if self.minds is not None:
+            kept = self.minds[:, rows]
+            self.minds = minds_of_capacity(self.agents.shape[1])
+            self.minds[:, : len(rows)] = kept
         self.n = len(rows)
         self.row_of[:] = _NO_ROW
         living = np.flatnonzero(self.agents[ALIVE, : self.n])
@@ -122,17 +157,34 @@ class World:
             return None
         return int(self.row_of[agent])
 
+    def rows_of(self, agents: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the rows of agents, -1 for whoever is not alive."""
+        known = (agents >= 0) & (agents < len(self.row_of))
+        return np.where(known, self.row_of[np.where(known, agents, 0)], np.int32(_NO_ROW))
+
     # -- hashes ------------------------------------------------------------------------------------
 
     def rehash(self) -> None:
         """Update the area hashes from the touched rows."""
-        rehash_touched(self.agents, self.n, self.cells, self.touched_cells, self.n_touched_cells, self.sums)
+        rehash_touched(
+            self.agents, self.n, self.cells, self.touched_cells, self.n_touched_cells, self.sums, self._hashes
+        )
         self.n_touched_cells = 0
+        if self.minds is not None and self.touched_minds:
+            self._rehash_minds(np.array(sorted(self.touched_minds), np.int64))
+
+    def _rehash_minds(self, rows: NDArray[np.int64]) -> None:
+        ids = np.where(self.agents[ALIVE, rows] != 0, self.agents[ID, rows], _NO_ROW)
+        rehash_minds(self.minds, rows, ids, 0, N_MIND_STATE, HASH_MINDS, self.sums)
+        self.touched_minds.clear()
 
     def rehash_whole(self) -> NDArray[np.uint64]:
         """Compute the area hashes from all rows and return them; equal to the kept ones, or the cache is wrong."""
         rehash_all(self.agents, self.n, self.cells, self.sums)
         self.n_touched_cells = 0
+        if self.minds is not None:
+            self.minds[HASH_MINDS] = 0
+            self._rehash_minds(np.arange(self.n))
         return self.sums.copy()
 
     @property
@@ -144,6 +196,24 @@ class World:
     def state_hash(self) -> bytes:
         """The hash of the whole state, 32 bytes."""
         return state_hash(tuple(self.sums.tolist()), self.next_agent, self.population)
+
+    # -- texts -------------------------------------------------------------------------------------
+
+    def keep_text(self, text: str) -> int:
+        """Keep a text and return what names it. For the fold alone."""
+        if len(self.texts) >= _TEXTS_KEPT + 16 * self.population:
+            self.texts = self.texts_in_mind()
+        name = text_hash(text)
+        self.texts[name] = text
+        return name
+
+    def texts_in_mind(self) -> dict[int, str]:
+        """Return the texts that somebody alive has in inbox or news."""
+        if self.minds is None:
+            return {}
+        rows = np.flatnonzero(self.agents[ALIVE, : self.n])
+        named = [*range(INBOX_TEXT, INBOX_TEXT + INBOX_SLOTS), *range(NEWS_TEXT, NEWS_TEXT + NEWS_SLOTS)]
+        return {int(name): self.texts[int(name)] for name in np.unique(self.minds[named][:, rows]) if name >= 0}
 
     # -- for readers -------------------------------------------------------------------------------
 
@@ -162,12 +232,23 @@ class World:
 
         Living rows only, by id, so equal states give equal bytes.
         """
-        rows = np.flatnonzero(self.agents[ALIVE, : self.n])
+        kept = self.agents[:N_STATE_COLUMNS, : self.n]
+        if self.n != self.population:
+            kept = kept.compress(self.agents[ALIVE, : self.n] != 0, axis=1)
         head = _HEAD.pack(
-            _MAGIC, STATE_VERSION, self.width, self.height, self.tick, len(rows), self.next_agent, self.population
+            _MAGIC, STATE_VERSION, self.width, self.height, self.tick, kept.shape[1], self.next_agent, self.population
         )
-        cells = self.cells[:HASH_CELLS].astype("<i4")
-        return head + np.ascontiguousarray(self.agents[:N_STATE_COLUMNS, rows], "<i8").tobytes() + cells.tobytes()
+        # Columns are copied twice, into order and into one piece: the runner waits meanwhile, and a state is large.
+        agents, cells = np.ascontiguousarray(kept, "<i8").data, self.cells[:HASH_CELLS].astype("<i4").data
+        return b"".join((head, agents, cells, self._minds_bytes()))
+
+    def _minds_bytes(self) -> bytes:
+        if self.minds is None:
+            return b""
+        rows = np.flatnonzero(self.agents[ALIVE, : self.n])
+        texts = json.dumps(sorted(self.texts_in_mind().values()), separators=(",", ":")).encode("ascii")
+        head = _MINDS_HEAD.pack(_MINDS_MAGIC, N_MIND_STATE, len(texts))
+        return head + np.ascontiguousarray(self.minds[:N_MIND_STATE, rows], "<i8").tobytes() + texts
 
     @classmethod
     def from_bytes(cls, data: bytes) -> World:
@@ -184,7 +265,8 @@ class World:
         if version != STATE_VERSION:
             raise CorruptHistory(tick, -1, f"state version {version}, this release reads {STATE_VERSION}")
         agents_size, cells_size = 8 * N_STATE_COLUMNS * n, 4 * HASH_CELLS * width * height
-        if len(data) != _HEAD.size + agents_size + cells_size:
+        minds_at = _HEAD.size + agents_size + cells_size
+        if len(data) != minds_at and data[minds_at : minds_at + 8] != _MINDS_MAGIC:
             raise CorruptHistory(tick, -1, "the state is cut short, or has bytes to spare")
         kept = np.frombuffer(data, "<i8", N_STATE_COLUMNS * n, _HEAD.size).reshape(N_STATE_COLUMNS, n)
         ids = kept[ID]
@@ -195,9 +277,28 @@ class World:
         world.agents = agents_of_capacity(max(64, n * 5 // 4))
         world.agents[:N_STATE_COLUMNS, :n] = kept
         world.agents[ALIVE, :n] = 1
-        world.cells[:HASH_CELLS] = np.frombuffer(data, "<i4", -1, _HEAD.size + agents_size).reshape(HASH_CELLS, -1)
+        world.cells[:HASH_CELLS] = np.frombuffer(
+            data, "<i4", HASH_CELLS * width * height, _HEAD.size + agents_size
+        ).reshape(HASH_CELLS, -1)
         world.tick, world.n, world.population, world.next_agent = tick, n, population, next_agent
         world.row_of = np.full(next_agent + 64, _NO_ROW, np.int32)
         world.row_of[world.agents[ID, :n]] = np.arange(n, dtype=np.int32)
+        if len(data) > minds_at:
+            world._restore_minds(data, minds_at)
         world.rehash_whole()
         return world
+
+    def _restore_minds(self, data: bytes, at: int) -> None:
+        n = self.n
+        try:
+            _, columns, size = _MINDS_HEAD.unpack_from(data, at)
+            start = at + _MINDS_HEAD.size
+            if columns != N_MIND_STATE or len(data) != start + 8 * columns * n + size:
+                raise ValueError("it is cut short, or has bytes to spare")
+            self.begin_minds()
+            assert self.minds is not None
+            self.minds[:N_MIND_STATE, :n] = np.frombuffer(data, "<i8", columns * n, start).reshape(columns, n)
+            self.texts = {text_hash(text): text for text in json.loads(data[start + 8 * columns * n :])}
+            self.texts_in_mind()  # each that is named is there
+        except (struct.error, ValueError, KeyError) as error:
+            raise CorruptHistory(self.tick, -1, f"the minds of the state can't be read: {error}") from None

@@ -37,27 +37,31 @@ class Conversation:
             self._pgconn.nonblocking = 0
 
     def ask(self, query: bytes) -> abc.PGresult | None:
-        """Send the string; return what `_answer` does.
+        """Send the string; return what `answer` does.
 
         Raises
         ------
         psycopg.OperationalError
             If the connection breaks.
         """
+        self.begin(query)
+        return self.answer()
+
+    def begin(self, query: bytes) -> None:
+        """Send the string, and let the server work on it; `answer` comes for the result."""
         self._pgconn.send_query(query)
         self._flush()
-        return self._answer()
 
     def send(self, data: bytes) -> None:
         """Send COPY data."""
         self._pgconn.put_copy_data(data)
         self._flush()
 
-    def end_copy(self) -> abc.PGresult | None:
-        """End the COPY at hand; return what `_answer` does."""
-        self._pgconn.put_copy_end()
+    def end_copy(self, because: bytes | None = None) -> abc.PGresult | None:
+        """End the COPY at hand, or give it up for a reason; return what `answer` does."""
+        self._pgconn.put_copy_end(because)
         self._flush()
-        return self._answer()
+        return self.answer()
 
     def _flush(self) -> None:
         while self._pgconn.flush():
@@ -67,7 +71,7 @@ class Conversation:
                     self._pgconn.consume_input()  # an error may come in the middle, and unread it would block both
         self._poll.modify(self._socket, _READ)
 
-    def _answer(self) -> abc.PGresult | None:
+    def answer(self) -> abc.PGresult | None:
         """Return the COPY that waits for data, or what failed; None when all is done and well."""
         failed = None
         while True:

@@ -33,30 +33,48 @@ _MAX_PAYLOAD = 1 << 20
 # -- encoding ----------------------------------------------------------------------------------------
 
 
+@intrinsic
+def _store(typingctx, out, at, value):  # type: ignore[no-untyped-def]
+    """Store an integer from out[at] on, most significant byte first, wherever that is: one swap and one move."""
+    signature = types.void(out, types.intp, value)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        array = context.make_array(sig.args[0])(context, builder, args[0])
+        place = builder.bitcast(builder.gep(array.data, [args[1]]), args[2].type.as_pointer())
+        builder.store(builder.bswap(args[2]), place, align=1)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
 @inline
 def _put32(out, at, value):  # type: ignore[no-untyped-def]
-    v = np.uint32(np.int64(value) & 0xFFFFFFFF)
-    out[at] = (v >> np.uint32(24)) & np.uint32(255)
-    out[at + 1] = (v >> np.uint32(16)) & np.uint32(255)
-    out[at + 2] = (v >> np.uint32(8)) & np.uint32(255)
-    out[at + 3] = v & np.uint32(255)
+    _store(out, at, np.int32(value))  # type: ignore[call-arg]
     return at + 4
 
 
 @inline
-def _put_int4(out, at, value, nullable):  # type: ignore[no-untyped-def]
-    if nullable and value == -1:
-        return _put32(out, at, -1)
-    return _put32(out, _put32(out, at, 4), value)
+def _put_int4(out, at, value):  # type: ignore[no-untyped-def]
+    _store(out, at, (np.int64(4) << 32) | (np.int64(value) & 0xFFFFFFFF))  # type: ignore[call-arg]
+    return at + 8
 
 
 @inline
-def _put_int8(out, at, value):  # type: ignore[no-untyped-def]
-    if value == -1:
-        return _put32(out, at, -1)
-    at = _put32(out, at, 8)
-    at = _put32(out, at, value >> 32)
-    return _put32(out, at, value)
+def _put_int4_or_null(out, at, value):  # type: ignore[no-untyped-def]
+    # A null's value is stored too, and then overwritten: which columns are null varies from row to row,
+    # and guessing wrong would cost more than the store. Every row ends with columns that are never cut short.
+    absent = value == -1
+    _store(out, at, np.int32(-1) if absent else np.int32(4))  # type: ignore[call-arg]
+    _store(out, at + 4, np.int32(value))
+    return at + (4 if absent else 8)
+
+
+@inline
+def _put_int8_or_null(out, at, value):  # type: ignore[no-untyped-def]
+    absent = value == -1
+    _store(out, at, np.int32(-1) if absent else np.int32(8))  # type: ignore[call-arg]
+    _store(out, at + 4, np.int64(value))
+    return at + (4 if absent else 12)
 
 
 @kernel
@@ -64,20 +82,20 @@ def _encode(run, records, ends, payloads, out):  # type: ignore[no-untyped-def]
     at, start = 0, np.int64(0)
     for i in range(records.shape[0]):
         e = records[i]
-        out[at], out[at + 1] = 0, 13
-        at = _put_int4(out, at + 2, run, False)
-        at = _put_int4(out, at, e.tick, False)
-        at = _put_int4(out, at, e.ordinal, False)
-        at = _put_int4(out, at, e.agent, True)
-        at = _put_int8(out, at, e.cause)
-        at = _put_int8(out, at, e.needs)
-        at = _put_int8(out, at, e.given)
-        at = _put_int8(out, at, e.taken)
-        at = _put_int4(out, at, e.target, True)
-        at = _put_int4(out, at, e.cell, True)
-        at = _put_int4(out, at, e.detail, True)
+        _store(out, at, np.int16(13))  # type: ignore[call-arg]
+        at = _put_int4(out, at + 2, run)
+        at = _put_int4(out, at, e.tick)
+        at = _put_int4(out, at, e.ordinal)
+        at = _put_int4_or_null(out, at, e.agent)
+        at = _put_int8_or_null(out, at, e.cause)
+        at = _put_int8_or_null(out, at, e.needs)
+        at = _put_int8_or_null(out, at, e.given)
+        at = _put_int8_or_null(out, at, e.taken)
+        at = _put_int4_or_null(out, at, e.target)
+        at = _put_int4_or_null(out, at, e.cell)
+        at = _put_int4_or_null(out, at, e.detail)
         at = _put32(out, at, 2)
-        out[at], out[at + 1] = (e.kind >> 8) & 255, e.kind & 255
+        _store(out, at, np.int16(e.kind))
         at += 2
         stop = ends[i]
         if stop == start:
@@ -91,12 +109,15 @@ def _encode(run, records, ends, payloads, out):  # type: ignore[no-untyped-def]
     return at
 
 
-def encode_rows(run: int, events: EventBatch) -> bytes:
-    """Return the rows of a COPY BINARY stream, without its header and trailer."""
+def encode_rows(run: int, events: EventBatch) -> memoryview:
+    """Return the rows of a COPY BINARY stream, without its header and trailer.
+
+    A view of the buffer that they were written to: whoever sends them joins them into one piece anyway.
+    """
     payloads = np.frombuffer(events.payload_bytes, np.uint8) if events.payload_bytes else np.empty(0, np.uint8)
     out = np.empty(len(events) * _ROW_MAX + len(payloads), np.uint8)
     size = _encode(run, events.records, events.payload_ends, payloads, out)
-    return out[:size].tobytes()
+    return out[:size].data
 
 
 # -- decoding ----------------------------------------------------------------------------------------

@@ -7,12 +7,17 @@
         ├── DatabaseUnreachable       the database named by a URL does not answer, or refuses us
         ├── EmbeddedServerFailed      a server of our own can't be made, started, reached or stopped
         │   ├── EmbeddedPostgresFailed
-        │   └── EmbeddedValkeyFailed
+        │   ├── EmbeddedValkeyFailed
+        │   └── EmbeddedChromaFailed
         ├── DataFolderUnusable        unwritable, another owner, full disk, other major version
         ├── DatabaseTooOld            a Postgres before 15
         ├── SchemaTooOld              the schema needs `polis db upgrade`
         ├── SchemaTooNew              the schema is that of a later release
-        └── MigrationFailed           a migration was refused; the schema is as it was
+        ├── MigrationFailed           a migration was refused; the schema is as it was
+        ├── ModelNotFound             weights that are not here, or not what they should be
+        ├── AdapterUnusable           a LoRA adapter that is not here, is damaged, or does not fit its base model
+        ├── EngineServerFailed        a model server of ours can't be started or reached
+        └── EnvironmentNotMade        an environment that a `polis` command has to make first, or could not
 """
 
 from __future__ import annotations
@@ -92,6 +97,13 @@ class EmbeddedValkeyFailed(EmbeddedServerFailed):
     instead = "name a Redis or Valkey of your own in POLIS_BROKER_URL"
 
 
+class EmbeddedChromaFailed(EmbeddedServerFailed):
+    """The embedded Chroma could not do what was asked; no memory is lost, since all of them are events."""
+
+    title = "Chroma"
+    instead = "name a Chroma of your own in POLIS_CHROMA_URL"
+
+
 class DataFolderUnusable(InfrastructureError):
     """A folder can't be used, and only a person can change that.
 
@@ -165,3 +177,60 @@ class MigrationFailed(InfrastructureError):
 
     def __str__(self) -> str:
         return f"the {self.direction} was refused and nothing was changed: {self.because}"
+
+
+class ModelNotFound(InfrastructureError):
+    """Weights are not here, or not what they should be."""
+
+    def __init__(self, model: str, because: str) -> None:
+        super().__init__(model, because)
+        self.model, self.because = model, because
+
+    def __str__(self) -> str:
+        return f"model {self.model!r} can't be used: {self.because}"
+
+
+class AdapterUnusable(InfrastructureError):
+    """A LoRA adapter is not here, is damaged, or does not fit the model that it is for."""
+
+    def __init__(self, adapter: str, because: str) -> None:
+        super().__init__(adapter, because)
+        self.adapter, self.because = adapter, because
+
+    def __str__(self) -> str:
+        return f"adapter {self.adapter!r} can't be used: {self.because}"
+
+
+class EngineServerFailed(InfrastructureError):
+    """A model server of ours could not do what was asked.
+
+    Parameters
+    ----------
+    engine : str
+        Which one, such as ``llama``.
+    action : str
+        What was tried, as it follows "could not".
+    log : Path
+        The file to read.
+    detail : str
+        The last lines of that file, or what else is known.
+    """
+
+    def __init__(self, engine: str, action: str, log: Path, detail: str) -> None:
+        super().__init__(engine, action, log, detail)
+        self.engine, self.action, self.log, self.detail = engine, action, log, detail
+
+    def __str__(self) -> str:
+        lines = "\n".join(f"    {line}" for line in self.detail.strip().splitlines()) or "    (nothing)"
+        return f"the {self.engine} server could not {self.action}:\n{lines}\nIts log is {self.log}."
+
+
+class EnvironmentNotMade(InfrastructureError):
+    """An environment that a `polis` command makes is not there, or could not be made."""
+
+    def __init__(self, name: str, because: str, remedy: str) -> None:
+        super().__init__(name, because, remedy)
+        self.name, self.because, self.remedy = name, because, remedy
+
+    def __str__(self) -> str:
+        return f"the environment of {self.name} is not ready: {self.because}\n{self.remedy}"

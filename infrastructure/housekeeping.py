@@ -7,7 +7,9 @@ fails is counted and said, and tried again when it matters.
 from __future__ import annotations
 
 import collections
+import contextlib
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from infrastructure.tick_writer import WriterFigures
 
 _MAX_SNAPSHOTS_WAITING = 4
+_NICENESS = 10
 _log = logging.getLogger(__name__)
 
 
@@ -86,6 +89,7 @@ class Housekeeper:
                 self._changed.notify_all()
 
     def _work(self) -> None:
+        _yield_to_ticks(threading.get_native_id())
         while True:
             with self._changed:
                 if not self._closing:
@@ -118,6 +122,8 @@ class Housekeeper:
                 "SET max_parallel_maintenance_workers = 0; SET maintenance_work_mem = '128MB'; "
                 "SET synchronous_commit = off"
             )
+            if self._database.embedded is not None:
+                _yield_to_ticks(self._connection.info.backend_pid)
         return self._connection
 
     def _write_snapshot(self, tick: int, state_hash: bytes, state_bytes: bytes) -> None:
@@ -140,3 +146,9 @@ class Housekeeper:
             if first not in self._closed_stretches:
                 self._connect().execute("SELECT polis.close_stretch(%s, %s)", (self._run.id, first))
                 self._closed_stretches.add(first)
+
+
+def _yield_to_ticks(number: int) -> None:
+    """Let a thread, or a server process of this machine, run when the ticks need no core; best effort."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, number, _NICENESS)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -28,7 +30,7 @@ from domain.errors import (
     UnknownRun,
 )
 from domain.events import EventBatch
-from domain.inputs import Input, InputKey, Inputs, answer_from, validated
+from domain.inputs import INTERVENTION, Input, InputKey, Inputs, answer_from, validated
 from domain.ports import Headers, Lease, Run, Snapshot
 from infrastructure import schema
 from infrastructure.database import Database
@@ -60,6 +62,16 @@ class PostgresStore:
         except (OperationalError, InterfaceError) as error:
             said = str(error.orig).strip().splitlines()
             raise StoreUnavailable(said[0] if said else "the connection broke") from None
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells this store from any other, whatever its URL: run numbers mean something only within it."""
+        query = sql(
+            "SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()) "
+            "FROM pg_control_system()"
+        )
+        with self._connect() as connection:
+            return hashlib.sha256(str(connection.execute(query).scalar_one()).encode()).hexdigest()[:12]
 
     # -- runs --------------------------------------------------------------------------------------
 
@@ -161,6 +173,11 @@ class PostgresStore:
         rows = connection.execute(select(t).where(t.c.run == run.id).order_by(t.c.tick_first)).all()
         cut = [(r.source, max(first, r.tick_first), min(last, r.tick_last)) for r in rows]
         return [segment for segment in cut if segment[1] <= segment[2]]
+
+    def lineage(self, run: Run) -> list[tuple[int, int, int]]:
+        """Return (source run, first tick, last tick) of every stretch that a run reads."""
+        with self._connect() as connection:
+            return self._segments(connection, run, 0, 2**31 - 1)
 
     def head(self, run: Run) -> Header | None:
         """Return the newest header."""
@@ -277,9 +294,10 @@ class PostgresStore:
         refused here.
         """
         validated(given, n_cells=run.configuration.n_cells)
+        about_texts = {name: str(given.about[name]) for name in ("prompt", "raw") if given.about.get(name)}
         key = dict(zip(("asked_tick", "agent", "purpose", "call"), given.key.as_tuple(), strict=True))
-        known = ("engine", "latency_ms", "tokens_in", "tokens_out", "attempts", "retrieved")
-        about = {name: given.about[name] for name in known if name in given.about}
+        about = {name: given.about[name] for name in _ABOUT if given.about.get(name) is not None}
+        about |= {name: _text_hash(text) for name, text in about_texts.items()}
         row = {**key, **about, "run": run.id, "effect_tick": given.effect_tick, "asked_chain": asked_chain}
         # RETURNING tells whether the row is new; SQLAlchemy keeps no row count of an INSERT.
         added = (
@@ -300,9 +318,98 @@ class PostgresStore:
             first = connection.execute(statement).one_or_none() is not None
             if first and head is not None and given.effect_tick <= head:
                 raise TickHasBegun(run.name, given.effect_tick, head)  # which rolls back
+            for text in set(about_texts.values()) if first else ():
+                body = {"run": run.id, "hash": _text_hash(text), "body": text.replace("\0", "")}
+                connection.execute(pg_insert(schema.texts).values(**body).on_conflict_do_nothing())
             if not first:
                 connection.execute(insert(schema.late_inputs).values(run=run.id, **key))
         return first
+
+    def has_input(self, run: Run, key: InputKey) -> bool:
+        """Return whether an input is recorded, for the run itself or by the ancestor that it was asked in."""
+        t = schema.inputs
+        with self._connect() as connection:
+            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
+                if not low - 1 <= key.asked_tick <= high:
+                    continue
+                where = _is_key(t, source, key)
+                if connection.execute(select(t.c.run).where(where)).one_or_none() is not None:
+                    return True
+        return False
+
+    def find_answer(self, run: Run, key: InputKey, asked_chain: bytes, *, engine: str) -> Input | None:
+        """Return what the same engine answered the same agent in the same past, in whatever run; the first of them.
+
+        A refusal is not taken over: the engine may do better today.
+        """
+        t = schema.inputs
+        where = and_(
+            t.c.asked_chain == asked_chain, t.c.agent == key.agent, t.c.purpose == key.purpose, t.c.call == key.call,
+            t.c.engine == engine, t.c.run != run.id, t.c.asked_tick == key.asked_tick,
+        )  # fmt: skip
+        with self._connect() as connection:
+            rows = connection.execute(select(t).where(where).order_by(t.c.run).limit(100)).all()
+            row = next((r for r in rows if "refused" not in answer_from(bytes(r.answer))), None)
+            if row is None:
+                return None
+            hashes = [h for h in (row.prompt, row.raw) if h is not None]
+            texts = schema.texts
+            bodies = {
+                bytes(r.hash): r.body
+                for r in connection.execute(select(texts).where(and_(texts.c.run == row.run, texts.c.hash.in_(hashes))))
+            }
+        about = {name: getattr(row, name) for name in _ABOUT} | {"reused_from": row.reused_from or row.run}
+        about |= {n: bodies.get(bytes(h)) for n, h in (("prompt", row.prompt), ("raw", row.raw)) if h is not None}
+        given = _input_of(row)
+        return Input(given.key, given.effect_tick, given.answer, about)
+
+    def copy_inputs(self, source: Run, target: Run, *, last: int) -> int:
+        """Record what takes effect in a run by tick `last` in another of the same genesis; return how many inputs."""
+        count = 0
+        t, texts = schema.inputs, schema.texts
+        columns = [c.name for c in t.columns if c.name not in ("run", "recorded_at", "reused_from")]
+        with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
+            for run, low, high in self._segments(connection, source, 0, 2**31 - 1):
+                where = and_(
+                    t.c.run == run, t.c.effect_tick <= last, t.c.asked_tick >= low - 1, t.c.asked_tick <= high
+                )  # fmt: skip
+                rows = select(
+                    sql(f"{target.id}"), *(t.c[name] for name in columns), func.coalesce(t.c.reused_from, t.c.run)
+                ).where(where)
+                added = pg_insert(t).from_select(["run", *columns, "reused_from"], rows).on_conflict_do_nothing()
+                count += len(connection.execute(added.returning(t.c.agent)).all())
+                bodies = select(sql(f"{target.id}"), texts.c.hash, texts.c.body).where(texts.c.run == run)
+                connection.execute(
+                    pg_insert(texts).from_select(["run", "hash", "body"], bodies).on_conflict_do_nothing()
+                )
+        return count
+
+    def deliberations(
+        self, run: Run, *, agent: int | None = None, first: int = 0, last: int = 2**31 - 1
+    ) -> list[dict[str, Any]]:
+        """Return thoughts that were asked for in ticks first … last, each with its very prompt and answer."""
+        t, texts = schema.inputs, schema.texts
+        prompt, raw = texts.alias("prompt"), texts.alias("raw")
+        found: list[dict[str, Any]] = []
+        with self._connect() as connection:
+            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
+                where = and_(
+                    t.c.run == source, t.c.asked_tick >= max(first, low - 1), t.c.asked_tick <= min(last, high),
+                    t.c.purpose != INTERVENTION,
+                )  # fmt: skip
+                if agent is not None:
+                    where = and_(where, t.c.agent == agent)
+                joined = t.outerjoin(prompt, and_(prompt.c.run == t.c.run, prompt.c.hash == t.c.prompt)).outerjoin(
+                    raw, and_(raw.c.run == t.c.run, raw.c.hash == t.c.raw)
+                )
+                query = select(t, prompt.c.body.label("prompt_text"), raw.c.body.label("raw_text")).select_from(joined)
+                for row in connection.execute(query.where(where).order_by(t.c.asked_tick, t.c.agent)):
+                    given = _input_of(row)
+                    about = {name: getattr(row, name) for name in _ABOUT}
+                    key = dict(zip(("asked_tick", "agent", "purpose", "call"), given.key.as_tuple(), strict=True))
+                    said = {"answer": given.answer, "prompt": row.prompt_text, "raw": row.raw_text}
+                    found.append(key | {"effect_tick": given.effect_tick} | said | about)
+        return found
 
     def late_inputs(self, run: Run) -> int:
         """Return how many answers came after the first and were not used."""
@@ -347,6 +454,23 @@ class PostgresStore:
             return int(connection.execute(query, {"run": run.id}).scalar_one())
 
 
+_ABOUT = (
+    "engine", "latency_ms", "tokens_in", "tokens_out", "attempts", "retrieved", "template", "adapter", "reused_from",
+)  # fmt: skip
+"""What is kept beside an answer as it is; its prompt and raw text are kept in `texts`."""
+
+
+def _text_hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _is_key(t: Any, run: int, key: InputKey) -> Any:
+    return and_(
+        t.c.run == run, t.c.asked_tick == key.asked_tick, t.c.agent == key.agent, t.c.purpose == key.purpose,
+        t.c.call == key.call,
+    )  # fmt: skip
+
+
 def _run_of(row: Row[Any]) -> Run:
     return Run(
         id=row.run,
@@ -381,6 +505,7 @@ def _input_of(row: Row[Any]) -> Input:
     asked_chain = None if row.asked_chain is None else bytes(row.asked_chain).hex()
     stored, key = bytes(row.answer), InputKey(row.asked_tick, row.agent, row.purpose, row.call)
     about = {"engine": row.engine, "latency_ms": row.latency_ms, "asked_chain": asked_chain}
+    about |= {"tokens_in": row.tokens_in, "tokens_out": row.tokens_out}
     try:
         given = Input(key, effect_tick=row.effect_tick, answer=answer_from(stored), about=about)
     except ValueError:

@@ -88,6 +88,18 @@ inputs = Table(
     Column("attempts", Integer),
     Column("retrieved", JSONB),
     Column("recorded_at", DateTime(timezone=True)),
+    Column("prompt", LargeBinary),
+    Column("raw", LargeBinary),
+    Column("template", Text),
+    Column("adapter", Text),
+    Column("reused_from", Integer),
+)  # fmt: skip
+
+texts = Table(
+    "texts", metadata,
+    Column("run", Integer, primary_key=True),
+    Column("hash", LargeBinary, primary_key=True),
+    Column("body", Text),
 )  # fmt: skip
 
 late_inputs = Table(

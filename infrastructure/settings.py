@@ -23,15 +23,24 @@ class Settings:
         password.
     broker_url : str or None
         A Redis or Valkey of one's own; None means the embedded one under `home`. Left out of `repr` too.
+    chroma_url : str or None
+        A Chroma of one's own; None means the embedded one under `home`. Left out of `repr` too.
+    mind_url, mind_model, mind_key : str or None
+        Where a mind's engine answers (None: a server of ours), which model it is to use, and the key that it
+        asks for, which is left out of `repr`.
     """
 
     home: Path
     database_url: str | None = field(default=None, repr=False)
     broker_url: str | None = field(default=None, repr=False)
+    chroma_url: str | None = field(default=None, repr=False)
+    mind_url: str | None = None
+    mind_model: str | None = None
+    mind_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read POLIS_HOME, POLIS_DATABASE_URL and POLIS_BROKER_URL; a variable that is set but empty counts as not set.
+        """Read the variables POLIS_…; one that is set but empty counts as not set.
 
         Parameters
         ----------
@@ -49,4 +58,8 @@ class Settings:
             home=folder.absolute(),
             database_url=environ.get("POLIS_DATABASE_URL") or None,
             broker_url=environ.get("POLIS_BROKER_URL") or None,
+            chroma_url=environ.get("POLIS_CHROMA_URL") or None,
+            mind_url=environ.get("POLIS_MIND_URL") or None,
+            mind_model=environ.get("POLIS_MIND_MODEL") or None,
+            mind_key=environ.get("POLIS_MIND_KEY") or None,
         )

@@ -1,9 +1,9 @@
 """The writer of a run: ticks into Postgres, each with its header, in one fenced transaction.
 
 A transaction first takes the lease row FOR SHARE and checks its epoch, then copies the events into
-their leaf, then inserts the headers, then commits with the WAL synced: one query string, two round trips. In
-mode `tick` that is one tick and the caller waits for it. In mode `group` a thread commits whatever ticks have piled up since the
-last commit, at most `MAX_TICKS_IN_FLIGHT`, as one transaction.
+their leaf, then inserts the headers, then commits with the WAL synced. In mode `tick` that is one tick and the
+caller waits for it; the server has begun while the tick was still being decided. In mode `group` a thread commits
+whatever ticks have piled up since the last commit, at most `MAX_TICKS_IN_FLIGHT`, as one transaction.
 
 If the server goes away the writer waits, says so, connects again, takes the lock again under the
 epoch that it had, looks which ticks are there, and sends the rest. Nothing is lost or doubled.
@@ -11,6 +11,7 @@ epoch that it had, looks which ticks are there, and sends the rest. Nothing is l
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -40,6 +41,7 @@ DURABILITIES = ("tick", "group")
 MAX_TICKS_IN_FLIGHT = 256
 MAX_BYTES_IN_FLIGHT = 64 << 20
 _LEASE_LOST, _INPUTS_CHANGED = "PL001", "PL002"  # SQLSTATEs of polis.refuse_ticks
+_COLUMNS = ", ".join(COPY_COLUMNS)
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 _log = logging.getLogger(__name__)
@@ -50,8 +52,16 @@ class Pending:
     """A tick on its way: its rows as COPY sends them, and its header."""
 
     header: Header
-    rows: bytes
+    rows: memoryview
     inputs_used: int = 0
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A transaction that waits for the rows of its tick."""
+
+    tick: int
+    conversation: Conversation
 
 
 @dataclass
@@ -98,6 +108,7 @@ class TickWriter:
         self.figures = WriterFigures()
         self._durable = -1
         self._connection: psycopg.Connection[Any] | None = None
+        self._begun: _Begun | None = None
         self._pending: list[Pending] = []
         self._in_flight = 0
         self._bytes_in_flight = 0
@@ -132,6 +143,7 @@ class TickWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._abandon()
         try:
             if kind is None:
                 self.flush()
@@ -176,6 +188,19 @@ class TickWriter:
 
     # -- what the runner calls ---------------------------------------------------------------------
 
+    def begin(self, tick: int, *, inputs_used: int = 0) -> None:
+        """Let the server take the lock and look at the inputs while the tick is being decided; in mode `tick` only."""
+        if self._thread is not None or self._connection is None:
+            return
+        leaf, _ = self._stretches.leaf_of(tick, self._connection)
+        copy = f"COPY polis.{leaf} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
+        try:
+            conversation = Conversation(self._connection.pgconn)
+            conversation.begin("; ".join((*self._opening(tick, tick, inputs_used), copy)).encode())
+            self._begun = _Begun(tick, conversation)
+        except psycopg.Error as error:  # `append` will find out, and wait for the server
+            _log.info("run %s: tick %s could not be begun: %s", self.run.name, tick, error)
+
     @property
     def durable_tick(self) -> int:
         """The newest tick that is safe from any crash."""
@@ -218,6 +243,7 @@ class TickWriter:
 
     def set_status(self, status: str, *, problem: str | None = None) -> None:
         """Record how the run stands, if the lease is still ours and the server is there."""
+        self._abandon()
         try:
             assert self._connection is not None
             self._connection.execute(
@@ -279,32 +305,45 @@ class TickWriter:
         self._housekeeper.tick_is_durable(self._durable)
 
     def _transact(self, group: Sequence[Pending]) -> None:
-        """Commit a group of ticks in one query string, so in two round trips: up to COPY, and from its data on.
+        """Commit a group of ticks in two round trips: up to COPY, and from its data on.
 
         The server itself looks at lease and inputs before it takes a row, and refuses the whole string if they are
         not as the ticks were decided with. The inputs are counted by a statement of its own, after the lock is ours:
         whoever records an input holds the same row, so that none can slip in between.
         """
         assert self._connection is not None
-        run, first, last = self.run.id, group[0].header.tick, group[-1].header.tick
-        inputs = self._count_inputs.format(first=first, last=last)
-        used = sum(p.inputs_used for p in group)
-        parts = list(self._stretches.split(group, self._connection))
-        columns = ", ".join(COPY_COLUMNS)
-        statements = (
+        begun, self._begun = self._begun, None
+        first, last = group[0].header.tick, group[-1].header.tick
+        rows = ", ".join(_header_row(self.run.id, p.header) for p in group)
+        headers = f"INSERT INTO polis.ticks VALUES {rows}; COMMIT"
+        if begun is not None and begun.tick == first == last:
+            self._send(begun.conversation, begun.conversation.answer(), [group], first, last, afterwards=headers)
+        else:
+            parts = list(self._stretches.split(group, self._connection))
+            copies = [f"COPY polis.{leaf} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)" for leaf, _ in parts]
+            opening = self._opening(first, last, sum(p.inputs_used for p in group))
+            conversation = Conversation(self._connection.pgconn)
+            result = conversation.ask("; ".join((*opening, *copies, headers)).encode())
+            self._send(conversation, result, [part for _, part in parts], first, last)
+        reach("after_commit", first)
+
+    def _opening(self, first: int, last: int, used: int) -> tuple[str, ...]:
+        run, inputs = self.run.id, self._count_inputs.format(first=first, last=last)
+        return (
             "BEGIN",
             f"SELECT FROM polis.leases WHERE run = {run} FOR SHARE",
             f"SELECT CASE WHEN epoch <> {self.epoch} THEN polis.refuse_ticks('{_LEASE_LOST}') "
             f"WHEN {inputs} <> {used} THEN polis.refuse_ticks('{_INPUTS_CHANGED}') END "
             f"FROM polis.leases WHERE run = {run}",
-            *(f"COPY polis.{leaf} ({columns}) FROM STDIN (FORMAT BINARY)" for leaf, _ in parts),
-            "INSERT INTO polis.ticks VALUES " + ", ".join(_header_row(run, p.header) for p in group),
-            "COMMIT",
         )
-        conversation = Conversation(self._connection.pgconn)
+
+    def _send(
+        self, conversation: Conversation, result: psycopg.pq.abc.PGresult | None, parts: Sequence[Sequence[Pending]],
+        first: int, last: int, *, afterwards: str | None = None,
+    ) -> None:  # fmt: skip
+        """Send the rows of each part to the COPY that waits for them, and what comes after the last."""
         try:
-            result = conversation.ask("; ".join(statements).encode())
-            for k, (_, part) in enumerate(parts):
+            for k, part in enumerate(parts):
                 if result is None or result.status != ExecStatus.COPY_IN:
                     break
                 if k == 0:
@@ -313,11 +352,24 @@ class TickWriter:
                 if k == len(parts) - 1:
                     reach("between_copy_and_header", first)
                 result = conversation.end_copy()
+            if result is None and afterwards is not None:
+                result = conversation.ask(afterwards.encode())
             if result is not None:
                 self._raise_sql(result, first=first, last=last)
         finally:
             conversation.close()
-        reach("after_commit", first)
+
+    def _abandon(self) -> None:
+        """Give up a tick that was begun and will not be appended."""
+        begun, self._begun = self._begun, None
+        if begun is None or self._connection is None:
+            return
+        with contextlib.suppress(psycopg.Error):
+            result = begun.conversation.answer()
+            if result is not None and result.status == ExecStatus.COPY_IN:
+                begun.conversation.end_copy(b"the tick was given up")
+            begun.conversation.close()
+            self._connection.pgconn.exec_(b"ROLLBACK")
 
     def _raise_sql(self, result: psycopg.pq.abc.PGresult, *, first: int, last: int) -> None:
         """Raise what Postgres said: not ours any more, gone for now, or refused for good."""

@@ -18,7 +18,7 @@ from domain.advance import Header, header_of, new_world
 from domain.columns import AREAS
 from domain.configuration import genesis_hash
 from domain.errors import CorruptHistory, PolisError
-from domain.events import THOUGHT_TAKEN, EventBatch
+from domain.events import INTERVENTION_MADE, REFLECTION_MADE, THOUGHT_REFUSED, THOUGHT_TAKEN, EventBatch
 from domain.fold import fold
 from domain.inputs import INTERVENTION, NO_INPUTS, Inputs
 from domain.ports import Headers, HistoryReader, Run
@@ -26,6 +26,7 @@ from domain.state import World
 from replay.seek import by_tick, to_current
 
 _PROGRESS_EVERY = 256
+_TELL_OF_INPUTS = [k.number for k in (THOUGHT_TAKEN, THOUGHT_REFUSED, INTERVENTION_MADE, REFLECTION_MADE)]
 _DEEP_EVERY = 64
 
 
@@ -161,7 +162,7 @@ def _read_inputs(reader: HistoryReader, run: Run) -> dict[int, Inputs]:
 
 def _check_inputs(world: World, events: EventBatch, inputs: Inputs, headers: Headers) -> None:
     """Compare the inputs recorded for the next tick with those that its events say they used."""
-    told = np.flatnonzero(events.records["kind"] >= THOUGHT_TAKEN.number)
+    told = np.flatnonzero(np.isin(events.records["kind"], _TELL_OF_INPUTS))
     if not len(inputs) and not len(told):
         return
     tick = world.tick + 1

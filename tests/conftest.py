@@ -1,3 +1,3 @@
 """Fixtures that several folders of tests share."""
 
-pytest_plugins = ["tests.support.postgres", "tests.support.stores"]
+pytest_plugins = ["tests.support.postgres", "tests.support.stores", "tests.support.memories"]

@@ -5,12 +5,19 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+from infrastructure.chroma_memory import ChromaMemory
+from infrastructure.chroma_server import EmbeddedChroma
 from infrastructure.database import Database
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.embedded_valkey import EmbeddedValkey
+from infrastructure.embedder import Embedder
+from infrastructure.engines import ENGINES, engine_identity, open_engine
+from infrastructure.engines.adapters import install_adapter
+from infrastructure.engines.status import engines_status
+from infrastructure.engines.vllm_setup import setup_vllm
 from infrastructure.event_reader import uses_adbc
 from infrastructure.migrate import (
     SchemaStatus,
@@ -29,6 +36,7 @@ from infrastructure.postgres_store import PostgresStore
 from infrastructure.settings import Settings
 
 __all__ = [
+    "ENGINES",
     "Database",
     "EmbeddedValkey",
     "PostgresStore",
@@ -37,12 +45,18 @@ __all__ = [
     "db_downgrade",
     "db_status",
     "db_upgrade",
+    "engine_identity",
+    "engines_status",
+    "install_adapter",
     "join_broker",
     "join_database",
     "open_database",
+    "open_engine",
+    "open_memory_index",
     "open_store",
     "psql_path",
     "reader_in_use",
+    "setup_vllm",
 ]
 
 
@@ -81,6 +95,39 @@ def open_store(
         else:
             require_schema(database)
         yield PostgresStore(database)
+
+
+@contextmanager
+def open_memory_index(
+    store: PostgresStore, settings: Settings | None = None, *, say: Callable[[str], None] | None = None
+) -> Iterator[ChromaMemory]:
+    """Open the index of memories: the embedded Chroma, started if need be, or that of POLIS_CHROMA_URL.
+
+    Parameters
+    ----------
+    store : whose runs it is about
+    settings, say : as for `open_store`
+
+    Raises
+    ------
+    EmbeddedChromaFailed, DataFolderUnusable
+    """
+    settings = settings or Settings.from_environment()
+    if settings.chroma_url is not None:
+        url = settings.chroma_url
+        index = ChromaMemory(lambda: url, store=store.identity, embedder=Embedder())
+        with closing(index):
+            yield index
+        return
+    with EmbeddedChroma(settings.home, progress=say) as embedded:
+
+        def running() -> str:
+            embedded.ensure_running()
+            return embedded.url
+
+        index = ChromaMemory(running, store=store.identity, embedder=Embedder())
+        with closing(index):
+            yield index
 
 
 def join_broker(settings: Settings, stack: ExitStack) -> str | None:

@@ -27,6 +27,7 @@ from domain.ports import Appender, EventStore, Run
 from domain.state import World
 from domain.warm_up import warm_up
 from workers.memory import peak_rss_mb, pss_of_everything_mb
+from workers.thinking import Thinking
 
 EVENTS_A_SNAPSHOT = 100_000
 TICKS_A_SNAPSHOT = 32  # a large society has so many events in a few ticks, and a large state to write
@@ -70,7 +71,7 @@ class Summary:
     resumed: bool
     durability: str
     threads_used: int
-    waited_s: float
+    database_waited_s: float
     reconnections: int
     snapshots: int
     snapshots_failed: int
@@ -78,9 +79,12 @@ class Summary:
     figures: dict[str, float | int]
     problem: str | None = None
 
+    thinking: dict[str, Any] = field(default_factory=dict)
+
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return dict(self.__dict__)
+        """Return it as plain values; what thinking counted stands beside the rest."""
+        values = dict(self.__dict__)
+        return values | values.pop("thinking")
 
 
 @dataclass
@@ -112,6 +116,7 @@ class Runner:
     threads : how many plan agents; never changes a result
     pace_ms : milliseconds from the beginning of one tick to that of the next; None: flat out
     take_over : end another runner of this run
+    thinking : what is owed to minds; needed by a run whose agents have them
     on_progress : callable, told a few times a second
     say : callable, told in a sentence what a person should know
     """
@@ -125,6 +130,7 @@ class Runner:
         threads: int = 1,
         pace_ms: float | None = None,
         take_over: bool = False,
+        thinking: Thinking | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         say: Callable[[str], None] | None = None,
     ) -> None:
@@ -133,7 +139,9 @@ class Runner:
         if pace_ms is not None and not 0 < pace_ms <= 60_000:
             raise InvalidConfiguration("pace", pace_ms, "must lie between 0 and 60,000 milliseconds")
         self.store, self.run_, self.durability, self.threads = store, run, durability, threads
-        self.pace_ms, self.take_over = pace_ms, take_over
+        self.pace_ms, self.take_over, self.thinking = pace_ms, take_over, thinking
+        if run.configuration.thinks and thinking is None:
+            raise InvalidConfiguration("mind", run.configuration.mind, "this runner was given nobody to ask")
         self._on_progress = on_progress or (lambda progress: None)
         self._say = say or (lambda sentence: None)
         self._stopping = False
@@ -166,12 +174,17 @@ class Runner:
             decider = Decider(run.seed, run.configuration, threads=self.threads)
             clock = _Clock()
             try:
+                if self.thinking is not None:
+                    self.thinking.start(world, head, lambda: writer.durable_tick)
                 world, last = self._advance_to(target, world, head, decider, writer, clock)
                 if clock.ticks:
                     writer.keep_snapshot(world)
                 status = "paused" if self._stopping and world.tick < target else "complete"
                 writer.flush()
-                problem = "; ".join(dict.fromkeys(writer.figures.problems)) or None
+                problems = [*writer.figures.problems]
+                if self.thinking is not None and (refusals := self.thinking.figures.problem()):
+                    problems.append(refusals)
+                problem = "; ".join(dict.fromkeys(problems)) or None
                 if problem is not None and status == "complete":
                     status = "degraded"
                 writer.set_status(status, problem=problem)
@@ -179,6 +192,8 @@ class Runner:
                 writer.set_status("failed", problem=str(error))
                 raise
             finally:
+                if self.thinking is not None:
+                    self.thinking.close()
                 decider.close()
         return self._summary(
             world, last, target, clock, decider, writer, resumed=resumed, status=status, problem=problem
@@ -201,25 +216,37 @@ class Runner:
                 writer.restart()
                 head = self.store.head(self.run_)
                 world = replay.at_head(self.store, self.run_, on_problem=self._say)
+                if self.thinking is not None:
+                    self.thinking.start(world, head, lambda: writer.durable_tick)
 
     def _loop(
         self, world: World, head: Header | None, decider: Decider, writer: Appender, target: int, clock: _Clock
     ) -> Header | None:
         chain = self.run_.genesis_hash if head is None else head.chain_hash
-        inputs = self.store.inputs_after(self.run_, world.tick)
+        thinking = self.thinking
+        inputs = {} if thinking else self.store.inputs_after(self.run_, world.tick)
         events_before_snapshot, kept_tick = 0, world.tick
         header = None
         # mesa-frames' model and agent set exist for the whole run, over the columns that it changes.
         _ = world.society
         due = time.perf_counter()
         while world.tick < target and not self._stopping:
-            began = time.perf_counter()
             effective = inputs.get(world.tick + 1, NO_INPUTS)
+            if thinking is not None and world.tick >= 0:
+                # What one waits for at the barrier is no part of the tick.
+                waited = thinking.inputs_of(world, lambda: self._stopping)
+                if waited is None:
+                    break
+                effective = waited
+            began = time.perf_counter()
+            writer.begin(world.tick + 1, inputs_used=len(effective))
             events, header = advance(world, decider, chain, effective)
             chain = header.chain_hash
             writer.append(events, header, inputs_used=len(effective))
             if world.tick > 0:  # founding the world is not one of the ticks that are paced
                 clock.tick_ms.append((time.perf_counter() - began) * 1e3)
+            if thinking is not None:
+                thinking.after_tick(world, events, header, effective)
             self._count(clock, events)
             events_before_snapshot += len(events)
             due_by_size = world.tick - kept_tick >= TICKS_A_SNAPSHOT and events_before_snapshot >= EVENTS_A_SNAPSHOT
@@ -298,11 +325,12 @@ class Runner:
             resumed=resumed,
             durability=self.durability,
             threads_used=len(decider.threads_used),
-            waited_s=round(writer.figures.waited_s, 3),
+            database_waited_s=round(writer.figures.waited_s, 3),
             reconnections=writer.figures.reconnections,
             snapshots=writer.figures.snapshots,
             snapshots_failed=writer.figures.snapshots_failed,
             late_inputs=self.store.late_inputs(self.run_),
             figures=society_figures(world) | clock.counted,
             problem=problem,
+            thinking={} if self.thinking is None else self.thinking.figures.as_dict(),
         )

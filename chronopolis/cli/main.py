@@ -31,11 +31,14 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from chronopolis.cli import checking, database, demo, doctor, looking, running, worker
+from chronopolis.cli import checking, database, demo, doctor, looking, memory, minds, running, thinking, worker
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
-_USAGE = ("InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet")
+_USAGE = (
+    "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
+    "NothingFound",
+)  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
 EPILOG = """[bold]Begin with[/bold]
@@ -105,8 +108,11 @@ def _root(
 running.register(app)
 looking.register(app)
 checking.register(app)
+thinking.register(app)
 demo.register(app)
 app.add_typer(database.app, name="db")
+app.add_typer(memory.app, name="memory")
+app.add_typer(minds.app, name="minds")
 worker.register(app)
 doctor.register(app)
 

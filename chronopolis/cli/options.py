@@ -15,6 +15,14 @@ class Durability(StrEnum):
     GROUP = "group"
 
 
+class Answers(StrEnum):
+    """Where the answers of minds come from."""
+
+    RECORD = "record"
+    REUSE = "reuse"
+    ONLY = "only"
+
+
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run, its id, or the beginning of its name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON; the last line of standard output is the result.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks; warnings still come.")]
@@ -28,6 +36,16 @@ Pace = Annotated[
     typer.Option(
         metavar="MS", min=0.001, max=60_000, help="Milliseconds from tick to tick; as fast as it goes if left out."
     ),
+]
+AnswersMode = Annotated[
+    Answers,
+    typer.Option(
+        help="record: ask the engine; reuse: first look for an answer to the same question in the same past; "
+        "only: stop where there is none."
+    ),
+]
+Patience = Annotated[
+    float, typer.Option(metavar="S", min=1, max=3_600, help="Seconds to wait for a late thought before it is refused.")
 ]
 TickOfRun = Annotated[
     int | None, typer.Option("--tick", min=0, metavar="T", help="The tick to look at; the newest if left out.")

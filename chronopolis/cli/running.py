@@ -8,13 +8,26 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from chronopolis.cli.live import RunDisplay
-from chronopolis.cli.options import AsJson, Durability, DurabilityMode, Pace, Quiet, RunName, Threads, examples
+from chronopolis.cli.options import (
+    Answers,
+    AnswersMode,
+    AsJson,
+    Durability,
+    DurabilityMode,
+    Pace,
+    Patience,
+    Quiet,
+    RunName,
+    Threads,
+    examples,
+)
 from chronopolis.cli.output import Output, facts, figures_text
 
 if TYPE_CHECKING:
@@ -47,6 +60,7 @@ def register(app: typer.Typer) -> None:
             "polis run --agents 200 --ticks 500 --seed 7",
             "polis run --ticks 100000 --pace 10 --durability group  # 100 ticks a second",
             "polis run --set sight=6 --set regrowth_percent=80 --name lean-years",
+            "polis run --agents 500 --ticks 3000 --seed 7 --mind llama  # agents think with a language model",
             "polis run --agents 500 --ticks 5000 --seed 7 --json --quiet  # for scripts",
         )
     )(run)
@@ -65,7 +79,15 @@ def run(
     seed: Annotated[int, typer.Option(metavar="S", help="Decides everything that is left to chance.")] = 1,
     width: Annotated[int, typer.Option(help="Cells in a row of the grid.")] = 100,
     height: Annotated[int, typer.Option(help="Rows of the grid.")] = 100,
-    mind: Annotated[str, typer.Option(help="Who forms intentions; this release knows reflex.")] = "reflex",
+    mind: Annotated[
+        str, typer.Option(help="Who forms intentions: reflex, scripted, llama, vllm or openai.")
+    ] = "reflex",
+    answers: AnswersMode = Answers.REUSE,
+    profile: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Delay and budget of thoughts, as `polis minds calibrate` prints."),
+    ] = None,
+    patience: Patience = 60.0,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other constant of the scenario; may be repeated."),
@@ -85,6 +107,7 @@ def run(
     output = Output(as_json=as_json, quiet=quiet)
     require_ticks(ticks)
     base: dict[str, Any] = {"agents": agents, "width": width, "height": height, "mind": mind}
+    base |= profile_of(profile)
     configuration = configuration_of(base, settings or [])
 
     from workers.bootstrap import open_store
@@ -94,7 +117,10 @@ def run(
         output.say(
             f"run {made.name} (number {made.id}): {configuration.agents:,} agents, seed {seed}, to tick {ticks:,}"
         )
-        summary = drive(output, store, made, target=ticks, durability=durability.value, threads=threads, pace_ms=pace)
+        summary = drive(
+            output, store, made, target=ticks, durability=durability.value, threads=threads, pace_ms=pace,
+            answers=answers.value, patience_s=patience,
+        )  # fmt: skip
     finish(output, summary, resumed=False)
 
 
@@ -107,6 +133,8 @@ def resume(
     durability: DurabilityMode = Durability.TICK,
     pace: Pace = None,
     threads: Threads = 1,
+    answers: AnswersMode = Answers.REUSE,
+    patience: Patience = 60.0,
     take_over: Annotated[bool, typer.Option("--take-over", help="End another runner of this run first.")] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -128,7 +156,7 @@ def resume(
             output.say(f"run {found.name}: on from tick {newest:,} to {target:,}")
         summary = drive(
             output, store, found, target=max(target, newest), durability=durability.value, threads=threads,
-            pace_ms=pace, take_over=take_over,
+            pace_ms=pace, take_over=take_over, answers=answers.value, patience_s=patience,
         )  # fmt: skip
     finish(output, summary, resumed=True)
 
@@ -163,17 +191,47 @@ def configuration_of(base: dict[str, Any], settings: list[str]) -> Configuration
     return Configuration.from_mapping(base)
 
 
-def create_run(store: Any, name: str | None, *, seed: int, configuration: Configuration, target: int) -> Run:
-    """Make a run, under a memorable name if none is given."""
+def profile_of(path: Path | None) -> dict[str, int]:
+    """Return what a profile says of thinking; of a file that is none, say so."""
+    import json
+
+    from chronopolis.errors import WrongUsage
+
+    if path is None:
+        return {}
+    try:
+        found = json.loads(path.read_text())
+        return {name: int(found[name]) for name in ("think_delay", "think_budget")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WrongUsage(
+            f"--profile {path}: it is no profile ({type(error).__name__}: {error})",
+            "`polis minds calibrate` prints one.",
+        ) from None
+
+
+def create_run(
+    store: Any,
+    name: str | None,
+    *,
+    seed: int,
+    configuration: Configuration,
+    target: int,
+    engines: dict[str, Any] | None = None,
+) -> Run:
+    """Make a run, under a memorable name if none is given; look first whether its minds can be had."""
     from chronopolis.names import memorable_name
     from domain.errors import RunExists
+    from workers.bootstrap import Settings
+    from workers.staff import identity_of
 
+    engines = engines or identity_of(configuration.mind, Settings.from_environment())
+    made = {"seed": seed, "configuration": configuration, "target": target, "engines": engines}
     if name is not None:
-        return store.create(name, seed=seed, configuration=configuration, target=target)
+        return store.create(name, **made)
     while True:
         drawn = memorable_name(store.names())
         try:
-            return store.create(drawn, seed=seed, configuration=configuration, target=target)
+            return store.create(drawn, **made)
         except RunExists:  # another polis drew it in this very moment
             continue
 
@@ -188,17 +246,24 @@ def drive(
     threads: int = 1,
     pace_ms: float | None = None,
     take_over: bool = False,
+    answers: str = "reuse",
+    patience_s: float = 60.0,
 ) -> Summary:
     """Advance a run to `target` with a live display, until it is done or a signal asks it to stop."""
     from chronopolis.cli.doctor import compiled_kernels
+    from workers.bootstrap import Settings
     from workers.runner import Runner
+    from workers.staff import thinking_for
 
     if compiled_kernels() == 0:
         output.say("compiling the rules for this machine: once, for about half a minute")
-    with RunDisplay(output, run.name) as display:
+    staff = thinking_for(
+        store, run, Settings.from_environment(), answers=answers, patience_s=patience_s, say=output.say
+    )
+    with staff as thinking, RunDisplay(output, run.name) as display:
         runner = Runner(
             store, run, durability=durability, threads=threads, pace_ms=pace_ms, take_over=take_over,
-            on_progress=display.update, say=output.warn,
+            thinking=thinking, on_progress=display.update, say=output.warn,
         )  # fmt: skip
         with _stopping(runner, output):
             try:
@@ -262,6 +327,23 @@ def finish(output: Output, summary: Summary, *, resumed: bool) -> None:
         raise typer.Exit(1)
 
 
+def _thoughts(values: dict[str, Any]) -> str | None:
+    if "thoughts" not in values:
+        return None
+    ms, tokens = values["latency_ms"], values["tokens"]
+    return (
+        f"{values['thoughts']:,} taken, {values['refused']:,} refused · {values['asked']:,} asked, {values['reused']:,} "
+        f"reused · mean {ms['mean']:,.0f} ms, p95 {ms['p95']:,.0f} ms · {tokens['in']:,} tokens in, {tokens['out']:,} out"
+    )
+
+
+def _waited(values: dict[str, Any]) -> str | None:
+    for_minds, for_database = values.get("waited_s") or 0.0, values.get("database_waited_s") or 0.0
+    parts = [f"{for_minds:.1f} s for thoughts"] if for_minds else []
+    parts += [f"{for_database:.1f} s for the database"] if for_database else []
+    return ", ".join(parts) or None
+
+
 def summary_panel(values: dict[str, Any]) -> Any:
     """Return the summary of a run for people."""
     ms = values["tick_ms"]
@@ -270,9 +352,10 @@ def summary_panel(values: dict[str, Any]) -> Any:
         "head hash": values["head_hash"],
         "events": f"{values['events']:,} in this process, {values['events_per_s']:,.0f} a second",
         "tick": f"p50 {ms['p50']:.2f} ms · p99 {ms['p99']:.2f} ms · max {ms['max']:.2f} ms",
+        "thoughts": _thoughts(values),
         "society": figures_text({"people": values["figures"].get("population", 0), **values["figures"]}),
         "memory": f"{values['peak_rss_mb']:,.0f} MB here at most, {values['pss_all_mb']:,.0f} MB with the database",
-        "waited": f"{values['waited_s']:.1f} s for the database" if values.get("waited_s") else None,
+        "waited": _waited(values),
         "not kept": f"{values['snapshots_failed']} snapshots" if values.get("snapshots_failed") else None,
         "late": f"{values['late_inputs']} answers came late and were not used" if values.get("late_inputs") else None,
         "problem": values.get("problem"),

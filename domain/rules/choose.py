@@ -75,6 +75,7 @@ _SOCIALISE, _EXPLORE, _CRAFT = int(Intention.SOCIALISE), int(Intention.EXPLORE),
 _TRADER, _WATER = int(Occupation.TRADER), int(Biome.WATER)
 _OPENNESS, _EXTRAVERSION = 0, 2
 _UNIT = 1_000
+_PLENTY, _DISTANCE_COST = 6_000, 700  # milli-units of a stock that count; that a step is worth
 _HUNGER, _OLD_AGE = int(CauseOfDeath.HUNGER), int(CauseOfDeath.OLD_AGE)
 
 
@@ -139,12 +140,22 @@ def _wish(a, p, row, tick, stream):  # type: ignore[no-untyped-def]
 
 @inline
 def _resource_goal(a, c, row, good, tick, width, height, offsets):  # type: ignore[no-untyped-def]
-    """Return the cell in sight that is best to gather in, or -1: plenty weighs against distance."""
+    """Return the cell in sight that is best to gather in, or -1: plenty weighs against distance.
+
+    Cells are looked at from the nearest on, so that the search ends at the distance from which even the
+    fullest could not do better.
+    """
     at = a[CELL, row]
     r, col = at // width, at % width
     parity = r & 1
     best, best_score = -1, np.int64(-1_000_000)
+    distance, ring_end = np.int64(0), np.int64(1)
     for k in range(offsets.shape[1]):
+        if k == ring_end:
+            distance += 1
+            ring_end += 6 * distance
+            if best_score >= _PLENTY - _DISTANCE_COST * distance:
+                break
         cc, rr = col + offsets[parity, k, 0], r + offsets[parity, k, 1]
         if cc < 0 or cc >= width or rr < 0 or rr >= height:
             continue
@@ -154,7 +165,7 @@ def _resource_goal(a, c, row, good, tick, width, height, offsets):  # type: igno
         stock = stock_at(c, good, cell, tick)
         if stock < _UNIT:
             continue
-        score = min(stock, np.int64(6_000)) - 700 * hex_distance(at, cell, width)
+        score = min(stock, np.int64(_PLENTY)) - _DISTANCE_COST * distance
         if score > best_score:
             best, best_score = cell, score
     return best
@@ -189,8 +200,8 @@ def _friend_goal(a, row, row_of, width):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _form(a, c, p, row, wish, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
-    """Set the intention and its goal; mark it as formed if either is new."""
+def _goal_of(a, c, row, wish, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
+    """Return the cell where an intention leads."""
     goal = np.int64(a[CELL, row])
     if wish < 4:
         found = _resource_goal(a, c, row, wish, tick, width, height, offsets)
@@ -205,9 +216,29 @@ def _form(a, c, p, row, wish, tick, width, height, offsets, row_of, stream):  # 
         goal = np.int64(found)
     elif wish == _EXPLORE:
         goal = np.int64(_wander_goal(a, c, row, tick, width, height, stream))
+    return goal
+
+
+@inline
+def _form(a, c, p, row, wish, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
+    """Set the intention and its goal; mark it as formed if either is new."""
     p[P_INTENTION, row] = wish
-    p[P_GOAL, row] = goal
+    p[P_GOAL, row] = _goal_of(a, c, row, wish, tick, width, height, offsets, row_of, stream)
     p[P_FORMED, row] = 1
+
+
+@kernel
+def consider(a, c, p, row, wish, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
+    """Return (where that intention would lead, what the rules would be set on now instead): for minds."""
+    goal = _goal_of(a, c, row, wish, tick, width, height, offsets, row_of, stream)
+    own = np.int64(p[P_INTENTION, row])
+    if a[SATIETY, row] < HUNGRY:
+        own = np.int64(_FORAGE)
+    elif a[ENERGY, row] < TIRED:
+        own = np.int64(_REST)
+    elif _is_over(a, c, p, row, tick):
+        own = np.int64(_wish(a, p, row, tick, stream))
+    return goal, own
 
 
 @kernel

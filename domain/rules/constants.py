@@ -29,5 +29,6 @@ BIRTH_FOOD, BIRTH_SATIETY, BIRTH_ODDS = 5_000, 6_000, 64  # one in so many a tic
 
 # Actions of the plan.
 REST, MOVE, GATHER, EAT, CRAFT, PAIR, BEAR, DIE = 0, 1, 2, 3, 4, 5, 6, 7
+SPEAK = 8  # what was said is told already
 # Kinds of meeting.
 TALK, TRADE, GIVE = 0, 1, 2

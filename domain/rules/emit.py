@@ -44,6 +44,7 @@ from domain.rules.constants import (
     MOVE,
     PAIR,
     REST_GAIN,
+    SPEAK,
     STARVATION,
     TALK,
     TALK_COMPANY,
@@ -108,7 +109,7 @@ def _clamp(value):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _needs_after(a, row, hunger, energy_change, satiety_change, company_change):  # type: ignore[no-untyped-def]
+def needs_after(a, row, hunger, energy_change, satiety_change, company_change):  # type: ignore[no-untyped-def]
     """Return packed needs after an action: the tick's own losses, and what the action brings."""
     energy = np.int64(a[ENERGY, row]) + energy_change
     if a[SATIETY, row] == 0:
@@ -119,7 +120,7 @@ def _needs_after(a, row, hunger, energy_change, satiety_change, company_change):
 
 
 @inline
-def _tie_after(a, row, other, gain, row_of):  # type: ignore[no-untyped-def]
+def tie_after(a, row, other, gain, row_of):  # type: ignore[no-untyped-def]
     """Return (slot, strength after, whether it is new): a free or dead friend's slot first, else the weakest."""
     slot = tie_slot(a, row, other)
     if slot >= 0:
@@ -168,13 +169,13 @@ def _emit_leg(a, p, row, kind, lead, cause, words, hunger, row_of, tick, out, ph
     """Emit one side of a meeting and return the next ordinal; `lead` is the initiator's row."""
     other = a[ID, p[P_PARTNER, row]]
     gain = TIE_TALK if kind == TALK else (TIE_TRADE if kind == TRADE else TIE_GIFT)
-    slot, strength, new = _tie_after(a, row, other, gain, row_of)
+    slot, strength, new = tie_after(a, row, other, gain, row_of)
     if new:
         k = _emit_met(a, row, other, slot, strength, cause, tick, out, k)
         cause = pack_cause(tick, k - 1) if row == lead else cause
     if kind == TALK:
         _begin(out, k, tick, _WORDS_SPOKEN, a[ID, row], cause)
-        out[k].needs = _needs_after(a, row, hunger, -TALK_COST, 0, TALK_COMPANY)
+        out[k].needs = needs_after(a, row, hunger, -TALK_COST, 0, TALK_COMPANY)
         phrases[k] = words
     elif kind == TRADE:
         _begin(out, k, tick, _GOODS_TRADED, a[ID, row], cause)
@@ -183,7 +184,7 @@ def _emit_leg(a, p, row, kind, lead, cause, words, hunger, row_of, tick, out, ph
             x, qx, y, qy = y, qy, x, qx
         out[k].given = pack_good(x, qx, _use(p, row, x, -qx))
         out[k].taken = pack_good(y, qy, _use(p, row, y, qy))
-        out[k].needs = _needs_after(a, row, hunger, -TALK_COST, 0, TRADE_COMPANY)
+        out[k].needs = needs_after(a, row, hunger, -TALK_COST, 0, TRADE_COMPANY)
     else:
         good, quantity = p[P_GIVE_GOOD, lead], p[P_GIVE_QUANTITY, lead]
         if row == lead:
@@ -192,7 +193,7 @@ def _emit_leg(a, p, row, kind, lead, cause, words, hunger, row_of, tick, out, ph
         else:
             _begin(out, k, tick, _GIFT_RECEIVED, a[ID, row], cause)
             out[k].taken = pack_good(good, quantity, _use(p, row, good, quantity))
-        out[k].needs = _needs_after(a, row, hunger, -TALK_COST, 0, GIFT_COMPANY)
+        out[k].needs = needs_after(a, row, hunger, -TALK_COST, 0, GIFT_COMPANY)
     out[k].target = other
     out[k].detail = pack_tie(slot, strength)
     return k + 1
@@ -225,7 +226,7 @@ def _emit_gathering(a, p, board, n_cells, row, hunger, tick, stream, out, k):  #
     if p[P_GOODS + _TOOL, row] > 0:
         out[k].taken = pack_good(_TOOL, 1, _use(p, row, _TOOL, -1))
     out[k].detail = board.left[key]
-    out[k].needs = _needs_after(a, row, hunger, -GATHER_COST, 0, 0)
+    out[k].needs = needs_after(a, row, hunger, -GATHER_COST, 0, 0)
     k += 1
     # Practice: one gathering in about sixty teaches something, the conscientious more often.
     level = a[SKILLS + good, row]
@@ -249,7 +250,7 @@ def _emit_crafting(a, p, row, hunger, tick, out, k):  # type: ignore[no-untyped-
         uses = TOOL_USES_STONE
     p[P_GOODS + _TOOL, row] = uses
     out[k].detail = uses
-    out[k].needs = _needs_after(a, row, hunger, -CRAFT_COST, 0, 0)
+    out[k].needs = needs_after(a, row, hunger, -CRAFT_COST, 0, 0)
     return k + 1
 
 
@@ -302,6 +303,8 @@ def emit_events(  # type: ignore[no-untyped-def]
             deaths[died, 0], deaths[died, 1], deaths[died, 2] = i, k, heir
             died += 1
             k += 1
+        elif action == SPEAK:
+            continue
         elif action == PAIR:
             # Told once, when the first of the two comes up.
             if p[P_PARTNER, i] > i:
@@ -312,14 +315,14 @@ def emit_events(  # type: ignore[no-untyped-def]
             if action == MOVE:
                 _begin(out, k, tick, _AGENT_MOVED, a[ID, i], cause)
                 out[k].cell, out[k].detail = p[P_STEP, i], a[CELL, i]
-                out[k].needs = _needs_after(a, i, hunger, -move_cost(c, a[CELL, i], p[P_STEP, i]), 0, 0)
+                out[k].needs = needs_after(a, i, hunger, -move_cost(c, a[CELL, i], p[P_STEP, i]), 0, 0)
                 k += 1
             elif action == GATHER:
                 k = _emit_gathering(a, p, board, n_cells, i, hunger, tick, stream, out, k)
             elif action == EAT:
                 _begin(out, k, tick, _MEAL_EATEN, a[ID, i], a[ACTED, i])
                 out[k].given = pack_good(_FOOD, _UNIT, _use(p, i, _FOOD, -_UNIT))
-                out[k].needs = _needs_after(a, i, hunger, -IDLE_COST, meal, 0)
+                out[k].needs = needs_after(a, i, hunger, -IDLE_COST, meal, 0)
                 k += 1
             elif action == CRAFT:
                 k = _emit_crafting(a, p, i, hunger, tick, out, k)
@@ -327,14 +330,14 @@ def emit_events(  # type: ignore[no-untyped-def]
                 _begin(out, k, tick, _CHILD_BORNE, a[ID, i], a[ACTED, i])
                 out[k].target = next_agent + births
                 out[k].given = pack_good(_FOOD, DOWRY, _use(p, i, _FOOD, -DOWRY))
-                out[k].needs = _needs_after(a, i, hunger, -BIRTH_COST, 0, 0)
+                out[k].needs = needs_after(a, i, hunger, -BIRTH_COST, 0, 0)
                 parents[births, 0], parents[births, 1] = i, k
                 births += 1
                 k += 1
             else:
                 change = REST_GAIN if p[P_INTENTION, i] == _REST_INTENTION else -IDLE_COST
                 _begin(out, k, tick, _AGENT_RESTED, a[ID, i], cause)
-                out[k].needs = _needs_after(a, i, hunger, change, 0, 0)
+                out[k].needs = needs_after(a, i, hunger, change, 0, 0)
                 k += 1
     # Estates, after everybody's own day.
     for d in range(died):

@@ -11,9 +11,9 @@ import numpy as np
 from domain._jit import inline, kernel
 from domain.codes import Good
 from domain.columns import ALIVE, CELL, COMPANY, ID, N_TIES, SATIETY, TIE_OTHER, TIE_STRENGTH, TRAITS
-from domain.draws import draw_one
-from domain.hexgrid import neighbour
-from domain.rules.barter import best_barter
+from domain.draws import draw_one, sort_by_draw
+from domain.hexgrid import neighbour_of
+from domain.rules.barter import best_barter, weigh_store
 from domain.rules.constants import (
     CARRY,
     GATHER,
@@ -45,6 +45,7 @@ from domain.rules.plan import (
 _FOOD = int(Good.FOOD)
 _AGREEABLENESS = 3
 _CANDIDATES = 12  # how many others one looks at
+_UNWEIGHED = 0  # as the worth of food: its place in `worths` is never 0 once the store was weighed
 
 
 @inline
@@ -59,7 +60,8 @@ def tie_slot(a, row, other):  # type: ignore[no-untyped-def]
 @inline
 def _is_free(a, p, row):  # type: ignore[no-untyped-def]
     action = p[P_ACTION, row]
-    return a[ALIVE, row] != 0 and p[P_OPEN, row] != 0 and (action == REST or action == MOVE or action == GATHER)
+    ready = (action == REST) | (action == MOVE) | (action == GATHER)
+    return (a[ALIVE, row] != 0) & (p[P_OPEN, row] != 0) & ready
 
 
 @inline
@@ -78,12 +80,14 @@ def _would_give(a, p, giver, needy):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _appeal(a, p, i, j):  # type: ignore[no-untyped-def]
+def _appeal(a, p, worths, i, j):  # type: ignore[no-untyped-def]
     """Return (score, kind of meeting, barter) of i meeting j; a score of 0 is no reason to meet."""
     none = (np.int64(0), 0, 0, 0, 0)
     if (_needs_help(a, p, j) and _would_give(a, p, i, j)) or (_needs_help(a, p, i) and _would_give(a, p, j, i)):
         return np.int64(1 << 40), GIVE, none
-    barter = best_barter(p, i, j)
+    if worths[j, 0] == _UNWEIGHED:
+        weigh_store(p, j, worths)
+    barter = best_barter(worths, i, j)
     if barter[0] > 0:
         return np.int64(1 << 20) + barter[0], TRADE, barter
     if a[COMPANY, i] < SOCIABLE and a[COMPANY, j] < SOCIABLE:
@@ -93,52 +97,59 @@ def _appeal(a, p, i, j):  # type: ignore[no-untyped-def]
     return np.int64(0), TALK, none
 
 
-@inline
-def _ranks_before(a, i, j, stream, tick):  # type: ignore[no-untyped-def]
-    """Return whether row i comes before row j by this tick's draw."""
-    return draw_one(a[ID, i], stream, tick, 0) < draw_one(a[ID, j], stream, tick, 0)
-
-
 @kernel
-def find_seekers(a, n, p, tick, stream, seekers, ranks):  # type: ignore[no-untyped-def]
-    """List the rows that are free to meet somebody, and what each drew; return how many."""
+def find_seekers(a, n, p, tick, stream, rows, draws, starts, seekers):  # type: ignore[no-untyped-def]
+    """List the rows that are free to meet somebody, in the order of their draws; return how many.
+
+    `draws` takes each one's draw at its row, `rows` and `starts` are scratch. Finding them and drawing are two loops,
+    because a draw takes a while, and a processor that has guessed wrong who is free would wait for it.
+    """
     count = 0
     for i in range(n):
-        if _is_free(a, p, i):
-            seekers[count] = i
-            ranks[count] = draw_one(a[ID, i], stream, tick, 0)
-            count += 1
+        rows[count] = i
+        count += 1 if _is_free(a, p, i) else 0
+    for k in range(count):
+        draws[rows[k]] = draw_one(a[ID, rows[k]], stream, tick, 0)
+    sort_by_draw(rows, count, draws, starts, seekers)
     return count
 
 
 @kernel
-def pair_up(a, p, board, tick, width, height, stream, seekers, order):  # type: ignore[no-untyped-def]
-    """Match seekers into pairs, in the order of their draws, and note what each pair is about."""
+def pair_up(a, p, worths, board, width, height, seekers, draws):  # type: ignore[no-untyped-def]
+    """Match seekers into pairs, in the order of their draws, and note what each pair is about.
+
+    `worths` is scratch: nobody's goods change here, so a store is weighed once, and only if somebody looks at it.
+    """
     board.first_here[:] = -1
-    count = order.shape[0]
+    count = seekers.shape[0]
     # Those of a cell are looked at in the order of the draw too: in a crowd not everybody is looked at,
     # and in the order of rows those with low ids would be.
     for k in range(count - 1, -1, -1):
-        i = seekers[order[k]]
+        i = seekers[k]
         p[P_NEXT_HERE, i] = board.first_here[a[CELL, i]]
         board.first_here[a[CELL, i]] = i
+        worths[i, 0] = _UNWEIGHED
     for k in range(count):
-        i = seekers[order[k]]
+        i = seekers[k]
         if p[P_PARTNER, i] >= 0:
             continue
         best, kind, looked = np.int64(0), 0, 0
         match = -1
         deal = (np.int64(0), 0, 0, 0, 0)
+        at = a[CELL, i]
+        row, column = at // width, at % width
         for d in range(-1, 6):
-            cell = a[CELL, i] if d < 0 else neighbour(a[CELL, i], d, width, height)
+            cell = at if d < 0 else neighbour_of(row, column, d, width, height)
             if cell < 0:
                 continue
             j = board.first_here[cell]
             while j >= 0 and looked < _CANDIDATES:
                 if j != i and p[P_PARTNER, j] < 0:
+                    if looked == 0 and worths[i, 0] == _UNWEIGHED:
+                        weigh_store(p, i, worths)
                     looked += 1
-                    score, about, barter = _appeal(a, p, i, j)
-                    if score > best or (score == best and match >= 0 and _ranks_before(a, j, match, stream, tick)):
+                    score, about, barter = _appeal(a, p, worths, i, j)
+                    if score > best or (score == best and match >= 0 and draws[j] < draws[match]):
                         best, kind, match, deal = score, about, j, barter
                 j = p[P_NEXT_HERE, j]
         if match < 0:

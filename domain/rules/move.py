@@ -8,7 +8,7 @@ from domain._jit import inline
 from domain.codes import Biome
 from domain.columns import BIOME, CELL, ELEVATION, ID
 from domain.draws import below, draw_one
-from domain.hexgrid import hex_distance, neighbour
+from domain.hexgrid import step_from, steps_between
 from domain.rules.constants import CLIMB_DIVISOR, MOVE_COST, MOVE_COST_MAX
 
 _WATER = int(Biome.WATER)
@@ -18,16 +18,20 @@ _WATER = int(Biome.WATER)
 def step_towards(a, c, row, goal, tick, width, height, stream):  # type: ignore[no-untyped-def]
     """Return the neighbouring land cell that brings the goal nearest at the least climb, or -1 if there is none."""
     at = a[CELL, row]
+    at_row, at_column, goal_row, goal_column = at // width, at % width, goal // width, goal % width
     best, best_cost = -1, np.int64(1 << 60)
     dice = draw_one(a[ID, row], stream, tick, 4)
     for d in range(6):
-        cell = neighbour(at, d, width, height)
-        if cell < 0 or c[BIOME, cell] == _WATER:
+        r, column = step_from(at_row, at_column, d)
+        if column < 0 or column >= width or r < 0 or r >= height:
+            continue
+        cell = r * width + column
+        if c[BIOME, cell] == _WATER:
             continue
         climb = max(0, c[ELEVATION, cell] - c[ELEVATION, at])
         # Ten bits of the draw for each direction break ties and lead round obstacles.
         jitter = below(dice << np.uint64(10 * d), 300)
-        cost = np.int64(1000 * hex_distance(cell, goal, width) + 4 * climb + jitter)
+        cost = np.int64(1000 * steps_between(r, column, goal_row, goal_column) + 4 * climb + jitter)
         if cost < best_cost:
             best, best_cost = cell, cost
     return best

@@ -100,6 +100,19 @@ class TestAnEventStore:
         assert list(store.read(empty, 0, 10)) == []
         assert store.head(keep(store, SHORT)) == SHORT.headers[-1]
 
+    def test_a_lineage_says_which_run_each_stretch_of_ticks_is_read_from(self, store: EventStore) -> None:
+        parent = make_run(store, "parent", ticks=10)
+        child = forked(store, parent, 6, "child")
+        go_on(store, child, 9)
+        grandchild = forked(store, child, 8, "grandchild")
+        early = forked(store, child, 4, "early")
+        end = store.lineage(parent)[0][2]
+        assert end >= 2**31 - 2
+        assert store.lineage(parent) == [(parent.id, 0, end)]
+        assert store.lineage(child) == [(parent.id, 0, 6), (child.id, 7, end)]
+        assert store.lineage(grandchild) == [(parent.id, 0, 6), (child.id, 7, 8), (grandchild.id, 9, end)]
+        assert store.lineage(early) == [(parent.id, 0, 4), (early.id, 5, end)]
+
     def test_a_store_knows_its_runs_and_where_they_stand(self, store: EventStore) -> None:
         kept = keep(store, SHORT)
         waiting = store.create("waiting", seed=3, configuration=TINY_WORLD, target=9)

@@ -200,7 +200,7 @@ def test_a_runner_outlives_its_server_and_loses_nothing(undisturbed: list[bytes]
         assert postmaster is not None
         postmaster.kill()  # alone: its backends may go on for a moment
         summary = runner.finish()
-        assert summary["reconnections"] >= 1 and summary["waited_s"] > 0
+        assert summary["reconnections"] >= 1 and summary["database_waited_s"] > 0
         assert summary["head_hash"] == undisturbed[-1].hex()
         assert "went away" in runner.told and "is back" in runner.told
         assert postmaster_of(folder) is None, "the last to leave stopped it"

@@ -14,6 +14,7 @@ import numpy as np
 import zstandard
 
 from domain.advance import Header, advance, genesis_hash, new_world
+from domain.columns import AREAS
 from domain.configuration import Configuration
 from domain.decide import Decider
 from domain.events import CATALOGUE_VERSION, EVENT_DTYPE, EventBatch
@@ -81,7 +82,15 @@ def load(path: Path) -> tuple[dict, EventBatch, list[Header]]:
     ends = np.frombuffer(data, "<i8", n, at + n * dtype.itemsize)
     payloads = data[at + n * (dtype.itemsize + 8) :]
     headers = [
-        Header(t, n_, bytes.fromhex(e), bytes.fromhex(s), bytes.fromhex(c), tuple(int(a) for a in areas))
+        # An area that came later is empty in what was recorded before.
+        Header(
+            t,
+            n_,
+            bytes.fromhex(e),
+            bytes.fromhex(s),
+            bytes.fromhex(c),
+            tuple([*map(int, areas), *[0] * (len(AREAS) - len(areas))]),
+        )
         for t, n_, e, s, c, areas in about["headers"]
     ]
     return about, EventBatch(records, ends, payloads), headers

@@ -104,7 +104,7 @@ def test_a_value_where_there_was_none(kept: Kept, column: str) -> None:
 @pytest.mark.parametrize(
     ("change", "area"),
     [
-        ("tick = 999", "ticks"), ("events = events + 1", "events"), ("catalogue = 2", "events"),
+        ("tick = 999", "ticks"), ("events = events + 1", "events"), ("catalogue = 99", "events"),
         ("events_hash = set_byte(events_hash, 0, get_byte(events_hash, 0) # 1)", "events"),
         ("state_hash = set_byte(state_hash, 31, get_byte(state_hash, 31) # 1)", "state"),
         ("chain_hash = set_byte(chain_hash, 9, get_byte(chain_hash, 9) # 1)", "chain"),

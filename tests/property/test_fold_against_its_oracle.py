@@ -7,6 +7,7 @@ import pytest
 
 from domain.advance import new_world
 from domain.columns import AREAS
+from domain.configuration import Configuration
 from domain.events import KINDS, EventBatch
 from domain.fold import fold
 from tests.support.areas import areas_of, assert_equal_worlds
@@ -37,27 +38,32 @@ def test_a_run_folds_to_the_oracles_world_at_every_tick(name):
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13])
-def test_other_seeds_fold_to_the_oracles_world_at_every_tick(seed):
-    _, _, settings = SCENARIOS["harsh"]
-    from domain.configuration import Configuration
-
-    assert_folds_agree(run(seed, 120, Configuration(**settings)), f"seed {seed}")
+@pytest.mark.parametrize("name", ["harsh", "minded"])
+def test_other_seeds_fold_to_the_oracles_world_at_every_tick(name, seed):
+    _, _, settings = SCENARIOS[name]
+    assert_folds_agree(run(seed, 120, Configuration(**settings)), f"{name}, seed {seed}")
 
 
 def test_events_made_by_hand_fold_to_the_oracles_world_at_every_tick():
     assert_folds_agree(every_kind(), "by hand")
 
 
-def test_the_runs_hold_every_kind_that_reflexes_emit_and_the_hand_made_history_holds_all():
-    by_reflex = set(np.unique(np.concatenate([scenario(name).whole()["kind"] for name in SCENARIOS])).tolist())
-    by_hand = set(np.unique(every_kind().whole()["kind"]).tolist())
+def test_the_runs_hold_every_kind_that_reflexes_and_minds_emit_and_the_hand_made_history_holds_all():
+    def kinds_of(*histories: History) -> set[int]:
+        return set(np.unique(np.concatenate([h.whole()["kind"] for h in histories])).tolist())
+
+    by_reflex = kinds_of(*(scenario(name) for name in SCENARIOS if name != "minded"))
     assert {k.name for k in KINDS if k.number not in by_reflex} == {
         "ThoughtRequested", "ThoughtTaken", "ThoughtRefused", "InterventionMade",
+        "SpeechMade", "ConversationClosed", "PledgeMade", "PledgeKept", "PledgeLapsed", "NewsHeard", "MemoryFormed",
+        "MemoryForgotten", "ReflectionMade",
     }  # fmt: skip
-    assert by_hand == {k.number for k in KINDS}
+    everywhere = by_reflex | kinds_of(scenario("minded"))
+    assert {k.name for k in KINDS if k.number not in everywhere} == {"InterventionMade"}
+    assert kinds_of(every_kind()) == {k.number for k in KINDS}
 
 
-@pytest.mark.parametrize("name", ["harsh", "every kind"])
+@pytest.mark.parametrize("name", ["harsh", "minded", "every kind"])
 def test_an_area_hash_changes_exactly_when_the_area_changes(name):
     history = every_kind() if name == "every kind" else scenario(name)
     world, oracle = new_world(history.configuration), OracleWorld()

@@ -63,8 +63,9 @@ def test_a_fold_from_a_snapshot_equals_the_fold_from_zero(name, data):
     assert world.agents_frame().equals(whole.agents_frame())
 
 
-def test_compaction_is_invisible():
-    history = scenario("harsh")
+@pytest.mark.parametrize("name", ["harsh", "minded"])
+def test_compaction_is_invisible(name):
+    history = scenario(name)
     world, compacted = new_world(history.configuration), 0
     spread = new_world(history.configuration)
     spread.compact = lambda: None  # type: ignore[method-assign]
@@ -89,18 +90,18 @@ def test_area_hashes_kept_tick_by_tick_equal_those_of_all_rows(name, data):
     assert World.from_bytes(world.to_bytes()).sums.tolist() == kept
 
 
-@given(st.data())
-def test_a_snapshot_that_is_cut_short_or_not_one_is_refused(data):
-    kept = scenario("calm").replayed(3).to_bytes()
+@given(st.data(), st.sampled_from([("calm", 3), ("minded", 60)]))
+def test_a_snapshot_that_is_cut_short_or_not_one_is_refused(data, which):
+    kept = scenario(which[0]).replayed(which[1]).to_bytes()
     cut = data.draw(st.integers(0, len(kept) - 1))
     for damaged in (kept[:cut], kept + b"\0", b"X" + kept[1:], kept[:8] + b"\x63" + kept[9:]):
         with pytest.raises(CorruptHistory):
             World.from_bytes(damaged)
 
 
-@given(st.data())
-def test_a_changed_byte_of_a_snapshot_is_refused_or_changes_the_state_hash(data):
-    world = scenario("calm").replayed(30)
+@given(st.data(), st.sampled_from(["calm", "minded"]))
+def test_a_changed_byte_of_a_snapshot_is_refused_or_changes_the_state_hash(data, name):
+    world = scenario(name).replayed(30)
     kept = bytearray(world.to_bytes())
     # Not of magic, version, size and tick, which the state hash does not cover; nor such a change of the
     # next id that restoring would need gigabytes before it could tell.
@@ -175,12 +176,12 @@ def test_another_seed_gives_another_chain():
 
 
 @pytest.mark.parametrize("threads", [2, 3])
-@pytest.mark.parametrize("name", ["harsh", "fertile"])
+@pytest.mark.parametrize("name", ["harsh", "fertile", "minded"])
 def test_the_number_of_threads_changes_nothing(name, threads):
     history = scenario(name)
     decider, world = Decider(history.seed, history.configuration, threads=threads), new_world(history.configuration)
-    for batch in history.batches[:200]:
-        assert_same_batches(decider.decide(world), batch)
+    for tick, batch in enumerate(history.batches[:200]):
+        assert_same_batches(decider.decide(world, history.inputs_of(tick)), batch)
         fold(world, batch)
     decider.close()
     assert len(decider.threads_used) >= 2
@@ -194,56 +195,62 @@ def test_a_restored_copy_decides_the_same(name):
         if tick % 10 == 5:
             # A decider that has no memory of the ticks before, and rows in other places.
             fresh = Decider(history.seed, history.configuration)
-            assert_same_batches(fresh.decide(world.copy()), batch)
+            assert_same_batches(fresh.decide(world.copy(), history.inputs_of(tick)), batch)
         fold(world, batch)
 
 
-@pytest.mark.parametrize("name", ["harsh", "doomed"])
+@pytest.mark.parametrize("name", ["harsh", "doomed", "minded"])
 def test_a_run_resumed_from_any_snapshot_ends_at_the_same_head(name):
     history = scenario(name)
     for at in range(50, history.ticks, 120):
         world = World.from_bytes(history.replayed(at).to_bytes())
         decider, chain = Decider(history.seed, history.configuration), history.headers[at - 1].chain_hash
         for header in history.headers[at:]:
-            _, made = advance(world, decider, chain)
+            _, made = advance(world, decider, chain, history.inputs_of(header.tick))
             chain = made.chain_hash
             assert made == header
 
 
-def test_deciding_changes_nothing_in_the_world():
-    history = scenario("harsh")
+@pytest.mark.parametrize("name", ["harsh", "minded"])
+def test_deciding_changes_nothing_in_the_world(name):
+    history = scenario(name)
     decider = Decider(history.seed, history.configuration)
     for at in (1, 60, 150, 300):
         world = history.replayed(at)
         before, agents, cells = world.to_bytes(), world.agents.copy(), world.cells.copy()
-        decider.decide(world)
+        minds, texts = (None if world.minds is None else world.minds.copy()), dict(world.texts)
+        decider.decide(world, history.inputs_of(at))
         assert world.to_bytes() == before
         assert (world.agents == agents).all()
         assert (world.cells == cells).all()
+        assert minds is None or (world.minds == minds).all()
+        assert world.texts == texts and not world.touched_minds
 
 
-def test_asking_twice_gives_the_same_batch():
-    history = scenario("fertile")
+@pytest.mark.parametrize("name", ["fertile", "minded"])
+def test_asking_twice_gives_the_same_batch(name):
+    history = scenario(name)
     decider, world = Decider(history.seed, history.configuration), history.replayed(80)
-    first = decider.decide(world)
+    first = decider.decide(world, history.inputs_of(80))
     kept = EventBatch(first.records.copy(), first.payload_ends.copy(), first.payload_bytes)
-    assert_same_batches(decider.decide(world), kept)
+    assert_same_batches(decider.decide(world, history.inputs_of(80)), kept)
     assert_same_batches(first, kept)
 
 
 _IN_ANOTHER_PROCESS = """
 from domain.configuration import Configuration
 from tests.support.histories import run
-print(run(2, 60, Configuration(**{settings})).headers[-1].chain_hash.hex())
+print(run({seed}, 60, Configuration(**{settings})).headers[-1].chain_hash.hex())
 """
 
 
-def test_other_processes_with_other_hash_seeds_reach_the_same_head():
-    seed, _, settings = SCENARIOS["harsh"]
+@pytest.mark.parametrize("name", ["harsh", "minded"])
+def test_other_processes_with_other_hash_seeds_reach_the_same_head(name):
+    seed, _, settings = SCENARIOS[name]
     heads = set()
     for hash_seed in ("0", "424242"):
         done = subprocess.run(
-            [sys.executable, "-c", _IN_ANOTHER_PROCESS.format(settings=settings)],
+            [sys.executable, "-c", _IN_ANOTHER_PROCESS.format(seed=seed, settings=settings)],
             env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(_ROOT)},
             capture_output=True, text=True, check=True, timeout=120,
         )  # fmt: skip

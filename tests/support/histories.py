@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,7 @@ from domain.fold import fold
 from domain.founding import found_world
 from domain.inputs import NO_INPUTS, Input, InputKey, Inputs
 from domain.state import World
+from tests.support.minds import think
 
 # -- runs ------------------------------------------------------------------------------------------
 
@@ -32,6 +34,9 @@ SCENARIOS: dict[str, tuple[int, int, dict[str, Any]]] = {
                         "birth_interval": 40, "homes": 80, "regrowth_percent": 400}),
     "fertile": (4, 300, {**_SMALL, "agents": 20, "hunger": 90, "lifespan": 400, "adulthood": 20, "birth_interval": 40,
                          "homes": 60, "regrowth_percent": 800}),
+    "minded": (5, 600, {**_SMALL, "agents": 50, "hunger": 120, "lifespan": 400, "adulthood": 20, "birth_interval": 50,
+                        "homes": 60, "regrowth_percent": 200, "mind": "scripted", "think_delay": 2,
+                        "think_budget": 2_500, "hearing": 3, "reflect_at": 1_200}),
 }  # fmt: skip
 
 
@@ -43,6 +48,11 @@ class History:
     configuration: Configuration
     batches: tuple[EventBatch, ...]
     headers: tuple[Header, ...]
+    inputs: Mapping[int, Inputs] = field(default_factory=dict)
+
+    def inputs_of(self, tick: int) -> Inputs:
+        """Return the inputs that took effect at a tick."""
+        return self.inputs.get(tick, NO_INPUTS)
 
     @property
     def ticks(self) -> int:
@@ -60,17 +70,39 @@ class History:
         return np.concatenate([b.records for b in self.batches])
 
 
-def run(seed: int, ticks: int, configuration: Configuration, *, threads: int = 1) -> History:
-    """Run from tick 0 to `ticks`."""
+Think = Callable[[World, EventBatch], Iterable[Input]]
+
+
+def run(
+    seed: int, ticks: int, configuration: Configuration, *, threads: int = 1, mind: Think = think,
+    given: Iterable[Input] = (), restored_every: int | None = None,
+) -> History:  # fmt: skip
+    """Run from tick 0 to `ticks`.
+
+    `mind` answers what is asked; `given` are inputs that nobody asked for. With `restored_every` the world goes
+    through its bytes, and the rules start afresh, after every so many ticks.
+    """
     decider, world = Decider(seed, configuration, threads=threads), new_world(configuration)
     chain, batches, headers = genesis_hash(seed, configuration), [], []
-    for _ in range(ticks + 1):
-        batch, header = advance(world, decider, chain)
+    owed: dict[int, list[Input]] = {}
+    for one in given:
+        owed.setdefault(one.effect_tick, []).append(one)
+    used = {}
+    for tick in range(ticks + 1):
+        inputs = Inputs(owed.pop(tick, ()))
+        if len(inputs):
+            used[tick] = inputs
+        batch, header = advance(world, decider, chain, inputs)
         chain = header.chain_hash
         batches.append(batch)
         headers.append(header)
+        for one in mind(world, batch):
+            owed.setdefault(one.effect_tick, []).append(one)
+        if restored_every and tick % restored_every == 0:
+            decider.close()
+            decider, world = Decider(seed, configuration, threads=threads), World.from_bytes(world.to_bytes())
     decider.close()
-    return History(seed, configuration, tuple(batches), tuple(headers))
+    return History(seed, configuration, tuple(batches), tuple(headers), used)
 
 
 @cache
@@ -123,7 +155,7 @@ NEEDS = {"energy": 9_000, "satiety": 9_000, "company": 9_500}
 
 def every_kind() -> History:
     """Return a history of a 4x4 world in which every kind occurs, each on a tick of its own and changing much."""
-    configuration = Configuration(agents=3, width=4, height=4)
+    configuration = Configuration(agents=3, width=4, height=4, mind="scripted")
     founding = found_world(configuration, seed=5)
     wood = {"good": "wood", "quantity": 300, "holding": 1_301}
     tool = {"taken_good": "tool", "taken_quantity": 1, "taken_holding": 29}
@@ -153,10 +185,10 @@ def every_kind() -> History:
         [event(ev.CHILD_BORNE, agent=1, target=3, good="food", quantity=2_000, holding=1_999, **needs(11))],
         [event(ev.AGENT_BORN, agent=3, target=1, cell=6, household=1, good="food", quantity=2_000, holding=2_000,
                **needs(12), cause=(14, 0), payload=persona(born=15, name="Bo Ash", given=7, family=2))],
-        [event(ev.THOUGHT_REQUESTED, agent=0, due=17)],
+        [event(ev.THOUGHT_REQUESTED, agent=0, due=17, purpose="intention", reason="silence")],
         [event(ev.THOUGHT_TAKEN, agent=0, intention="explore", goal=11, cause=(16, 0),
                payload={"asked": 16, "purpose": "intention", "call": 0, "answer": "0" * 64})],
-        [event(ev.THOUGHT_REQUESTED, agent=2, due=19)],
+        [event(ev.THOUGHT_REQUESTED, agent=2, due=19, purpose="intention", reason="crisis")],
         [event(ev.THOUGHT_REFUSED, agent=2, cause=(18, 0),
                payload={"asked": 18, "purpose": "intention", "call": 0, "because": "timed out", "answer": "1" * 64})],
         [event(ev.INTERVENTION_MADE, agent=3,
@@ -169,12 +201,91 @@ def every_kind() -> History:
         [event(ev.CELL_FORMED, cell=3, elevation=41, payload={"biome": "marsh", "capacity": [9, 8, 7, 6],
                "regrowth": [5, 4, 3, 2], "stock": [1, 2, 3, 4]})],
     ]  # fmt: skip
+    assert len(told) == 25, "addresses of what follows are counted from here"
+    told += _in_minds(needs)
     batches = [founding, *(batch_of(tick, *events) for tick, events in enumerate(told, start=1))]
     world, headers, chain = new_world(configuration), [], genesis_hash(5, configuration)
     for batch in batches:
         headers.append(header_of(fold(world, batch), batch.hash(), len(batch), chain))
         chain = headers[-1].chain_hash
     return History(5, configuration, tuple(batches), tuple(headers))
+
+
+def _in_minds(needs: Callable[[int], dict[str, int]]) -> list[list[tuple[NDArray[np.void], bytes]]]:
+    """Return the part of `every_kind` that happens in minds, from tick 26 on; agents 0, 2 and 3 live."""
+    trade = {"give": "food", "quantity": 7, "take": "coin", "taken": 3}
+    other_trade = {"give": "stone", "quantity": 1, "take": "ore", "taken": 2}
+    work = {"work": "quarry"}
+
+    def speech(who: int, to: int, act: str, talk: str, n: int, **more: Any) -> list[tuple[NDArray[np.void], bytes]]:
+        about = {"act": act, "text": f"{act.title()} {n}.", "conversation": talk, **more}
+        tie = {"tie_slot": 4 + n % 3, "tie_strength": 100 + n}
+        return [event(ev.SPEECH_MADE, agent=who, target=to, **tie, **needs(100 + n), payload=about)]
+
+    def asked(who: int, due: int, purpose: str, reason: str) -> list[tuple[NDArray[np.void], bytes]]:
+        return [event(ev.THOUGHT_REQUESTED, agent=who, due=due, purpose=purpose, reason=reason)]
+
+    def answered(tick: int, purpose: str, **more: Any) -> dict[str, Any]:
+        return {"asked": tick, "purpose": purpose, "call": 0, "answer": "3" * 64, **more}
+
+    def closed(who: int, to: int, because: str, talk: str) -> list[tuple[NDArray[np.void], bytes]]:
+        return [event(ev.CONVERSATION_CLOSED, agent=who, target=to, because=because, payload={"conversation": talk})]
+
+    def pledge(who: int, to: int, terms: dict[str, Any], proposal: str) -> list[tuple[NDArray[np.void], bytes]]:
+        return [event(ev.PLEDGE_MADE, agent=who, target=to, payload={"terms": terms, "proposal": proposal})]
+
+    def kept(who: int, to: int, made: str) -> list[tuple[NDArray[np.void], bytes]]:
+        return [event(ev.PLEDGE_KEPT, agent=who, target=to, payload={"pledge": made})]
+
+    def memory(who: int, sort: str, weight: int, *cites: str) -> list[tuple[NDArray[np.void], bytes]]:
+        about = {"text": f"A {sort} of {weight}.", "cites": list(cites)}
+        return [event(ev.MEMORY_FORMED, agent=who, memory_kind=sort, importance=weight, payload=about)]
+
+    def news(who: int, **more: int) -> list[tuple[NDArray[np.void], bytes]]:
+        return [event(ev.NEWS_HEARD, agent=who, **more, payload={"news": "20:0", "text": "Gold in the hills!"})]
+
+    told = {
+        26: speech(0, 2, "greet", "26:0", 1),
+        27: speech(2, 0, "propose", "26:0", 2, terms=trade),
+        28: speech(0, 2, "accept", "26:0", 3, terms=trade),
+        29: pledge(2, 0, trade, "27:0"),
+        # Rules let nobody break into a conversation; the fold does not judge.
+        30: speech(3, 0, "propose", "30:0", 4, terms=work),
+        31: closed(2, 0, "left", "26:0"),  # one side of it is in another already
+        32: pledge(3, 0, work, "30:0"),
+        33: kept(3, 0, "32:0"),  # shared work is never owed
+        34: asked(2, 36, "intention", "spoken_to"),
+        35: kept(2, 0, "29:0"),
+        36: [event(ev.THOUGHT_TAKEN, agent=2, intention="craft", goal=3, cause=(34, 0),
+                   payload=answered(34, "intention", instead_of="rest", unsaid=None))],
+        37: asked(2, 39, "reflection", "reflection"),
+        38: memory(2, "conversation", 600),
+        39: [event(ev.REFLECTION_MADE, agent=2, cause=(37, 0), payload=answered(37, "reflection"))],
+        40: memory(2, "reflection", 700, "38:0"),
+        41: memory(2, "plan", 150),
+        42: [event(ev.MEMORY_FORGOTTEN, agent=2, payload={"memory": "38:0"})],
+        43: memory(2, "observation", 800),
+        44: asked(2, 45, "reflection", "reflection"),
+        45: [event(ev.THOUGHT_REFUSED, agent=2, cause=(44, 0), payload=answered(44, "reflection", because="no"))],
+        46: news(3),
+        47: speech(3, 2, "gossip", "47:0", 5, news="20:0"),
+        48: news(2, target=3),
+        49: speech(2, 3, "propose", "47:0", 6, terms=trade),
+        50: closed(2, 3, "length", "47:0"),
+        51: speech(3, 2, "propose", "51:0", 7),  # whatever that may be
+        52: speech(2, 3, "refuse", "51:0", 8),
+        53: speech(3, 2, "propose", "51:0", 9, terms=other_trade),
+        54: speech(2, 3, "accept", "51:0", 10, terms=other_trade),
+        55: pledge(3, 2, other_trade, "53:0"),
+        56: [event(ev.AGENT_DIED, agent=3, target=2, cell=6, because="hunger", **needs(12))],
+        57: [event(ev.PLEDGE_LAPSED, agent=3, target=2, because="death", payload={"pledge": "55:0"})],
+        58: closed(2, 3, "death", "51:0"),
+        59: asked(2, 70, "intention", "milestone"),
+        60: [event(ev.GIFT_RECEIVED, agent=2, target=0, taken_good="wood", taken_quantity=1, taken_holding=501,
+                   tie_slot=2, tie_strength=62, **needs(13))],
+    }  # fmt: skip
+    assert list(told) == list(range(26, 26 + len(told)))
+    return list(told.values())
 
 
 # -- small scenes ----------------------------------------------------------------------------------
@@ -189,10 +300,13 @@ class Scene:
     def __init__(self, *, width: int = 8, height: int = 8, seed: int = 1, threads: int = 1, **settings: Any) -> None:
         self.configuration = Configuration(width=width, height=height, agents=1, **{"homes": 1, **settings})
         self.decider = Decider(seed, self.configuration, threads=threads)
-        size = {"width": width, "height": height}
+        size: dict[str, Any] = {"width": width, "height": height}
+        if self.configuration.thinks:
+            size["minds"] = True
         self._told = [event(ev.WORLD_FOUNDED, payload=size)]
         self._cells: dict[int, dict[str, Any]] = {c: {} for c in range(width * height)}
         self._agents: list[tuple[NDArray[np.void], bytes]] = []
+        self.inputs: dict[int, list[Input]] = {}
         self._n = 0
         self._world: World | None = None
 

@@ -152,6 +152,9 @@ class MemoryStore:
                 except CorruptHistory as error:
                     yield Snapshot(tick, claimed, None, f"it can't be read: {error}")
 
+    def lineage(self, run: Run) -> list[tuple[int, int, int]]:
+        return [(shelf.run.id, low, high) for shelf, low, high in self._segments(run)]
+
     def stray_tick(self, run: Run) -> int | None:
         return None  # a shelf keeps a tick's header and its events as one
 
@@ -249,6 +252,9 @@ class MemoryWriter:
                 self.shelf.held = False
                 if self.shelf.lease.status == "running":
                     self.shelf.lease = dataclasses.replace(self.shelf.lease, status="paused")
+
+    def begin(self, tick: int, *, inputs_used: int = 0) -> None:
+        pass
 
     def append(self, events: EventBatch, header: Header, *, inputs_used: int = 0) -> None:
         self._pending.append((events, header, inputs_used))

@@ -76,7 +76,10 @@ def keep(store: EventStore, history: History, name: str = "told", *, durability:
     run = store.create(name, seed=history.seed, configuration=history.configuration, target=last)
     with store.writer(run, durability=durability) as writer:
         for batch, header in zip(history.batches, history.headers, strict=True):
-            writer.append(batch, header)
+            inputs = history.inputs_of(header.tick)
+            for given in inputs.rows:
+                store.record_input(run, given, asked_chain=history.headers[given.key.asked_tick].chain_hash)
+            writer.append(batch, header, inputs_used=len(inputs))
         writer.flush()
         writer.set_status("complete")
     return run

@@ -53,12 +53,19 @@ def test_without_homes_there_are_as_many_as_founders():
     assert Configuration(agents=77) == Configuration(agents=77, homes=77)
 
 
-def test_the_canonical_form_is_sorted_json_without_spaces_and_comes_back():
-    configuration = Configuration(agents=3)
+@pytest.mark.parametrize("mind", conf.MINDS)
+def test_the_canonical_form_is_sorted_json_without_spaces_and_comes_back(mind):
+    configuration = Configuration(agents=3, mind=mind)
     text = configuration.canonical()
-    assert text == json.dumps(asdict(configuration), sort_keys=True, separators=(",", ":"))
+    values = asdict(configuration)
+    if mind == "reflex":
+        values = {name: value for name, value in values.items() if name not in conf._OF_MINDS}
+    assert text == json.dumps(values, sort_keys=True, separators=(",", ":"))
     assert text.isascii()
     assert Configuration.from_mapping(json.loads(text)) == configuration
+
+
+def test_a_canonical_value_is_ascii_and_sorted():
     assert canonical_json({"b": "é", "a": [1]}) == '{"a":[1],"b":"\\u00e9"}'
 
 
@@ -69,15 +76,22 @@ def test_an_unknown_setting_is_refused():
     assert "birth_interval" in str(caught.value)
 
 
+def test_a_society_without_minds_has_the_genesis_that_it_had_before_there_were_any():
+    assert not set(json.loads(Configuration(agents=10).canonical())) & set(conf._OF_MINDS)
+    told = [Configuration(agents=10, **{name: conf._BOUNDS[name][1]}) for name in conf._OF_MINDS]
+    assert {genesis_hash(7, c) for c in told} == {genesis_hash(7, Configuration(agents=10))}
+
+
 def test_the_genesis_hash_depends_on_the_seed_and_on_every_setting():
-    configuration = Configuration(agents=10)
+    configuration = Configuration(agents=10, mind="scripted")
     changed = [
         replace(configuration, **{name: getattr(configuration, name) + 1}) for name in conf._BOUNDS if name != "homes"
     ] + [replace(configuration, homes=99)]
     hashes = {genesis_hash(7, configuration), genesis_hash(8, configuration), *(genesis_hash(7, c) for c in changed)}
     assert len(hashes) == 2 + len(conf._BOUNDS)
     assert all(len(h) == 32 for h in hashes)
-    assert genesis_hash(7, Configuration(agents=10)) == genesis_hash(7, configuration)
+    assert genesis_hash(7, Configuration(agents=10, mind="scripted")) == genesis_hash(7, configuration)
+    assert len({genesis_hash(7, replace(configuration, mind=mind)) for mind in conf.MINDS}) == len(conf.MINDS)
 
 
 @pytest.mark.parametrize("version", ["rules", "state", "hashing"])

@@ -12,12 +12,16 @@ from domain.advance import new_world
 from domain.errors import CorruptHistory
 from domain.events import EventBatch
 from domain.fold import fold
+from domain.minds.columns import MEMORY_SLOTS
 from tests.support.histories import NEEDS, batch_of, event, every_kind, persona, scenario
 
 pytestmark = pytest.mark.unit
 
 _TIE = {"tie_slot": 0, "tie_strength": 5}
 _WORLD = every_kind().replayed(1).to_bytes()
+_WORDS = {"act": "propose", "text": "Hm?", "conversation": "1:1", "terms": {"work": "mine"}}
+_PLEDGE = {"terms": {"give": "food", "quantity": 1, "take": "coin", "taken": 1}, "proposal": "1:0"}
+_MEMORY = {"text": "To think of.", "cites": []}
 
 
 def a_world():
@@ -60,6 +64,32 @@ def a_world():
         event(ev.AGENT_BORN, agent=3, target=1, cell=3, household=3, **NEEDS, payload={"name": "Bo"}),
         event(ev.WORLD_FOUNDED, payload={"width": 5, "height": 4}),
         event(ev.WORLD_FOUNDED, payload={"wide": 5}),
+        event(ev.SPEECH_MADE, agent=0, target=7, **_TIE, **NEEDS, payload=_WORDS),
+        event(ev.SPEECH_MADE, agent=7, target=0, **_TIE, **NEEDS, payload=_WORDS),
+        event(ev.SPEECH_MADE, agent=0, target=2**31 - 1, **_TIE, **NEEDS, payload=_WORDS),
+        event(ev.SPEECH_MADE, agent=0, **_TIE, **NEEDS, payload=_WORDS),
+        event(ev.SPEECH_MADE, agent=0, target=1, tie_slot=8, tie_strength=1, **NEEDS, payload=_WORDS),
+        event(ev.SPEECH_MADE, agent=0, target=1, **NEEDS, payload=_WORDS),
+        event(ev.SPEECH_MADE, agent=0, target=1, **_TIE, **NEEDS, payload=_WORDS | {"act": "sing"}),
+        event(ev.SPEECH_MADE, agent=0, target=1, **_TIE, **NEEDS, payload=_WORDS | {"act": 3}),
+        event(ev.SPEECH_MADE, agent=0, target=1, **_TIE, **NEEDS, payload=_WORDS | {"text": 3}),
+        event(ev.SPEECH_MADE, agent=0, target=1, **_TIE, **NEEDS, payload=_WORDS | {"conversation": 3}),
+        event(ev.SPEECH_MADE, agent=0, target=1, **_TIE, **NEEDS, payload=_WORDS | {"conversation": "then"}),
+        event(ev.SPEECH_MADE, agent=0, target=1, **_TIE, **NEEDS, payload=_WORDS | {"conversation": f"{2**40}:0"}),
+        event(ev.SPEECH_MADE, agent=0, target=1, **_TIE, **NEEDS, payload=_WORDS | {"terms": {"work": "dance"}}),
+        event(ev.SPEECH_MADE, agent=0, target=1, **_TIE, **NEEDS),
+        event(ev.CONVERSATION_CLOSED, agent=0, target=1, because="left", payload={"conversation": "1"}),
+        event(ev.PLEDGE_MADE, agent=0, target=7, payload=_PLEDGE),
+        event(ev.PLEDGE_MADE, agent=0, target=1, payload=_PLEDGE | {"terms": {"give": "food"}}),
+        event(ev.PLEDGE_MADE, agent=0, target=1, payload=_PLEDGE | {"terms": "all"}),
+        event(ev.PLEDGE_KEPT, agent=0, target=1, payload={}),
+        event(ev.PLEDGE_LAPSED, agent=0, target=1, because="means", payload={"pledge": None}),
+        event(ev.NEWS_HEARD, agent=7, payload={"news": "1:0", "text": "Gold!"}),
+        event(ev.NEWS_HEARD, agent=0, payload={"news": "1:0"}),
+        event(ev.MEMORY_FORMED, agent=7, memory_kind="plan", importance=5, payload=_MEMORY),
+        event(ev.MEMORY_FORGOTTEN, agent=0, payload={"memory": "0:3"}),
+        event(ev.MEMORY_FORGOTTEN, agent=0),
+        event(ev.REFLECTION_MADE, agent=7, payload={}),
     ],
 )  # fmt: skip
 def test_an_event_that_can_not_have_happened_is_refused_with_its_place(told):
@@ -68,8 +98,37 @@ def test_an_event_that_can_not_have_happened_is_refused_with_its_place(told):
     assert (caught.value.tick, caught.value.ordinal) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        event(ev.SPEECH_MADE, agent=0, target=1, **_TIE, **NEEDS, payload=_WORDS),
+        event(ev.CONVERSATION_CLOSED, agent=0, target=1, because="left", payload={"conversation": "1:1"}),
+        event(ev.PLEDGE_MADE, agent=0, target=1, payload=_PLEDGE),
+        event(ev.PLEDGE_KEPT, agent=0, target=1, payload={"pledge": "1:1"}),
+        event(ev.PLEDGE_LAPSED, agent=0, target=1, because="means", payload={"pledge": "1:1"}),
+        event(ev.NEWS_HEARD, agent=0, payload={"news": "1:0", "text": "Gold!"}),
+        event(ev.MEMORY_FORMED, agent=0, memory_kind="plan", importance=5, payload=_MEMORY),
+        event(ev.MEMORY_FORGOTTEN, agent=0, payload={"memory": "1:1"}),
+        event(ev.REFLECTION_MADE, agent=0, payload={}),
+    ],
+    ids=lambda told: ev.KIND_BY_NUMBER[int(told[0]["kind"][0])].name,
+)
+def test_what_happens_in_minds_is_refused_where_there_are_none(told):
+    world = scenario("calm").replayed(1)
+    with pytest.raises(CorruptHistory, match="no minds") as caught:
+        fold(world, batch_of(1, event(ev.AGENT_RESTED, agent=1, **NEEDS), told))
+    assert (caught.value.tick, caught.value.ordinal) == (1, 1)
+
+
+def test_more_memories_than_there_is_room_for_are_refused():
+    memory = event(ev.MEMORY_FORMED, agent=0, memory_kind="plan", importance=5, payload=_MEMORY)
+    world = fold(a_world(), batch_of(1, *[memory] * MEMORY_SLOTS))
+    with pytest.raises(CorruptHistory, match="no room"):
+        fold(world, batch_of(2, memory))
+
+
 def test_a_kind_that_nobody_knows_is_refused():
-    for number in (0, -3, 25, 99):
+    for number in (0, -3, 34, 99):
         batch = batch_of(1, event(ev.AGENT_RESTED, agent=1, **NEEDS))
         batch.records["kind"] = number
         with pytest.raises(CorruptHistory, match=f"unknown kind {number}"):
@@ -102,7 +161,7 @@ def test_events_out_of_order_or_missing_are_refused():
 
 
 @given(st.data())
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None, max_examples=250)
 def test_a_history_with_any_byte_changed_is_refused_or_still_folds_to_a_state(data):
     history = every_kind()
     tick = data.draw(st.sampled_from([t for t, b in enumerate(history.batches) if len(b)]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from domain import columns as col
 from domain import events as ev
 from domain.codes import Good
 from domain.hexgrid import distance, neighbours
-from domain.rules.barter import best_barter, worth_of_next
+from domain.rules.barter import WORTHS, best_barter, weigh_store, worth_of_next
 from domain.rules.gather import stock_at
 from domain.rules.plan import N_PLAN_COLUMNS, P_GOODS
 from tests.support.histories import Scene, event, scenario
@@ -220,6 +221,50 @@ def worth_of_all(holdings: list[int]) -> int:
     return total
 
 
+def best_of_two(plan: np.ndarray) -> tuple[int, ...]:
+    """Return the best barter of the plan's first two rows."""
+    worths = np.zeros((2, WORTHS), np.int32)
+    weigh_store(plan, 0, worths)
+    weigh_store(plan, 1, worths)
+    return tuple(int(v) for v in best_barter(worths, 0, 1))
+
+
+def every_barter(mine: list[int], other: list[int]) -> Iterator[tuple[int, ...]]:
+    """Yield every exchange of two stores that both have the goods and the room for, in the order of the rules."""
+    for x, y in itertools.permutations(range(5), 2):
+        for price in range(1, 5 if Good.COIN in (x, y) else 2):
+            (nx, qx), (ny, qy) = ((price, price) if good == Good.COIN else (1, 1_000) for good in (x, y))
+            if mine[x] - qx < (2_500 if x == 0 else 0) or other[y] - qy < (2_500 if y == 0 else 0):
+                continue
+            if (y != Good.COIN and mine[y] + qy > 20_000) or (x != Good.COIN and other[x] + qx > 20_000):
+                continue
+            gain = min(
+                ny * worth_of_next(y, mine[y]) - nx * worth_of_next(x, mine[x] - qx),
+                nx * worth_of_next(x, other[x]) - ny * worth_of_next(y, other[y] - qy),
+            )
+            yield int(gain), x, qx, y, qy
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_best_barter_is_the_first_of_all_barters_with_the_largest_smaller_gain(seed):
+    generator = np.random.default_rng(seed)
+    plan = np.zeros((N_PLAN_COLUMNS, 2), np.int64)
+    struck = 0
+    for _ in range(400):
+        # Round numbers make equal gains likely, small and large ones make exchanges impossible.
+        plan[P_GOODS : P_GOODS + 4] = generator.choice(
+            [0, 900, 1_000, 3_499, 3_500, 8_000, 19_000, 19_001, 1 << 28], (4, 2)
+        )
+        plan[P_GOODS + Good.COIN] = generator.choice([0, 1, 3, 4, 40, 1 << 28], 2)
+        best = (0, 0, 0, 0, 0)
+        for barter in every_barter(plan[P_GOODS : P_GOODS + 5, 0].tolist(), plan[P_GOODS : P_GOODS + 5, 1].tolist()):
+            if barter[0] > best[0] and barter[0] >= 60:
+                best = barter
+        assert best_of_two(plan) == best
+        struck += best[0] > 0
+    assert struck > 40
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_barter_leaves_both_better_off_by_the_worth_of_what_changes_hands(seed):
     generator = np.random.default_rng(seed)
@@ -229,7 +274,7 @@ def test_barter_leaves_both_better_off_by_the_worth_of_what_changes_hands(seed):
         plan[P_GOODS : P_GOODS + 4] = generator.integers(0, 20_000, (4, 2))
         plan[P_GOODS + Good.COIN] = generator.integers(0, 40, 2)
         before = plan[P_GOODS : P_GOODS + 6].copy()
-        gain, x, qx, y, qy = best_barter(plan, 0, 1)
+        gain, x, qx, y, qy = best_of_two(plan)
         if gain == 0:
             continue
         struck += 1

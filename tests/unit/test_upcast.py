@@ -156,3 +156,4 @@ def test_from_every_kind_of_every_catalogue_a_way_leads_to_the_current_version(c
 
 def test_released_catalogues_stay_as_they_were():
     assert VERSIONS_BY_CATALOGUE[1] == dict.fromkeys(range(1, 25), 1)
+    assert VERSIONS_BY_CATALOGUE[2] == dict.fromkeys(range(1, 34), 1)

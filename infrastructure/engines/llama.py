@@ -1,0 +1,119 @@
+"""The default mind: llama.cpp's own server on loopback, with a model that comes with `make install`."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from infrastructure.engines.adapters import Adapter
+from infrastructure.engines.client import ChatEngine, Dialect
+from infrastructure.engines.server import Running, SharedServer
+from infrastructure.engines.supervised import SupervisedEngine
+from infrastructure.models import find_gguf, weights_hash
+
+SLOTS = 4
+CONTEXT_TOKENS = 2_048
+CACHE_MIB = 256
+START_TIMEOUT_S = 180.0  # a model of 7B on a slow disk
+WARNINGS = 2
+NICE = 10
+
+
+def identity(model: str | None, home: Path, adapters: Mapping[str, Adapter]) -> dict[str, Any]:
+    """Return what a run records of this engine, without starting it.
+
+    Raises
+    ------
+    ModelNotFound
+    """
+    path = find_gguf(model)
+    return {
+        "name": "llama",
+        "version": f"xllamacpp {importlib.metadata.version('xllamacpp')}",
+        "model": path.stem,
+        "model_hash": weights_hash(path, home),
+        "adapters": {name: adapter.hash for name, adapter in adapters.items()},
+        "sampling": "temperature and seed by request",
+    }
+
+
+def plan(path: Path, adapters: Mapping[str, Adapter], *, slots: int, context: int) -> dict[str, Any]:
+    """Return what the child process is to serve."""
+    return {
+        "kind": "llama",
+        "model": str(path),
+        "alias": path.stem,
+        "slots": slots,
+        "context": context,
+        "threads": _cores(),
+        "cache_mib": CACHE_MIB,
+        "lora": [str(adapter.gguf) for adapter in adapters.values()],
+        "nice": NICE,
+        "verbosity": WARNINGS,
+    }
+
+
+def shared_server(
+    model: str | None,
+    home: Path,
+    adapters: Mapping[str, Adapter],
+    *,
+    slots: int = SLOTS,
+    context: int = CONTEXT_TOKENS,
+    say: Callable[[str], None] | None = None,
+) -> SharedServer:
+    """Return the server of a model and its adapters under `home`; nothing is started yet."""
+    who = identity(model, home, adapters)
+    key = hashlib.sha256(json.dumps([who["model_hash"], sorted(who["adapters"].items())]).encode()).hexdigest()
+    wanted = plan(find_gguf(model), adapters, slots=slots, context=context)
+    return SharedServer(home, "llama", key, wanted, progress=say, start_timeout_s=START_TIMEOUT_S)
+
+
+def open_llama(
+    model: str | None,
+    home: Path,
+    adapters: Mapping[str, Adapter],
+    *,
+    slots: int = SLOTS,
+    reasoning_tokens: int = 0,
+    say: Callable[[str], None] | None = None,
+) -> SupervisedEngine:
+    """Start or join the server, and return the engine.
+
+    Parameters
+    ----------
+    model : str or None
+        As in `infrastructure.models.find_gguf`.
+    home : Path
+    adapters : mapping of name to Adapter, in GGUF
+    slots : int
+        How many answers are made at once; one found running keeps its own.
+    reasoning_tokens : int
+        See `Dialect`.
+    say : callable, optional
+
+    Raises
+    ------
+    ModelNotFound, EngineServerFailed, DataFolderUnusable
+    """
+    who = identity(model, home, adapters)
+    order = {name: number for number, name in enumerate(adapters)}
+
+    def client(running: Running) -> ChatEngine:
+        dialect = Dialect(who["model"], order, checks_model=True, reasoning_tokens=reasoning_tokens)
+        return ChatEngine(running.url, dialect, who, key=running.key)
+
+    server = shared_server(model, home, adapters, slots=slots, say=say)
+    return SupervisedEngine(server, who, client)
+
+
+def _cores() -> int:
+    process = psutil.Process()
+    return len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else os.cpu_count() or 1

@@ -1,0 +1,319 @@
+"""A model server under a home folder, shared by every polis of that home which wants the same model.
+
+It is started by the first process that attaches and stopped by the last that leaves, by the two locks of
+`postgres_locks`. It runs in a session of its own, so Ctrl-C does not reach it; if the last polis is killed, it
+finds out and leaves by itself (see `child`). If it is killed, `ensure_running` starts it again.
+
+::
+
+    <home>/engines/<engine>-<key>/
+    ├── start.lock, users.lock   see postgres_locks
+    ├── wanted.json              0600, what the next one is to be
+    └── server.json              0600, what the running one is: pid, URL, key
+    <home>/log/<engine>-<key>.log, and .1, the one before
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import infrastructure
+from infrastructure.errors import EngineServerFailed
+from infrastructure.files import usable, write_file
+from infrastructure.postgres_locks import Hold, start_lock
+from infrastructure.postgres_process import is_alive, wait_until_gone, wait_until_ready
+
+STOP_TIMEOUT_S = 15.0
+HUNG_S = 30.0
+LOG_BYTES_MAX = 8 << 20
+LOG_TAIL_LINES = 12
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that has answered us."""
+
+    process: psutil.Process
+    url: str
+    key: str
+    plan: Mapping[str, Any]
+
+    def answers(self, *, within_s: float = 2.0) -> bool:
+        """Return whether it lives and says that it is well."""
+        if not is_alive(self.process):
+            return False
+        with contextlib.suppress(OSError), _open(f"{self.url}/health", within_s) as answer:
+            return bool(answer.status == 200)
+        return False
+
+
+class SharedServer:
+    """A share in one server. Use it as a context manager, or `attach` and `leave`.
+
+    Parameters
+    ----------
+    home : Path
+    engine : str
+        Its name, for people.
+    key : str
+        What two polis must agree on to share a server: the hash of model and adapters.
+    plan : mapping
+        What `child` is to serve. One found running keeps its own.
+    progress : callable, optional
+        Is told, in a sentence, what takes longer than a second.
+    start_timeout_s : float
+
+    Notes
+    -----
+    Threads may share one. A forked child must make its own.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        engine: str,
+        key: str,
+        plan: Mapping[str, Any],
+        *,
+        progress: Callable[[str], None] | None = None,
+        start_timeout_s: float = 60.0,
+    ) -> None:
+        self.engine = engine
+        self.folder = home.resolve() / "engines" / f"{engine}-{key[:12]}"
+        self.log = home.resolve() / "log" / f"{engine}-{key[:12]}.log"
+        self._plan = dict(plan)
+        self._progress = progress
+        self._start_timeout_s = start_timeout_s
+        self._mutex = threading.RLock()
+        self._hold: Hold | None = None
+        self._running: Running | None = None
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def attach(self) -> None:
+        """Take a share, starting the server if need be; then it runs until the last process leaves.
+
+        Raises
+        ------
+        DataFolderUnusable
+            If only a person can put the folder right.
+        EngineServerFailed
+            If the server does not start; the message has the end of its log.
+        """
+        with self._mutex:
+            if self._hold is not None and self._hold.is_ours():
+                self.ensure_running()
+                return
+            with usable(self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self.log.parent.mkdir(parents=True, exist_ok=True)
+                with self._start_lock():
+                    hold = Hold(self.folder / "users.lock")
+                    try:
+                        self._running = self._find_or_start()
+                    except BaseException:
+                        hold.let_go()
+                        raise
+                    self._hold = hold
+            atexit.register(self.leave)
+
+    def ensure_running(self) -> Running:
+        """Return at once if the server answers; else wait for it, or start it again, at another URL perhaps.
+
+        Raises
+        ------
+        DataFolderUnusable, EngineServerFailed
+            As `attach`.
+        """
+        with self._mutex:
+            assert self._hold is not None and self._hold.is_ours(), "attach() first, in this very process"
+            if self._running is None or not self._running.answers():
+                with usable(self.folder), self._start_lock():
+                    self._running = self._find_or_start()
+            return self._running
+
+    def leave(self) -> None:
+        """Give up the share, and stop the server if it was the last. Does nothing if not attached."""
+        with self._mutex:
+            hold, self._hold, self._running = self._hold, None, None
+            if hold is None:
+                return
+            atexit.unregister(self.leave)
+            if not hold.is_ours():
+                hold.let_go()
+                return
+            try:
+                with start_lock(self.folder / "start.lock", timeout_s=self._start_timeout_s + STOP_TIMEOUT_S):
+                    try:
+                        if hold.is_last():
+                            self._stop()
+                    finally:
+                        hold.let_go()
+            except OSError as error:  # nobody gave us the lock, or the home was removed under us
+                hold.let_go()
+                _log.warning("left the %s server without looking whether to stop it: %s", self.engine, error)
+
+    def __enter__(self) -> SharedServer:
+        self.attach()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    @property
+    def running(self) -> Running:
+        """The server as it was last met."""
+        assert self._running is not None, "attach() first"
+        return self._running
+
+    def found(self) -> Running | None:
+        """Return the server that runs, attached or not; None if none does."""
+        try:
+            note = json.loads((self.folder / "server.json").read_text("utf-8"))
+            process = psutil.Process(int(note["pid"]))
+            if abs(process.create_time() - float(note["created"])) > 1 or not is_alive(process):
+                return None
+            return Running(process, str(note["url"]), str(note["key"]), dict(note["plan"]))
+        except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+            return None
+
+    def _find_or_start(self) -> Running:
+        running = self.found()
+        if running is not None:
+            if running.answers() or self._recovers(running):
+                if running.plan != self._plan:
+                    self._say(f"the {self.engine} server of this model runs already, with settings of its own")
+                return running
+            _log.warning("the %s server (pid %d) does not answer: ending it", self.engine, running.process.pid)
+        self._stop()
+        return self._start()
+
+    def _recovers(self, running: Running) -> bool:
+        until = time.monotonic() + HUNG_S
+        while is_alive(running.process) and time.monotonic() < until:
+            if running.answers():
+                return True
+            time.sleep(0.1)
+        return False
+
+    def _start(self) -> Running:
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES_MAX:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        since = self.log.stat().st_size if self.log.exists() else 0
+        key = secrets.token_urlsafe(24)
+        write_file(self.folder / "wanted.json", json.dumps({"plan": self._plan, "key": key}), None)
+        root = str(Path(infrastructure.__file__).parents[1])
+        path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
+        with self.log.open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "infrastructure.engines.child", str(self.folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=os.environ | {"PYTHONPATH": path},
+            )
+        self._children = [c for c in self._children if c.poll() is None] + [child]
+
+        def answers() -> bool:
+            running = self.found()
+            return running is not None and running.process.pid == child.pid and running.answers()
+
+        def progress(seconds: float) -> None:
+            self._say(f"the {self.engine} server is starting ({seconds:.0f} s)")
+
+        try:
+            process = psutil.Process(child.pid)
+            if wait_until_ready(process, answers, timeout_s=self._start_timeout_s, progress=progress):
+                running = self.found()
+                if running is not None:
+                    return running
+            child.wait()
+        except psutil.NoSuchProcess:
+            pass
+        except BaseException as error:
+            child.terminate()
+            self._clear_up(child.pid)
+            if isinstance(error, TimeoutError):
+                action = f"answer within {self._start_timeout_s:.0f} s"
+                raise EngineServerFailed(self.engine, action, self.log, self._tail(since)) from None
+            raise
+        self._clear_up(child.pid)
+        raise EngineServerFailed(self.engine, "start", self.log, self._tail(since))
+
+    def _stop(self) -> None:
+        """Stop whatever runs, and what a killed one left."""
+        note = self.folder / "server.json"
+        running = self.found()
+        pid = None
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            pid = int(json.loads(note.read_text("utf-8"))["pid"])
+        if running is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                running.process.send_signal(signal.SIGTERM)
+            for process in wait_until_gone([running.process], timeout_s=STOP_TIMEOUT_S):
+                process.kill()
+                wait_until_gone([process], timeout_s=STOP_TIMEOUT_S)
+        if pid is not None:
+            self._clear_up(pid)
+        note.unlink(missing_ok=True)
+        for child in self._children:
+            child.poll()  # buries it
+
+    def _clear_up(self, pid: int) -> None:
+        """End what is left of the session that the server of `pid` led: workers of a killed vLLM, for one."""
+        left = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(OSError, psutil.Error):
+                if os.getsid(process.pid) == pid and is_alive(process):
+                    process.terminate()
+                    left.append(process)
+        for process in wait_until_gone(left, timeout_s=5.0):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def _tail(self, since: int) -> str:
+        try:
+            with self.log.open("rb") as file:
+                file.seek(since)
+                lines = file.read().decode("utf-8", "replace").splitlines()
+        except OSError:
+            return ""
+        return "\n".join(lines[-LOG_TAIL_LINES:])
+
+    @contextmanager
+    def _start_lock(self) -> Iterator[None]:
+        try:
+            with start_lock(self.folder / "start.lock", timeout_s=self._start_timeout_s + STOP_TIMEOUT_S):
+                yield
+        except TimeoutError as error:
+            raise EngineServerFailed(self.engine, "be started", self.log, str(error)) from None
+
+    def _say(self, what: str) -> None:
+        _log.info("%s: %s", self.folder, what)
+        if self._progress is not None:
+            self._progress(what)
+
+
+def _open(url: str, within_s: float) -> Any:
+    # Not through a proxy: it would look on a loopback of its own.
+    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=within_s)

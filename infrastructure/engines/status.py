@@ -1,0 +1,48 @@
+"""What engines there are on this machine, and which of their servers run: looked at, never started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from domain.errors import PolisError
+from infrastructure.engines import ENGINES, engine_identity
+from infrastructure.engines.server import SharedServer
+from infrastructure.settings import Settings
+
+
+def engines_status(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield for each engine: engine, ready, identity or problem, and the servers of it that run.
+
+    Looks at files and asks POLIS_MIND_URL, if set, for its models.
+    """
+    for name in ENGINES:
+        row: dict[str, Any] = {"engine": name, "ready": False, "identity": None, "problem": None}
+        try:
+            row["identity"] = engine_identity(name, settings)
+            row["ready"] = True
+        except PolisError as error:
+            row["problem"] = str(error)
+        yield row | {"servers": list(_servers(name, settings))}
+
+
+def _servers(engine: str, settings: Settings) -> Iterator[dict[str, Any]]:
+    for folder in sorted((settings.home / "engines").glob(f"{engine}-*")):
+        server = SharedServer(settings.home, engine, folder.name.partition("-")[2], {})
+        running = server.found()
+        if running is not None:
+            yield {
+                "pid": running.process.pid,
+                "url": running.url,
+                "answers": running.answers(),
+                "memory_bytes": _memory(running.process),
+                "log": str(server.log),
+            }
+
+
+def _memory(process: Any) -> int:
+    """Return what a server and its children hold in memory."""
+    total = 0
+    for one in (process, *process.children(recursive=True)):
+        total += int(one.memory_info().rss)
+    return total

@@ -1,0 +1,156 @@
+"""Staff: what a run with minds needs around it — an engine, a queue and its workers, an index of memories."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from domain.errors import InvalidConfiguration, PolisError
+from domain.minds.percepts import percept_of
+from domain.ports import Engine, Run
+from domain.state import World
+from workers.thinking import Request, Thinking
+
+_AT_ONCE = 2
+
+
+class InProcess:
+    """A sender that answers within this very process: for minds that take no time.
+
+    Parameters
+    ----------
+    answer : callable, makes the answer to a request durable
+    """
+
+    def __init__(
+        self, answer: Callable[[Request], object], *, say: Callable[[str], None], at_once: int = _AT_ONCE
+    ) -> None:
+        self._answer, self._say = answer, say
+        self._pool = ThreadPoolExecutor(at_once, "polis-mind")
+        self._under_way: set[tuple[int, int, str]] = set()
+        self._mutex = threading.Lock()
+
+    def send(self, requests: Sequence[Request]) -> None:
+        """Answer them soon."""
+        for request in requests:
+            key = (request["asked_tick"], request["agent"], request["purpose"])
+            with self._mutex:
+                if key in self._under_way:
+                    continue
+                self._under_way.add(key)
+            self._pool.submit(self._do, key, request)
+
+    def _do(self, key: tuple[int, int, str], request: Request) -> None:
+        try:
+            self._answer(request)
+        except Exception as error:  # it is owed still, and will be sent again
+            told = str(error) if isinstance(error, PolisError) else f"{type(error).__name__}: {error}"
+            self._say(f"agent {request['agent']}, asked at tick {request['asked_tick']}: {told}")
+        finally:
+            with self._mutex:
+                self._under_way.discard(key)
+
+    def project(self, run: int, through: int) -> None:
+        """Such minds look nothing up."""
+
+    def close(self) -> None:
+        """End."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def identity_of(mind: str, settings: Any, *, adapters: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return what is recorded with a run about who is to answer; `key` tells one engine from any other.
+
+    Raises
+    ------
+    MindError
+        If there is no such engine here, or it lacks an adapter.
+    """
+    if mind == "reflex":
+        return {"mind": "reflex"}
+    if mind == "scripted":
+        from workers.minds.scripted import VERSION
+
+        return {"mind": mind, "name": "scripted", "version": VERSION, "key": f"scripted:{VERSION}"}
+    from workers.bootstrap import engine_identity
+
+    return {"mind": mind, **engine_identity(mind, settings, adapters=adapters or {})}
+
+
+@contextmanager
+def thinking_for(
+    store: Any,
+    run: Run,
+    settings: Any,
+    *,
+    answers: str = "reuse",
+    patience_s: float = 60.0,
+    workers: int = 1,
+    say: Callable[[str], None] | None = None,
+) -> Iterator[Thinking | None]:
+    """Start whatever the run's minds need, lend what the runner asks, and stop it all; None for a run without minds.
+
+    Parameters
+    ----------
+    answers : "record", "reuse" or "only"; with "only" nothing is started
+    patience_s : how long the barrier waits for an answer
+    workers : processes that think
+
+    Raises
+    ------
+    MindError, QueueUnavailable, and whatever starting a server raises
+    """
+    if not run.configuration.thinks:
+        yield None
+        return
+    with ExitStack() as stack:
+        sender: Any = None
+        if answers != "only" and run.configuration.mind == "scripted":
+            sender = _scripted(store, say or (lambda sentence: None))
+            stack.callback(sender.close)
+        elif answers != "only":
+            from workers.bootstrap import open_queue
+
+            sender = stack.enter_context(open_queue(store, run, settings, workers=workers, say=say))
+        yield Thinking(store, run, sender, engine=dict(run.engines), answers=answers, patience_s=patience_s, say=say)
+
+
+def _scripted(store: Any, say: Callable[[str], None]) -> InProcess:
+    from workers.minds.scripted import ScriptedEngine
+    from workers.minds.think import think
+
+    engine = ScriptedEngine()
+    return InProcess(lambda request: think(store, engine, None, request), say=say)
+
+
+def interviewed(
+    store: Any, run: Run, world: World, agent: int, question: str, *, mind: str | None, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Ask an agent something as of a past state; nothing of the run changes.
+
+    Raises
+    ------
+    MindError, MemoryUnavailable
+    """
+    from workers.bootstrap import Settings, lend_engine, open_memory_index
+    from workers.memories import wait_until_covered
+    from workers.minds.interview import interview
+
+    percept = percept_of(world, agent, seed=run.seed, configuration=run.configuration)
+    wanted = mind or run.configuration.mind
+    if wanted == "reflex":
+        raise InvalidConfiguration("mind", wanted, "it has no words; name another with --mind")
+    settings = Settings.from_environment()
+    with ExitStack() as stack:
+        engine: Engine = stack.enter_context(lend_engine(wanted, settings, say=say))
+        index = stack.enter_context(open_memory_index(store, settings, say=say))
+        wait_until_covered(store, index, run, world.tick, timeout_s=60.0)
+        memories = index.retrieve(store.lineage(run), agent, tick=world.tick, query=question, k=8)
+        told = interview(engine, memories, percept, question)
+    return told | {"person": percept["name"], "mind": wanted}
+
+
+__all__ = ["InProcess", "identity_of", "interviewed", "thinking_for"]

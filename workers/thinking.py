@@ -1,0 +1,364 @@
+"""Thinking: the runner's side of minds. What is asked, what is owed, and the barrier where answers take effect.
+
+What is owed stands in the state itself (who waits for an answer, and since when), so it survives the loss of
+everything else: broker, worker, this process. A request leaves only once the tick that asked is durable; it is sent
+again every few seconds until its answer is an input. The clock runs on meanwhile and waits at the barrier for a late
+one; what never comes is recorded as a refusal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+import replay
+from domain.advance import Header
+from domain.codes import Purpose
+from domain.columns import ALIVE, ASKED, ID, THOUGHT_DUE
+from domain.errors import MissingAnswer, PolisError, StoreUnavailable, TickHasBegun
+from domain.events import MEMORY_FORMED, THOUGHT_REQUESTED, EventBatch
+from domain.inputs import INTERVENTION, NO_INPUTS, Input, InputKey, Inputs
+from domain.minds import columns as m
+from domain.minds.percepts import percept_of
+from domain.ports import EventStore, Run
+from domain.state import World
+
+ANSWERS = ("record", "reuse", "only")
+_POLL_S, _RESEND_S = 0.03, 5.0
+_REFUSALS_TOLERATED, _ANSWERS_THAT_TELL = 0.2, 10
+
+Request = dict[str, Any]
+
+
+class Sender(Protocol):
+    """Who takes requests to whoever answers them; losing one is made good by sending it again."""
+
+    def send(self, requests: Sequence[Request]) -> None:
+        """Send; never wait long, never raise for a broker that is away."""
+        ...
+
+    def project(self, run: int, through: int) -> None:
+        """Ask for memories up to a tick to be projected."""
+        ...
+
+
+@dataclass
+class ThoughtFigures:
+    """What thinking counted in this process."""
+
+    thoughts: int = 0
+    asked: int = 0
+    reused: int = 0
+    refused: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    waited_s: float = 0.0
+    waits: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    latency_ms: list[int] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the keys that `polis run --json` adds."""
+        ms = np.array(self.latency_ms or [0])
+        return {
+            "thoughts": self.thoughts,
+            "asked": self.asked,
+            "reused": self.reused,
+            "refused": self.refused,
+            "refusals": dict(sorted(self.reasons.items(), key=lambda item: -item[1])[:5]),
+            "latency_ms": {"mean": round(float(ms.mean()), 1), "p95": round(float(np.percentile(ms, 95)), 1)},
+            "waited_s": round(self.waited_s, 3),
+            "tokens": {"in": self.tokens_in, "out": self.tokens_out},
+        }
+
+    def problem(self) -> str | None:
+        """Return why a society whose minds answer so seldom has not simply completed; None if all is well."""
+        answers = self.thoughts + self.refused
+        if answers and not self.thoughts:
+            return f"none of {answers} thoughts was answered: {self._mostly()}"
+        if answers >= _ANSWERS_THAT_TELL and self.refused > _REFUSALS_TOLERATED * answers:
+            return f"{self.refused} of {answers} thoughts were refused: {self._mostly()}"
+        return None
+
+    def _mostly(self) -> str:
+        return max(self.reasons, key=lambda reason: self.reasons[reason], default="no reason given")
+
+
+class Thinking:
+    """What is owed to the minds of one run, while it is being run.
+
+    Parameters
+    ----------
+    store : EventStore
+    run : Run
+    sender : Sender
+    engine : identity of the engine that is to answer
+    answers : "record" asks the engine; "reuse" first looks for an answer to the same question in the same past;
+        "only" stops where there is none
+    patience_s : how long the barrier waits for an answer
+    say : callable, told what a person should know
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        run: Run,
+        sender: Sender | None,
+        *,
+        engine: dict[str, Any],
+        answers: str = "reuse",
+        patience_s: float = 60.0,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        self.store, self.run, self.sender, self.engine, self.answers = store, run, sender, engine, answers
+        self.patience_s, self.figures = patience_s, ThoughtFigures()
+        self._say = say or (lambda sentence: None)
+        self._mutex = threading.Condition()
+        self._held: list[Request] = []  # until their tick is durable
+        self._owed: dict[InputKey, Request] = {}
+        self._sent_at: dict[InputKey, float] = {}
+        self._inputs: dict[int, dict[InputKey, Input]] = {}
+        self._head = -1
+        self._durable_tick: Callable[[], int] = lambda: -1
+        self._memories_through = self._projected_through = -1
+        self._error: PolisError | None = None
+        self._closing = False
+        self._away = False
+        self._thread: threading.Thread | None = None
+
+    # -- the runner's thread -----------------------------------------------------------------------
+
+    def start(self, world: World, head: Header | None, durable_tick: Callable[[], int]) -> None:
+        """Take up what is owed at the head, and all inputs that are there; again after ticks were given up.
+
+        Parameters
+        ----------
+        world : World, at the head
+        head : its header; None before tick 0
+        durable_tick : callable, the newest tick that is safe from any crash: nothing leaves above it
+        """
+        owed = [] if head is None else self._owed_at(world)
+        with self._mutex:
+            self._durable_tick = durable_tick
+            self._head = world.tick
+            self._held = []
+            self._owed = {key_of(request): request for request in owed}
+            self._sent_at.clear()
+            self._inputs = {}
+            # Some of these may be projected already: to do it again does no harm.
+            self._memories_through = world.tick if world.minds is not None else -1
+            self._projected_through = -1
+        self._take(self.store.inputs_after(self.run, world.tick))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="polis-thinking", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """End; what is owed stays owed, and is asked again by the next to run this run."""
+        with self._mutex:
+            self._closing = True
+            self._mutex.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+
+    def inputs_of(self, world: World, stopping: Callable[[], bool]) -> Inputs | None:
+        """Return the inputs of the next tick, waiting at the barrier for those that are owed; None if told to stop.
+
+        Raises
+        ------
+        MissingAnswer
+            With `only`, if an answer is not there to be found.
+        """
+        tick, n = world.tick + 1, world.n
+        a, minds = world.agents, world.minds
+        assert minds is not None
+        due = np.flatnonzero((a[THOUGHT_DUE, :n] == tick) & (a[ALIVE, :n] != 0)).tolist()
+        keys = [_key(world, row) for row in due]
+        began = time.perf_counter()
+        with self._mutex:
+            while True:
+                if self._error is not None:
+                    raise self._error
+                given = self._inputs.get(tick, {})
+                missing = [key for key in keys if key not in given]
+                waited = time.perf_counter() - began
+                if not missing or stopping():
+                    break
+                if waited > self.patience_s:
+                    self._give_up(missing, tick)
+                    continue
+                self._mutex.wait(0.05)
+        if keys and waited > 0.001:
+            self.figures.waited_s += waited
+            self.figures.waits += 1
+        return None if missing else (Inputs(given.values()) if given else NO_INPUTS)
+
+    def after_tick(self, world: World, events: EventBatch, header: Header, inputs: Inputs) -> None:
+        """Note what the tick asked for and what it used; nothing leaves before the tick is durable."""
+        for given in inputs.rows:
+            self._count(given)
+        records = events.records
+        asked = np.flatnonzero(records["kind"] == THOUGHT_REQUESTED.number).tolist()
+        requests = [self._request(world, int(records["agent"][i]), header) for i in asked]
+        with self._mutex:
+            self._held += requests
+            self._head = world.tick
+            if requests:
+                self._mutex.notify_all()
+            self._inputs.pop(world.tick, None)
+            if bool((records["kind"] == MEMORY_FORMED.number).any()):
+                self._memories_through = world.tick
+
+    # -- what is owed ------------------------------------------------------------------------------
+
+    def _owed_at(self, world: World) -> list[Request]:
+        """Return the requests that wait for an answer at the head, made anew from the states that asked."""
+        a, n = world.agents, world.n
+        waiting = np.flatnonzero((a[ALIVE, :n] != 0) & (a[THOUGHT_DUE, :n] > world.tick)).tolist()
+        by_tick: dict[int, list[int]] = {}
+        for row in waiting:
+            by_tick.setdefault(int(a[ASKED, row]) >> 32, []).append(int(a[ID, row]))
+        requests = []
+        for tick, agents in sorted(by_tick.items()):
+            then = replay.at(self.store, self.run, tick)
+            header = self.store.headers(self.run, tick, tick).at(0)
+            requests += [self._request(then, agent, header) for agent in agents]
+        return requests
+
+    def _request(self, world: World, agent: int, header: Header) -> Request:
+        row = world.row(agent)
+        assert row is not None and world.minds is not None
+        percept = percept_of(world, agent, seed=self.run.seed, configuration=self.run.configuration)
+        adapters: dict[str, str] = self.engine.get("groups", {})
+        percept["adapter"] = adapters.get(percept["group"])
+        return {
+            "run": self.run.id,
+            "asked_tick": world.tick,
+            "agent": agent,
+            "purpose": Purpose(int(world.minds[m.PURPOSE, row])).name.lower(),
+            "call": 0,
+            "effect_tick": int(world.agents[THOUGHT_DUE, row]),
+            "asked_chain": header.chain_hash.hex(),
+            "percept": percept,
+            "engine": self.engine,
+            "settings": {"timeout_s": self.patience_s * 0.8},
+        }
+
+    def _give_up(self, missing: list[InputKey], tick: int) -> None:
+        """Record that no answer came; if one has come after all, that one stands."""
+        for key in missing:
+            self._say(f"run {self.run.name}, tick {tick}: no answer for agent {key.agent} in {self.patience_s:.0f} s")
+            chain = self.store.headers(self.run, key.asked_tick, key.asked_tick).chain_hash[0]
+            refusal = Input(key, tick, {"refused": "no answer in time"}, {"engine": self.engine.get("key")})
+            self.store.record_input(self.run, refusal, asked_chain=chain)
+        found = self.store.inputs(self.run, tick)
+        self._inputs[tick] = {given.key: given for given in found.rows}
+
+    def _count(self, given: Input) -> None:
+        if given.key.purpose == INTERVENTION:
+            return
+        about = given.about
+        self.figures.tokens_in += about.get("tokens_in") or 0
+        self.figures.tokens_out += about.get("tokens_out") or 0
+        if "refused" in given.answer:
+            self.figures.refused += 1
+            reason = str(given.answer["refused"])[:80]
+            self.figures.reasons[reason] = self.figures.reasons.get(reason, 0) + 1
+            return
+        self.figures.thoughts += 1
+        if about.get("latency_ms") is not None:
+            self.figures.latency_ms.append(int(about["latency_ms"]))
+
+    # -- a thread of its own -----------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while not self._closing:
+            with self._mutex:
+                self._mutex.wait(_POLL_S if self._owed or self._held else 0.25)
+                wanted = self._let_go()
+            try:
+                self._work_once(wanted)
+                self._away = False
+            except StoreUnavailable as error:
+                if not self._away:
+                    self._say(f"run {self.run.name}: thoughts wait for the database ({error})")
+                self._away = True
+                time.sleep(0.5)
+            except PolisError as error:
+                with self._mutex:
+                    self._error = error
+                    self._mutex.notify_all()
+                return
+
+    def _let_go(self) -> dict[InputKey, Request]:
+        """Return all that is owed, with what ticks have asked for that are durable by now."""
+        durable = self._durable_tick()
+        ready = [r for r in self._held if r["asked_tick"] <= durable]
+        self._held = [r for r in self._held if r["asked_tick"] > durable]
+        self._owed |= {key_of(r): r for r in ready}
+        return dict(self._owed)
+
+    def _work_once(self, wanted: dict[InputKey, Request]) -> None:
+        # Inputs of a tick that is being decided are there already: its barrier waited for them.
+        self._take(self.store.inputs_after(self.run, self._head))
+        now = time.monotonic()
+        with self._mutex:
+            due = [
+                r for key, r in wanted.items()
+                if key in self._owed and now - self._sent_at.get(key, -_RESEND_S) >= _RESEND_S
+            ]  # fmt: skip
+        project = min(self._memories_through, self._durable_tick())
+        if self.sender is not None and project > self._projected_through and (due or self._closing):
+            self.sender.project(self.run.id, project)
+            self._projected_through = project
+        to_ask = [request for request in due if not self._reuse(request)]
+        if to_ask:
+            if self.answers == "only" or self.sender is None:
+                first = to_ask[0]
+                raise MissingAnswer(self.run.name, first["asked_tick"], first["agent"])
+            self.sender.send(to_ask)
+        with self._mutex:
+            for request in due:
+                key = key_of(request)
+                self.figures.asked += request in to_ask and key not in self._sent_at
+                self._sent_at[key] = now
+
+    def _reuse(self, request: Request) -> bool:
+        """Take an answer that was given to the same question in the same past, if there is one."""
+        key = key_of(request)
+        if self.answers == "record" or key in self._sent_at:
+            return False
+        chain = bytes.fromhex(request["asked_chain"])
+        found = self.store.find_answer(self.run, key, chain, engine=str(self.engine.get("key")))
+        if found is None:
+            return False
+        given = Input(key, request["effect_tick"], found.answer, found.about)
+        with contextlib.suppress(TickHasBegun):
+            self.figures.reused += self.store.record_input(self.run, given, asked_chain=chain)
+        return True
+
+    def _take(self, by_tick: dict[int, Inputs]) -> None:
+        with self._mutex:
+            for tick, inputs in by_tick.items():
+                for given in inputs.rows:
+                    self._inputs.setdefault(tick, {})[given.key] = given
+                    self._owed.pop(given.key, None)
+            self._mutex.notify_all()
+
+
+def key_of(request: Request) -> InputKey:
+    """Return the key of the input that answers a request."""
+    return InputKey(request["asked_tick"], request["agent"], request["purpose"], request["call"])
+
+
+def _key(world: World, row: int) -> InputKey:
+    minds = world.minds
+    assert minds is not None
+    purpose = Purpose(int(minds[m.PURPOSE, row])).name.lower()
+    return InputKey(int(world.agents[ASKED, row]) >> 32, int(world.agents[ID, row]), purpose, 0)
