@@ -237,8 +237,8 @@ def make_wal_ahead(server: Running) -> None:
         connect_timeout=10,
     ) as connection:
         row = connection.execute(
-            "SELECT pg_size_bytes(current_setting('min_wal_size')) / pg_size_bytes(current_setting('wal_segment_size')),"
-            " (SELECT count(*) FROM pg_ls_waldir())"
+            "SELECT pg_size_bytes(current_setting('min_wal_size')) / "
+            "pg_size_bytes(current_setting('wal_segment_size')), (SELECT count(*) FROM pg_ls_waldir())"
         ).fetchone()
         assert row is not None
         missing = int(row[0]) - int(row[1])

@@ -87,7 +87,7 @@ class Broker:
     def about(self) -> dict[str, Any]:
         """Return what the broker says of itself: version, memory used and its bound, in bytes."""
         with self._errors():
-            known = cast(dict[str, Any], self._redis.info())
+            known = self._redis.info()
         name = "Valkey" if "valkey_version" in known else "Redis"
         return {
             "version": f"{name} {known.get('valkey_version') or known.get('redis_version')}",

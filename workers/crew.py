@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -157,7 +158,7 @@ class Crew:
         # process, for the parent with which they die.
         self._start_thread(self._look_after_workers, "polis-crew")
         for server in self._servers:
-            self._start_thread(lambda server=server: self._look_after(server), "polis-crew-server")
+            self._start_thread(partial(self._look_after, server), "polis-crew-server")
         self._started.wait(10)
         return self
 

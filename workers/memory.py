@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import resource
-from collections.abc import Iterable
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import Celery
-from kombu import Queue
+from celery import Celery  # type: ignore[import-untyped]
+from kombu.entity import Queue
 from kombu.transport import TRANSPORT_ALIASES
 
 from workers.broker import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, Broker
@@ -40,11 +40,11 @@ def celery_app(broker_url: str, *, deadline_s: float = DEADLINE_S, visibility_ti
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = "workers.transport:Transport"
     app = Celery("polis", broker=broker_url, backend=None, set_as_current=False, fixups=[])
-    app.conf.update(_settings(visibility_timeout_s or deadline_s + _MARGIN_S))
+    app.conf.update(_settings(broker_url, visibility_timeout_s or deadline_s + _MARGIN_S))
     return app
 
 
-def _settings(visibility_timeout_s: float) -> dict[str, Any]:
+def _settings(broker_url: str, visibility_timeout_s: float) -> dict[str, Any]:
     return {
         # What may be in a message, and what comes back: nothing.
         "accept_content": ["json"],
@@ -85,6 +85,7 @@ def _settings(visibility_timeout_s: float) -> dict[str, Any]:
         "broker_channel_error_retry": True,
         "broker_heartbeat": None,
         "broker_transport_options": {
+            "polis_url": broker_url,  # for our transport; what kombu makes of it lacks the TLS options
             "visibility_timeout": visibility_timeout_s,
             "unacked_restore_interval": 2,
             "unacked_restore_throttle": 1,

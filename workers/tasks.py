@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from celery import Celery
+from celery import Celery  # type: ignore[import-untyped]
 
 from workers import messages
 from workers.broker import BEGUN, KILLER, RAISED_MAX, REFRESH_S, Broker
@@ -222,10 +222,9 @@ def patiently(do: Callable[[], Any], *, parts: Parts, deadline_s: float, stoppin
 
 def register(app: Celery, parts: Parts, desk: Desk) -> None:
     """Add the tasks to an application; each closes over the parts of its process."""
-
     failpoint = importlib.import_module("workers.bootstrap").reach
 
-    @app.task(name=messages.THINK)  # type: ignore[untyped-decorator]
+    @app.task(name=messages.THINK)
     def think(message: object) -> None:
         try:
             request = messages.think_request(message)
@@ -243,7 +242,7 @@ def register(app: Celery, parts: Parts, desk: Desk) -> None:
             )  # fmt: skip
             desk.count("left" if outcome is None else str(outcome))
 
-    @app.task(name=messages.PROJECT)  # type: ignore[untyped-decorator]
+    @app.task(name=messages.PROJECT)
     def project(message: object) -> None:
         try:
             request = messages.project_request(message)
@@ -262,7 +261,7 @@ def register(app: Celery, parts: Parts, desk: Desk) -> None:
             done = patiently(projected, parts=parts, deadline_s=DEADLINE_S, stopping=desk.stopping)
             desk.count(done or "left")
 
-    @app.task(name=messages.PING)  # type: ignore[untyped-decorator]
+    @app.task(name=messages.PING)
     def ping(message: object) -> None:
         try:
             desk.broker.pong(messages.ping(message).reply, {"worker": desk.name})

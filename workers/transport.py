@@ -22,20 +22,19 @@ from workers.errors import QueueUnavailable
 _log = logging.getLogger(__name__)
 
 
-class Channel(kombu_redis.Channel):  # type: ignore[misc]
+class Channel(kombu_redis.Channel):
     """Redis channel that outlives what it can't read."""
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raw = getattr(error, "doc", None) or getattr(error, "object", b"")
-            text = raw if isinstance(raw, str) else bytes(raw).decode("utf-8", "replace")
+            text = error.doc if isinstance(error, json.JSONDecodeError) else error.object.decode("utf-8", "replace")
             self.connection.set_aside("?", "?", f"the envelope is not JSON: {error}", text)
             raise Empty from None
 
 
-class Transport(kombu_redis.Transport):  # type: ignore[misc]
+class Transport(kombu_redis.Transport):
     """Redis transport that looks at an envelope before it delivers it."""
 
     Channel = Channel
@@ -53,7 +52,8 @@ class Transport(kombu_redis.Transport):  # type: ignore[misc]
     def set_aside(self, queue: str, task: str, because: str, text: str) -> None:
         """Keep a message that can't be read, if the broker is there; say so in any case."""
         _log.error("set a message aside that came by queue %s: %s", queue, because)
-        broker = Broker(self.client.as_uri(include_password=True))
+        assert self.client is not None  # the connection that made this transport
+        broker = Broker(self.client.transport_options["polis_url"])
         try:
             broker.set_aside(queue, task, because, text)
         except QueueUnavailable as error:

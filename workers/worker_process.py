@@ -14,6 +14,7 @@ import secrets
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -83,24 +84,27 @@ def serve(
     QueueUnavailable
         If the URL names no Redis. A broker that does not answer is waited for.
     """
-    from celery import signals
+    from celery import signals  # type: ignore[import-untyped]
+    from celery.platforms import SecurityWarning  # type: ignore[import-untyped]
 
     from workers.broker import Broker
     from workers.queue import celery_app
     from workers.tasks import Desk, Parts, register
 
+    # It warns of root because pickles could be sent to it; nothing but JSON is taken.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     app = celery_app(url, visibility_timeout_s=visibility_timeout_s)
     parts = parts or Parts()
     name = worker_names(os.getpid()) + secrets.token_hex(3)
     desk = Desk(Broker(url), name, queues=tuple(queues), concurrency=concurrency)
     register(app, parts, desk)
 
-    @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
+    @signals.worker_ready.connect(weak=False)
     def ready(**_: Any) -> None:
         if on_ready is not None:
             on_ready(name)
 
-    @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
+    @signals.worker_shutting_down.connect(weak=False)
     def shutting_down(**_: Any) -> None:
         desk.stopping.set()
 

@@ -331,10 +331,12 @@ def _thoughts(values: dict[str, Any]) -> str | None:
     if "thoughts" not in values:
         return None
     ms, tokens = values["latency_ms"], values["tokens"]
-    return (
-        f"{values['thoughts']:,} taken, {values['refused']:,} refused · {values['asked']:,} asked, {values['reused']:,} "
-        f"reused · mean {ms['mean']:,.0f} ms, p95 {ms['p95']:,.0f} ms · {tokens['in']:,} tokens in, {tokens['out']:,} out"
-    )
+    return " · ".join((
+        f"{values['thoughts']:,} taken, {values['refused']:,} refused",
+        f"{values['asked']:,} asked, {values['reused']:,} reused",
+        f"mean {ms['mean']:,.0f} ms, p95 {ms['p95']:,.0f} ms",
+        f"{tokens['in']:,} tokens in, {tokens['out']:,} out",
+    ))  # fmt: skip
 
 
 def _waited(values: dict[str, Any]) -> str | None:

@@ -202,11 +202,10 @@ def interview(
     values = {"run": found.id, "name": found.name, "agent": who, "tick": wanted} | told
     if as_json:
         output.result(values)
-    else:
-        output.show(facts({
-            "question": question, "answer": told["answer"],
-            "memories": "\n".join(f"{m['id']}  {m['text']}" for m in told["memories"]) or "none", "engine": told["engine"],
-        }, title=f"{found.name} · tick {wanted:,} · {told['person']}"))  # fmt: skip
+        return
+    memories = "\n".join(f"{m['id']}  {m['text']}" for m in told["memories"]) or "none"
+    rows = {"question": question, "answer": told["answer"], "memories": memories, "engine": told["engine"]}
+    output.show(facts(rows, title=f"{found.name} · tick {wanted:,} · {told['person']}"))
 
 
 def intervene(

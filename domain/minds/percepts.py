@@ -45,6 +45,7 @@ from domain.state import World
 
 NEAR_MAX = 4
 _RESOURCES = list(Good)[:4]
+_NEEDS = {"energy": ENERGY, "satiety": SATIETY, "company": COMPANY}
 
 
 def percept_of(world: World, agent: int, *, seed: int, configuration: Configuration) -> dict[str, Any]:
@@ -67,8 +68,8 @@ def percept_of(world: World, agent: int, *, seed: int, configuration: Configurat
     traits = [int(t) for t in a[TRAIT_COLUMNS : TRAIT_COLUMNS + len(TRAITS), row]]
     occupation = Occupation(int(a[OCCUPATION, row]))
     told = biography(
-        agent=agent, given=int(a[GIVEN_NAME, row]), family=int(a[FAMILY_NAME, row]), occupation=occupation, traits=traits,
-        born=int(a[BORN, row]), seed=seed,
+        agent=agent, given=int(a[GIVEN_NAME, row]), family=int(a[FAMILY_NAME, row]), occupation=occupation,
+        traits=traits, born=int(a[BORN, row]), seed=seed,
     )  # fmt: skip
     intention = int(a[INTENTION, row])
     inbox = _inbox(world, row)
@@ -93,7 +94,7 @@ def percept_of(world: World, agent: int, *, seed: int, configuration: Configurat
             "elevation": int(c[ELEVATION, cell]),
             "stocks": {g.name.lower(): int(stock_at(c, int(g), cell, tick)) / 1_000 for g in _RESOURCES},
         },
-        "needs": {n: int(a[k, row]) / 1_000 for n, k in (("energy", ENERGY), ("satiety", SATIETY), ("company", COMPANY))},
+        "needs": {name: int(a[column, row]) / 1_000 for name, column in _NEEDS.items()},
         "goods": {g.name.lower(): _units(g, int(a[GOODS + g, row])) for g in Good},
         "intention": Intention(intention).name.lower() if intention >= 0 else None,
         "purpose": Purpose(max(0, int(minds[m.PURPOSE, row]))).name.lower(),
@@ -122,7 +123,8 @@ def _near(world: World, row: int, configuration: Configuration) -> list[dict[str
     cube = to_cube(a[CELL, :n], world.width)
     distance = np.abs(cube - cube[row]).max(axis=1)
     others = np.flatnonzero((a[ALIVE, :n] != 0) & (distance <= configuration.hearing) & (np.arange(n) != row))
-    slots = {int(other): int(k) for k, other in enumerate(a[TIE_OTHER : TIE_OTHER + N_TIES, row].tolist()) if other >= 0}
+    friends = a[TIE_OTHER : TIE_OTHER + N_TIES, row].tolist()
+    slots = {int(other): k for k, other in enumerate(friends) if other >= 0}
 
     def tie(other_row: int) -> int:
         slot = slots.get(int(a[ID, other_row]))
