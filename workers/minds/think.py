@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -32,18 +32,6 @@ class UnusableRequest(MindError):
 
     def __str__(self) -> str:
         return f"this request to think can't be used: {self.because}"
-
-
-class ThoughtStore(EventStore, Protocol):
-    """The store of events, and what a thought needs of it besides."""
-
-    def has_input(self, run: Run, key: InputKey) -> bool:
-        """Return whether an input of that key is recorded already."""
-        ...
-
-    def lineage(self, run: Run) -> Sequence[tuple[int, int, int]]:
-        """Return (source run, first tick, last tick) of every stretch that the run reads."""
-        ...
 
 
 class _Settings(BaseModel):
@@ -79,7 +67,7 @@ class ThoughtRequest(BaseModel):
 
 
 def think(
-    store: ThoughtStore,
+    store: EventStore,
     engine: Engine,
     memory: MemoryIndex | None,
     request: dict[str, Any],
@@ -142,7 +130,7 @@ def think(
 
 
 def _recall(
-    store: ThoughtStore, memory: MemoryIndex | None, run: Run, asked: ThoughtRequest, deadline: float
+    store: EventStore, memory: MemoryIndex | None, run: Run, asked: ThoughtRequest, deadline: float
 ) -> list[Recalled]:
     """Return the memories for a thought, once all up to the asking tick are in.
 
