@@ -5,6 +5,7 @@ They differ in how an adapter is named, and in whether a seed is safe; that is a
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ class Dialect:
     adapters : for each adapter, the name of the model that is it (vLLM) or its number (llama.cpp)
     sends_seed : vLLM's CPU build dies of a seed in a request
     checks_model : whether the engine says which model answered by the name that was asked for
+    compact_json : whether it takes llguidance's grammars (llama.cpp as xllamacpp builds it), which, unlike its own for
+        a schema, can leave out white space: a model likes to indent, and that was a third of its tokens
     reasoning_tokens : 0, or how many a model that thinks before it answers may think, unconstrained
     """
 
@@ -36,6 +39,7 @@ class Dialect:
     adapters: Mapping[str, str | int] = field(default_factory=dict)
     sends_seed: bool = True
     checks_model: bool = False
+    compact_json: bool = False
     reasoning_tokens: int = 0
 
 
@@ -85,7 +89,8 @@ class ChatEngine:
                 "messages": [*messages, {"role": "user", "content": _THINK_FIRST}],
                 "max_tokens": self._dialect.reasoning_tokens,
             }
-            del thinking["response_format"]
+            for constraint in ("response_format", "grammar"):
+                thinking.pop(constraint, None)
             thought, tokens_in, tokens_out = self._ask(thinking, timeout_s, thoughts=True)
             messages += [{"role": "assistant", "content": thought}, {"role": "user", "content": _NOW_ANSWER}]
             # Qwen and its kin would think a second time; other templates don't know the word and ignore it.
@@ -122,7 +127,10 @@ class ChatEngine:
         }
         if self._dialect.sends_seed:
             body["seed"] = wanted.seed
-        if wanted.schema is not None:
+        if wanted.schema is not None and self._dialect.compact_json:
+            compact = {**wanted.schema, "x-guidance": {"whitespace_flexible": False}}
+            body["grammar"] = f"%llguidance {{}}\nstart: %json {json.dumps(compact)}"
+        elif wanted.schema is not None:
             schema = {"name": "answer", "strict": True, "schema": wanted.schema}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         adapters = self._dialect.adapters

@@ -107,7 +107,7 @@ def open_llama(
     order = {name: number for number, name in enumerate(adapters)}
 
     def client(running: Running) -> ChatEngine:
-        dialect = Dialect(who["model"], order, checks_model=True, reasoning_tokens=reasoning_tokens)
+        dialect = Dialect(who["model"], order, checks_model=True, compact_json=True, reasoning_tokens=reasoning_tokens)
         return ChatEngine(running.url, dialect, who, key=running.key)
 
     server = shared_server(model, home, adapters, slots=slots, say=say)
