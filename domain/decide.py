@@ -205,9 +205,10 @@ class Decider:
         a, n, tick = world.agents, world.n, telling.tick
         self._remembering = Remembering(world, set(), seed=self.seed)
         due = np.flatnonzero((a[THOUGHT_DUE, :n] == tick) & (a[ALIVE, :n] != 0))
-        answered = {i.key.agent for i in inputs.rows if i.key.purpose in (INTENTION, REFLECTION)}
+        thoughts = [i.key for i in inputs.rows if i.key.purpose in (INTENTION, REFLECTION)]
+        answered = {(key.agent, key.asked_tick) for key in thoughts}
         for row in due:
-            if int(a[ID, row]) not in answered:
+            if (int(a[ID, row]), int(a[ASKED, row]) >> 32) not in answered:
                 raise MissingInput(tick, int(a[ID, row]))
         for given in inputs.rows:
             validated(given, n_cells=self.configuration.n_cells)

@@ -417,7 +417,7 @@ def test_a_corrupt_snapshot_is_said_and_passed_over(polis, home):
         (("run", "--width", "-1"), "InvalidConfiguration"),
         (("run", "--ticks", "-1"), "InvalidConfiguration"),
         (("run", "--seed", str(2**63)), "InvalidConfiguration"),
-        (("run", "--mind", "llama"), "InvalidConfiguration"),
+        (("run", "--mind", "oracle"), "InvalidConfiguration"),
         (("run", "--set", "sigth=3"), "InvalidConfiguration"),
         (("run", "--set", "sight=far"), "InvalidConfiguration"),
         (("run", "--set", "sight"), "WrongUsage"),

@@ -31,6 +31,8 @@ def test_a_tick_that_awaits_an_answer_is_not_decided_without_it():
     with pytest.raises(MissingInput) as caught:
         scene.decide()
     assert (caught.value.tick, caught.value.agent) == (3, ana)
+    with pytest.raises(MissingInput):  # nor is what was asked at another tick
+        scene.decide(answer(ana, asked=2, effect=3, intention="mine"))
     with pytest.raises(MissingInput):  # another's answer is none of hers
         scene.decide(answer(ana, asked=1, effect=3, purpose="intervention"))
     assert scene.world.to_bytes() == before
