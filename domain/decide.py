@@ -84,6 +84,7 @@ class Decider:
             self._plan = plan_of_capacity(capacity)
             self._rows = np.empty(capacity, np.int64)
             self._ranks = np.empty(capacity, np.uint64)
+            self._seekers = np.empty(capacity, np.int64)
             self._worths = np.empty((capacity, WORTHS), np.int32)
             self._parents = np.empty((capacity, 2), np.int64)
             self._deaths = np.empty((capacity, 3), np.int64)
@@ -112,16 +113,15 @@ class Decider:
         first = self._apply_inputs(world, inputs, tick)
         self._choose(world, tick)
         p, keys, cfg = self._plan, self._keys, self.configuration
-        # Sorting is left to numpy: a compiled sort would take seconds to compile.
         room = cfg.homes - world.population
         if room > 0:
             interval = cfg.birth_interval
             count = find_parents(a, n, p, tick, keys["birth"], cfg.adulthood, interval, self._rows, self._ranks)
+            # Few are left to sort, so numpy does it.
             first_come = np.argsort(self._ranks[:count], kind="stable")[:room]
             p[P_ACTION, self._rows[first_come]] = BEAR
-        count = find_seekers(a, n, p, tick, keys["meet"], self._rows, self._ranks)
-        order = np.argsort(self._ranks[:count], kind="stable")
-        pair_up(a, p, self._worths, self._board, tick, world.width, world.height, keys["meet"], self._rows, order)
+        count = find_seekers(a, n, p, tick, keys["meet"], self._rows, self._ranks, self._seekers)
+        pair_up(a, p, self._worths, self._board, world.width, world.height, self._seekers[:count], self._ranks)
         share_stocks(a, n, world.cells, p, self._board, tick, keys["gather"])
         return self._emit(world, tick, first)
 

@@ -11,7 +11,7 @@ import numpy as np
 from domain._jit import inline, kernel
 from domain.codes import Good
 from domain.columns import ALIVE, CELL, COMPANY, ID, N_TIES, SATIETY, TIE_OTHER, TIE_STRENGTH, TRAITS
-from domain.draws import draw_one
+from domain.draws import draw_one, sort_by_draw
 from domain.hexgrid import neighbour_of
 from domain.rules.barter import best_barter, weigh_store
 from domain.rules.constants import (
@@ -60,7 +60,8 @@ def tie_slot(a, row, other):  # type: ignore[no-untyped-def]
 @inline
 def _is_free(a, p, row):  # type: ignore[no-untyped-def]
     action = p[P_ACTION, row]
-    return a[ALIVE, row] != 0 and p[P_OPEN, row] != 0 and (action == REST or action == MOVE or action == GATHER)
+    ready = (action == REST) | (action == MOVE) | (action == GATHER)
+    return (a[ALIVE, row] != 0) & (p[P_OPEN, row] != 0) & ready
 
 
 @inline
@@ -96,41 +97,40 @@ def _appeal(a, p, worths, i, j):  # type: ignore[no-untyped-def]
     return np.int64(0), TALK, none
 
 
-@inline
-def _ranks_before(a, i, j, stream, tick):  # type: ignore[no-untyped-def]
-    """Return whether row i comes before row j by this tick's draw."""
-    return draw_one(a[ID, i], stream, tick, 0) < draw_one(a[ID, j], stream, tick, 0)
-
-
 @kernel
-def find_seekers(a, n, p, tick, stream, seekers, ranks):  # type: ignore[no-untyped-def]
-    """List the rows that are free to meet somebody, and what each drew; return how many."""
+def find_seekers(a, n, p, tick, stream, rows, draws, seekers):  # type: ignore[no-untyped-def]
+    """List the rows that are free to meet somebody, in the order of their draws; return how many.
+
+    `draws` takes each one's draw at its row, `rows` is scratch. Finding them and drawing are two loops,
+    because a draw takes a while, and a processor that has guessed wrong who is free would wait for it.
+    """
     count = 0
     for i in range(n):
-        if _is_free(a, p, i):
-            seekers[count] = i
-            ranks[count] = draw_one(a[ID, i], stream, tick, 0)
-            count += 1
+        rows[count] = i
+        count += 1 if _is_free(a, p, i) else 0
+    for k in range(count):
+        draws[rows[k]] = draw_one(a[ID, rows[k]], stream, tick, 0)
+    sort_by_draw(rows, count, draws, seekers)
     return count
 
 
 @kernel
-def pair_up(a, p, worths, board, tick, width, height, stream, seekers, order):  # type: ignore[no-untyped-def]
+def pair_up(a, p, worths, board, width, height, seekers, draws):  # type: ignore[no-untyped-def]
     """Match seekers into pairs, in the order of their draws, and note what each pair is about.
 
     `worths` is scratch: nobody's goods change here, so a store is weighed once, and only if somebody looks at it.
     """
     board.first_here[:] = -1
-    count = order.shape[0]
+    count = seekers.shape[0]
     # Those of a cell are looked at in the order of the draw too: in a crowd not everybody is looked at,
     # and in the order of rows those with low ids would be.
     for k in range(count - 1, -1, -1):
-        i = seekers[order[k]]
+        i = seekers[k]
         p[P_NEXT_HERE, i] = board.first_here[a[CELL, i]]
         board.first_here[a[CELL, i]] = i
         worths[i, 0] = _UNWEIGHED
     for k in range(count):
-        i = seekers[order[k]]
+        i = seekers[k]
         if p[P_PARTNER, i] >= 0:
             continue
         best, kind, looked = np.int64(0), 0, 0
@@ -149,7 +149,7 @@ def pair_up(a, p, worths, board, tick, width, height, stream, seekers, order):  
                         weigh_store(p, i, worths)
                     looked += 1
                     score, about, barter = _appeal(a, p, worths, i, j)
-                    if score > best or (score == best and match >= 0 and _ranks_before(a, j, match, stream, tick)):
+                    if score > best or (score == best and match >= 0 and draws[j] < draws[match]):
                         best, kind, match, deal = score, about, j, barter
                 j = p[P_NEXT_HERE, j]
         if match < 0:

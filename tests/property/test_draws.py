@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.draws import below, draw, draw_one, philox, stream_key
+from domain.draws import below, draw, draw_one, philox, sort_by_draw, stream_key
 
 pytestmark = pytest.mark.property
 
@@ -72,6 +72,15 @@ def test_every_argument_matters(key, about):
 @given(st.integers(0, 2**64 - 1), st.integers(1, 2**31))
 def test_below_lies_below_its_bound(drawn, bound):
     assert 0 <= below(np.uint64(drawn), bound) < bound
+
+
+@given(st.lists(st.sampled_from([0, 1, 2**40, 2**63, 2**64 - 1]) | st.integers(0, 2**64 - 1), max_size=70), st.data())
+def test_sorting_by_draw_is_a_stable_sort(values, data):
+    draws = np.array(values, np.uint64)
+    rows = np.array(sorted(data.draw(st.sets(st.sampled_from(range(len(values)))))) if values else [], np.int64)
+    out = np.full(len(rows), -1)
+    sort_by_draw(rows, len(rows), draws, out)
+    assert out.tolist() == rows[np.argsort(draws[rows], kind="stable")].tolist()
 
 
 def test_draws_are_uniform_bit_by_bit_and_in_classes():
