@@ -211,7 +211,7 @@ class Decider:
 
     def _emit(self, world: World, tick: int, before: list[tuple[np.void, bytes]]) -> EventBatch:
         a, n, p = world.agents, world.n, self._plan
-        dying = int(np.count_nonzero((p[P_ACTION, :n] == DIE) & (a[ALIVE, :n] != 0)))
+        dying = int(np.count_nonzero(p[P_ACTION, :n] == DIE))  # the dead of before included: only room is made
         first = len(before)
         room = first + 3 * n + 7 * dying + 16
         out = np.empty(room, EVENT_DTYPE)
