@@ -84,7 +84,7 @@ class Decider:
             self._plan = plan_of_capacity(capacity)
             self._rows = np.empty(capacity, np.int64)
             self._ranks = np.empty(capacity, np.uint64)
-            self._seekers = np.empty(capacity, np.int64)
+            self._starts, self._seekers = np.empty(2 * capacity + 3, np.int64), np.empty(capacity, np.int64)
             self._worths = np.empty((capacity, WORTHS), np.int32)
             self._parents = np.empty((capacity, 2), np.int64)
             self._deaths = np.empty((capacity, 3), np.int64)
@@ -120,7 +120,7 @@ class Decider:
             # Few are left to sort, so numpy does it.
             first_come = np.argsort(self._ranks[:count], kind="stable")[:room]
             p[P_ACTION, self._rows[first_come]] = BEAR
-        count = find_seekers(a, n, p, tick, keys["meet"], self._rows, self._ranks, self._seekers)
+        count = find_seekers(a, n, p, tick, keys["meet"], self._rows, self._ranks, self._starts, self._seekers)
         pair_up(a, p, self._worths, self._board, world.width, world.height, self._seekers[:count], self._ranks)
         share_stocks(a, n, world.cells, p, self._board, tick, keys["gather"])
         return self._emit(world, tick, first)

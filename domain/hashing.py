@@ -34,7 +34,8 @@ from domain.columns import (
 
 _P1, _P2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 _32 = np.uint64(32)
-_BLOCK = 128  # rows hashed side by side; their hashes stay in the first cache
+BLOCK = 128
+"""Rows hashed side by side; their hashes stay in the first cache."""
 # One key an area, so that equal rows of two areas differ.
 _KEY_PERSONAS, _KEY_AGENTS, _KEY_GOODS, _KEY_TIES, _KEY_CELLS = (
     np.uint64(int.from_bytes(hashlib.sha256(f"area {name}".encode()).digest()[:8], "little"))
@@ -90,11 +91,13 @@ def _update(columns, row, row_id, first, last, key, kept, sums, area, alive):  #
 
 
 @kernel
-def rehash_touched(a, n, c, touched_cells, n_touched_cells, sums):  # type: ignore[no-untyped-def]
-    """Bring the five area sums up to date from the rows that the fold touched; clear the marks."""
-    hashes = np.empty(_BLOCK, np.uint64)
-    for first in range(0, n, _BLOCK):
-        last = min(first + _BLOCK, n)
+def rehash_touched(a, n, c, touched_cells, n_touched_cells, sums, hashes):  # type: ignore[no-untyped-def]
+    """Bring the five area sums up to date from the rows that the fold touched; clear the marks.
+
+    `hashes` is scratch, uint64, shape (BLOCK,).
+    """
+    for first in range(0, n, BLOCK):
+        last = min(first + BLOCK, n)
         # Nearly every agent acts in every tick, so this area is hashed for all; the others change seldom.
         _block_hashes(a, first, last, SKILLS, GOODS, _KEY_AGENTS, hashes)
         for i in range(first, last):

@@ -25,7 +25,7 @@ from domain.columns import (
 )
 from domain.configuration import STATE_VERSION
 from domain.errors import CorruptHistory
-from domain.hashing import rehash_all, rehash_touched, state_hash
+from domain.hashing import BLOCK, rehash_all, rehash_touched, state_hash
 
 if TYPE_CHECKING:
     from domain.society import Society
@@ -67,6 +67,7 @@ class World:
         # Scratch of the fold: cells whose stock changed in the batch at hand.
         self.touched_cells = np.empty(1024, np.int64)
         self.n_touched_cells = 0
+        self._hashes = np.empty(BLOCK, np.uint64)  # scratch of the hashing
 
     @cached_property
     def society(self) -> Society:
@@ -126,7 +127,9 @@ class World:
 
     def rehash(self) -> None:
         """Update the area hashes from the touched rows."""
-        rehash_touched(self.agents, self.n, self.cells, self.touched_cells, self.n_touched_cells, self.sums)
+        rehash_touched(
+            self.agents, self.n, self.cells, self.touched_cells, self.n_touched_cells, self.sums, self._hashes
+        )
         self.n_touched_cells = 0
 
     def rehash_whole(self) -> NDArray[np.uint64]:

@@ -98,10 +98,10 @@ def _appeal(a, p, worths, i, j):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def find_seekers(a, n, p, tick, stream, rows, draws, seekers):  # type: ignore[no-untyped-def]
+def find_seekers(a, n, p, tick, stream, rows, draws, starts, seekers):  # type: ignore[no-untyped-def]
     """List the rows that are free to meet somebody, in the order of their draws; return how many.
 
-    `draws` takes each one's draw at its row, `rows` is scratch. Finding them and drawing are two loops,
+    `draws` takes each one's draw at its row, `rows` and `starts` are scratch. Finding them and drawing are two loops,
     because a draw takes a while, and a processor that has guessed wrong who is free would wait for it.
     """
     count = 0
@@ -110,7 +110,7 @@ def find_seekers(a, n, p, tick, stream, rows, draws, seekers):  # type: ignore[n
         count += 1 if _is_free(a, p, i) else 0
     for k in range(count):
         draws[rows[k]] = draw_one(a[ID, rows[k]], stream, tick, 0)
-    sort_by_draw(rows, count, draws, seekers)
+    sort_by_draw(rows, count, draws, starts, seekers)
     return count
 
 

@@ -79,7 +79,7 @@ def test_sorting_by_draw_is_a_stable_sort(values, data):
     draws = np.array(values, np.uint64)
     rows = np.array(sorted(data.draw(st.sets(st.sampled_from(range(len(values)))))) if values else [], np.int64)
     out = np.full(len(rows), -1)
-    sort_by_draw(rows, len(rows), draws, out)
+    sort_by_draw(rows, len(rows), draws, np.full(2 * len(rows) + 3, 99), out)
     assert out.tolist() == rows[np.argsort(draws[rows], kind="stable")].tolist()
 
 
