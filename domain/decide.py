@@ -117,9 +117,10 @@ class Decider:
         if room > 0:
             interval = cfg.birth_interval
             count = find_parents(a, n, p, tick, keys["birth"], cfg.adulthood, interval, self._rows, self._ranks)
-            # Few are left to sort, so numpy does it.
-            first_come = np.argsort(self._ranks[:count], kind="stable")[:room]
-            p[P_ACTION, self._rows[first_come]] = BEAR
+            parents = self._rows[:count]
+            if count > room:  # few are left to sort, so numpy does it
+                parents = parents[self._ranks[:count].argsort(kind="stable")[:room]]
+            p[P_ACTION, parents] = BEAR
         count = find_seekers(a, n, p, tick, keys["meet"], self._rows, self._ranks, self._starts, self._seekers)
         pair_up(a, p, self._worths, self._board, world.width, world.height, self._seekers[:count], self._ranks)
         share_stocks(a, n, world.cells, p, self._board, tick, keys["gather"])
