@@ -1,0 +1,198 @@
+"""Runs whose agents think, on a real store: answered, remade, killed, forked, never the same thought twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import replay
+from domain.configuration import Configuration
+from domain.errors import InvalidConfiguration, MissingAnswer, TickHasBegun
+from domain.events import PLEDGE_KEPT, SPEECH_MADE, THOUGHT_REQUESTED, THOUGHT_TAKEN
+from domain.inputs import Input
+from domain.ports import Run
+from infrastructure.postgres_store import PostgresStore
+from tests.support.stores import chain_of
+from workers.minds.scripted import ScriptedEngine
+from workers.minds.think import think
+from workers.runner import Runner, Summary
+from workers.staff import InProcess, identity_of
+from workers.thinking import Request, Thinking, key_of
+
+pytestmark = pytest.mark.integration
+
+THINKERS = Configuration(
+    agents=30, width=10, height=10, mind="scripted", think_budget=400, think_delay=8, reflect_at=1_500
+)
+TICKS = 150
+SCRIPTED = identity_of("scripted", None)
+Answer = Callable[[Request], object]
+
+
+def made(store: PostgresStore, name: str, *, configuration: Configuration = THINKERS, **how: Any) -> Run:
+    return store.create(name, seed=7, configuration=configuration, target=TICKS, engines=SCRIPTED, **how)
+
+
+def scripted(store: PostgresStore) -> Answer:
+    engine = ScriptedEngine()
+    return lambda request: think(store, engine, None, request)
+
+
+@contextmanager
+def asking(store: PostgresStore, run: Run, answer: Answer | None, **how: Any) -> Iterator[Thinking]:
+    """Lend what a runner asks; `answer` None means that nobody is there to be asked."""
+    said: list[str] = []
+    sender = None if answer is None else InProcess(answer, say=said.append)
+    yield Thinking(store, run, sender, engine=SCRIPTED, **how)
+    if sender is not None:
+        sender.close()
+
+
+def go(store: PostgresStore, run: Run, target: int, answer: Answer | None = None, **how: Any) -> Summary:
+    durability = how.pop("durability", "tick")
+    with asking(store, run, answer or scripted(store), **how) as thinking:
+        return Runner(store, run, durability=durability, thinking=thinking).run(target)
+
+
+def kinds_of(store: PostgresStore, run: Run) -> dict[int, int]:
+    counted: dict[int, int] = {}
+    for batch in store.read(run, 0, TICKS):
+        for kind in batch.records["kind"].tolist():
+            counted[kind] = counted.get(kind, 0) + 1
+    return counted
+
+
+@pytest.fixture
+def lived(postgres_store: PostgresStore) -> Run:
+    """A run with minds to its end."""
+    run = made(postgres_store, "lived")
+    summary = go(postgres_store, run, TICKS)
+    assert (summary.status, summary.head_tick) == ("complete", TICKS)
+    return run
+
+
+def test_a_run_with_minds_verifies_and_reexecutes_with_nobody_to_ask(postgres_store: PostgresStore, lived: Run) -> None:
+    counted = kinds_of(postgres_store, lived)
+    assert counted[THOUGHT_REQUESTED.number] >= 50 and counted[THOUGHT_TAKEN.number] >= 40
+    assert counted[SPEECH_MADE.number] >= 20 and counted[PLEDGE_KEPT.number] >= 1
+    found = replay.verify(postgres_store, lived, deep=True)
+    assert found.ok, found
+    again = replay.reexecute(postgres_store, lived)
+    assert again.identical, again
+
+
+@pytest.mark.parametrize("durability", ["tick", "group"])
+def test_the_same_answers_give_the_same_chain_in_either_durability(
+    postgres_store: PostgresStore, lived: Run, durability: str
+) -> None:
+    other = made(postgres_store, f"other-{durability}")
+    summary = go(postgres_store, other, TICKS, durability=durability, answers="record")
+    assert chain_of(postgres_store, other) == chain_of(postgres_store, lived)
+    assert summary.thinking["asked"] > 0 and summary.thinking["reused"] == 0
+
+
+def test_an_equal_past_finds_its_answers_again_without_asking(postgres_store: PostgresStore, lived: Run) -> None:
+    asked: list[Request] = []
+    again = made(postgres_store, "again")
+    summary = go(postgres_store, again, TICKS, asked.append)
+    assert asked == [] and summary.thinking["asked"] == 0
+    assert summary.thinking["reused"] >= summary.thinking["thoughts"] > 0
+    assert chain_of(postgres_store, again) == chain_of(postgres_store, lived)
+
+
+def test_a_rerun_takes_the_inputs_of_the_run_and_asks_nobody(postgres_store: PostgresStore, lived: Run) -> None:
+    again = made(postgres_store, "rerun")
+    assert postgres_store.copy_inputs(lived, again, last=TICKS) > 0
+    with asking(postgres_store, again, None, answers="only") as thinking:
+        summary = Runner(postgres_store, again, thinking=thinking).run(TICKS)
+    assert (summary.head_hash, summary.thinking["asked"]) == (chain_of(postgres_store, lived)[-1].hex(), 0)
+
+
+def test_only_recorded_answers_stop_a_run_where_one_is_missing(postgres_store: PostgresStore) -> None:
+    run = made(postgres_store, "alone")
+    with pytest.raises(MissingAnswer), asking(postgres_store, run, None, answers="only") as thinking:
+        Runner(postgres_store, run, thinking=thinking).run(TICKS)
+    assert postgres_store.lease(run).status == "failed"
+    assert replay.verify(postgres_store, run).ok, "what happened before it is whole"
+
+
+def test_a_runner_is_refused_that_has_nobody_to_ask(postgres_store: PostgresStore) -> None:
+    with pytest.raises(InvalidConfiguration, match="nobody to ask"):
+        Runner(postgres_store, made(postgres_store, "mute"))
+
+
+def test_a_resumed_run_takes_up_what_was_owed(postgres_store: PostgresStore, lived: Run) -> None:
+    run = made(postgres_store, "resumed")
+    for target in (41, 42, 60, TICKS):
+        go(postgres_store, run, target, answers="record")
+    assert chain_of(postgres_store, run) == chain_of(postgres_store, lived)
+
+
+def test_minds_that_never_answer_are_refusals_and_the_run_is_degraded(postgres_store: PostgresStore) -> None:
+    run = made(postgres_store, "deaf")
+    summary = go(postgres_store, run, 20, lambda request: None, patience_s=0.05)
+    assert summary.status == "degraded" and summary.head_tick == 20
+    assert summary.thinking["refused"] > 0 and summary.thinking["thoughts"] == 0
+    assert "none of" in (summary.problem or "")
+    assert replay.reexecute(postgres_store, run).identical
+
+
+def test_an_answer_after_the_refusal_is_counted_and_never_used(postgres_store: PostgresStore) -> None:
+    run, asked = made(postgres_store, "late"), []
+    go(postgres_store, run, 12, asked.append, patience_s=0.05)
+    before = chain_of(postgres_store, run)
+    outcomes = {think(postgres_store, ScriptedEngine(), None, request) for request in asked[:1]}
+    assert outcomes <= {"known", "late"}
+    late = Input(key_of(asked[0]), asked[0]["effect_tick"], {"intention": "rest"})
+    assert postgres_store.record_input(run, late) is False
+    assert postgres_store.late_inputs(run) == 1
+    assert chain_of(postgres_store, run) == before and replay.reexecute(postgres_store, run).identical
+
+
+def test_a_fork_with_thoughts_in_flight_and_no_change_is_its_parent(postgres_store: PostgresStore, lived: Run) -> None:
+    expected = chain_of(postgres_store, lived)
+    for at in (0, 1, 43, TICKS - 1):
+        fork = made(postgres_store, f"fork-{at}", parent=lived, fork_tick=at)
+        with asking(postgres_store, fork, scripted(postgres_store)) as thinking:
+            Runner(postgres_store, fork, thinking=thinking).run(TICKS)
+        assert chain_of(postgres_store, fork) == expected, f"forked at {at}"
+
+
+def test_a_thought_shows_its_very_prompt_and_answer(postgres_store: PostgresStore, lived: Run) -> None:
+    rows = postgres_store.deliberations(lived)
+    assert len(rows) >= 40
+    row = next(r for r in rows if "intention" in r["answer"])
+    assert row["prompt"] and row["raw"] and row["engine"] == SCRIPTED["key"] and row["attempts"] == 1
+    assert postgres_store.deliberations(lived, agent=row["agent"])[0]["agent"] == row["agent"]
+
+
+def test_news_told_to_one_agent_reaches_others_by_speech_alone(postgres_store: PostgresStore) -> None:
+    run = made(postgres_store, "rumour")
+    told = Input(_intervention(5), 6, {"by": "a test", "why": "to see it spread", "news": "The well is dry."})
+    assert postgres_store.record_input(run, told)
+    go(postgres_store, run, TICKS)
+    heard = _news(postgres_store, run)
+    assert heard[0]["target"] is None and heard[0]["agent"] == 5
+    knew = {5}
+    for each in heard[1:]:
+        assert each["target"] in knew, "who told it had heard it"
+        knew.add(each["agent"])
+    with pytest.raises(TickHasBegun):
+        postgres_store.record_input(run, Input(_intervention(6), 7, {"news": "Too late."}))
+
+
+def _intervention(agent: int) -> Any:
+    from domain.inputs import INTERVENTION, InputKey
+
+    return InputKey(0, agent, INTERVENTION)
+
+
+def _news(store: PostgresStore, run: Run) -> Sequence[dict[str, Any]]:
+    from chronopolis.record import events_frame, kinds_named, select_events
+
+    kinds = kinds_named(["NewsHeard"])
+    frame = events_frame(select_events(store, run, first=0, last=TICKS, kinds=kinds), kinds[0])
+    return [row for row in frame.iter_rows(named=True) if row["text"] == "The well is dry."]
