@@ -29,10 +29,19 @@ from domain.warm_up import warm_up
 from workers.memory import peak_rss_mb, pss_of_everything_mb
 from workers.thinking import Thinking
 
-EVENTS_A_SNAPSHOT = 100_000
-TICKS_A_SNAPSHOT = 32  # a large society has so many events in a few ticks, and a large state to write
+# Snapshots: so many events apart, for seeking; but seldom enough that the ticks beside which one is written are under one
+# in a hundred; but a large society has so many events in a few ticks that folding them would take seconds.
+EVENTS_A_SNAPSHOT, TICKS_A_SNAPSHOT = 100_000, 128
+EVENTS_A_SNAPSHOT_MAX, TICKS_A_SNAPSHOT_MIN = 1_000_000, 32
 _PROGRESS_EVERY_S = 0.25
 _COUNTED = {"trades": GOODS_TRADED, "births": AGENT_BORN, "deaths": AGENT_DIED, "utterances": WORDS_SPOKEN}
+
+
+def _snapshot_is_due(ticks: int, events: int) -> bool:
+    """Return whether to keep a snapshot, so many ticks and events after the last."""
+    if events >= EVENTS_A_SNAPSHOT_MAX:
+        return ticks >= TICKS_A_SNAPSHOT_MIN
+    return events >= EVENTS_A_SNAPSHOT and ticks >= TICKS_A_SNAPSHOT
 
 
 @dataclass(frozen=True)
@@ -249,8 +258,7 @@ class Runner:
                 thinking.after_tick(world, events, header, effective)
             self._count(clock, events)
             events_before_snapshot += len(events)
-            due_by_size = world.tick - kept_tick >= TICKS_A_SNAPSHOT and events_before_snapshot >= EVENTS_A_SNAPSHOT
-            if due_by_size or world.tick == 0:
+            if world.tick == 0 or _snapshot_is_due(world.tick - kept_tick, events_before_snapshot):
                 writer.keep_snapshot(world)
                 events_before_snapshot, kept_tick = 0, world.tick
             self._show(world, target, clock, writer)
