@@ -85,7 +85,7 @@ class Configuration:
     sight: int = 4
     mind: str = "reflex"
     think_delay: int = 25
-    think_budget: int = 100
+    think_budget: int = 60
     hearing: int = 6
     reflect_at: int = 3_000
 

@@ -255,6 +255,12 @@ class EventStore(HistoryReader, Protocol):
         """Take the run's lease; raise `RunIsHeld`. `say` is told when the store goes away and comes back."""
         ...
 
+    def deliberations(
+        self, run: Run, *, agent: int | None = None, first: int = 0, last: int = 2**31 - 1
+    ) -> list[dict[str, Any]]:
+        """Return thoughts asked for in ticks first … last: key, effect tick, answer, prompt, raw answer and costs."""
+        ...
+
     def late_inputs(self, run: Run) -> int:
         """Return how many answers came after the first of their key and were not used."""
         ...

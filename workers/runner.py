@@ -29,7 +29,7 @@ from domain.warm_up import warm_up
 from workers.memory import peak_rss_mb, pss_of_everything_mb
 from workers.thinking import Thinking
 
-# Snapshots: so many events apart, for seeking; but seldom enough that the ticks beside which one is written are under one
+# Snapshots: so many events apart, for seeking, but seldom enough that ticks beside which one is written are under one
 # in a hundred; but a large society has so many events in a few ticks that folding them would take seconds.
 EVENTS_A_SNAPSHOT, TICKS_A_SNAPSHOT = 100_000, 128
 EVENTS_A_SNAPSHOT_MAX, TICKS_A_SNAPSHOT_MIN = 1_000_000, 32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -117,7 +118,7 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
     """Return a thought by the names that scripts depend on."""
     key = {name: row[name] for name in ("agent", "asked_tick", "effect_tick", "purpose", "call")}
     return key | {
-        "request": row["prompt"],
+        "request": None if row["prompt"] is None else json.loads(row["prompt"]),
         "answer": row["answer"],
         "raw": row["raw"],
         "engine": row["engine"],
@@ -163,7 +164,8 @@ def _panels(run: Run, t: dict[str, Any]) -> list[Any]:
     }
     refused = "refused" in t["answer"]
     panels = [facts(about, title=f"{run.name} · agent {t['agent']} thinks ({t['purpose']})", good=not refused)]
-    for title, text in (("what it was asked", t["request"]), ("what came back", t["raw"])):
+    asked = "\n\n".join(f"[{each['role']}]\n{each['content']}" for each in t["request"] or ())
+    for title, text in (("what it was asked", asked), ("what came back", t["raw"])):
         if text:
             panels.append(Panel(plain(text), title=title, title_align="left"))
     return panels

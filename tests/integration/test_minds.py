@@ -196,3 +196,20 @@ def _news(store: PostgresStore, run: Run) -> Sequence[dict[str, Any]]:
     kinds = kinds_named(["NewsHeard"])
     frame = events_frame(select_events(store, run, first=0, last=TICKS, kinds=kinds), kinds[0])
     return [row for row in frame.iter_rows(named=True) if row["text"] == "The well is dry."]
+
+
+def test_trajectories_leave_the_store_with_what_followed(postgres_store: PostgresStore, lived: Run) -> None:
+    from workers.trajectories import trajectories
+
+    told = list(trajectories(postgres_store, lived, horizon=20))
+    assert len(told) == len([r for r in postgres_store.deliberations(lived) if r["effect_tick"] <= TICKS])
+    one = next(t for t in told if t.purpose == "intention" and t.before and t.after)
+    assert one.messages[0]["role"] == "system" and one.completion
+    assert one.before and one.before.tick == one.effect_tick - 1
+    world = replay.at(postgres_store, lived, one.before.tick)
+    row = world.row(one.agent)
+    assert row is not None
+    from domain.columns import SATIETY
+
+    assert one.before.satiety == world.agents[SATIETY, row]
+    assert one.as_dict()["after"]["tick"] == min(one.effect_tick + 20, TICKS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -236,7 +237,7 @@ class _Thought:
             "engine_ms": self.engine_ms,
             "retrieved": [{"id": m.id, "score": m.score} for m in self.recalled],
             "used": [m.id for m in prompt.used_memories] if prompt else [],
-            "prompt": self.texts(prompt.text) if prompt else None,
+            "prompt": self.texts(json.dumps(prompt.messages, ensure_ascii=False)) if prompt else None,
             "raw": self.texts(raw[:_RAW_MAX]) if raw is not None else None,
             "template": prompt.template_hash if prompt else None,
             "template_version": TEMPLATE_VERSION,
