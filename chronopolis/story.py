@@ -1,4 +1,4 @@
-"""Stories that a run with minds tells: a conversation, and one thought from percept to action. Read from events alone."""
+"""Stories that a run with minds tells: a conversation, and one thought from percept to action."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def longest_conversation(store: EventStore, run: Run, *, last: int, lines_max: i
 
 
 def telling_chain(store: EventStore, run: Run, *, last: int) -> Chain | None:
-    """Return the chain of the thought that tells most: one that rested on memories, and set another aim than rules would."""
+    """Return the chain of the thought that tells most: it set another aim than rules would, spoke, and remembered."""
     rows = [r for r in store.deliberations(run, last=last) if "intention" in r["answer"] and r["prompt"]]
     instead = _instead_of(store, run, last)
     rows = [r for r in rows if (r["asked_tick"], r["agent"]) in instead]
