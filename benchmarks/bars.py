@@ -64,6 +64,9 @@ def _ticks(result: Any) -> Iterator[Bar]:
         ms, paced = row["tick_ms"], row["pace_ms"] is not None
         how = f"paced {row['pace_ms']:g} ms" if paced else "flat out"
         measured = f"p99 {ms['p99']:.2f} ms (p50 {ms['p50']:.2f}, max {ms['max']:.1f}) {how}"
+        floor = next((f["commit_ms"]["p99"] for f in result.get("floors", []) if f["agents"] == row["agents"]), None)
+        if paced and floor is not None:
+            measured += f"; bare COPY p99 {floor:.2f}"
         # The bar speaks of a window that held all of this; another says nothing about it.
         whole = row["snapshots"] >= 3 and "seconds" in row["checkpoint"] and result["autovacuum"]["setting"] == "on"
         measured += "" if whole else " (the window held too few snapshots, or no checkpoint)"

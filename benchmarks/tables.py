@@ -37,6 +37,16 @@ def ticks(result: Any) -> str:
         + f"\nAutovacuum: {vacuum['setting']} ({vacuum['vacuums']} vacuums, {vacuum['analyzes']} analyzes meanwhile). "
         "Where the runner's tick time goes (in mode `group` commits go on beside it, so rows may exceed 100 %):\n\n"
         + table(["agents", "durability", "pace", *windows[0]["share"]], shares)
+        + _floors(result.get("floors", []))
+    )
+
+
+def _floors(floors: list[Any]) -> str:
+    if not floors:
+        return ""
+    rows = [[f"{f['agents']:,}", *(f"{f['commit_ms'][p]:.2f}" for p in ("p50", "p99", "max"))] for f in floors]
+    return "\nThe floor, a bare COPY of the same rows, synced, at 10 ms:\n\n" + table(
+        ["agents", "p50 ms", "p99 ms", "max ms"], rows
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg.pq import ExecStatus
 
-from benchmarks.laboratory import WatchedRunner, WatchedStore, as_owner, run_on, world_of
+from benchmarks.laboratory import WatchedRunner, WatchedStore, WatchedWriter, as_owner, run_on, world_of
 from benchmarks.plan import Plan
 from benchmarks.samples import median, spread
 from domain.ports import Run
@@ -64,10 +64,10 @@ def _turn(store: PostgresStore, run: Run, ticks: int) -> dict[str, float]:
     assert writer is not None
     events = writer.rows_committed
     ours = events / (writer.last_commit_at - runner.loop_began)
-    commits = [b"".join((HEADER, *(rows for _, part in commit for rows in part), TRAILER)) for commit in writer.commits]
+    commits = copies_of(writer)
     writer.commits.clear()
     _checkpoint(store)
-    raw = events / _raw_copy(store, run, commits)
+    raw = events / (sum(raw_copy(store, run, commits)) / 1e3)
     return {
         "run": ours,
         "raw": raw,
@@ -81,8 +81,14 @@ def _checkpoint(store: PostgresStore) -> None:
         connection.execute("CHECKPOINT")
 
 
-def _raw_copy(store: PostgresStore, run: Run, commits: list[bytes]) -> float:
-    """Return the seconds that the tight loop takes."""
+def copies_of(writer: WatchedWriter) -> list[bytes]:
+    """Return what a watched writer sent, as one COPY a commit."""
+    return [b"".join((HEADER, *(rows for _, part in commit for rows in part), TRAILER)) for commit in writer.commits]
+
+
+def raw_copy(store: PostgresStore, run: Run, commits: list[bytes], *, pace_ms: float | None = None) -> list[float]:
+    """Return the milliseconds of each commit in a loop that does nothing else, tight or at a pace."""
+    took: list[float] = []
     copy = f"COPY polis.raw_leaf ({', '.join(COPY_COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode()
     with as_owner(store) as owner, store.database.connect() as connection:
         owner.execute(
@@ -94,15 +100,17 @@ def _raw_copy(store: PostgresStore, run: Run, commits: list[bytes]) -> float:
         )
         connection.execute("SET synchronous_commit = on")
         pgconn = connection.pgconn
-        began = time.perf_counter()
         for data in commits:
+            began = time.perf_counter()
             # Outside a transaction block a COPY is its own transaction: the fewest round trips there can be.
             _expect(pgconn.exec_(copy), ExecStatus.COPY_IN)
             pgconn.put_copy_data(data)
             pgconn.put_copy_end()
             while (result := pgconn.get_result()) is not None:
                 _expect(result, ExecStatus.COMMAND_OK)
-        took = time.perf_counter() - began
+            took.append((time.perf_counter() - began) * 1e3)
+            if pace_ms is not None:
+                time.sleep(max(0.0, (pace_ms - took[-1]) / 1e3))
         owner.execute("DROP TABLE polis.raw_events")
     return took
 

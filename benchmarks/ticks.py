@@ -3,7 +3,8 @@
 The sample is the runner's own time of each tick (decide, fold, hash, encode, append; in mode `tick` the
 synced commit too), all ticks of the window and none left out. In the middle of every window somebody
 else issues a CHECKPOINT. Handing a snapshot's bytes over happens between ticks, on the runner's thread;
-it is given apart.
+it is given apart. The floor is a bare COPY of the same rows at the same pace, one synced commit a tick, while
+nothing else goes on: no checkpoint, snapshot, lease, header or rule.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from benchmarks.laboratory import WatchedRunner, WatchedStore, as_owner, bytes_p
 from benchmarks.plan import Plan
 from benchmarks.samples import pack, summary_of
 from benchmarks.stages import STAGES, stage_clock
+from benchmarks.throughput import copies_of, raw_copy
 from domain.ports import Run
 from infrastructure.postgres_store import PostgresStore
 
@@ -27,7 +29,7 @@ def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
     # At a pace, a minute: about what lies between two checkpoints that nobody forces, with 2,500 agents.
     paced, flat_out = plan.pick(full=(60.0, 24.0), quick=(2.5, 2.5), tiny=(0.5, 0.5))
     warm_up = plan.pick(full=300, quick=60, tiny=5)
-    rows = []
+    rows, floors = [], []
     for agents in plan.pick(full=SIZES, quick=SIZES, tiny=(50,)):
         run = store.create(f"ticks-{agents}", seed=plan.seed, configuration=world_of(agents), target=0)
         run_on(WatchedRunner(store, run, durability="group"), ticks=warm_up + 1)
@@ -35,7 +37,9 @@ def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
             plan.say(f"{agents} agents, {durability}, {'flat out' if pace_ms is None else f'paced {pace_ms:g} ms'}")
             rows.append(_window(store, run, durability, pace_ms, flat_out if pace_ms is None else paced))
         rows[-1]["bytes_per_event"] = bytes_per_event(store, run)
-    return {"windows": rows, "warm_up_ticks": warm_up, "autovacuum": _autovacuum(store)}
+        plan.say(f"{agents} agents, bare COPY paced 10 ms")
+        floors.append({"agents": agents, "commit_ms": summary_of(_floor(store, run, flat_out))})
+    return {"windows": rows, "floors": floors, "warm_up_ticks": warm_up, "autovacuum": _autovacuum(store)}
 
 
 def _window(store: PostgresStore, run: Run, durability: str, pace_ms: float | None, seconds: float) -> dict[str, Any]:
@@ -73,6 +77,15 @@ def _window(store: PostgresStore, run: Run, durability: str, pace_ms: float | No
     }
     row["share"] = _shares(store, run, durability, pace_ms, min(3.0, seconds / 4))
     return row
+
+
+def _floor(store: PostgresStore, run: Run, seconds: float) -> list[float]:
+    """Return the milliseconds of the same commits when nothing is decided, hashed, snapshotted or checkpointed."""
+    watched = WatchedStore(store, keep_bytes=True)
+    run_on(WatchedRunner(watched, run, durability="tick", pace_ms=10.0), seconds=seconds)
+    writer = watched.last_writer
+    assert writer is not None
+    return raw_copy(store, run, copies_of(writer), pace_ms=10.0)
 
 
 def _shares(store: PostgresStore, run: Run, durability: str, pace_ms: float | None, seconds: float) -> dict[str, float]:
