@@ -61,6 +61,7 @@ def register(app: typer.Typer) -> None:
             "polis run --ticks 100000 --pace 10 --durability group  # 100 ticks a second",
             "polis run --set sight=6 --set regrowth_percent=80 --name lean-years",
             "polis run --agents 500 --ticks 3000 --seed 7 --mind llama  # agents think with a language model",
+            "polis run --mind vllm --adapter farmer=plain --adapter trader=shrewd",
             "polis run --agents 500 --ticks 5000 --seed 7 --json --quiet  # for scripts",
         )
     )(run)
@@ -83,6 +84,12 @@ def run(
         str, typer.Option(help="Who forms intentions: reflex, scripted, llama, vllm or openai.")
     ] = "reflex",
     answers: AnswersMode = Answers.REUSE,
+    adapters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--adapter", metavar="GROUP=NAME", help="LoRA adapter of a persona group (an occupation); may be repeated."
+        ),
+    ] = None,
     profile: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Delay and budget of thoughts, as `polis minds calibrate` prints."),
@@ -113,7 +120,8 @@ def run(
     from workers.bootstrap import open_store
 
     with open_store(say=output.say) as store:
-        made = create_run(store, name, seed=seed, configuration=configuration, target=ticks)
+        groups = groups_of(adapters or [])
+        made = create_run(store, name, seed=seed, configuration=configuration, target=ticks, groups=groups)
         output.say(
             f"run {made.name} (number {made.id}): {configuration.agents:,} agents, seed {seed}, to tick {ticks:,}"
         )
@@ -191,6 +199,26 @@ def configuration_of(base: dict[str, Any], settings: list[str]) -> Configuration
     return Configuration.from_mapping(base)
 
 
+def groups_of(adapters: list[str]) -> dict[str, str]:
+    """Return persona group → adapter of options ``GROUP=NAME``.
+
+    Raises
+    ------
+    WrongUsage
+    """
+    from chronopolis.errors import WrongUsage
+    from domain.codes import Occupation
+
+    known = [o.name.lower() for o in Occupation]
+    groups: dict[str, str] = {}
+    for each in adapters:
+        group, equals, name = each.partition("=")
+        if not equals or not name or group not in known:
+            raise WrongUsage(f"--adapter {each}: write GROUP=NAME, the group one of {', '.join(known)}")
+        groups[group] = name
+    return groups
+
+
 def profile_of(path: Path | None) -> dict[str, int]:
     """Return what a profile says of thinking; of a file that is none, say so."""
     import json
@@ -217,6 +245,7 @@ def create_run(
     configuration: Configuration,
     target: int,
     engines: dict[str, Any] | None = None,
+    groups: dict[str, str] | None = None,
 ) -> Run:
     """Make a run, under a memorable name if none is given; look first whether its minds can be had."""
     from chronopolis.names import memorable_name
@@ -224,7 +253,7 @@ def create_run(
     from workers.bootstrap import Settings
     from workers.staff import identity_of
 
-    engines = engines or identity_of(configuration.mind, Settings.from_environment())
+    engines = engines or identity_of(configuration.mind, Settings.from_environment(), groups=groups)
     made = {"seed": seed, "configuration": configuration, "target": target, "engines": engines}
     if name is not None:
         return store.create(name, **made)
