@@ -27,7 +27,7 @@ from infrastructure.stretches import Stretches
 if TYPE_CHECKING:
     from infrastructure.tick_writer import WriterFigures
 
-_MAX_SNAPSHOTS_WAITING = 4
+_MAX_SNAPSHOTS_WAITING = 16
 _NICENESS = 10
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Housekeeper:
         self._durable = durable
         self._waiting: collections.deque[tuple[int, bytes, bytes]] = collections.deque()
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing = self._resting = False
         self._closed_stretches: set[int] = set()
         self._connection: psycopg.Connection[Any] | None = None
         self._thread = threading.Thread(target=self._work, name="polis-housekeeping", daemon=True)
@@ -57,9 +57,9 @@ class Housekeeper:
         self._thread.start()
 
     def close(self, *, finish: bool) -> None:
-        """End; first write the snapshots that wait, if `finish`."""
+        """End; if `finish`, first write the snapshots that wait, and let the hot stretch be sought in."""
         with self._changed:
-            self._closing = True
+            self._closing, self._resting = True, finish
             if not finish:
                 self._waiting.clear()
             self._changed.notify_all()
@@ -102,7 +102,11 @@ class Housekeeper:
                 for snapshot in ready:
                     self._write_snapshot(*snapshot)
                 if not closing:
-                    self._see_to_stretches()
+                    self._stretches.make_ahead(self._durable(), self._connect())
+                    self._close_stretches()
+                elif self._resting:
+                    self._close_stretches()
+                    self._connect().execute("SELECT polis.rest_stretch(%s, %s)", (self._run.id, self._durable()))
             except (psycopg.Error, PolisError) as error:
                 self._figures.snapshots_failed += len(ready)
                 if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | StoreUnavailable):
@@ -139,10 +143,8 @@ class Housekeeper:
             reach("in_snapshot", tick)
         self._figures.snapshots += 1
 
-    def _see_to_stretches(self) -> None:
-        durable = self._durable()
-        self._stretches.make_ahead(durable, self._connect())
-        for first in self._stretches.closable(durable):
+    def _close_stretches(self) -> None:
+        for first in self._stretches.closable(self._durable()):
             if first not in self._closed_stretches:
                 self._connect().execute("SELECT polis.close_stretch(%s, %s)", (self._run.id, first))
                 self._closed_stretches.add(first)

@@ -31,7 +31,7 @@ from workers.thinking import Thinking
 
 # Snapshots: so many events apart, for seeking, but seldom enough that ticks beside which one is written are under one
 # in a hundred; but a large society has so many events in a few ticks that folding them would take seconds.
-EVENTS_A_SNAPSHOT, TICKS_A_SNAPSHOT = 100_000, 128
+EVENTS_A_SNAPSHOT, TICKS_A_SNAPSHOT = 64_000, 128
 EVENTS_A_SNAPSHOT_MAX, TICKS_A_SNAPSHOT_MIN = 1_000_000, 32
 _PROGRESS_EVERY_S = 0.25
 _COUNTED = {"trades": GOODS_TRADED, "births": AGENT_BORN, "deaths": AGENT_DIED, "utterances": WORDS_SPOKEN}

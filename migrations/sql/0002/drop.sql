@@ -1,5 +1,5 @@
 SET LOCAL search_path = polis;
-DROP FUNCTION refuse_ticks;
+DROP FUNCTION refuse_ticks, rest_stretch, index_ticks;
 CREATE OR REPLACE FUNCTION open_stretch(of_run int4, first int4, stop int4) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = polis, pg_temp AS $$
 DECLARE leaf_name text := format('events_r%s_t%s', of_run, first);

@@ -26,6 +26,27 @@ BEGIN
     RETURN leaf_name;
 END $$;
 
+-- Where a stretch has which tick, as of now. It stays if the stretch takes more events, and costs them nothing.
+CREATE FUNCTION index_ticks(leaf_name text) RETURNS void
+LANGUAGE plpgsql SET search_path = polis, pg_temp AS $$
+BEGIN
+    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON %I USING brin (tick) WITH (pages_per_range = 16)',
+                   leaf_name || '_tick', leaf_name);
+    PERFORM brin_summarize_new_values(format('polis.%I', leaf_name || '_tick')::regclass);
+END $$;
+
+-- Let a run rest: its hot stretch may take more events one day, but is to be sought in until then.
+CREATE FUNCTION rest_stretch(of_run int4, at_tick int4) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = polis, pg_temp AS $$
+DECLARE leaf_name text;
+BEGIN
+    SELECT leaf INTO leaf_name FROM stretches
+    WHERE run = of_run AND at_tick >= tick_first AND at_tick < tick_end AND NOT closed;
+    IF leaf_name IS NOT NULL THEN PERFORM index_ticks(leaf_name); END IF;
+END $$;
+REVOKE ALL ON FUNCTION index_ticks, rest_stretch FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION rest_stretch TO polis_app;
+
 -- The index is on the agent alone: its duplicates are kept as lists, so it takes a quarter of what (run, agent, tick)
 -- takes, and two thirds of the time to build. The run is the leaf's own; a stretch has few rows of an agent to sort.
 CREATE OR REPLACE FUNCTION close_stretch(of_run int4, first int4) RETURNS void
@@ -35,7 +56,7 @@ BEGIN
     SELECT leaf INTO leaf_name FROM stretches WHERE run = of_run AND tick_first = first AND NOT closed FOR UPDATE;
     IF leaf_name IS NULL THEN RETURN; END IF;
     EXECUTE format('CREATE INDEX %I ON %I (agent)', leaf_name || '_agent', leaf_name);
-    EXECUTE format('CREATE INDEX %I ON %I USING brin (tick) WITH (pages_per_range = 16)', leaf_name || '_tick', leaf_name);
+    PERFORM index_ticks(leaf_name);
     EXECUTE format('ALTER TABLE %I RESET (autovacuum_enabled)', leaf_name);
     EXECUTE format('ANALYZE %I', leaf_name);
     UPDATE stretches SET closed = true WHERE run = of_run AND tick_first = first;
