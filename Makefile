@@ -2,7 +2,7 @@
 # A Python 3.11 or 3.12 is all that the machine needs. Arguments pass through: make test ARGS="-k fold".
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint fmt types bench chaos lock docs clean
+.PHONY: help install demo test lint fmt types bench bench-minds chaos lock docs clean
 .SILENT:
 MAKEFLAGS += --no-print-directory
 unexport PYTHONHOME PYTHONPATH
@@ -15,7 +15,7 @@ ARGS ?=
 ONE_AT_A_TIME := $(if $(shell command -v flock),flock Makefile)
 
 help:  ## show this list
-	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install:  ## make .venv from the lock
 	$(ONE_AT_A_TIME) $(MAKE) --silent .venv/.installed
@@ -62,6 +62,9 @@ types: install  ## check types
 
 bench: install  ## measure against the bars; writes docs/benchmarks
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-minds: install  ## measure thoughts a second against the engine itself; writes docs/benchmarks
+	$(BIN)/python -m benchmarks.minds $(ARGS)
 
 chaos: install  ## kill runs at every kind of moment; writes docs/benchmarks
 	$(BIN)/python -m benchmarks.chaos $(ARGS)
