@@ -20,6 +20,7 @@ from typing import Any
 
 from celery import Celery  # type: ignore[import-untyped]
 
+from domain.errors import UnknownRun
 from workers import messages
 from workers.broker import BEGUN, KILLER, RAISED_MAX, REFRESH_S, Broker
 from workers.errors import BadMessage, QueueUnavailable
@@ -32,8 +33,8 @@ _RETRY_FIRST_S, _RETRY_MAX_S = 0.2, 2.0
 _MAY_PASS = {
     "nothing": ("MemoryBehind",),  # it comes by waiting
     "store": ("StoreUnavailable", "DatabaseUnreachable", "EmbeddedPostgresFailed"),
-    "engine": ("EngineUnavailable",),
-    "memory": ("MemoryUnavailable", "MemoryIndexUnavailable"),
+    "engine": ("EngineUnavailable", "EngineTimedOut", "EngineServerFailed"),
+    "memory": ("MemoryUnavailable",),
     "": ("EmbeddedServerFailed", "ConnectionError"),
 }
 
@@ -72,11 +73,11 @@ class Parts:
         """Do what can be done about a part that went away.
 
         Other threads may be using it, so it is never closed here: the store is brought up where it is
-        ours, and connects anew by itself; an engine of ours starts its server again; of the memory, the next
-        look makes a new one.
+        ours, and connects anew by itself. An engine and an index of memories start their own servers again,
+        when they are next asked for something.
         """
         with self._mutex:
-            part = self._open.pop((name, ""), None) if name == "memory" else self._open.get((name, ""))
+            part = self._open.get((name, ""))
         ensure_running = getattr(getattr(part, "database", None), "ensure_running", None)
         if ensure_running is not None:
             ensure_running()
@@ -255,7 +256,7 @@ def register(app: Celery, parts: Parts, desk: Desk) -> None:
             do = importlib.import_module("workers.memories").project
 
             def projected() -> str:
-                do(parts.store, parts.memory, request.run, request.through)
+                do(parts.store, parts.memory, run_of(parts.store, request.run), request.through)
                 return "projected"
 
             done = patiently(projected, parts=parts, deadline_s=DEADLINE_S, stopping=desk.stopping)
@@ -269,6 +270,22 @@ def register(app: Celery, parts: Parts, desk: Desk) -> None:
             desk.set_aside(messages.PING, bad.because, message)
         except QueueUnavailable as error:
             _log.info("%s", error.because)
+
+
+def run_of(store: Any, number: int) -> Any:
+    """Return the run of that number, and not one that is named so.
+
+    Raises
+    ------
+    UnknownRun
+    """
+    found = store.find(str(number))
+    if found.id == number:
+        return found
+    for run, *_ in store.runs():
+        if run.id == number:
+            return run
+    raise UnknownRun(str(number))
 
 
 def _part_away(error: Exception) -> str | None:

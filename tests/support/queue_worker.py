@@ -22,7 +22,17 @@ from workers import worker_process
 class Parts:
     """Nothing to open."""
 
-    store = engine = memory = None
+    memory = None
+
+    @property
+    def store(self):
+        return self
+
+    def find(self, name: str) -> types.SimpleNamespace:
+        return types.SimpleNamespace(id=int(name), name="some-otter")
+
+    def engine(self, identity) -> None:
+        return None
 
     def mend(self, name: str) -> None:
         _note(f"mend {name}")
@@ -31,7 +41,7 @@ class Parts:
         _note("close")
 
 
-def think(store, engine, memory, request):
+def think(store, engine, memory, request, *, reach):
     percept = request["percept"]
     _note(f"begin {request['agent']}")
     if percept.get("raise"):
@@ -47,7 +57,7 @@ def think(store, engine, memory, request):
 
 
 def project(store, index, run, through):
-    _note(f"project {run} {through}")
+    _note(f"project {run.id} {through}")
 
 
 def _note(line: str) -> None:

@@ -7,15 +7,16 @@ import json
 import pickle
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from domain.errors import PolisError, StoreUnavailable
+from domain.errors import PolisError, StoreUnavailable, UnknownRun
 from workers import errors, messages
 from workers.broker import client_url
 from workers.errors import BadMessage, CrewFailed, QueueUnavailable
 from workers.queue import celery_app
-from workers.tasks import patiently
+from workers.tasks import patiently, run_of
 from workers.transport import problem_of
 
 pytestmark = pytest.mark.unit
@@ -154,3 +155,18 @@ def test_an_error_survives_pickling_stands_in_the_tree_and_keeps_no_password(err
     assert isinstance(error, PolisError)
     assert type(error).__name__ in (errors.__doc__ or "")
     assert "secret" not in str(error)
+
+
+def test_a_run_is_found_by_its_number_even_if_another_is_named_so():
+    class Store:
+        named_seven, seventh = SimpleNamespace(id=2, name="7"), SimpleNamespace(id=7, name="brave-otter")
+
+        def find(self, name):
+            return self.named_seven if name == "7" else self.seventh
+
+        def runs(self):
+            return [(self.named_seven, None, None), (self.seventh, None, None)]
+
+    assert run_of(Store(), 7) is Store.seventh
+    with pytest.raises(UnknownRun):
+        run_of(Store(), 9)
