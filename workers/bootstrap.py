@@ -10,7 +10,7 @@ from pathlib import Path
 
 from infrastructure.database import Database
 from infrastructure.engines import ENGINES, engine_identity, open_engine
-from infrastructure.engines.adapters import install_adapter
+from infrastructure.engines.adapters import adapter_names, install_adapter
 from infrastructure.engines.status import engines_status
 from infrastructure.engines.vllm_setup import setup_vllm
 from infrastructure.event_reader import uses_adbc
@@ -36,6 +36,7 @@ __all__ = [
     "PostgresStore",
     "SchemaStatus",
     "Settings",
+    "adapter_names",
     "db_downgrade",
     "db_status",
     "db_upgrade",
