@@ -2,7 +2,7 @@
 # A Python 3.11 or 3.12 is all that the machine needs. Arguments pass through: make test ARGS="-k fold".
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint fmt types bench bench-minds chaos lock docs clean
+.PHONY: help install demo test test-vllm lint fmt types bench bench-minds chaos lock docs clean
 .SILENT:
 MAKEFLAGS += --no-print-directory
 unexport PYTHONHOME PYTHONPATH
@@ -45,6 +45,10 @@ demo: install  ## run a society of 500 agents and verify it
 
 test: install  ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-vllm: install  ## set up vLLM under POLIS_HOME and test it: minutes, and 3 GB the first time
+	$(BIN)/polis minds setup vllm
+	POLIS_TEST_VLLM=1 $(BIN)/python -m pytest -s tests/vllm $(ARGS)
 
 lint: install  ## check style, imports, types and generated pages
 	echo "lint: ruff check" && $(BIN)/ruff check --quiet .

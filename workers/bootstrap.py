@@ -17,7 +17,7 @@ from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.embedded_valkey import EmbeddedValkey
 from infrastructure.embedder import Embedder
 from infrastructure.engines import ENGINES, engine_identity, open_engine
-from infrastructure.engines.adapters import install_adapter
+from infrastructure.engines.adapters import adapter_names, install_adapter
 from infrastructure.engines.status import engines_status
 from infrastructure.engines.vllm_setup import setup_vllm
 from infrastructure.event_reader import uses_adbc
@@ -46,6 +46,7 @@ __all__ = [
     "PostgresStore",
     "SchemaStatus",
     "Settings",
+    "adapter_names",
     "db_downgrade",
     "db_status",
     "db_upgrade",

@@ -49,6 +49,10 @@ AnyEngine = Annotated[Known, typer.Argument(metavar="ENGINE", help="llama, vllm 
 Slots = Annotated[
     int, typer.Option("--slots", min=1, max=256, metavar="N", help="Answers made at once, if we start the server.")
 ]
+CoresOfLlama = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, max=256, metavar="N", help="Of llama's server; all cores but one if left out."),
+]
 Reasoning = Annotated[
     int, typer.Option("--reasoning", min=0, metavar="N", help="Tokens that a model may think before it answers.")
 ]
@@ -97,6 +101,7 @@ def serve(
         list[str] | None, typer.Option("--adapter", metavar="NAME", help="A LoRA adapter to load; may be repeated.")
     ] = None,
     slots: Slots = 4,
+    threads: CoresOfLlama = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -109,7 +114,7 @@ def serve(
     output = Output(as_json=as_json, quiet=quiet)
     settings = _local(Settings.from_environment())
     wanted = engine_identity(engine.value, settings, adapters=adapter or ())
-    served: Any = open_engine(wanted, settings, say=output.say, slots=slots)
+    served: Any = open_engine(wanted, settings, say=output.say, slots=slots, threads=threads)
     try:
         where = {"pid": served.pid, "url": served.url}
         if as_json:
@@ -152,6 +157,7 @@ def calibrate(
     seconds: Annotated[
         float, typer.Option("--seconds", min=0.1, max=600, metavar="S", help="How long to ask at each.")
     ] = 10.0,
+    threads: CoresOfLlama = None,
     reasoning: Reasoning = 0,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -168,7 +174,12 @@ def calibrate(
     output = Output(as_json=as_json, quiet=quiet)
     tried = tuple(concurrency or CONCURRENCIES)
     opened = open_engine(
-        engine.value, Settings.from_environment(), say=output.say, slots=max(tried), reasoning_tokens=reasoning
+        engine.value,
+        Settings.from_environment(),
+        say=output.say,
+        slots=max(tried),
+        threads=threads,
+        reasoning_tokens=reasoning,
     )
     try:
         profile = measure(opened, pace_ms=pace, concurrencies=tried, seconds=seconds, say=output.say)
@@ -194,14 +205,16 @@ def adapter(
     as_json: AsJson = False,
 ) -> None:
     """Copy a LoRA adapter to where engines look for it, under a name; its hash goes into every run that uses it."""
-    from workers.bootstrap import Settings, install_adapter
+    from workers.bootstrap import Settings, adapter_names, install_adapter
 
     output = Output(as_json=as_json)
-    where = install_adapter(Settings.from_environment().home, name, folder)
+    home = Settings.from_environment().home
+    where = install_adapter(home, name, folder)
+    names = adapter_names(home, name)
     if as_json:
-        output.result({"adapter": name, "folder": str(where), "files": sorted(p.name for p in where.iterdir())})
+        output.result({"adapter": name, "folder": str(where), "served": names})
     else:
-        output.show(facts({"folder": where}, title=f"adapter {name}", good=True))
+        output.show(facts({"folder": where} | {f"as {k}": v for k, v in names.items()}, title=name, good=True))
 
 
 @app.command(epilog=examples("polis minds status", "polis minds status --json"))

@@ -74,6 +74,7 @@ def open_engine(
     *,
     say: Callable[[str], None] | None = None,
     slots: int = 4,
+    threads: int | None = None,
     reasoning_tokens: int = 0,
 ) -> Engine:
     """Open an engine, starting or joining its server if that is ours.
@@ -87,6 +88,8 @@ def open_engine(
         Is told what takes longer than a second.
     slots : int
         How many answers a server of ours makes at once, if we are the one to start it.
+    threads : int, optional
+        Of a llama server, if we are the one to start it; by default one core is left to ticks.
     reasoning_tokens : int
         How many tokens a model may think before it answers under the schema.
 
@@ -110,7 +113,13 @@ def open_engine(
     if mind == "llama":
         adapters = find_adapters(home, names, form="gguf")
         return llama.open_llama(
-            settings.mind_model, home, adapters, slots=slots, reasoning_tokens=reasoning_tokens, say=say
+            settings.mind_model,
+            home,
+            adapters,
+            slots=slots,
+            threads=threads,
+            reasoning_tokens=reasoning_tokens,
+            say=say,
         )
     adapters = find_adapters(home, names, form="peft")
     if settings.mind_url is None:

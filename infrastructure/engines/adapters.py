@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -119,6 +120,15 @@ def install_adapter(home: Path, name: str, source: Path) -> Path:
         shutil.copyfile(file, new / file.name)
     new.replace(folder)
     return folder
+
+
+def adapter_names(home: Path, name: str) -> dict[str, str]:
+    """Return for each form in which the adapter is there the name with its hash, under which it is served."""
+    found = {}
+    for form in ("peft", "gguf"):
+        with contextlib.suppress(AdapterUnusable):
+            found[form] = _find(home, name, form).served_name
+    return found
 
 
 def require_fits(adapter: Adapter, model: Path, *, rank_max: int) -> None:

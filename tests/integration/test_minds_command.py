@@ -9,6 +9,7 @@ import pytest
 
 from chronopolis.cli import main
 from tests.support.engines import Engines, closed_port, engines  # noqa: F401
+from tests.support.lora import write_peft_lora
 
 pytestmark = pytest.mark.integration
 
@@ -54,3 +55,9 @@ def test_an_adapter_that_can_not_be_used_is_said_with_exit_code_3(home, tmp_path
     assert code == main.ENVIRONMENT and said["error"]["type"] == "AdapterUnusable"
     code, said = polis(capsys, "minds", "serve", "llama", "--adapter", "poet", "--json")
     assert code == main.ENVIRONMENT and "there is no folder" in said["error"]["message"]
+
+
+def test_an_adapter_is_taken_in_and_named_with_its_hash(home, tmp_path, capsys):
+    code, said = polis(capsys, "minds", "adapter", "poet", str(write_peft_lora(tmp_path / "lora")), "--json")
+    assert code == 0 and said["served"]["peft"].startswith("poet@") and len(said["served"]["peft"]) == 21
+    assert (home / "adapters" / "poet" / "adapter_config.json").is_file()
