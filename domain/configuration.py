@@ -84,7 +84,7 @@ class Configuration:
     regrowth_percent: int = 100
     sight: int = 4
     mind: str = "reflex"
-    think_delay: int = 25
+    think_delay: int = 15
     think_budget: int = 60
     hearing: int = 6
     reflect_at: int = 3_000

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from domain.advance import advance, new_world
+from domain.columns import THOUGHT_DUE
 from domain.configuration import Configuration, genesis_hash
 from domain.decide import Decider
+from domain.inputs import NO_INPUTS, Input, InputKey, Inputs
+from domain.minds import columns as m
+from domain.minds.percepts import percept_of
 
 
-def warm_up() -> None:
-    """Run three ticks of nine agents and throw them away."""
-    configuration = Configuration(agents=9, width=4, height=4, homes=12)
+def warm_up(*, minds: bool = False) -> None:
+    """Run a few ticks of nine agents and throw them away; with `minds`, let them think, too."""
+    _run(Configuration(agents=9, width=4, height=4, homes=12))
+    if minds:
+        _run(Configuration(agents=9, width=4, height=4, homes=12, mind="scripted", think_budget=1_000, think_delay=1))
+
+
+def _run(configuration: Configuration) -> None:
     world, decider = new_world(configuration), Decider(0, configuration)
     chain = genesis_hash(0, configuration)
-    for _ in range(3):
-        _, header = advance(world, decider, chain)
+    inputs = NO_INPUTS
+    for tick in range(4):
+        _, header = advance(world, decider, chain, inputs)
         chain = header.chain_hash
+        if world.minds is not None:
+            owed = [a for a in range(9) if world.agents[THOUGHT_DUE, a] == tick + 1 and world.minds[m.PURPOSE, a] == 0]
+            answer = {"intention": "forage"}
+            inputs = Inputs(Input(InputKey(tick, agent, "intention"), tick + 1, answer) for agent in owed)
+            percept_of(world, 0, seed=0, configuration=configuration)
     world.rehash_whole()

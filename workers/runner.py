@@ -172,7 +172,7 @@ class Runner:
         run, store = self.run_, self.store
         run.require_our_rules()
         # Before the lease and before the clock: compiling is no part of a tick, nor of taking a run over.
-        warm_up()
+        warm_up(minds=run.configuration.thinks)
         with store.writer(
             run, durability=self.durability, target=target, take_over=self.take_over, say=self._say
         ) as writer:
@@ -191,8 +191,8 @@ class Runner:
                 status = "paused" if self._stopping and world.tick < target else "complete"
                 writer.flush()
                 problems = [*writer.figures.problems]
-                if self.thinking is not None and (refusals := self.thinking.figures.problem()):
-                    problems.append(refusals)
+                if self.thinking is not None:
+                    problems += self.thinking.problems()
                 problem = "; ".join(dict.fromkeys(problems)) or None
                 if problem is not None and status == "complete":
                     status = "degraded"

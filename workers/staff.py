@@ -97,6 +97,10 @@ class Ringing:
         pid = getattr(self._engine, "pid", None)
         return [*self._crew.pids(), *([pid] if pid else [])]
 
+    def problems(self) -> list[str]:
+        """Return what the crew could not mend."""
+        return list(self._crew.figures.problems)
+
     def figures(self) -> dict[str, Any]:
         """Return what the queue went through."""
         sent, crew = self._dispatcher.sent, self._crew.figures

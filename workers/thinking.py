@@ -215,6 +215,12 @@ class Thinking:
             if bool((records["kind"] == MEMORY_FORMED.number).any()):
                 self._memories_through = world.tick
 
+    def problems(self) -> list[str]:
+        """Return what makes the run's status say so: refusals beyond measure, workers that could not be kept up."""
+        of_sender: Callable[[], list[str]] | None = getattr(self.sender, "problems", None)
+        refusals = self.figures.problem()
+        return [*([refusals] if refusals else []), *(of_sender() if of_sender else [])]
+
     def pids(self) -> list[int]:
         """Return the processes that think for this run, for who counts their memory."""
         pids: Callable[[], list[int]] | None = getattr(self.sender, "pids", None)

@@ -23,7 +23,7 @@ CONTEXT_TOKENS = 2_048
 CACHE_MIB = 256
 START_TIMEOUT_S = 180.0  # a model of 7B on a slow disk
 WARNINGS = 2
-NICE = 10
+NICE = 15  # ticks first, then workers, then answers
 
 
 def identity(model: str | None, home: Path, adapters: Mapping[str, Adapter]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def test_a_percept_is_put_into_words():
         'Priya Yarrow has heard: "They say there is ore beyond the northern ridge."\n'
         'Anouk Linden greets you: "Good day to you, Ada."\n'
         'Bo Hill offers 1 food for your 1 wood, accept or refuse: "Would you take my food for some of your wood?"\n'
-        "What do you do and say to Bo Hill?"
+        "What do you do, and do you accept or refuse?"
     )
 
 
@@ -190,4 +190,4 @@ def test_templates_and_words_do_not_change_without_a_new_version():
         render(percept(purpose=purpose), MEMORIES, budget_tokens=_AMPLE, purpose=purpose, question="Why?").text
         for purpose in prompts.PURPOSES
     )
-    assert (TEMPLATE_VERSION, hashlib.sha256(said.encode()).hexdigest()[:16]) == (1, "03e843a2dda5b374")
+    assert (TEMPLATE_VERSION, hashlib.sha256(said.encode()).hexdigest()[:16]) == (1, "0f7287be28bebb4c")

@@ -286,7 +286,7 @@ def test_texts_can_be_kept_elsewhere(store):
 
 
 def test_latency_counts_from_when_the_request_was_sent(store):
-    think(store, Says(GOOD), None, request(store, sent_at=time.time() - 5))
+    think(store, Says(GOOD), None, request(store, settings={"timeout_s": 2, "sent_at": time.time() - 5}))
     assert 5_000 <= recorded(store).about["latency_ms"] < 6_000
 
 

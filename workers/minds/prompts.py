@@ -18,9 +18,9 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from domain.ports import Recalled
-from workers.minds.people import people_of
+from workers.minds.people import deals_of, people_of
 from workers.minds.plain import plain
-from workers.minds.words import LINE_MAX, QUESTION_MAX, view_of
+from workers.minds.words import LINE_MAX, QUESTION_MAX, sides_of, view_of
 
 TEMPLATE_VERSION = 1
 """Raised whenever the same percept would give another prompt, be it by a template or by `words`."""
@@ -85,6 +85,7 @@ def render(
     view = view_of(percept)
     view["question"] = plain(question, limit=QUESTION_MAX)
     view["addressee"] = _addressee(percept)
+    view["proposal"] = _proposal(percept, view["addressee"])
     while True:
         view["memories"] = [plain(m.text, limit=LINE_MAX) for m in kept]
         messages = tuple(
@@ -128,6 +129,13 @@ def _addressee(percept: dict[str, Any]) -> str:
     wanted += [line["from"] for line in reversed(percept.get("inbox", ()))]
     wanted += list(labels)[:1]
     return next((labels[int(agent)] for agent in wanted if int(agent) in labels), "")
+
+
+def _proposal(percept: dict[str, Any], addressee: str) -> str:
+    """Return what could be proposed to whom the moment is about: a small model does not think of it by itself."""
+    other = people_of(percept).get(addressee)
+    deal = None if other is None else deals_of(percept).get(other)
+    return "" if deal is None else " for ".join(sides_of(deal))
 
 
 def _ordinal(memory_id: str) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from domain.errors import EngineTimedOut, EngineUnavailable, MindError, TickHasBegun
+from domain.errors import EngineTimedOut, EngineUnavailable, MemoryUnavailable, MindError, TickHasBegun
 from domain.inputs import Input, InputKey
 from domain.ports import Completed, Completion, Engine, EventStore, MemoryIndex, Recalled, Run
 from workers.minds.answers import ANSWER_TOKENS, AnswerUnusable, parse, repair_messages, schema_of
@@ -142,11 +142,20 @@ def _recall(
         return []
     from workers.memories import wait_until_covered  # which brings `replay` along: only where there is a memory
 
-    # Half of the time is left for the engine.
-    seconds = max(0.0, (deadline - time.monotonic()) / 2)
-    wait_until_covered(store, memory, run, asked.asked_tick, timeout_s=seconds)
     query = str(asked.percept.get("query") or "")
-    return list(memory.retrieve(store.lineage(run), asked.agent, tick=asked.asked_tick, query=query, k=RECALLED))
+    # Half of the time is left for the engine. What is behind catches up, and a Chroma that is gone is started again.
+    until = time.monotonic() + max(0.0, (deadline - time.monotonic()) / 2)
+    while True:
+        left = max(0.0, until - time.monotonic())
+        try:
+            wait_until_covered(store, memory, run, asked.asked_tick, timeout_s=left)
+            return list(
+                memory.retrieve(store.lineage(run), asked.agent, tick=asked.asked_tick, query=query, k=RECALLED)
+            )
+        except MemoryUnavailable:
+            if left <= _BACKOFF_MAX_S:
+                raise
+            time.sleep(_BACKOFF_S)
 
 
 @dataclass
