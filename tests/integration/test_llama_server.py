@@ -100,7 +100,9 @@ def test_every_answer_follows_the_schema_four_at_a_time(engine: SupervisedEngine
     def ask(i: int) -> dict[str, str]:
         said = f"You are Ada, a farmer, hunger {i} of 10. Near you: {', '.join(near)}. Answer in JSON."
         asked = Completion(({"role": "user", "content": said},), schema, max_tokens=64, seed=i)
-        return dict(json.loads(engine.complete(asked, timeout_s=200).text))
+        text = engine.complete(asked, timeout_s=200).text
+        assert "\n" not in text, "white space costs tokens"
+        return dict(json.loads(text))
 
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(ask, range(4)))

@@ -39,6 +39,13 @@ def test_a_request_has_schema_limit_seed_and_key(engines: Engines) -> None:  # n
     assert "lora" not in body
 
 
+def test_a_schema_goes_as_a_grammar_without_spaces_where_the_engine_knows_that(engines: Engines) -> None:  # noqa: F811
+    ask(engines.url("good"), Dialect("base", guided=True))
+    [body] = engines.asked
+    assert body["grammar"].startswith("%llguidance {}\nstart: %json {") and "response_format" not in body
+    assert '"whitespace_flexible": false' in body["grammar"]
+
+
 def test_a_seed_is_left_out_where_it_would_kill(engines: Engines) -> None:  # noqa: F811
     ask(engines.url("good"), Dialect("base", sends_seed=False))
     assert "seed" not in engines.asked[0]

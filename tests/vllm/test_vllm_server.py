@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -64,10 +65,12 @@ def made_by_peft(python: Path, folder: Path, rank: int) -> Path:
 
 
 @pytest.fixture(scope="module")
-def odd(python: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the name of an adapter made just now; the same seed makes the same one, so it may be there already."""
-    install_adapter(SETTINGS.home, "test-odd", made_by_peft(python, tmp_path_factory.mktemp("lora"), 8))
-    return "test-odd"
+def odd(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the name of an adapter made just now; PEFT writes sets, so its bytes are never those of the last time."""
+    name = f"test-{os.getpid()}"
+    folder = install_adapter(SETTINGS.home, name, made_by_peft(python, tmp_path_factory.mktemp("lora"), 8))
+    yield name
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
