@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from domain.ports import Run
 
 AGENTS, TICKS, SEED = 500, 3_000, 7
+BUDGET = 45  # thoughts in 1,000 ticks: some four minutes where a core makes one in two seconds
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +39,8 @@ def demo(
 ) -> None:
     """Run 500 agents for 3,000 ticks with a language model, verify the run by replay, tell of it, say what to try."""
     output = Output(as_json=as_json, quiet=quiet)
-    configuration = configuration_of({"agents": agents, "mind": mind}, [])
+    settings = {"agents": agents, "mind": mind} | ({} if mind == "reflex" else {"think_budget": BUDGET})
+    configuration = configuration_of(settings, [])
 
     import replay
     from workers.bootstrap import open_store
