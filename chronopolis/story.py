@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import replay
-from chronopolis.people import name_of
+from chronopolis import people
 from chronopolis.record import select_events
 from domain.events import KIND_BY_NUMBER, MEMORY_FORMED, SPEECH_MADE, THOUGHT_TAKEN, EventKind, as_json
 from domain.ports import EventStore, Run
@@ -64,7 +64,7 @@ def longest_conversation(store: EventStore, run: Run, *, last: int, lines_max: i
     )
     world = replay.at(store, run, best[0][0]["tick"])
     return [
-        Line(t["tick"], name_of(world, t["agent"]), name_of(world, t["target"]), t["act"], t["text"])
+        Line(t["tick"], _name_of(world, t["agent"]), _name_of(world, t["target"]), t["act"], t["text"])
         for t, _ in best[:lines_max]
     ]
 
@@ -86,7 +86,7 @@ def telling_chain(store: EventStore, run: Run, *, last: int) -> Chain | None:
     world = replay.at(store, run, row["asked_tick"])
     return Chain(
         agent=row["agent"],
-        name=name_of(world, row["agent"]),
+        name=_name_of(world, row["agent"]),
         asked_tick=row["asked_tick"],
         effect_tick=row["effect_tick"],
         percept=json.loads(row["prompt"])[-1]["content"],
@@ -95,6 +95,10 @@ def telling_chain(store: EventStore, run: Run, *, last: int) -> Chain | None:
         instead_of=instead[row["asked_tick"], row["agent"]],
         action=_first_action(store, run, world, row, last),
     )
+
+
+def _name_of(world: World, agent: int) -> str:
+    return people.name_of(world, agent) or f"agent {agent}"
 
 
 def _instead_of(store: EventStore, run: Run, last: int) -> dict[tuple[int, int], str | None]:

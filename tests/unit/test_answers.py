@@ -22,7 +22,7 @@ from workers.minds.answers import (
     repair_messages,
     schema_of,
 )
-from workers.minds.people import ACTS, acts_of
+from workers.minds.people import ACTS, SAID_AS, acts_of
 from workers.minds.prompts import render
 
 pytestmark = pytest.mark.unit
@@ -47,7 +47,7 @@ def test_the_schema_lists_what_is_possible_now_and_nothing_else():
     schema = schema_of(FULL)
     options = {name: part.get("enum") for name, part in schema["properties"].items()}
     assert options["intention"] == ["forage", "cut_wood", "quarry", "mine", "rest", "socialise", "explore", "craft"]
-    assert options["act"] == ["greet", "inform", "ask", "propose", "accept", "refuse", "thank", "gossip"]
+    assert options["act"] == ["greet", "inform", "ask", "trade", "accept", "refuse", "thank", "gossip"]
     assert options["to"] == ["Bo Hill", "Theo Kestrel", "Priya Yarrow", "Anouk Linden"]
     assert schema["additionalProperties"] is False
     assert schema["required"] == list(schema["properties"]) == ["intention", "act", "to", "say"]
@@ -65,7 +65,7 @@ def test_the_schema_lists_what_is_possible_now_and_nothing_else():
 def test_acts_that_mean_nothing_now_can_not_be_chosen(changes, missing):
     shown = percept(**changes)
     assert set(acts_of(shown)) == set(ACTS) - missing
-    assert set(schema_of(shown)["properties"]["act"]["enum"]) <= set(acts_of(shown))
+    assert set(schema_of(shown)["properties"]["act"]["enum"]) <= {SAID_AS.get(act, act) for act in acts_of(shown)}
     for act in missing:
         with pytest.raises(AnswerUnusable):
             parse(said(act=act), shown)
@@ -74,7 +74,7 @@ def test_acts_that_mean_nothing_now_can_not_be_chosen(changes, missing):
 def test_who_makes_an_offer_is_not_met_with_silence():
     assert "nobody" not in schema_of(FULL)["properties"]["to"]["enum"]
     asked = schema_of(percept(pending=None))["properties"]
-    assert "nobody" in asked["to"]["enum"] and "none" in asked["act"]["enum"]
+    assert "nobody" in asked["to"]["enum"] and "ignore" in asked["act"]["enum"]
     # A mind that is held to no schema may be silent all the same.
     assert parse(said(act="none", to="nobody"), FULL) == {"intention": "rest"}
 
@@ -95,7 +95,7 @@ def test_who_offered_can_be_answered_even_from_behind_others():
 
 def test_somebody_alone_can_only_choose_what_to_do():
     schema = schema_of(percept(**ALONE))["properties"]
-    assert (schema["act"]["enum"], schema["to"]["enum"], schema["say"]["enum"]) == (["none"], ["nobody"], [""])
+    assert (schema["act"]["enum"], schema["to"]["enum"], schema["say"]["enum"]) == (["ignore"], ["nobody"], [""])
 
 
 def test_a_reflection_cites_by_number():

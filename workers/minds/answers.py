@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain.errors import MindError
 from domain.ports import Recalled
-from workers.minds.people import NOBODY, WORKS, acts_of, deals_of, intentions_of, offerer_of, people_of
+from workers.minds.people import NOBODY, SAID_AS, WORKS, acts_of, deals_of, intentions_of, offerer_of, people_of
 from workers.minds.plain import plain
 
 SAY_MAX, INSIGHT_MAX = 80, 120
@@ -28,7 +28,8 @@ CITES_MAX = 5
 _TEXT_MAX = 4_000
 _THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 
-Act = Literal["none", "greet", "inform", "ask", "propose", "accept", "refuse", "thank", "gossip"]
+Act = Literal["none", "greet", "inform", "ask", "propose", "accept", "refuse", "thank", "gossip", "ignore", "trade"]
+_MEANT = {said: act for act, said in SAID_AS.items()}
 
 
 class AnswerUnusable(MindError):
@@ -89,7 +90,7 @@ def schema_of(percept: dict[str, Any], memories: Sequence[Recalled] = ()) -> dic
             acts.remove("none")
         properties = {
             "intention": {"type": "string", "enum": list(intentions_of(percept))},
-            "act": {"type": "string", "enum": acts},
+            "act": {"type": "string", "enum": [SAID_AS.get(act, act) for act in acts]},
             "to": {"type": "string", "enum": people},
             # With nobody to hear it, a sentence would only cost time. Else there must be one: words act.
             "say": {"type": "string", "enum": [""]}
@@ -152,11 +153,12 @@ def _intention(said: IntentionAnswer, percept: dict[str, Any]) -> dict[str, Any]
     people = people_of(percept)
     if said.intention not in intentions_of(percept):
         raise AnswerUnusable(f"intention {plain(said.intention, limit=20)!r} is none that is possible now")
-    if said.act not in acts_of(percept):
+    act = _MEANT.get(said.act, said.act)
+    if act not in acts_of(percept):
         raise AnswerUnusable(f"act {said.act!r} is not possible now")
     if said.to != NOBODY and said.to not in people:
         raise AnswerUnusable(f"{plain(said.to, limit=40)!r} is not near")
-    act, to, words = said.act, people.get(said.to), plain(said.say, limit=SAY_MAX)
+    to, words = people.get(said.to), plain(said.say, limit=SAY_MAX)
     deal = deals_of(percept).get(to) if to is not None else None
     if act in ("accept", "refuse"):
         to = offerer_of(percept)

@@ -13,6 +13,8 @@ INTENTIONS = tuple(i.name.lower() for i in Intention)
 WORKS = INTENTIONS[:4]
 """Those that two can share: proposing without a deal means to do one of these together."""
 ACTS = ("none", *(a.name.lower() for a in Act))
+SAID_AS = {"none": "ignore", "propose": "trade"}
+"""What two acts are called to a mind. A small model nearly always takes "none", and never thinks of proposing."""
 NAME_MAX = 40
 
 
