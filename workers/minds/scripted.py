@@ -17,7 +17,7 @@ from domain.ports import Completed, Completion
 from domain.rules.barter import worth_of_next
 from domain.rules.constants import LARDER, LONELY, STOCKED, TIRED
 from workers.minds.answers import INSIGHT_MAX, SAY_MAX
-from workers.minds.people import NOBODY, WORKS, acts_of, intentions_of, offerer_of, people_of
+from workers.minds.people import NOBODY, SAID_AS, WORKS, acts_of, intentions_of, offerer_of, people_of
 from workers.minds.plain import plain
 from workers.minds.words import sides_of
 
@@ -117,8 +117,8 @@ def _decided(percept: dict[str, Any], seed: int) -> dict[str, Any]:
     act, to, kind = _act(percept, seed)
     label = next((name for name, agent in people_of(percept).items() if agent == to), NOBODY)
     if label == NOBODY:
-        return {"intention": intention, "act": "none", "to": NOBODY, "say": ""}
-    return {"intention": intention, "act": act, "to": label, "say": _say(percept, seed, kind, label, to, intention)}
+        return {"intention": intention, "act": SAID_AS["none"], "to": NOBODY, "say": ""}
+    return {"intention": intention, "act": SAID_AS.get(act, act), "to": label, "say": _say(percept, seed, kind, label, to, intention)}
 
 
 def _intention(percept: dict[str, Any], seed: int) -> str:
