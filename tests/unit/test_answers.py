@@ -47,7 +47,7 @@ def test_the_schema_lists_what_is_possible_now_and_nothing_else():
     schema = schema_of(FULL)
     options = {name: part.get("enum") for name, part in schema["properties"].items()}
     assert options["intention"] == ["forage", "cut_wood", "quarry", "mine", "rest", "socialise", "explore", "craft"]
-    assert options["act"] == ["greet", "inform", "ask", "trade", "accept", "refuse", "thank", "gossip"]
+    assert options["act"] == ["greet", "inform", "ask", "accept", "refuse", "thank", "gossip"]
     assert options["to"] == ["Bo Hill", "Theo Kestrel", "Priya Yarrow", "Anouk Linden"]
     assert schema["additionalProperties"] is False
     assert schema["required"] == list(schema["properties"]) == ["intention", "act", "to", "say"]

@@ -85,9 +85,10 @@ def schema_of(percept: dict[str, Any], memories: Sequence[Recalled] = ()) -> dic
         people, acts = [*people_of(percept), NOBODY], list(acts_of(percept))
         alone = len(people) == 1
         if offerer_of(percept) is not None:
-            # Somebody waits for an answer, so silence is not on the list (`parse` would still take it).
+            # Somebody waits for an answer, so neither silence nor another offer is on the list (`parse` would still
+            # take them).
             people.remove(NOBODY)
-            acts.remove("none")
+            acts = [act for act in acts if act not in ("none", "propose")]
         properties = {
             "intention": {"type": "string", "enum": list(intentions_of(percept))},
             "act": {"type": "string", "enum": [SAID_AS.get(act, act) for act in acts]},
