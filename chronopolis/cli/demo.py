@@ -115,7 +115,8 @@ def _to_try(store: Any, run: Any) -> list[tuple[str, str]]:
         agent, tick = int(events.records["agent"][0]), int(events.records["tick"][0])
         break
     name = run.name
-    thoughts = [(f"polis thought {name} --all", "what they thought")] if run.configuration.thinks else []
+    thought = bool(store.deliberations(run, last=newest))
+    thoughts = [(f"polis thought {name} --all", "what they thought")] if thought else []
     return [
         (f"polis state {name} --map", "the world"),
         *thoughts,
