@@ -118,7 +118,8 @@ def _decided(percept: dict[str, Any], seed: int) -> dict[str, Any]:
     label = next((name for name, agent in people_of(percept).items() if agent == to), NOBODY)
     if label == NOBODY:
         return {"intention": intention, "act": SAID_AS["none"], "to": NOBODY, "say": ""}
-    return {"intention": intention, "act": SAID_AS.get(act, act), "to": label, "say": _say(percept, seed, kind, label, to, intention)}
+    words = _say(percept, seed, kind, label, to, intention)
+    return {"intention": intention, "act": SAID_AS.get(act, act), "to": label, "say": words}
 
 
 def _intention(percept: dict[str, Any], seed: int) -> str:
