@@ -364,15 +364,13 @@ class PostgresStore:
         return Input(given.key, given.effect_tick, given.answer, about)
 
     def copy_inputs(self, source: Run, target: Run, *, last: int) -> int:
-        """Record what takes effect in a run by tick `last` in another of the same genesis; return how many inputs."""
+        """Record all inputs asked for in a run by tick `last` in another of the same genesis; return how many."""
         count = 0
         t, texts = schema.inputs, schema.texts
         columns = [c.name for c in t.columns if c.name not in ("run", "recorded_at", "reused_from")]
         with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
             for run, low, high in self._segments(connection, source, 0, 2**31 - 1):
-                where = and_(
-                    t.c.run == run, t.c.effect_tick <= last, t.c.asked_tick >= low - 1, t.c.asked_tick <= high
-                )  # fmt: skip
+                where = and_(t.c.run == run, t.c.asked_tick >= low - 1, t.c.asked_tick <= min(last, high))
                 rows = select(
                     sql(f"{target.id}"), *(t.c[name] for name in columns), func.coalesce(t.c.reused_from, t.c.run)
                 ).where(where)

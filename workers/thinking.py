@@ -124,7 +124,7 @@ class Thinking:
         self._owed: dict[InputKey, Request] = {}
         self._sent_at: dict[InputKey, float] = {}
         self._inputs: dict[int, dict[InputKey, Input]] = {}
-        self._head = -1
+        self._head = self._target = -1
         self._durable_tick: Callable[[], int] = lambda: -1
         self._memories_through = self._projected_through = -1
         self._error: PolisError | None = None
@@ -134,7 +134,7 @@ class Thinking:
 
     # -- the runner's thread -----------------------------------------------------------------------
 
-    def start(self, world: World, head: Header | None, durable_tick: Callable[[], int]) -> None:
+    def start(self, world: World, head: Header | None, durable_tick: Callable[[], int], *, target: int) -> None:
         """Take up what is owed at the head, and all inputs that are there; again after ticks were given up.
 
         Parameters
@@ -142,10 +142,11 @@ class Thinking:
         world : World, at the head
         head : its header; None before tick 0
         durable_tick : callable, the newest tick that is safe from any crash: nothing leaves above it
+        target : the tick at which the run is to end; what takes effect later need not be answered now
         """
         owed = [] if head is None else self._owed_at(world)
         with self._mutex:
-            self._durable_tick = durable_tick
+            self._durable_tick, self._target = durable_tick, target
             self._head = world.tick
             self._held = []
             self._owed = {key_of(request): request for request in owed}
@@ -329,10 +330,12 @@ class Thinking:
             self.sender.project(self.run.id, project)
             self._projected_through = project
         to_ask = [request for request in due if not self._reuse(request)]
-        if to_ask:
-            if self.answers == "only" or self.sender is None:
-                first = to_ask[0]
-                raise MissingAnswer(self.run.name, first["asked_tick"], first["agent"])
+        if self.answers == "only" or self.sender is None:
+            needed = [request for request in to_ask if request["effect_tick"] <= self._target]
+            if needed:
+                raise MissingAnswer(self.run.name, needed[0]["asked_tick"], needed[0]["agent"])
+            to_ask = []
+        elif to_ask:
             self.sender.send(to_ask)
         with self._mutex:
             for request in due:

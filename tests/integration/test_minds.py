@@ -213,3 +213,13 @@ def test_trajectories_leave_the_store_with_what_followed(postgres_store: Postgre
 
     assert one.before.satiety == world.agents[SATIETY, row]
     assert one.as_dict()["after"]["tick"] == min(one.effect_tick + 20, TICKS)
+
+
+def test_a_rerun_needs_no_answer_to_what_takes_effect_after_its_end(postgres_store: PostgresStore) -> None:
+    run = made(postgres_store, "cut")
+    go(postgres_store, run, 40)
+    short = made(postgres_store, "short")
+    postgres_store.copy_inputs(run, short, last=25)  # some were asked later, and take effect after 30
+    with asking(postgres_store, short, None, answers="only") as thinking:
+        summary = Runner(postgres_store, short, thinking=thinking).run(30)
+    assert summary.head_tick == 30 and chain_of(postgres_store, short) == chain_of(postgres_store, run)[:31]
