@@ -1,6 +1,6 @@
 """`python -m benchmarks.minds`: thoughts a second through the queue, over the engine asked directly, in one run.
 
-The same prompts at equal concurrency, in turns: first the engine alone, from threads of this process; then the whole
+Prompts of the same society at equal concurrency, in turns: first the engine alone, from threads of this process; then the whole
 way that a run takes: request, Celery worker, memory, prompt, engine, parser, input synced to Postgres. Latency is
 from sending to durable. Under Little's law it is concurrency over throughput where the engine is the bottleneck.
 
@@ -74,7 +74,7 @@ def main() -> int:
 def _measure(settings: Settings, mind: str, at_once: int, thoughts: int, turns: int) -> dict[str, Any]:
     """Return ratio and figures at one concurrency."""
     engines = identity_of(mind, settings)
-    configuration = Configuration(agents=max(60, thoughts), mind=mind, think_budget=0)
+    configuration = Configuration(agents=max(60, 2 * thoughts), mind=mind, think_budget=0)
     with ExitStack() as stack:
         store = stack.enter_context(open_store(settings))
         engine = stack.enter_context(lend_engine(engines, settings, slots=at_once))
@@ -91,9 +91,11 @@ def _measure(settings: Settings, mind: str, at_once: int, thoughts: int, turns: 
                 seed=7 + turn, configuration=configuration, target=5, engines=engines,
             )  # fmt: skip
             Runner(store, run, thinking=Thinking(store, run, None, engine=engines)).run(5)
-            requests = _requests(store, run, engines, n)
-            direct = _direct(engine, requests, at_once)
-            queued = _queued(store, run, dispatcher, requests)
+            # Each way gets other people's prompts, turn about, since an engine keeps what it has read.
+            requests = _requests(store, run, engines, 2 * n)
+            one, other = (requests[::2], requests[1::2])[:: 1 if turn % 2 else -1]
+            direct = _direct(engine, one, at_once)
+            queued = _queued(store, run, dispatcher, other)
             print(f"  {mind}, {at_once} at once, turn {turn}: {direct['per_s']:.2f} and {queued['per_s']:.2f} a second",
                   file=sys.stderr, flush=True)  # fmt: skip
             if turn:

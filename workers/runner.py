@@ -184,7 +184,7 @@ class Runner:
             clock = _Clock()
             try:
                 if self.thinking is not None:
-                    self.thinking.start(world, head, lambda: writer.durable_tick, target=target)
+                    self.thinking.start(world, head, lambda: writer.durable_tick)
                 world, last = self._advance_to(target, world, head, decider, writer, clock)
                 if clock.ticks:
                     writer.keep_snapshot(world)
@@ -226,7 +226,7 @@ class Runner:
                 head = self.store.head(self.run_)
                 world = replay.at_head(self.store, self.run_, on_problem=self._say)
                 if self.thinking is not None:
-                    self.thinking.start(world, head, lambda: writer.durable_tick, target=target)
+                    self.thinking.start(world, head, lambda: writer.durable_tick)
 
     def _loop(
         self, world: World, head: Header | None, decider: Decider, writer: Appender, target: int, clock: _Clock

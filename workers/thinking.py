@@ -21,7 +21,7 @@ import replay
 from domain.advance import Header
 from domain.codes import Purpose
 from domain.columns import ALIVE, ASKED, ID, THOUGHT_DUE
-from domain.errors import MissingAnswer, PolisError, StoreUnavailable, TickHasBegun
+from domain.errors import MissingAnswer, StoreUnavailable, TickHasBegun
 from domain.events import MEMORY_FORMED, THOUGHT_REQUESTED, EventBatch
 from domain.inputs import INTERVENTION, NO_INPUTS, Input, InputKey, Inputs
 from domain.minds import columns as m
@@ -31,6 +31,7 @@ from domain.state import World
 
 ANSWERS = ("record", "reuse", "only")
 _POLL_S, _RESEND_S = 0.03, 5.0
+_TIMEOUT_S_MAX = 600.0  # the most that a message may ask for
 _REFUSALS_TOLERATED, _ANSWERS_THAT_TELL = 0.2, 10
 
 Request = dict[str, Any]
@@ -123,18 +124,19 @@ class Thinking:
         self._held: list[Request] = []  # until their tick is durable
         self._owed: dict[InputKey, Request] = {}
         self._sent_at: dict[InputKey, float] = {}
+        self._lacking: set[InputKey] = set()  # looked for and not recorded anywhere, where nobody is to be asked
         self._inputs: dict[int, dict[InputKey, Input]] = {}
-        self._head = self._target = -1
+        self._head = -1
         self._durable_tick: Callable[[], int] = lambda: -1
         self._memories_through = self._projected_through = -1
-        self._error: PolisError | None = None
+        self._error: Exception | None = None
         self._closing = False
         self._away = False
         self._thread: threading.Thread | None = None
 
     # -- the runner's thread -----------------------------------------------------------------------
 
-    def start(self, world: World, head: Header | None, durable_tick: Callable[[], int], *, target: int) -> None:
+    def start(self, world: World, head: Header | None, durable_tick: Callable[[], int]) -> None:
         """Take up what is owed at the head, and all inputs that are there; again after ticks were given up.
 
         Parameters
@@ -142,15 +144,15 @@ class Thinking:
         world : World, at the head
         head : its header; None before tick 0
         durable_tick : callable, the newest tick that is safe from any crash: nothing leaves above it
-        target : the tick at which the run is to end; what takes effect later need not be answered now
         """
         owed = [] if head is None else self._owed_at(world)
         with self._mutex:
-            self._durable_tick, self._target = durable_tick, target
+            self._durable_tick = durable_tick
             self._head = world.tick
             self._held = []
             self._owed = {key_of(request): request for request in owed}
             self._sent_at.clear()
+            self._lacking.clear()
             self._inputs = {}
             # Some of these may be projected already: to do it again does no harm.
             self._memories_through = world.tick if world.minds is not None else -1
@@ -188,12 +190,18 @@ class Thinking:
                     raise self._error
                 given = self._inputs.get(tick, {})
                 missing = [key for key in keys if key not in given]
+                lacking = next((key for key in missing if key in self._lacking), None)
+                if lacking is not None:
+                    raise MissingAnswer(self.run.name, lacking.asked_tick, lacking.agent)
                 waited = time.perf_counter() - began
                 if not missing or stopping():
                     break
-                if waited > self.patience_s:
-                    self._give_up(missing, tick)
-                    continue
+                if self._away:
+                    began = time.perf_counter() - min(waited, self.patience_s)  # nobody can answer meanwhile
+                elif waited > self.patience_s and all(key.asked_tick <= self._durable_tick() for key in missing):
+                    with contextlib.suppress(StoreUnavailable):  # then we wait for the database, and give up later
+                        self._give_up(missing, tick)
+                        continue
                 self._mutex.wait(0.05)
         if keys and waited > 0.001:
             self.figures.waited_s += waited
@@ -210,6 +218,8 @@ class Thinking:
         with self._mutex:
             self._held += requests
             self._head = world.tick
+            # What was due by now is answered, refused, or of somebody who died: nobody rings for it any more.
+            self._owed = {key: r for key, r in self._owed.items() if r["effect_tick"] > world.tick}
             if requests:
                 self._mutex.notify_all()
             self._inputs.pop(world.tick, None)
@@ -259,7 +269,7 @@ class Thinking:
             "asked_chain": header.chain_hash.hex(),
             "percept": percept,
             "engine": self.engine,
-            "settings": {"timeout_s": self.patience_s * 0.8},
+            "settings": {"timeout_s": min(_TIMEOUT_S_MAX, self.patience_s * 0.8)},
         }
 
     def _give_up(self, missing: list[InputKey], tick: int) -> None:
@@ -302,7 +312,7 @@ class Thinking:
                     self._say(f"run {self.run.name}: thoughts wait for the database ({error})")
                 self._away = True
                 time.sleep(0.5)
-            except PolisError as error:
+            except Exception as error:  # handed to the runner's thread, which raises it at the next barrier
                 with self._mutex:
                     self._error = error
                     self._mutex.notify_all()
@@ -311,7 +321,7 @@ class Thinking:
     def _let_go(self) -> dict[InputKey, Request]:
         """Return all that is owed, with what ticks have asked for that are durable by now."""
         durable = self._durable_tick()
-        ready = [r for r in self._held if r["asked_tick"] <= durable]
+        ready = [r for r in self._held if r["asked_tick"] <= durable and r["effect_tick"] > self._head]
         self._held = [r for r in self._held if r["asked_tick"] > durable]
         self._owed |= {key_of(r): r for r in ready}
         return dict(self._owed)
@@ -331,9 +341,10 @@ class Thinking:
             self._projected_through = project
         to_ask = [request for request in due if not self._reuse(request)]
         if self.answers == "only" or self.sender is None:
-            needed = [request for request in to_ask if request["effect_tick"] <= self._target]
-            if needed:
-                raise MissingAnswer(self.run.name, needed[0]["asked_tick"], needed[0]["agent"])
+            # Whether one is needed shows at its barrier: its agent may die, or the run end, before.
+            with self._mutex:
+                self._lacking |= {key_of(request) for request in to_ask}
+                self._mutex.notify_all()
             to_ask = []
         elif to_ask:
             self.sender.send(to_ask)

@@ -11,7 +11,7 @@ from chronopolis.cli.checking import verification_panel
 from chronopolis.cli.live import CheckDisplay
 from chronopolis.cli.options import AsJson, Quiet, examples
 from chronopolis.cli.output import Output, facts
-from chronopolis.cli.running import configuration_of, create_run, drive, finish, summary_panel
+from chronopolis.cli.running import configuration_of, create_run, drive, finish, require_ticks, summary_panel
 
 if TYPE_CHECKING:
     from domain.ports import Run
@@ -39,6 +39,7 @@ def demo(
 ) -> None:
     """Run 500 agents for 3,000 ticks with a language model, verify the run by replay, tell of it, say what to try."""
     output = Output(as_json=as_json, quiet=quiet)
+    require_ticks(ticks)
     settings = {"agents": agents, "mind": mind} | ({} if mind == "reflex" else {"think_budget": BUDGET})
     configuration = configuration_of(settings, [])
 

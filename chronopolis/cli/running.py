@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -194,8 +195,7 @@ def configuration_of(base: dict[str, Any], settings: list[str]) -> Configuration
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise WrongUsage(f"--set {setting}: write KEY=VALUE, such as --set sight=6")
-        digits = value.replace("_", "").lstrip("-")
-        base[key.strip()] = int(value) if digits.isascii() and digits.isdigit() else value
+        base[key.strip()] = int(value) if re.fullmatch(r"-?[0-9]+(_[0-9]+)*", value) else value
     return Configuration.from_mapping(base)
 
 

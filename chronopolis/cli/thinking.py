@@ -212,7 +212,7 @@ def interview(
 
 def intervene(
     run: RunName,
-    agent: AgentOption,
+    agent: Annotated[str, typer.Option("--agent", metavar="A", help="Id of the agent.")],
     news: Annotated[str | None, typer.Option(metavar="TEXT", help="A piece of news to tell the agent.")] = None,
     endow: Annotated[
         list[str] | None, typer.Option("--endow", metavar="GOOD=AMOUNT", help="Goods to give, in thousandths.")
@@ -237,12 +237,12 @@ def intervene(
         given["news"] = news
     for each in endow or []:
         good, equals, amount = each.partition("=")
-        if not equals or not amount.isdigit():
+        if not equals or not (amount.isascii() and amount.isdigit()):
             raise WrongUsage(f"--endow {each}: write GOOD=AMOUNT, such as food=5000")
         given.setdefault("endow", {})[good.strip().lower()] = int(amount)
     if not {"news", "endow"} & set(given):
         raise WrongUsage("nothing to do: give --news TEXT or --endow GOOD=AMOUNT")
-    if not agent.isdigit():
+    if not (agent.isascii() and agent.isdigit() and int(agent) < 2**31):
         raise WrongUsage(f"--agent {agent}: give the id; `polis state {run} --agents` lists them")
     with open_store(say=output.say) as store:
         found = store.find(run)
