@@ -1,7 +1,7 @@
 """`python -m benchmarks.minds`: thoughts a second through the queue, over the engine asked directly, in one run.
 
-Prompts of the same society at equal concurrency, in turns: first the engine alone, from threads of this process; then the whole
-way that a run takes: request, Celery worker, memory, prompt, engine, parser, input synced to Postgres. Latency is
+Prompts of the same society at equal concurrency, in turns: first the engine alone, from threads of this process; then
+the whole way that a run takes: request, Celery worker, memory, prompt, engine, parser, input synced to Postgres. Latency is
 from sending to durable. Under Little's law it is concurrency over throughput where the engine is the bottleneck.
 
 python -m benchmarks.minds                        llama: about five minutes on two cores; writes docs/benchmarks

