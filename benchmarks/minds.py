@@ -1,8 +1,9 @@
 """`python -m benchmarks.minds`: thoughts a second through the queue, over the engine asked directly, in one run.
 
 Prompts of the same society at equal concurrency, in turns: first the engine alone, from threads of this process; then
-the whole way that a run takes: request, Celery worker, memory, prompt, engine, parser, input synced to Postgres. Latency is
-from sending to durable. Under Little's law it is concurrency over throughput where the engine is the bottleneck.
+the whole way that a run takes: request, Celery worker, memory, prompt, engine, parser, input synced to Postgres.
+Latency is from sending to durable. The engine has as many slots as are asked at once; a worker has one thread more,
+as in a run, which prepares or stores one thought while others are being answered.
 
 python -m benchmarks.minds                        llama: about five minutes on two cores; writes docs/benchmarks
 python -m benchmarks.minds --engine vllm          the environment of `polis minds setup vllm` is needed
@@ -80,7 +81,7 @@ def _measure(settings: Settings, mind: str, at_once: int, thoughts: int, turns: 
         engine = stack.enter_context(lend_engine(engines, settings, slots=at_once))
         valkey = stack.enter_context(EmbeddedValkey(settings.home))
         chroma = stack.enter_context(EmbeddedChroma(settings.home))
-        posts = (Post("minds", at_once),)
+        posts = (Post("minds", at_once + 1),)
         stack.enter_context(Crew(settings.home, valkey.url, servers=[valkey, chroma], posts=posts))
         dispatcher = Dispatcher(lambda: valkey.url)
         found = []

@@ -190,7 +190,8 @@ def _ringing(run: Run, settings: Any, *, say: Callable[[str], None] | None) -> I
             url = valkey.url
         if settings.chroma_url is None:
             servers.append(stack.enter_context(EmbeddedChroma(settings.home, progress=say)))
-        posts = (Post("minds", at_once), Post("memory", 1))
+        # One more than the engine answers at once: while it is busy, the next is prepared, or the last one stored.
+        posts = (Post("minds", at_once + 1), Post("memory", 1))
         crew = stack.enter_context(Crew(settings.home, url, servers=servers, posts=posts, say=say))
         current = (lambda: valkey.url) if settings.broker_url is None else url
         yield Ringing(Dispatcher(current, on_problem=say), crew, engine)
