@@ -40,7 +40,7 @@ install:  ## make .venv from the lock
 	$(PIP) install --no-deps --no-build-isolation --no-index -e .
 	touch $@
 
-demo: install  ## run a society of 500 agents and verify it
+demo: install  ## run a society of 500 agents that think, and verify it
 	$(BIN)/polis demo $(ARGS)
 
 test: install  ## run the tests
