@@ -38,7 +38,7 @@ def at(reader: HistoryReader, run: Run, tick: int, *, on_problem: Callable[[str]
     head = reader.head(run)
     if head is None or not 0 <= tick <= head.tick:
         raise BeyondHead(run.name, tick, -1 if head is None else head.tick)
-    world = _nearest_snapshot(reader, run, tick, on_problem)
+    world = nearest_snapshot(reader, run, tick, on_problem)
     for events in ticks_of(reader, run, world.tick + 1, tick):
         fold(world, events)
     recorded = reader.headers(run, tick, tick)
@@ -103,7 +103,10 @@ def by_tick(batches: Iterable[EventBatch], first: int, last: int) -> Iterator[tu
     yield from ((t, _NO_EVENTS) for t in range(expected, last + 1))
 
 
-def _nearest_snapshot(reader: HistoryReader, run: Run, tick: int, on_problem: Callable[[str], None] | None) -> World:
+def nearest_snapshot(
+    reader: HistoryReader, run: Run, tick: int, on_problem: Callable[[str], None] | None = None
+) -> World:
+    """Return the newest good snapshot up to a tick, or the empty world; tell of each that is passed over."""
     for snapshot in reader.snapshots(run, tick):
         problem = snapshot.problem
         if snapshot.world is not None:
