@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -20,12 +21,14 @@ from domain.events import EventBatch
 from domain.fold import fold
 from domain.ports import HistoryReader, Run
 from domain.state import World
-from replay.passages import Passages
+from replay.passages import Passage, Passages
 from replay.seek import nearest_snapshot
+from replay.states import States
 
 _MIB = 1 << 20
 _NEAR = 512
 """A move over fewer ticks is a step: what comes next in its direction is got ready."""
+_EVENTS_AHEAD = 65_536
 
 
 class Cursor:
@@ -55,10 +58,9 @@ class Cursor:
     ) -> None:
         self.reader, self.run, self.on_problem = reader, run, on_problem
         self.tick = -1
-        self._most_bytes = cache_mib * _MIB * 3 // 4
+        self._states = States(cache_mib * _MIB * 3 // 4)
         self._passages = Passages(reader, run, most_bytes=cache_mib * _MIB // 4)
-        self._states: dict[int, World] = {}  # by tick, the one used longest ago first
-        self._bytes = 0
+        self._ready: deque[World] = deque()  # folded by the thread that reads ahead
         self._snapshot_ticks: list[int] = []
         self._head = -1
         self._mutex = threading.RLock()
@@ -77,14 +79,14 @@ class Cursor:
         """
         with self._mutex:
             self._require(tick)
-            world = self._states.pop(tick, None)
+            while self._ready:
+                self._states.keep(self._ready.popleft())
+            world = self._states.get(tick)
             if world is None:
                 world = self._fold_to(tick)
-            else:
-                self._states[tick] = world
             moved, self.tick = tick - self.tick, tick
             if 0 < abs(moved) <= _NEAR:
-                self._get_ready(tick, 1 if moved > 0 else -1)
+                self._get_ready(tick, moved)
             return world
 
     def step(self, by: int = 1) -> World:
@@ -101,17 +103,15 @@ class Cursor:
         with self._mutex:
             self._require(tick)
             self._passages.need(tick, tick)
-            passage = self._passages.at(tick)
-            assert passage is not None
-            return passage.events(tick)
+            return self._passages.here(tick).events(tick)
 
     @property
     def nbytes(self) -> int:
         """Bytes that states and events take now."""
-        return self._bytes + self._passages.nbytes
+        return self._states.nbytes + self._passages.nbytes
 
     def close(self) -> None:
-        """End the thread that reads ahead; the cursor can still be used, without one until it moves again."""
+        """End the thread that reads ahead; a cursor that moves again makes another."""
         with self._mutex:
             self._passages.close()
 
@@ -140,31 +140,32 @@ class Cursor:
         if distance:
             beyond = tick + self._passages.ticks_of_size() if near else tick
             self._passages.need(first, tick, beyond=min(beyond, self._head))
-        # So far apart that going back through them costs as much as going through a gap between two.
-        gap = max(1, math.isqrt(distance), 2 * distance * base.nbytes // self._most_bytes)
+        gap = self._gap(distance, base)
         world = base.copy() if distance else base
         for t in range(first, tick + 1):
-            passage = self._passages.at(t)
-            assert passage is not None
+            passage = self._passages.here(t)
             fold(world, passage.events(t))
-            if world.state_hash != passage.state_hash(t):
-                because = f"run {self.run.name}: the events do not fold to the recorded state; `polis verify`"
-                raise CorruptHistory(t, -1, because)
-            if t < tick and ((tick - t) % gap == 0 or (near and tick - t < gap)):
-                self._keep(world.copy())
-        self._keep(world)
+            if t == tick or (tick - t) % gap == 0 or (near and tick - t < gap):
+                if world.state_hash != passage.state_hash(t):
+                    because = f"run {self.run.name}: the events do not fold to the recorded state; `polis verify`"
+                    raise CorruptHistory(t, -1, because)
+                self._states.keep(world.copy() if t < tick else world)
         return world
+
+    def _gap(self, distance: int, world: World) -> int:
+        """Return how far apart to keep states: to fold through a gap then costs as much as to fold to each of them."""
+        return max(1, math.isqrt(distance), 4 * distance * world.nbytes // self._states.most_bytes)
 
     def _base(self, tick: int) -> World:
         """Return the nearest state before a tick that there is: one that is kept, else one from a snapshot."""
-        kept = max((t for t in self._states if t <= tick), default=-1)
+        kept = self._states.before(tick)
         if self._snapshot_before(tick) > kept and not self._is_read(kept + 1, tick):
-            world = nearest_snapshot(self.reader, self.run, tick, self.on_problem)
+            world, _ = nearest_snapshot(self.reader, self.run, tick, self.on_problem)
             if world.tick > kept:
-                if world.tick not in self._states:
-                    self._keep(world)
+                self._states.keep(world)
                 return world
-        return self._states[kept] if kept >= 0 else new_world(self.run.configuration)
+        near = self._states.get(kept) if kept >= 0 else None
+        return new_world(self.run.configuration) if near is None else near
 
     def _is_read(self, first: int, last: int) -> bool:
         """Whether the events of ticks first … last are in memory, and few enough to be folded at once."""
@@ -178,31 +179,35 @@ class Cursor:
         return True
 
     def _snapshot_before(self, tick: int) -> int:
-        ticks = self._snapshot_ticks
-        if not ticks or ticks[-1] < tick:
-            ticks = self._snapshot_ticks = self.reader.snapshot_ticks(self.run)
-        at = bisect_right(ticks, tick) - 1
-        return ticks[at] if at >= 0 else -1
+        if not self._snapshot_ticks or self._snapshot_ticks[-1] < tick:
+            self._snapshot_ticks = self.reader.snapshot_ticks(self.run)
+        at = bisect_right(self._snapshot_ticks, tick) - 1
+        return self._snapshot_ticks[at] if at >= 0 else -1
 
-    def _get_ready(self, tick: int, direction: int) -> None:
-        """Have what comes next in a direction read ahead."""
-        size = self._passages.ticks_of_size(65_536)
-        passage = self._passages.at(tick)
-        if direction > 0:
-            edge = passage.last if passage is not None else tick
-            if edge - tick < size // 2 and edge < self._head:
+    # -- what comes next -------------------------------------------------------------------------------
+
+    def _get_ready(self, tick: int, moved: int) -> None:
+        """Have what comes next in the direction of a move read ahead, in a thread."""
+        passage = self._passages.at(tick, wait=False)
+        size = min(max(self._passages.ticks_of_size(_EVENTS_AHEAD), 4 * abs(moved)), _NEAR)
+        if moved > 0:
+            edge = tick if passage is None else passage.last
+            if edge - tick < size and edge < self._head:
                 self._passages.read_ahead(edge + 1, min(self._head, edge + size))
             return
-        edge = passage.first if passage is not None else tick
-        if tick - edge < size // 2 and edge > 0:
-            first = max(0, min(edge - size // 2, self._snapshot_before(edge - 1) + 1))
-            self._passages.read_ahead(max(first, edge - 4 * size), edge - 1)
+        edge = tick if passage is None else passage.first
+        if tick - edge < size and edge > 1:
+            # The state at edge - 1 may be a snapshot's; those before it are folded from the one before that.
+            first = max(self._snapshot_before(edge - 2) + 1, edge - 2 * _NEAR)
+            self._passages.read_ahead(first, edge - 1, self._fold_ready)
 
-    def _keep(self, world: World) -> None:
-        if world.tick < 0:
-            return
-        self._states[world.tick] = world
-        self._bytes = sum(w.nbytes for w in self._states.values())
-        while self._bytes > self._most_bytes and len(self._states) > 1:
-            oldest = next(iter(self._states))
-            self._bytes -= self._states.pop(oldest).nbytes
+    def _fold_ready(self, passage: Passage) -> None:
+        """Fold what was read ahead backwards, and keep some of its states for those who come there; in a thread."""
+        world, _ = nearest_snapshot(self.reader, self.run, passage.first - 1)
+        if world.tick != passage.first - 1:
+            return  # whoever comes there is told why
+        gap = self._gap(passage.last - world.tick, world)
+        for tick in range(passage.first, passage.last + 1):
+            fold(world, passage.events(tick))
+            if (passage.last - tick) % gap == 0 and world.state_hash == passage.state_hash(tick):
+                self._ready.append(world.copy())

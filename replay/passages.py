@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from domain.errors import BeyondHead, PolisError
-from domain.events import EventBatch
+from domain.events import EVENT_DTYPE, EventBatch
 from domain.ports import Headers, HistoryReader, Run
 from replay.seek import ticks_of
 
@@ -39,13 +40,17 @@ class Passage:
     nbytes: int = field(init=False)
 
     def __post_init__(self) -> None:
-        # An array of records for all ticks: batches are slices, and slices would keep what a reader read into.
-        whole = EventBatch.concat(self.batches)
-        whole = EventBatch(whole.records.copy(), whole.payload_ends.copy(), whole.payload_bytes)
-        edges = np.concatenate([[0], np.cumsum([len(b) for b in self.batches])]).tolist()
-        self.batches = [whole.slice(edges[i], edges[i + 1]) for i in range(len(self.batches))]
-        payloads = 2 * len(whole.payload_bytes) + 8 * len(whole)
-        self.nbytes = whole.records.nbytes + payloads + 900 * len(self.batches)
+        # Batches are slices of what a reader read into, and would keep the whole of it.
+        records = np.empty(sum(len(b) for b in self.batches), EVENT_DTYPE)
+        payloads, at = 0, 0
+        for i, batch in enumerate(self.batches):
+            own = records[at : at + len(batch)]
+            own[:] = batch.records
+            ends = batch.payload_ends.copy() if batch.payload_bytes else batch.payload_ends
+            self.batches[i] = EventBatch(own, ends, batch.payload_bytes)
+            payloads += len(batch.payload_bytes) + (ends.nbytes if batch.payload_bytes else 0)
+            at += len(batch)
+        self.nbytes = records.nbytes + payloads + 900 * len(self.batches)  # 900: headers and objects, a tick
 
     def events(self, tick: int) -> EventBatch:
         """Return the events of one of its ticks."""
@@ -85,13 +90,22 @@ class Passages:
         """Return how many ticks have about so many events."""
         return max(_FEWEST_TICKS, int(min(events, _MOST_EVENTS) / self._events_a_tick))
 
-    def at(self, tick: int) -> Passage | None:
-        """Return the passage that holds a tick, if it has been read, or is being read."""
+    def at(self, tick: int, *, wait: bool = True) -> Passage | None:
+        """Return the passage that holds a tick, if it has been read; wait for it if it is being read and `wait`."""
         with self._mutex:
-            found = self._find(tick)
-            if found is None and self._ahead is not None and self._ahead[0] <= tick <= self._ahead[1]:
+            found, ahead = self._find(tick), self._ahead
+            if found is None and ahead is not None and ahead[0] <= tick <= ahead[1] and (wait or ahead[2].done()):
                 found = self._take_ahead(tick)
             return found
+
+    def here(self, tick: int) -> Passage:
+        """Return the passage that holds a tick, reading it if need be."""
+        found = self.at(tick)
+        if found is None:
+            self.need(tick, tick)
+            found = self.at(tick)
+        assert found is not None, "what has just been read is kept"
+        return found
 
     def need(self, first: int, last: int, *, beyond: int = 0) -> None:
         """Read what is missing of ticks first … last, and if anything is, some ticks beyond in the same go.
@@ -109,8 +123,11 @@ class Passages:
                     passage = self._keep(self._read(tick, stop))
                 tick = passage.last + 1
 
-    def read_ahead(self, first: int, last: int) -> None:
-        """Begin to read ticks first … last, as far as they are not there, in a thread; one such reading at a time."""
+    def read_ahead(self, first: int, last: int, then: Callable[[Passage], None] | None = None) -> None:
+        """Begin to read ticks first … last, as far as they are not there, in a thread; one such reading at a time.
+
+        `then` is called there with what was read; it must not touch the passages.
+        """
         with self._mutex:
             if self._ahead is not None:
                 if not self._ahead[2].done():
@@ -123,7 +140,7 @@ class Passages:
                 return
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(1, thread_name_prefix="polis-ahead")
-            self._ahead = (first, last, self._pool.submit(self._read, first, last))
+            self._ahead = (first, last, self._pool.submit(self._read, first, last, then))
 
     def close(self) -> None:
         """End the thread that reads ahead, if there is one."""
@@ -155,12 +172,15 @@ class Passages:
         self._keep(read)
         return self._find(tick)
 
-    def _read(self, first: int, last: int) -> Passage:
-        batches = list(ticks_of(self.reader, self.run, first, last))
+    def _read(self, first: int, last: int, then: Callable[[Passage], None] | None = None) -> Passage:
         headers = self.reader.headers(self.run, first, last)
+        batches = list(ticks_of(self.reader, self.run, first, last, headers=headers))
         if len(headers) != last - first + 1 or len(batches) != len(headers):
             raise BeyondHead(self.run.name, last, first + len(headers) - 1)
-        return Passage(first, last, headers, batches)
+        passage = Passage(first, last, headers, batches)
+        if then is not None:
+            then(passage)
+        return passage
 
     def _keep(self, passage: Passage) -> Passage:
         at = bisect_right(self._kept, passage.first, key=lambda p: p.first)
