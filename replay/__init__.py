@@ -4,8 +4,9 @@
 """
 
 from replay.cursor import Cursor
+from replay.diff import Difference, diff
 from replay.reexecute import Reexecution, reexecute
 from replay.seek import at, at_head
 from replay.verify import Verification, verify
 
-__all__ = ["Cursor", "Reexecution", "Verification", "at", "at_head", "reexecute", "verify"]
+__all__ = ["Cursor", "Difference", "Reexecution", "Verification", "at", "at_head", "diff", "reexecute", "verify"]

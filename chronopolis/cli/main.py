@@ -31,7 +31,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from chronopolis.cli import checking, database, demo, doctor, looking, memory, minds, running, thinking, worker
+from chronopolis.cli import checking, database, demo, diffing, doctor, looking, memory, minds, running, thinking, worker
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
@@ -108,6 +108,7 @@ def _root(
 running.register(app)
 looking.register(app)
 checking.register(app)
+diffing.register(app)
 thinking.register(app)
 demo.register(app)
 app.add_typer(database.app, name="db")
