@@ -177,6 +177,13 @@ class History:
         wanted = record.require_tick(self._store, self._run, None if tick is None else int(tick))
         return Moment(self.name, replay.at(self._store, self._run, wanted))
 
+    def cursor(self, *, cache_mib: int = 256) -> replay.Cursor:
+        """Return a place in this history that moves both ways: `at(tick)`, `step()`, `step(-1)`.
+
+        Its states are `domain.state.World`, shared with the cursor: only look at them, or `copy()` first.
+        """
+        return replay.Cursor(self._store, self._run, cache_mib=cache_mib)
+
     def events(
         self,
         kind: str | None = None,

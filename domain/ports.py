@@ -151,8 +151,11 @@ class HistoryReader(Protocol):
         """Return the headers of ticks first … last, as far as they exist."""
         ...
 
-    def read(self, run: Run, first: int, last: int) -> Iterator[EventBatch]:
-        """Yield the stored events of ticks first … last in order, in batches that hold whole ticks."""
+    def read(self, run: Run, first: int, last: int, *, headers: Headers | None = None) -> Iterator[EventBatch]:
+        """Yield the stored events of ticks first … last in order, in batches that hold whole ticks.
+
+        Whoever has the headers of these ticks gives them, so that they are not read again.
+        """
         ...
 
     def lineage(self, run: Run) -> list[tuple[int, int, int]]:

@@ -36,6 +36,7 @@ from infrastructure import schema
 from infrastructure.database import Database
 from infrastructure.event_reader import read_segment
 from infrastructure.lease import LOCK_CLASS
+from infrastructure.leaves import Leaves
 from infrastructure.snapshots import decode_snapshot
 from infrastructure.tick_writer import TickWriter
 
@@ -50,6 +51,7 @@ class PostgresStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._leaves = Leaves()
 
     @contextmanager
     def _connect(
@@ -167,12 +169,7 @@ class PostgresStore:
 
     def _segments(self, connection: Connection, run: Run, first: int, last: int) -> list[tuple[int, int, int]]:
         """Return (source run, first tick, last tick) of what a run reads, in the order of ticks."""
-        if run.parent is None:
-            return [(run.id, first, last)] if first <= last else []
-        t = schema.lineage
-        rows = connection.execute(select(t).where(t.c.run == run.id).order_by(t.c.tick_first)).all()
-        cut = [(r.source, max(first, r.tick_first), min(last, r.tick_last)) for r in rows]
-        return [segment for segment in cut if segment[1] <= segment[2]]
+        return self._leaves.segments(connection, run, first, last)
 
     def lineage(self, run: Run) -> list[tuple[int, int, int]]:
         """Return (source run, first tick, last tick) of every stretch that a run reads."""
@@ -200,20 +197,22 @@ class PostgresStore:
                 rows += connection.execute(query.order_by(t.c.tick)).all()
         return _headers_of(rows)
 
-    def read(self, run: Run, first: int, last: int) -> Iterator[EventBatch]:
+    def read(self, run: Run, first: int, last: int, *, headers: Headers | None = None) -> Iterator[EventBatch]:
         """Yield the stored events of ticks first … last in order, in batches that hold whole ticks."""
-        head = self.head(run)
-        if head is None:
-            return
+        if headers is None:
+            head = self.head(run)
+            newest = -1 if head is None else head.tick
+        else:
+            newest = int(headers.ticks[-1]) if len(headers) else -1
         with self._connect() as connection:
-            segments = self._segments(connection, run, first, min(last, head.tick))
-            leaves = []
-            t = schema.stretches
-            for source, low, high in segments:
-                overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)
-                for row in connection.execute(select(t).where(overlapping).order_by(t.c.tick_first)):
-                    cut = max(low, row.tick_first), min(high, row.tick_end - 1)
-                    leaves.append((row.leaf, *cut, self._counts(connection, source, *cut)))
+            leaves: list[tuple[str, int, int, NDArray[np.int64]]] = []
+            for segment in self._segments(connection, run, first, min(last, newest)):
+                for leaf, low, high in self._leaves.leaves(connection, *segment):
+                    if headers is None:
+                        counts = self._counts(connection, segment[0], low, high)
+                    else:
+                        counts = _counts_of(headers, low, high)
+                    leaves.append((leaf, low, high, counts))
         for leaf, low, high, counts in leaves:
             yield from read_segment(self.database, leaf, low, high, counts)
 
@@ -244,13 +243,17 @@ class PostgresStore:
         """Yield snapshots at ticks up to `last`, newest first."""
         t = schema.snapshots
         with self._connect() as connection:
-            for source, low, high in reversed(self._segments(connection, run, 0, last)):
-                where = and_(t.c.run == source, t.c.tick >= low, t.c.tick <= high)
-                ticks = connection.execute(select(t.c.tick).where(where).order_by(t.c.tick.desc())).scalars().all()
-                for tick in ticks:
-                    found = connection.execute(select(t).where(and_(t.c.run == source, t.c.tick == tick))).one_or_none()
-                    if found is not None:
-                        yield decode_snapshot(found)
+            segments = self._segments(connection, run, 0, last)
+        for source, low, high in reversed(segments):
+            newest = high
+            while True:  # one at a time: nearly always the first is good
+                query = select(t).where(and_(t.c.run == source, t.c.tick >= low, t.c.tick <= newest))
+                with self._connect() as connection:
+                    found = connection.execute(query.order_by(t.c.tick.desc()).limit(1)).one_or_none()
+                if found is None:
+                    break
+                newest = found.tick - 1
+                yield decode_snapshot(found)
 
     def snapshot_ticks(self, run: Run) -> list[int]:
         """Return the ticks that have a snapshot."""
@@ -484,6 +487,14 @@ def _run_of(row: Row[Any]) -> Run:
         engines=row.engines,
         created_at=row.created_at.isoformat(timespec="seconds"),
     )
+
+
+def _counts_of(headers: Headers, first: int, last: int) -> NDArray[np.int64]:
+    """Return how many events the headers of ticks first … last count, 0 where there is no header."""
+    counts = np.zeros(last - first + 1, np.int64)
+    inside = (headers.ticks >= first) & (headers.ticks <= last)
+    counts[headers.ticks[inside] - first] = headers.events[inside]
+    return counts
 
 
 def _headers_of(rows: list[Row[Any]]) -> Headers:

@@ -3,8 +3,9 @@
 >>> world = replay.at(store, store.find("brave-otter"), 1200)
 """
 
+from replay.cursor import Cursor
 from replay.reexecute import Reexecution, reexecute
 from replay.seek import at, at_head
 from replay.verify import Verification, verify
 
-__all__ = ["Reexecution", "Verification", "at", "at_head", "reexecute", "verify"]
+__all__ = ["Cursor", "Reexecution", "Verification", "at", "at_head", "reexecute", "verify"]

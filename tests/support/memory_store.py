@@ -136,7 +136,7 @@ class MemoryStore:
             areas=np.array([h.areas for h in found], np.uint64).reshape(len(found), len(AREAS)),
         )
 
-    def read(self, run: Run, first: int, last: int) -> Iterator[EventBatch]:
+    def read(self, run: Run, first: int, last: int, *, headers: Headers | None = None) -> Iterator[EventBatch]:
         for _, events in self._stored(run, first, last):
             if len(events):
                 yield events
