@@ -171,6 +171,18 @@ class PostgresStore:
         """Return (source run, first tick, last tick) of what a run reads, in the order of ticks."""
         return self._leaves.segments(connection, run, first, last)
 
+    def _askings(self, connection: Connection, run: Run) -> list[tuple[int, int, int]]:
+        """Return (source run, first, last asking tick) of the inputs that a run reads, in the order of ticks.
+
+        A fork has its own from the tick of the fork on; so has one that was left at that very tick, without any tick
+        of its own.
+        """
+        if run.parent is None:
+            return [(run.id, -1, 2**31 - 1)]
+        t = schema.lineage
+        rows = connection.execute(select(t).where(t.c.run == run.id).order_by(t.c.tick_first, t.c.tick_last)).all()
+        return [(r.source, r.tick_first - 1, r.tick_last) for r in rows]
+
     def lineage(self, run: Run) -> list[tuple[int, int, int]]:
         """Return (source run, first tick, last tick) of every stretch that a run reads."""
         with self._connect() as connection:
@@ -283,9 +295,9 @@ class PostgresStore:
         t = schema.inputs
         rows: list[Row[Any]] = []
         with self._connect() as connection:
-            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
+            for source, low, high in self._askings(connection, run):
                 effective = and_(t.c.run == source, t.c.effect_tick >= first, t.c.effect_tick <= last)
-                where = and_(effective, t.c.asked_tick >= low - 1, t.c.asked_tick <= high)
+                where = and_(effective, t.c.asked_tick >= low, t.c.asked_tick <= high)
                 rows += connection.execute(select(t).where(where)).all()
         return [_input_of(row) for row in rows]
 
@@ -332,8 +344,8 @@ class PostgresStore:
         """Return whether an input is recorded, for the run itself or by the ancestor that it was asked in."""
         t = schema.inputs
         with self._connect() as connection:
-            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
-                if not low - 1 <= key.asked_tick <= high:
+            for source, low, high in self._askings(connection, run):
+                if not low <= key.asked_tick <= high:
                     continue
                 where = _is_key(t, source, key)
                 if connection.execute(select(t.c.run).where(where)).one_or_none() is not None:
@@ -367,13 +379,19 @@ class PostgresStore:
         return Input(given.key, given.effect_tick, given.answer, about)
 
     def copy_inputs(self, source: Run, target: Run, *, last: int) -> int:
-        """Record all inputs asked for in a run by tick `last` in another of the same genesis; return how many."""
+        """Record all inputs asked for in a run by tick `last` in another that is to repeat it; return how many.
+
+        What both read of common ancestors stays theirs.
+        """
         count = 0
         t, texts = schema.inputs, schema.texts
         columns = [c.name for c in t.columns if c.name not in ("run", "recorded_at", "reused_from")]
         with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
-            for run, low, high in self._segments(connection, source, 0, 2**31 - 1):
-                where = and_(t.c.run == run, t.c.asked_tick >= low - 1, t.c.asked_tick <= min(last, high))
+            shared = {run for run, _, _ in self._askings(connection, target)}
+            for run, low, high in self._askings(connection, source):
+                if run in shared:
+                    continue
+                where = and_(t.c.run == run, t.c.asked_tick >= low, t.c.asked_tick <= min(last, high))
                 rows = select(
                     sql(f"{target.id}"), *(t.c[name] for name in columns), func.coalesce(t.c.reused_from, t.c.run)
                 ).where(where)
@@ -393,9 +411,9 @@ class PostgresStore:
         prompt, raw = texts.alias("prompt"), texts.alias("raw")
         found: list[dict[str, Any]] = []
         with self._connect() as connection:
-            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
+            for source, low, high in self._askings(connection, run):
                 where = and_(
-                    t.c.run == source, t.c.asked_tick >= max(first, low - 1), t.c.asked_tick <= min(last, high),
+                    t.c.run == source, t.c.asked_tick >= max(first, low), t.c.asked_tick <= min(last, high),
                     t.c.purpose != INTERVENTION,
                 )  # fmt: skip
                 if agent is not None:

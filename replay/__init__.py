@@ -4,8 +4,10 @@
 """
 
 from replay.cursor import Cursor
+from replay.fork import fork
 from replay.reexecute import Reexecution, reexecute
+from replay.scenario import scenarios_of
 from replay.seek import at, at_head
 from replay.verify import Verification, verify
 
-__all__ = ["Cursor", "Reexecution", "Verification", "at", "at_head", "reexecute", "verify"]
+__all__ = ["Cursor", "Reexecution", "Verification", "at", "at_head", "fork", "reexecute", "scenarios_of", "verify"]

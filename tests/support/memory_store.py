@@ -103,17 +103,21 @@ class MemoryStore:
 
     def _segments(self, run: Run, first: int = 0, last: int = _FOR_EVER) -> list[tuple[_Shelf, int, int]]:
         """Return (shelf, first tick, last tick), the oldest ancestor first."""
+        cut = [(s, max(low, first), min(high, last)) for s, low, high in self._line(run)]
+        return [c for c in cut if c[1] <= c[2]]
+
+    def _line(self, run: Run) -> list[tuple[_Shelf, int, int]]:
+        """Return the same, those without a tick included that were left at the very tick at which they began."""
         segments: list[tuple[_Shelf, int, int]] = []
         high, at = _FOR_EVER, self.shelves[run.id]
         while True:
             low = 0 if at.run.fork_tick is None else at.run.fork_tick + 1
-            if low <= high:
+            if low - 1 <= high:
                 segments.insert(0, (at, low, high))
             if at.run.parent is None:
                 break
             high, at = min(high, low - 1), self.shelves[at.run.parent]
-        cut = [(s, max(low, first), min(high, last)) for s, low, high in segments]
-        return [c for c in cut if c[1] <= c[2]]
+        return segments
 
     def _stored(self, run: Run, first: int, last: int) -> Iterator[tuple[Header, EventBatch]]:
         for shelf, low, high in self._segments(run, first, last):
@@ -164,7 +168,7 @@ class MemoryStore:
     # -- inputs ------------------------------------------------------------------------------------
 
     def _readable(self, run: Run) -> Iterator[Input]:
-        for shelf, low, high in self._segments(run):
+        for shelf, low, high in self._line(run):
             yield from (i for i in shelf.inputs.values() if low - 1 <= i.key.asked_tick <= high)
 
     def inputs(self, run: Run, effect_tick: int) -> Inputs:
@@ -189,7 +193,7 @@ class MemoryStore:
         readers = [
             reader.run
             for reader in self.shelves.values()
-            for source, low, high in self._segments(reader.run)
+            for source, low, high in self._line(reader.run)
             if source is shelf and low - 1 <= asked <= high
         ]
         if not readers:
