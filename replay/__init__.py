@@ -6,5 +6,6 @@
 from replay.reexecute import Reexecution, reexecute
 from replay.seek import at, at_head
 from replay.verify import Verification, verify
+from replay.why import Causes, why
 
-__all__ = ["Reexecution", "Verification", "at", "at_head", "reexecute", "verify"]
+__all__ = ["Causes", "Reexecution", "Verification", "at", "at_head", "reexecute", "verify", "why"]
