@@ -32,6 +32,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from chronopolis.cli import (
+    causes,
     checking,
     database,
     debugging,
@@ -50,7 +51,7 @@ GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS
 
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
-    "NothingFound",
+    "NothingFound", "UnknownEvent",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
@@ -121,6 +122,7 @@ def _root(
 running.register(app)
 looking.register(app)
 checking.register(app)
+causes.register(app)
 thinking.register(app)
 forking.register(app)
 demo.register(app)
