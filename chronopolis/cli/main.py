@@ -31,13 +31,26 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from chronopolis.cli import checking, database, demo, doctor, looking, memory, minds, running, thinking, worker
+from chronopolis.cli import (
+    checking,
+    database,
+    demo,
+    doctor,
+    export,
+    looking,
+    memory,
+    minds,
+    running,
+    sql,
+    thinking,
+    worker,
+)
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
-    "NothingFound",
+    "NothingFound", "BadQuery", "ExportRefused",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
@@ -115,6 +128,8 @@ app.add_typer(memory.app, name="memory")
 app.add_typer(minds.app, name="minds")
 worker.register(app)
 doctor.register(app)
+sql.register(app)
+export.register(app)
 
 
 class Terminated(KeyboardInterrupt):
