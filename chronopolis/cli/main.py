@@ -38,11 +38,13 @@ from chronopolis.cli import (
     debugging,
     demo,
     doctor,
+    export,
     forking,
     looking,
     memory,
     minds,
     running,
+    sql,
     thinking,
     worker,
 )
@@ -52,6 +54,7 @@ GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
     "NothingFound", "UnknownEvent",
+    "NothingFound", "BadQuery", "ExportRefused",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
@@ -132,6 +135,8 @@ app.add_typer(memory.app, name="memory")
 app.add_typer(minds.app, name="minds")
 worker.register(app)
 doctor.register(app)
+sql.register(app)
+export.register(app)
 
 
 class Terminated(KeyboardInterrupt):
