@@ -31,7 +31,19 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from chronopolis.cli import checking, database, demo, doctor, looking, memory, minds, running, thinking, worker
+from chronopolis.cli import (
+    checking,
+    database,
+    debugging,
+    demo,
+    doctor,
+    looking,
+    memory,
+    minds,
+    running,
+    thinking,
+    worker,
+)
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
@@ -110,6 +122,7 @@ looking.register(app)
 checking.register(app)
 thinking.register(app)
 demo.register(app)
+debugging.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(memory.app, name="memory")
 app.add_typer(minds.app, name="minds")
