@@ -6,7 +6,7 @@ import { cellAt, centreX, centreY, pixelTable } from "./hexes.js";
 import { Ground, colouring, packed, rgbOf } from "./palette.js";
 import { Places } from "./places.js";
 import { discs, lines } from "./raster.js";
-import { View } from "./view.js";
+import { View } from "./viewport.js";
 
 export class HexMap extends Emitter {
   #table = new Int32Array(0);

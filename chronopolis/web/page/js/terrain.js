@@ -6,8 +6,8 @@ const MAGIC = 0x504f4c54;
 
 export async function fetchTerrain(run, version) {
   const buffer = await getBuffer(runPath(run, "terrain"), { v: version });
-  const [magic, version, width, height] = new Int32Array(buffer, 0, 4);
-  if (magic !== MAGIC || version !== 1) throw new Error("This is not terrain that the page can read.");
+  const [magic, layout, width, height] = new Int32Array(buffer, 0, 4);
+  if (magic !== MAGIC || layout !== 1) throw new Error("This is not terrain that the page can read.");
   const n = width * height;
   const padded = (bytes) => (bytes + 3) & ~3;
   const biomeAt = 16 + padded(2 * n);
