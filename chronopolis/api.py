@@ -10,6 +10,7 @@ import atexit
 import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,12 +18,14 @@ import polars as pl
 
 import replay
 from chronopolis import people, record
+from chronopolis.answers import frame_of
+from chronopolis.asking import ask
 from chronopolis.errors import WrongUsage
 from domain.columns import AREAS
 from domain.configuration import Configuration
 from domain.measures import society_figures
 from domain.state import World
-from workers.bootstrap import Settings, open_store
+from workers.bootstrap import Settings, export_run, open_analyst, open_store
 
 # How mesa-frames calls polars is nothing that a notebook should be told.
 warnings.filterwarnings("ignore", module=r"mesa_frames\b")
@@ -258,6 +261,45 @@ class History:
         if theirs.id == ours.id and tick_a is None and tick_b is None and other is None:
             raise WrongUsage("two ticks of one run are compared by tick_a and tick_b")
         return replay.diff(store, ours, theirs, tick_a=tick_a, tick_b=tick_b)
+
+    def sql(self, query: str, *, timeout_s: float = 30.0, limit: int | None = None) -> pl.DataFrame:
+        """Ask one question in SQL and return its rows.
+
+        The views show this run alone, its ancestors' share of its history included; docs/sql.md lists them. The role
+        that asks can't write.
+
+        Parameters
+        ----------
+        query : str, one SELECT
+        timeout_s : float
+            How long it may take.
+        limit : int, optional
+            Most rows; all there are if left out.
+
+        Returns
+        -------
+        polars.DataFrame
+            Numbers of arbitrary precision (`numeric`) as floats, JSON as text, bytes as hex digits.
+
+        Raises
+        ------
+        WrongUsage, BadQuery, QueryTimedOut
+        """
+        with open_analyst(self._store, self._run, timeout_s=timeout_s) as analyst:
+            answer = ask(analyst, query, limit=limit)
+            chunks = list(answer)
+            return frame_of(answer.columns, chunks)
+
+    def export(
+        self, folder: str | Path, *, first: int = 0, last: int | None = None, overwrite: bool = False
+    ) -> dict[str, Any]:
+        """Write ticks first … last as Parquet files, as `polis export` does, and return the manifest.
+
+        Raises
+        ------
+        ExportRefused, ExportFailed, BeyondHead
+        """
+        return export_run(self._store, self._run, Path(folder), first=first, last=last, overwrite=overwrite)
 
     def verify(self, *, deep: bool = False) -> replay.Verification:
         """Fold everything from tick 0 and compare with what is recorded."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
 from sqlalchemy import and_, func, insert, select
 from sqlalchemy import text as sql
@@ -34,6 +35,7 @@ from domain.inputs import INTERVENTION, Input, InputKey, Inputs, answer_from, va
 from domain.ports import Headers, Lease, Run, Snapshot
 from infrastructure import schema
 from infrastructure.database import Database
+from infrastructure.event_lookup import Leaf, Wanted, events_at, find_events
 from infrastructure.event_reader import read_segment
 from infrastructure.lease import LOCK_CLASS
 from infrastructure.leaves import Leaves
@@ -171,6 +173,18 @@ class PostgresStore:
         """Return (source run, first tick, last tick) of what a run reads, in the order of ticks."""
         return self._leaves.segments(connection, run, first, last)
 
+    def _askings(self, connection: Connection, run: Run) -> list[tuple[int, int, int]]:
+        """Return (source run, first, last asking tick) of the inputs that a run reads, in the order of ticks.
+
+        A fork has its own from the tick of the fork on; so has one that was left at that very tick, without any tick
+        of its own.
+        """
+        if run.parent is None:
+            return [(run.id, -1, 2**31 - 1)]
+        t = schema.lineage
+        rows = connection.execute(select(t).where(t.c.run == run.id).order_by(t.c.tick_first, t.c.tick_last)).all()
+        return [(r.source, r.tick_first - 1, r.tick_last) for r in rows]
+
     def lineage(self, run: Run) -> list[tuple[int, int, int]]:
         """Return (source run, first tick, last tick) of every stretch that a run reads."""
         with self._connect() as connection:
@@ -215,6 +229,41 @@ class PostgresStore:
                     leaves.append((leaf, low, high, counts))
         for leaf, low, high, counts in leaves:
             yield from read_segment(self.database, leaf, low, high, counts)
+
+    def _leaves_of(self, run: Run, first: int, last: int) -> list[Leaf]:
+        """Return the leaves that hold ticks first … last, up to the head, and which ticks of each are read."""
+        head = self.head(run)
+        if head is None:
+            return []
+        with self._connect() as connection:
+            segments = self._segments(connection, run, first, min(last, head.tick))
+            return [leaf for segment in segments for leaf in self._leaves.leaves(connection, *segment)]
+
+    def events_at(self, run: Run, places: Sequence[tuple[int, int]]) -> EventBatch:
+        """Return the stored events at these (tick, ordinal) in order; those that do not exist are left out."""
+        ticks = [tick for tick, _ in places]
+        leaves = self._leaves_of(run, min(ticks), max(ticks)) if ticks else []
+        with self._connect() as connection:
+            return events_at(_psycopg(connection), leaves, places)
+
+    def find_events(
+        self,
+        run: Run,
+        first: int,
+        last: int,
+        *,
+        agents: Sequence[int] = (),
+        kinds: Sequence[int] = (),
+        causes: Sequence[int] = (),
+        naming: Sequence[str] = (),
+        parties: Sequence[int] = (),
+        newest: int | None = None,
+    ) -> EventBatch:
+        """Return some stored events of ticks first … last; see `domain.ports.HistoryReader.find_events`."""
+        leaves = self._leaves_of(run, first, last)
+        wanted = Wanted(agents, kinds, causes, naming, parties)
+        with self._connect() as connection:
+            return find_events(_psycopg(connection), leaves, wanted, newest=newest)
 
     def stray_tick(self, run: Run) -> int | None:
         """Return the lowest tick above the newest header that has events stored."""
@@ -283,9 +332,9 @@ class PostgresStore:
         t = schema.inputs
         rows: list[Row[Any]] = []
         with self._connect() as connection:
-            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
+            for source, low, high in self._askings(connection, run):
                 effective = and_(t.c.run == source, t.c.effect_tick >= first, t.c.effect_tick <= last)
-                where = and_(effective, t.c.asked_tick >= low - 1, t.c.asked_tick <= high)
+                where = and_(effective, t.c.asked_tick >= low, t.c.asked_tick <= high)
                 rows += connection.execute(select(t).where(where)).all()
         return [_input_of(row) for row in rows]
 
@@ -332,8 +381,8 @@ class PostgresStore:
         """Return whether an input is recorded, for the run itself or by the ancestor that it was asked in."""
         t = schema.inputs
         with self._connect() as connection:
-            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
-                if not low - 1 <= key.asked_tick <= high:
+            for source, low, high in self._askings(connection, run):
+                if not low <= key.asked_tick <= high:
                     continue
                 where = _is_key(t, source, key)
                 if connection.execute(select(t.c.run).where(where)).one_or_none() is not None:
@@ -367,13 +416,19 @@ class PostgresStore:
         return Input(given.key, given.effect_tick, given.answer, about)
 
     def copy_inputs(self, source: Run, target: Run, *, last: int) -> int:
-        """Record all inputs asked for in a run by tick `last` in another of the same genesis; return how many."""
+        """Record all inputs asked for in a run by tick `last` in another that is to repeat it; return how many.
+
+        What both read of common ancestors stays theirs.
+        """
         count = 0
         t, texts = schema.inputs, schema.texts
         columns = [c.name for c in t.columns if c.name not in ("run", "recorded_at", "reused_from")]
         with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
-            for run, low, high in self._segments(connection, source, 0, 2**31 - 1):
-                where = and_(t.c.run == run, t.c.asked_tick >= low - 1, t.c.asked_tick <= min(last, high))
+            shared = {run for run, _, _ in self._askings(connection, target)}
+            for run, low, high in self._askings(connection, source):
+                if run in shared:
+                    continue
+                where = and_(t.c.run == run, t.c.asked_tick >= low, t.c.asked_tick <= min(last, high))
                 rows = select(
                     sql(f"{target.id}"), *(t.c[name] for name in columns), func.coalesce(t.c.reused_from, t.c.run)
                 ).where(where)
@@ -393,9 +448,9 @@ class PostgresStore:
         prompt, raw = texts.alias("prompt"), texts.alias("raw")
         found: list[dict[str, Any]] = []
         with self._connect() as connection:
-            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
+            for source, low, high in self._askings(connection, run):
                 where = and_(
-                    t.c.run == source, t.c.asked_tick >= max(first, low - 1), t.c.asked_tick <= min(last, high),
+                    t.c.run == source, t.c.asked_tick >= max(first, low), t.c.asked_tick <= min(last, high),
                     t.c.purpose != INTERVENTION,
                 )  # fmt: skip
                 if agent is not None:
@@ -459,6 +514,13 @@ _ABOUT = (
     "engine", "latency_ms", "tokens_in", "tokens_out", "attempts", "retrieved", "template", "adapter", "reused_from",
 )  # fmt: skip
 """What is kept beside an answer as it is; its prompt and raw text are kept in `texts`."""
+
+
+def _psycopg(connection: Connection) -> psycopg.Connection[Any]:
+    """Return the driver's own connection, for queries over a leaf by its name."""
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, psycopg.Connection)
+    return raw
 
 
 def _text_hash(text: str) -> bytes:

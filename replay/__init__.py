@@ -5,8 +5,25 @@
 
 from replay.cursor import Cursor
 from replay.diff import Difference, diff
+from replay.fork import fork
 from replay.reexecute import Reexecution, reexecute
+from replay.scenario import scenarios_of
 from replay.seek import at, at_head
 from replay.verify import Verification, verify
+from replay.why import Causes, why
 
-__all__ = ["Cursor", "Difference", "Reexecution", "Verification", "at", "at_head", "diff", "reexecute", "verify"]
+__all__ = [
+    "Causes",
+    "Cursor",
+    "Difference",
+    "Reexecution",
+    "Verification",
+    "at",
+    "at_head",
+    "diff",
+    "fork",
+    "reexecute",
+    "scenarios_of",
+    "verify",
+    "why",
+]
