@@ -4,7 +4,8 @@
 """
 
 from replay.cursor import Cursor
-from replay.diff import Difference, diff
+from replay.diff import diff
+from replay.difference import Difference
 from replay.fork import fork
 from replay.reexecute import Reexecution, reexecute
 from replay.scenario import scenarios_of
