@@ -31,13 +31,29 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from chronopolis.cli import checking, database, demo, doctor, forking, looking, memory, minds, running, thinking, worker
+from chronopolis.cli import (
+    causes,
+    checking,
+    database,
+    debugging,
+    demo,
+    doctor,
+    export,
+    forking,
+    looking,
+    memory,
+    minds,
+    running,
+    sql,
+    thinking,
+    worker,
+)
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
-    "NothingFound",
+    "NothingFound", "UnknownEvent", "BadQuery", "ExportRefused",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
@@ -108,14 +124,18 @@ def _root(
 running.register(app)
 looking.register(app)
 checking.register(app)
+causes.register(app)
 thinking.register(app)
 forking.register(app)
 demo.register(app)
+debugging.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(memory.app, name="memory")
 app.add_typer(minds.app, name="minds")
 worker.register(app)
 doctor.register(app)
+sql.register(app)
+export.register(app)
 
 
 class Terminated(KeyboardInterrupt):
