@@ -211,6 +211,10 @@ class HistoryReader(Protocol):
         """Return all inputs that take effect after a tick, by that tick."""
         ...
 
+    def interventions(self, run: Run) -> list[tuple[int, Input]]:
+        """Return (source run, input) of all interventions that a run reads, in the order of effect and of keys."""
+        ...
+
 
 class Appender(Protocol):
     """The one writer of a run, fenced by its lease."""

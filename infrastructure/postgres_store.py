@@ -338,6 +338,16 @@ class PostgresStore:
                 rows += connection.execute(select(t).where(where)).all()
         return [_input_of(row) for row in rows]
 
+    def interventions(self, run: Run) -> list[tuple[int, Input]]:
+        """Return (source run, input) of all interventions that a run reads, in the order of effect and of keys."""
+        t = schema.inputs
+        found: list[tuple[int, Input]] = []
+        with self._connect() as connection:
+            for source, low, high in self._askings(connection, run):
+                where = and_(t.c.run == source, t.c.asked_tick.between(low, high), t.c.purpose == INTERVENTION)
+                found += [(source, _input_of(row)) for row in connection.execute(select(t).where(where))]
+        return sorted(found, key=lambda each: (each[1].effect_tick, each[1].key))
+
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
         """Make an input durable; the first row wins, a later one is counted and never used.
 

@@ -27,7 +27,7 @@ from domain.errors import (
     UnknownRun,
 )
 from domain.events import CATALOGUE_VERSION, EventBatch
-from domain.inputs import Input, InputKey, Inputs, validated
+from domain.inputs import INTERVENTION, Input, InputKey, Inputs, validated
 from domain.ports import Headers, Lease, Run, Snapshot
 from domain.state import World
 
@@ -215,6 +215,15 @@ class MemoryStore:
             if given.effect_tick > tick:
                 by_tick.setdefault(given.effect_tick, []).append(given)
         return {effect: Inputs(rows) for effect, rows in by_tick.items()}
+
+    def interventions(self, run: Run) -> list[tuple[int, Input]]:
+        found = [
+            (shelf.run.id, given)
+            for shelf, low, high in self._line(run)
+            for given in shelf.inputs.values()
+            if given.key.purpose == INTERVENTION and low - 1 <= given.key.asked_tick <= high
+        ]
+        return sorted(found, key=lambda each: (each[1].effect_tick, each[1].key))
 
     def late_inputs(self, run: Run) -> int:
         return self.shelves[run.id].late.total()
