@@ -241,6 +241,28 @@ class History:
             }
         )
 
+    def diff(
+        self,
+        other: History | str | None = None,
+        *,
+        tick: int | None = None,
+        tick_a: int | None = None,
+        tick_b: int | None = None,
+    ) -> replay.Difference:
+        """Say where this history and another part, and how their states differ; see `chronopolis.diff`."""
+        store, ours = self._store, self._run
+        name = other.name if isinstance(other, History) else other
+        theirs = ours if name is None else store.find(name)
+        if tick is not None:
+            if tick_a is not None or tick_b is not None:
+                raise WrongUsage("tick is that of both; give it, or tick_a and tick_b")
+            tick_a = tick_b = tick
+        for run in (ours, theirs):
+            record.head_tick(store, run)
+        if theirs.id == ours.id and tick_a is None and tick_b is None and other is None:
+            raise WrongUsage("two ticks of one run are compared by tick_a and tick_b")
+        return replay.diff(store, ours, theirs, tick_a=tick_a, tick_b=tick_b)
+
     def sql(self, query: str, *, timeout_s: float = 30.0, limit: int | None = None) -> pl.DataFrame:
         """Ask one question in SQL and return its rows.
 

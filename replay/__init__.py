@@ -4,6 +4,7 @@
 """
 
 from replay.cursor import Cursor
+from replay.diff import Difference, diff
 from replay.fork import fork
 from replay.reexecute import Reexecution, reexecute
 from replay.scenario import scenarios_of
@@ -14,10 +15,12 @@ from replay.why import Causes, why
 __all__ = [
     "Causes",
     "Cursor",
+    "Difference",
     "Reexecution",
     "Verification",
     "at",
     "at_head",
+    "diff",
     "fork",
     "reexecute",
     "scenarios_of",

@@ -37,6 +37,7 @@ from chronopolis.cli import (
     database,
     debugging,
     demo,
+    diffing,
     doctor,
     export,
     forking,
@@ -124,6 +125,7 @@ def _root(
 running.register(app)
 looking.register(app)
 checking.register(app)
+diffing.register(app)
 causes.register(app)
 thinking.register(app)
 forking.register(app)
