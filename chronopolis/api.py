@@ -18,6 +18,7 @@ import polars as pl
 import replay
 from chronopolis import people, record
 from chronopolis.errors import WrongUsage
+from chronopolis.measured import measures_frame
 from domain.columns import AREAS
 from domain.configuration import Configuration
 from domain.measures import society_figures
@@ -229,6 +230,23 @@ class History:
                 **{f"area_{area}": headers.areas[:, i] for i, area in enumerate(AREAS)},
             }
         )
+
+    def measures(self, *names: str, first: int = 0, last: int | None = None) -> pl.DataFrame:
+        """Return measures tick by tick, in their units, null where there is no value.
+
+        Parameters
+        ----------
+        names : str
+            Such as ``"population", "gini_coins"``; all of them if none is given. `polis measures --list` has them.
+        first, last : int
+            Ticks, both included; up to the newest if `last` is left out.
+
+        Raises
+        ------
+        UnknownMeasure, BeyondHead, NoTicksYet
+        """
+        high = record.require_tick(self._store, self._run, last)
+        return measures_frame(replay.measure_series(self._store, self._run, names or None, first, high), first)
 
     def verify(self, *, deep: bool = False) -> replay.Verification:
         """Fold everything from tick 0 and compare with what is recorded."""

@@ -3,8 +3,12 @@
 >>> world = replay.at(store, store.find("brave-otter"), 1200)
 """
 
+from replay.measures import rebuild as rebuild_measures
+from replay.measures import series as measure_series
 from replay.reexecute import Reexecution, reexecute
 from replay.seek import at, at_head
 from replay.verify import Verification, verify
 
-__all__ = ["Reexecution", "Verification", "at", "at_head", "reexecute", "verify"]
+__all__ = [
+    "Reexecution", "Verification", "at", "at_head", "measure_series", "rebuild_measures", "reexecute", "verify",
+]  # fmt: skip

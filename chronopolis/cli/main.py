@@ -31,13 +31,25 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from chronopolis.cli import checking, database, demo, doctor, looking, memory, minds, running, thinking, worker
+from chronopolis.cli import (
+    checking,
+    database,
+    demo,
+    doctor,
+    looking,
+    measuring,
+    memory,
+    minds,
+    running,
+    thinking,
+    worker,
+)
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
-    "NothingFound",
+    "NothingFound", "UnknownMeasure", "InvalidExpression",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
@@ -109,6 +121,7 @@ running.register(app)
 looking.register(app)
 checking.register(app)
 thinking.register(app)
+measuring.register(app)
 demo.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(memory.app, name="memory")
