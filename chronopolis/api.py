@@ -22,6 +22,7 @@ from chronopolis.answers import frame_of
 from chronopolis.asking import ask
 from chronopolis.errors import WrongUsage
 from chronopolis.forking import make_fork
+from chronopolis.measured import measures_frame
 from domain.columns import AREAS
 from domain.configuration import Configuration
 from domain.measures import society_figures
@@ -301,6 +302,15 @@ class History:
         ExportRefused, ExportFailed, BeyondHead
         """
         return export_run(self._store, self._run, Path(folder), first=first, last=last, overwrite=overwrite)
+    def measures(self, *names: str, first: int = 0, last: int | None = None) -> pl.DataFrame:
+        """Return measures tick by tick, in their units, null where there is no value.
+        names : str
+            Such as ``"population", "gini_coins"``; all of them if none is given. `polis measures --list` has them.
+        first, last : int
+            Ticks, both included; up to the newest if `last` is left out.
+        UnknownMeasure, BeyondHead, NoTicksYet
+        high = record.require_tick(self._store, self._run, last)
+        return measures_frame(replay.measure_series(self._store, self._run, names or None, first, high), first)
 
     def verify(self, *, deep: bool = False) -> replay.Verification:
         """Fold everything from tick 0 and compare with what is recorded."""

@@ -216,6 +216,43 @@ class HistoryReader(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Block:
+    """What a measure was in consecutive ticks of one run's own.
+
+    Attributes
+    ----------
+    name, version : of the measure's definition
+    first : the first tick
+    amounts : ndarray of int64, one a tick
+    """
+
+    name: str
+    version: int
+    first: int
+    amounts: NDArray[np.int64]
+
+
+class MeasureKeeper(Protocol):
+    """Where measures are kept by blocks of ticks: a projection of events, which can be lost and made anew."""
+
+    def measure_blocks(self, source: int, names: Sequence[str], first: int, last: int) -> list[Block]:
+        """Return what is kept of a run's own ticks, of blocks that begin in ticks first … last, by tick."""
+        ...
+
+    def keep_measures(self, source: int, blocks: Sequence[Block]) -> None:
+        """Keep blocks; one that is there stays unless it is of another version or holds fewer ticks."""
+        ...
+
+    def forget_measures(self, source: int) -> None:
+        """Let go of all that is kept of a run's own ticks."""
+        ...
+
+
+class MeasuredHistory(HistoryReader, MeasureKeeper, Protocol):
+    """History with its measures beside it."""
+
+
 class Appender(Protocol):
     """The one writer of a run, fenced by its lease."""
 
@@ -262,7 +299,7 @@ class Appender(Protocol):
         ...
 
 
-class EventStore(HistoryReader, Protocol):
+class EventStore(MeasuredHistory, Protocol):
     """A store that can also be written."""
 
     def create(

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from sqlalchemy import and_, func, insert, select
+from sqlalchemy import and_, delete, func, insert, select
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.engine import Connection, Row
@@ -32,8 +32,8 @@ from domain.errors import (
 )
 from domain.events import EventBatch
 from domain.inputs import INTERVENTION, Input, InputKey, Inputs, answer_from, validated
-from domain.ports import Headers, Lease, Run, Snapshot
-from infrastructure import schema
+from domain.ports import Block, Headers, Lease, Run, Snapshot
+from infrastructure import measure_blocks, schema
 from infrastructure.database import Database
 from infrastructure.event_lookup import Leaf, Wanted, events_at, find_events
 from infrastructure.event_reader import read_segment
@@ -482,6 +482,24 @@ class PostgresStore:
         t = schema.late_inputs
         with self._connect() as connection:
             return int(connection.execute(select(func.count()).where(t.c.run == run.id)).scalar_one())
+
+    # -- measures ----------------------------------------------------------------------------------
+
+    def measure_blocks(self, source: int, names: Sequence[str], first: int, last: int) -> list[Block]:
+        """Return blocks of measures that begin in ticks first … last."""
+        with self._connect() as connection:
+            return measure_blocks.read(connection, source, names, first, last)
+
+    def keep_measures(self, source: int, blocks: Sequence[Block]) -> None:
+        """Keep blocks of measures, in one transaction."""
+        with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
+            measure_blocks.keep(connection, source, blocks)
+
+    def forget_measures(self, source: int) -> None:
+        """Let go of a run's blocks of measures."""
+        t = schema.measure_blocks
+        with self._connect() as connection:
+            connection.execute(delete(t).where(t.c.run == source))
 
     # -- writing -----------------------------------------------------------------------------------
 

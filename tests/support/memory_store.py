@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -29,6 +30,8 @@ from domain.errors import (
 from domain.events import CATALOGUE_VERSION, EventBatch
 from domain.inputs import INTERVENTION, Input, InputKey, Inputs, validated
 from domain.ports import Headers, Lease, Run, Snapshot
+from domain.inputs import Input, InputKey, Inputs, validated
+from domain.ports import Block, Headers, Lease, Run, Snapshot
 from domain.state import World
 
 _FOR_EVER = 2**31 - 1
@@ -47,6 +50,7 @@ class _Shelf:
     inputs: dict[InputKey, Input] = field(default_factory=dict)
     late: Counter[InputKey] = field(default_factory=Counter)
     snapshots: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    measures: dict[tuple[str, int], Block] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -248,6 +252,22 @@ class MemoryStore:
         chain = None if asked_chain is None else asked_chain.hex()
         shelf.inputs[given.key] = dataclasses.replace(given, about={**given.about, "asked_chain": chain})
         return True
+
+    # -- measures ----------------------------------------------------------------------------------
+
+    def measure_blocks(self, source: int, names: Sequence[str], first: int, last: int) -> list[Block]:
+        kept = self.shelves[source].measures.values()
+        return sorted((b for b in kept if b.name in names and first <= b.first <= last), key=lambda b: b.first)
+
+    def keep_measures(self, source: int, blocks: Sequence[Block]) -> None:
+        kept = self.shelves[source].measures
+        for block in blocks:
+            there = kept.get((block.name, block.first))
+            if there is None or there.version != block.version or len(there.amounts) < len(block.amounts):
+                kept[block.name, block.first] = block
+
+    def forget_measures(self, source: int) -> None:
+        self.shelves[source].measures.clear()
 
     # -- writing -----------------------------------------------------------------------------------
 
