@@ -16,7 +16,7 @@ from typing import Any, Self
 import polars as pl
 
 import replay
-from chronopolis import people, record
+from chronopolis import causes, people, record
 from chronopolis.errors import WrongUsage
 from domain.columns import AREAS
 from domain.configuration import Configuration
@@ -229,6 +229,22 @@ class History:
                 **{f"area_{area}": headers.areas[:, i] for i, area in enumerate(AREAS)},
             }
         )
+
+    def why(
+        self, event: str, *, depth: int = 6, breadth: int = 8, horizon: int = 400, effects: bool = True
+    ) -> replay.Causes:
+        """Return what led to an event, given as ``"1200:17"``, and what came of it.
+
+        Parameters
+        ----------
+        event : tick and ordinal
+        depth, breadth, horizon : steps followed, links of one event, ticks after it; `cut` says what they left out
+
+        Raises
+        ------
+        WrongUsage, BeyondHead, UnknownEvent
+        """
+        return causes.why(self._store, self._run, event, depth=depth, breadth=breadth, horizon=horizon, effects=effects)
 
     def verify(self, *, deep: bool = False) -> replay.Verification:
         """Fold everything from tick 0 and compare with what is recorded."""
