@@ -20,6 +20,7 @@ import replay
 from chronopolis import people, record
 from chronopolis.answers import frame_of
 from chronopolis.asking import ask
+from chronopolis import causes, people, record
 from chronopolis.errors import WrongUsage
 from chronopolis.forking import make_fork
 from chronopolis.measured import measures_frame
@@ -311,6 +312,14 @@ class History:
         UnknownMeasure, BeyondHead, NoTicksYet
         high = record.require_tick(self._store, self._run, last)
         return measures_frame(replay.measure_series(self._store, self._run, names or None, first, high), first)
+    def why(
+        self, event: str, *, depth: int = 6, breadth: int = 8, horizon: int = 400, effects: bool = True
+    ) -> replay.Causes:
+        """Return what led to an event, given as ``"1200:17"``, and what came of it.
+        event : tick and ordinal
+        depth, breadth, horizon : steps followed, links of one event, ticks after it; `cut` says what they left out
+        WrongUsage, BeyondHead, UnknownEvent
+        return causes.why(self._store, self._run, event, depth=depth, breadth=breadth, horizon=horizon, effects=effects)
 
     def verify(self, *, deep: bool = False) -> replay.Verification:
         """Fold everything from tick 0 and compare with what is recorded."""

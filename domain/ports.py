@@ -128,6 +128,38 @@ class Snapshot:
     problem: str = ""
 
 
+class EventLookup(Protocol):
+    """Finds single events of a run, lineage resolved, where a `HistoryReader` reads whole ticks."""
+
+    def at(self, places: Sequence[tuple[int, int]]) -> EventBatch:
+        """Return the stored events at these (tick, ordinal) in order; those that do not exist are left out."""
+        ...
+
+    def find(
+        self,
+        first: int,
+        last: int,
+        *,
+        agents: Sequence[int] = (),
+        kinds: Sequence[int] = (),
+        causes: Sequence[int] = (),
+        naming: Sequence[str] = (),
+        parties: Sequence[int] = (),
+        newest: int | None = None,
+    ) -> EventBatch:
+        """Return some stored events of ticks first … last in order; all conditions hold, an empty one says nothing.
+
+        Parameters
+        ----------
+        agents, kinds : whose they are; numbers of kinds
+        causes : packed addresses, one of which is the event's cause
+        naming : addresses as "tick:ordinal", one of which the payload names
+        parties : agents of whom it is one's own event, or one is its target
+        newest : at most so many, the newest
+        """
+        ...
+
+
 class HistoryReader(Protocol):
     """What replay needs: runs and their history, lineage resolved, never above the newest header."""
 
@@ -158,33 +190,8 @@ class HistoryReader(Protocol):
         """
         ...
 
-    def events_at(self, run: Run, places: Sequence[tuple[int, int]]) -> EventBatch:
-        """Return the stored events at these (tick, ordinal) in order; those that do not exist are left out."""
-        ...
-
-    def find_events(
-        self,
-        run: Run,
-        first: int,
-        last: int,
-        *,
-        agents: Sequence[int] = (),
-        kinds: Sequence[int] = (),
-        causes: Sequence[int] = (),
-        naming: Sequence[str] = (),
-        parties: Sequence[int] = (),
-        newest: int | None = None,
-    ) -> EventBatch:
-        """Return some stored events of ticks first … last in order; all conditions hold, an empty one says nothing.
-
-        Parameters
-        ----------
-        agents, kinds : whose they are; numbers of kinds
-        causes : packed addresses, one of which is the event's cause
-        naming : addresses as "tick:ordinal", one of which the payload names
-        parties : agents of whom it is one's own event, or one is its target
-        newest : at most so many, the newest
-        """
+    def lookup(self, run: Run) -> AbstractContextManager[EventLookup]:
+        """Lend something that finds single events of a run, up to the head that it has now."""
         ...
 
     def lineage(self, run: Run) -> list[tuple[int, int, int]]:

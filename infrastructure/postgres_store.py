@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import Any, Literal
@@ -35,7 +35,7 @@ from domain.inputs import INTERVENTION, Input, InputKey, Inputs, answer_from, va
 from domain.ports import Block, Headers, Lease, Run, Snapshot
 from infrastructure import measure_blocks, schema
 from infrastructure.database import Database
-from infrastructure.event_lookup import Leaf, Wanted, events_at, find_events
+from infrastructure.event_lookup import Leaf, LeafLookup
 from infrastructure.event_reader import read_segment
 from infrastructure.lease import LOCK_CLASS
 from infrastructure.leaves import Leaves
@@ -264,6 +264,24 @@ class PostgresStore:
         wanted = Wanted(agents, kinds, causes, naming, parties)
         with self._connect() as connection:
             return find_events(_psycopg(connection), leaves, wanted, newest=newest)
+    @contextmanager
+    def lookup(self, run: Run) -> Iterator[LeafLookup]:
+        """Lend something that finds single events of a run, up to the head that it has now."""
+        head, t = self.head(run), schema.stretches
+            leaves = []
+            for source, low, high in self._segments(connection, run, 0, -1 if head is None else head.tick):
+                overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)
+                rows = connection.execute(select(t).where(overlapping).order_by(t.c.tick_first)).all()
+                leaves += [Leaf(r.leaf, max(low, r.tick_first), min(high, r.tick_end - 1), r.closed) for r in rows]
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, psycopg.Connection)
+            # The stretch that a run rests in has an index on ticks and no statistics: it would be scanned whole.
+            raw.execute("SET enable_seqscan = off")
+            try:
+                yield LeafLookup(raw, leaves)
+            finally:
+                if not raw.broken:
+                    raw.execute("RESET enable_seqscan")
 
     def stray_tick(self, run: Run) -> int | None:
         """Return the lowest tick above the newest header that has events stored."""
@@ -542,13 +560,6 @@ _ABOUT = (
     "engine", "latency_ms", "tokens_in", "tokens_out", "attempts", "retrieved", "template", "adapter", "reused_from",
 )  # fmt: skip
 """What is kept beside an answer as it is; its prompt and raw text are kept in `texts`."""
-
-
-def _psycopg(connection: Connection) -> psycopg.Connection[Any]:
-    """Return the driver's own connection, for queries over a leaf by its name."""
-    raw = connection.connection.driver_connection
-    assert isinstance(raw, psycopg.Connection)
-    return raw
 
 
 def _text_hash(text: str) -> bytes:
