@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.ports import Engine
+from infrastructure.browsing import Browsing, Standing
 from infrastructure.chroma_memory import ChromaMemory
 from infrastructure.chroma_server import EmbeddedChroma
 from infrastructure.database import Database
@@ -40,12 +41,14 @@ from infrastructure.settings import Settings
 
 __all__ = [
     "ENGINES",
+    "Browsing",
     "Database",
     "EmbeddedChroma",
     "EmbeddedValkey",
     "PostgresStore",
     "SchemaStatus",
     "Settings",
+    "Standing",
     "adapter_names",
     "db_downgrade",
     "db_status",

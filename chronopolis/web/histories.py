@@ -17,6 +17,7 @@ from domain.errors import BeyondHead, UnknownRun
 from domain.events import EventBatch
 from domain.ports import Run
 from domain.state import World
+from workers.bootstrap import Browsing
 
 T = TypeVar("T")
 
@@ -43,6 +44,11 @@ class _Open:
     cursor: Cursor | None = None
     head: int = -1
 
+    def close(self) -> None:
+        """End what a cursor reads ahead."""
+        if self.cursor is not None and (close := getattr(self.cursor, "close", None)) is not None:
+            close()
+
 
 class Histories:
     """Cursors of the runs that were looked at last.
@@ -63,6 +69,7 @@ class Histories:
         slow: Crew | None = None,
     ) -> None:  # fmt: skip
         self.store = store
+        self.browsing = Browsing(store)
         self.quick = quick or Crew("polis-look", threads=6, most=256, timeout_s=20)
         self.slow = slow or Crew("polis-search", threads=2, most=8, timeout_s=300)
         self._most, self._mib_each = most_runs, max(1, mib // most_runs)
@@ -116,6 +123,11 @@ class Histories:
     def known_head(self, run: Run) -> int:
         """Return the newest tick that was seen, -1 if none was: the head lies there or above."""
         return self._opened(run).head
+
+    def saw(self, run: Run, head: int) -> None:
+        """Be told that there is a tick."""
+        if run.id in self._open:
+            self._open[run.id].head = max(self._open[run.id].head, head)
 
     async def tick(self, run: Run, wanted: int | None) -> int:
         """Return a tick that there is: the one wanted, or the newest.
@@ -181,11 +193,13 @@ class Histories:
             if len(self._open) <= self._most:
                 break
             if number != run.id and self._open[number].lane.idle:
-                del self._open[number]
+                self._open.pop(number).close()
         return opened
 
     def close(self) -> None:
         """Let go of all."""
+        for opened in self._open.values():
+            opened.close()
         self._open.clear()
         self.quick.close()
         self.slow.close()
