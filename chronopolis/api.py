@@ -10,6 +10,7 @@ import atexit
 import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,12 +18,14 @@ import polars as pl
 
 import replay
 from chronopolis import people, record
+from chronopolis.answers import frame_of
+from chronopolis.asking import ask
 from chronopolis.errors import WrongUsage
 from domain.columns import AREAS
 from domain.configuration import Configuration
 from domain.measures import society_figures
 from domain.state import World
-from workers.bootstrap import Settings, open_store
+from workers.bootstrap import Settings, export_run, open_analyst, open_store
 
 # How mesa-frames calls polars is nothing that a notebook should be told.
 warnings.filterwarnings("ignore", module=r"mesa_frames\b")
@@ -177,6 +180,13 @@ class History:
         wanted = record.require_tick(self._store, self._run, None if tick is None else int(tick))
         return Moment(self.name, replay.at(self._store, self._run, wanted))
 
+    def cursor(self, *, cache_mib: int = 256) -> replay.Cursor:
+        """Return a place in this history that moves both ways: `at(tick)`, `step()`, `step(-1)`.
+
+        Its states are `domain.state.World`, shared with the cursor: only look at them, or `copy()` first.
+        """
+        return replay.Cursor(self._store, self._run, cache_mib=cache_mib)
+
     def events(
         self,
         kind: str | None = None,
@@ -229,6 +239,45 @@ class History:
                 **{f"area_{area}": headers.areas[:, i] for i, area in enumerate(AREAS)},
             }
         )
+
+    def sql(self, query: str, *, timeout_s: float = 30.0, limit: int | None = None) -> pl.DataFrame:
+        """Ask one question in SQL and return its rows.
+
+        The views show this run alone, its ancestors' share of its history included; docs/sql.md lists them. The role
+        that asks can't write.
+
+        Parameters
+        ----------
+        query : str, one SELECT
+        timeout_s : float
+            How long it may take.
+        limit : int, optional
+            Most rows; all there are if left out.
+
+        Returns
+        -------
+        polars.DataFrame
+            Numbers of arbitrary precision (`numeric`) as floats, JSON as text, bytes as hex digits.
+
+        Raises
+        ------
+        WrongUsage, BadQuery, QueryTimedOut
+        """
+        with open_analyst(self._store, self._run, timeout_s=timeout_s) as analyst:
+            answer = ask(analyst, query, limit=limit)
+            chunks = list(answer)
+            return frame_of(answer.columns, chunks)
+
+    def export(
+        self, folder: str | Path, *, first: int = 0, last: int | None = None, overwrite: bool = False
+    ) -> dict[str, Any]:
+        """Write ticks first … last as Parquet files, as `polis export` does, and return the manifest.
+
+        Raises
+        ------
+        ExportRefused, ExportFailed, BeyondHead
+        """
+        return export_run(self._store, self._run, Path(folder), first=first, last=last, overwrite=overwrite)
 
     def verify(self, *, deep: bool = False) -> replay.Verification:
         """Fold everything from tick 0 and compare with what is recorded."""

@@ -28,6 +28,7 @@ from domain.events import (
     MAX_HOLDING,
     NEWS_HEARD,
     REFLECTION_MADE,
+    SCENARIO_CHANGED,
     THOUGHT_REFUSED,
     THOUGHT_REQUESTED,
     THOUGHT_TAKEN,
@@ -67,6 +68,7 @@ from domain.rules.plan import (
     plan_of_capacity,
 )
 from domain.rules.words import PAYLOAD_BYTES, PAYLOAD_ENDS, collect_payloads
+from domain.scenario import Scenarios, changes_between
 from domain.state import World
 
 _NEWBORN_NEEDS = (8_000, 7_000, 8_000)  # energy, satiety, company
@@ -80,17 +82,21 @@ class Decider:
     ----------
     seed, configuration : the run's genesis
     threads : how many threads plan agents; the result is the same for any number
+    scenarios : of a fork, which seed and configuration decide which tick; else those of the genesis decide all
 
     Attributes
     ----------
+    seed, configuration : what decides the tick at hand
     threads_used : set of int, idents of the threads that really planned
     """
 
-    def __init__(self, seed: int, configuration: Configuration, *, threads: int = 1) -> None:
-        self.seed, self.configuration, self.threads = seed, configuration, threads
+    def __init__(
+        self, seed: int, configuration: Configuration, *, threads: int = 1, scenarios: Scenarios | None = None
+    ) -> None:
+        self.scenarios = scenarios or Scenarios.only(seed, configuration)
+        self.threads = threads
         self.threads_used: set[int] = set()
-        self._keys = {name: stream_key(seed, name) for name in _STREAMS}
-        self._offsets = disc_offsets(configuration.sight)
+        self._take_up(seed, configuration)
         self._board = board_of(configuration.n_cells)
         self._plan = plan_of_capacity(0)
         self._pool = ThreadPoolExecutor(threads - 1, "polis-choose") if threads > 1 else None
@@ -99,6 +105,11 @@ class Decider:
         """End the planning threads."""
         if self._pool:
             self._pool.shutdown()
+
+    def _take_up(self, seed: int, configuration: Configuration) -> None:
+        self.seed, self.configuration = seed, configuration
+        self._keys = {name: stream_key(seed, name) for name in _STREAMS}
+        self._offsets = disc_offsets(configuration.sight)
 
     def _make_room(self, capacity: int) -> None:
         if self._plan.shape[1] < capacity:
@@ -126,12 +137,18 @@ class Decider:
             If one can't be applied.
         """
         tick = world.tick + 1
+        scenario = self.scenarios.at(tick)
+        if (scenario.seed, scenario.configuration) != (self.seed, self.configuration):
+            self._take_up(scenario.seed, scenario.configuration)
         if tick == 0:
             return found_world(self.configuration, seed=self.seed)
         n, a = world.n, world.agents
         self._make_room(a.shape[1])
         begin_plan(a, n, self._plan)
         telling = Telling(tick)
+        change = self.scenarios.change_at(tick)
+        if change is not None:
+            telling.tell(SCENARIO_CHANGED, ABSENT, ABSENT, changes_between(*change))
         talk = None
         if world.minds is not None:
             talk = Talk(world, self._plan, self.configuration, telling, lambda *about: self._consider(world, *about)[0])

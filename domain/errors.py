@@ -15,6 +15,7 @@
     │   ├── UnknownRun                no run of that name, or several that begin so
     │   ├── RunExists                 the name is taken
     │   ├── BeyondHead                a tick that has not happened yet
+    │   ├── UnknownEvent              a tick without an event of that ordinal
     │   ├── RunIsHeld                 another runner writes this run
     │   ├── LeaseLost                 a newer runner took this run over; nothing was written
     │   ├── InputsChanged             a tick was decided with other inputs than are recorded for it
@@ -159,6 +160,21 @@ class BeyondHead(StoreError):
 
     def __str__(self) -> str:
         return f"run {self.run}: there is no tick {self.tick}; it has ticks 0 to {self.head}"
+
+
+class UnknownEvent(StoreError):
+    """The tick has no event of that ordinal."""
+
+    def __init__(self, run: str, tick: int, ordinal: int, events: int) -> None:
+        super().__init__(run, tick, ordinal, events)
+        self.run, self.tick, self.ordinal, self.events = run, tick, ordinal, events
+
+    def __str__(self) -> str:
+        there = f"it has 0 to {self.events - 1}" if self.events else "it has none"
+        return (
+            f"run {self.run}, tick {self.tick}: there is no event {self.ordinal}; {there}\n"
+            f"`polis events {self.run} --tick {self.tick}` lists them."
+        )
 
 
 class RunIsHeld(StoreError):

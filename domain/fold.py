@@ -412,11 +412,29 @@ def _fold_newcomer(world: World, record: Any, payload: dict[str, Any], *, parent
     return row
 
 
+def fold_scenario_changed(world: World, record: Any, payload: dict[str, Any]) -> None:
+    """Nothing yet: what decides the ticks from here on is no part of what they leave behind."""
+
+
+def fold_stock_changed(world: World, record: Any, payload: dict[str, Any]) -> None:
+    """The cell holds more or less of a good from this tick on, and may grow at another pace."""
+    cell, good, c = int(record["cell"]), int(record["target"]), world.cells
+    if not 0 <= cell < c.shape[1] or not 0 <= good < N_RESOURCES:
+        raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), f"cell {cell} has no resource {good}")
+    c[STOCK + good, cell], c[SINCE + good, cell] = record["detail"], record["tick"]
+    if record["needs"] != ABSENT:
+        c[REGROWTH + good, cell] = record["needs"]
+    world.touched_cells[world.n_touched_cells] = cell
+    world.n_touched_cells += 1
+
+
 _IN_PYTHON = {
     ev.WORLD_FOUNDED.number: fold_world_founded,
     ev.CELL_FORMED.number: fold_cell_formed,
     ev.AGENT_JOINED.number: fold_agent_joined,
     ev.AGENT_BORN.number: fold_agent_born,
+    ev.SCENARIO_CHANGED.number: fold_scenario_changed,
+    ev.STOCK_CHANGED.number: fold_stock_changed,
     **IN_MIND,
 }
 
@@ -450,7 +468,7 @@ def fold(world: World, events: EventBatch) -> World:
         handler = _IN_PYTHON.get(int(records["kind"][at]))
         if handler is not None:
             try:
-                handler(world, records[at], json.loads(events.payload(at)))
+                handler(world, records[at], json.loads(events.payload(at) or b"{}"))
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 e = records[at]
                 because = f"its payload can't be read ({type(error).__name__}: {error})"

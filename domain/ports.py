@@ -151,8 +151,40 @@ class HistoryReader(Protocol):
         """Return the headers of ticks first … last, as far as they exist."""
         ...
 
-    def read(self, run: Run, first: int, last: int) -> Iterator[EventBatch]:
-        """Yield the stored events of ticks first … last in order, in batches that hold whole ticks."""
+    def read(self, run: Run, first: int, last: int, *, headers: Headers | None = None) -> Iterator[EventBatch]:
+        """Yield the stored events of ticks first … last in order, in batches that hold whole ticks.
+
+        Whoever has the headers of these ticks gives them, so that they are not read again.
+        """
+        ...
+
+    def events_at(self, run: Run, places: Sequence[tuple[int, int]]) -> EventBatch:
+        """Return the stored events at these (tick, ordinal) in order; those that do not exist are left out."""
+        ...
+
+    def find_events(
+        self,
+        run: Run,
+        first: int,
+        last: int,
+        *,
+        agents: Sequence[int] = (),
+        kinds: Sequence[int] = (),
+        causes: Sequence[int] = (),
+        naming: Sequence[str] = (),
+        parties: Sequence[int] = (),
+        newest: int | None = None,
+    ) -> EventBatch:
+        """Return some stored events of ticks first … last in order; all conditions hold, an empty one says nothing.
+
+        Parameters
+        ----------
+        agents, kinds : whose they are; numbers of kinds
+        causes : packed addresses, one of which is the event's cause
+        naming : addresses as "tick:ordinal", one of which the payload names
+        parties : agents of whom it is one's own event, or one is its target
+        newest : at most so many, the newest
+        """
         ...
 
     def lineage(self, run: Run) -> list[tuple[int, int, int]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
 from sqlalchemy import and_, func, insert, select
 from sqlalchemy import text as sql
@@ -34,8 +35,10 @@ from domain.inputs import INTERVENTION, Input, InputKey, Inputs, answer_from, va
 from domain.ports import Headers, Lease, Run, Snapshot
 from infrastructure import schema
 from infrastructure.database import Database
+from infrastructure.event_lookup import Leaf, Wanted, events_at, find_events
 from infrastructure.event_reader import read_segment
 from infrastructure.lease import LOCK_CLASS
+from infrastructure.leaves import Leaves
 from infrastructure.snapshots import decode_snapshot
 from infrastructure.tick_writer import TickWriter
 
@@ -50,6 +53,7 @@ class PostgresStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._leaves = Leaves()
 
     @contextmanager
     def _connect(
@@ -167,12 +171,19 @@ class PostgresStore:
 
     def _segments(self, connection: Connection, run: Run, first: int, last: int) -> list[tuple[int, int, int]]:
         """Return (source run, first tick, last tick) of what a run reads, in the order of ticks."""
+        return self._leaves.segments(connection, run, first, last)
+
+    def _askings(self, connection: Connection, run: Run) -> list[tuple[int, int, int]]:
+        """Return (source run, first, last asking tick) of the inputs that a run reads, in the order of ticks.
+
+        A fork has its own from the tick of the fork on; so has one that was left at that very tick, without any tick
+        of its own.
+        """
         if run.parent is None:
-            return [(run.id, first, last)] if first <= last else []
+            return [(run.id, -1, 2**31 - 1)]
         t = schema.lineage
-        rows = connection.execute(select(t).where(t.c.run == run.id).order_by(t.c.tick_first)).all()
-        cut = [(r.source, max(first, r.tick_first), min(last, r.tick_last)) for r in rows]
-        return [segment for segment in cut if segment[1] <= segment[2]]
+        rows = connection.execute(select(t).where(t.c.run == run.id).order_by(t.c.tick_first, t.c.tick_last)).all()
+        return [(r.source, r.tick_first - 1, r.tick_last) for r in rows]
 
     def lineage(self, run: Run) -> list[tuple[int, int, int]]:
         """Return (source run, first tick, last tick) of every stretch that a run reads."""
@@ -200,22 +211,63 @@ class PostgresStore:
                 rows += connection.execute(query.order_by(t.c.tick)).all()
         return _headers_of(rows)
 
-    def read(self, run: Run, first: int, last: int) -> Iterator[EventBatch]:
+    def read(self, run: Run, first: int, last: int, *, headers: Headers | None = None) -> Iterator[EventBatch]:
         """Yield the stored events of ticks first … last in order, in batches that hold whole ticks."""
-        head = self.head(run)
-        if head is None:
-            return
+        if headers is None:
+            head = self.head(run)
+            newest = -1 if head is None else head.tick
+        else:
+            newest = int(headers.ticks[-1]) if len(headers) else -1
         with self._connect() as connection:
-            segments = self._segments(connection, run, first, min(last, head.tick))
-            leaves = []
-            t = schema.stretches
-            for source, low, high in segments:
-                overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)
-                for row in connection.execute(select(t).where(overlapping).order_by(t.c.tick_first)):
-                    cut = max(low, row.tick_first), min(high, row.tick_end - 1)
-                    leaves.append((row.leaf, *cut, self._counts(connection, source, *cut)))
+            leaves: list[tuple[str, int, int, NDArray[np.int64]]] = []
+            for segment in self._segments(connection, run, first, min(last, newest)):
+                for leaf, low, high in self._leaves.leaves(connection, *segment):
+                    if headers is None:
+                        counts = self._counts(connection, segment[0], low, high)
+                    else:
+                        counts = _counts_of(headers, low, high)
+                    leaves.append((leaf, low, high, counts))
         for leaf, low, high, counts in leaves:
             yield from read_segment(self.database, leaf, low, high, counts)
+
+    def _leaves(self, run: Run, first: int, last: int) -> list[Leaf]:
+        """Return the leaves that hold ticks first … last, up to the head, and which ticks of each are read."""
+        head = self.head(run)
+        if head is None:
+            return []
+        found, t = [], schema.stretches
+        with self._connect() as connection:
+            for source, low, high in self._segments(connection, run, first, min(last, head.tick)):
+                overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)
+                rows = connection.execute(select(t).where(overlapping).order_by(t.c.tick_first)).all()
+                found += [(r.leaf, max(low, r.tick_first), min(high, r.tick_end - 1)) for r in rows]
+        return found
+
+    def events_at(self, run: Run, places: Sequence[tuple[int, int]]) -> EventBatch:
+        """Return the stored events at these (tick, ordinal) in order; those that do not exist are left out."""
+        ticks = [tick for tick, _ in places]
+        leaves = self._leaves(run, min(ticks), max(ticks)) if ticks else []
+        with self._connect() as connection:
+            return events_at(_psycopg(connection), leaves, places)
+
+    def find_events(
+        self,
+        run: Run,
+        first: int,
+        last: int,
+        *,
+        agents: Sequence[int] = (),
+        kinds: Sequence[int] = (),
+        causes: Sequence[int] = (),
+        naming: Sequence[str] = (),
+        parties: Sequence[int] = (),
+        newest: int | None = None,
+    ) -> EventBatch:
+        """Return some stored events of ticks first … last; see `domain.ports.HistoryReader.find_events`."""
+        leaves = self._leaves(run, first, last)
+        wanted = Wanted(agents, kinds, causes, naming, parties)
+        with self._connect() as connection:
+            return find_events(_psycopg(connection), leaves, wanted, newest=newest)
 
     def stray_tick(self, run: Run) -> int | None:
         """Return the lowest tick above the newest header that has events stored."""
@@ -244,13 +296,17 @@ class PostgresStore:
         """Yield snapshots at ticks up to `last`, newest first."""
         t = schema.snapshots
         with self._connect() as connection:
-            for source, low, high in reversed(self._segments(connection, run, 0, last)):
-                where = and_(t.c.run == source, t.c.tick >= low, t.c.tick <= high)
-                ticks = connection.execute(select(t.c.tick).where(where).order_by(t.c.tick.desc())).scalars().all()
-                for tick in ticks:
-                    found = connection.execute(select(t).where(and_(t.c.run == source, t.c.tick == tick))).one_or_none()
-                    if found is not None:
-                        yield decode_snapshot(found)
+            segments = self._segments(connection, run, 0, last)
+        for source, low, high in reversed(segments):
+            newest = high
+            while True:  # one at a time: nearly always the first is good
+                query = select(t).where(and_(t.c.run == source, t.c.tick >= low, t.c.tick <= newest))
+                with self._connect() as connection:
+                    found = connection.execute(query.order_by(t.c.tick.desc()).limit(1)).one_or_none()
+                if found is None:
+                    break
+                newest = found.tick - 1
+                yield decode_snapshot(found)
 
     def snapshot_ticks(self, run: Run) -> list[int]:
         """Return the ticks that have a snapshot."""
@@ -280,9 +336,9 @@ class PostgresStore:
         t = schema.inputs
         rows: list[Row[Any]] = []
         with self._connect() as connection:
-            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
+            for source, low, high in self._askings(connection, run):
                 effective = and_(t.c.run == source, t.c.effect_tick >= first, t.c.effect_tick <= last)
-                where = and_(effective, t.c.asked_tick >= low - 1, t.c.asked_tick <= high)
+                where = and_(effective, t.c.asked_tick >= low, t.c.asked_tick <= high)
                 rows += connection.execute(select(t).where(where)).all()
         return [_input_of(row) for row in rows]
 
@@ -329,8 +385,8 @@ class PostgresStore:
         """Return whether an input is recorded, for the run itself or by the ancestor that it was asked in."""
         t = schema.inputs
         with self._connect() as connection:
-            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
-                if not low - 1 <= key.asked_tick <= high:
+            for source, low, high in self._askings(connection, run):
+                if not low <= key.asked_tick <= high:
                     continue
                 where = _is_key(t, source, key)
                 if connection.execute(select(t.c.run).where(where)).one_or_none() is not None:
@@ -364,13 +420,19 @@ class PostgresStore:
         return Input(given.key, given.effect_tick, given.answer, about)
 
     def copy_inputs(self, source: Run, target: Run, *, last: int) -> int:
-        """Record all inputs asked for in a run by tick `last` in another of the same genesis; return how many."""
+        """Record all inputs asked for in a run by tick `last` in another that is to repeat it; return how many.
+
+        What both read of common ancestors stays theirs.
+        """
         count = 0
         t, texts = schema.inputs, schema.texts
         columns = [c.name for c in t.columns if c.name not in ("run", "recorded_at", "reused_from")]
         with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
-            for run, low, high in self._segments(connection, source, 0, 2**31 - 1):
-                where = and_(t.c.run == run, t.c.asked_tick >= low - 1, t.c.asked_tick <= min(last, high))
+            shared = {run for run, _, _ in self._askings(connection, target)}
+            for run, low, high in self._askings(connection, source):
+                if run in shared:
+                    continue
+                where = and_(t.c.run == run, t.c.asked_tick >= low, t.c.asked_tick <= min(last, high))
                 rows = select(
                     sql(f"{target.id}"), *(t.c[name] for name in columns), func.coalesce(t.c.reused_from, t.c.run)
                 ).where(where)
@@ -390,9 +452,9 @@ class PostgresStore:
         prompt, raw = texts.alias("prompt"), texts.alias("raw")
         found: list[dict[str, Any]] = []
         with self._connect() as connection:
-            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
+            for source, low, high in self._askings(connection, run):
                 where = and_(
-                    t.c.run == source, t.c.asked_tick >= max(first, low - 1), t.c.asked_tick <= min(last, high),
+                    t.c.run == source, t.c.asked_tick >= max(first, low), t.c.asked_tick <= min(last, high),
                     t.c.purpose != INTERVENTION,
                 )  # fmt: skip
                 if agent is not None:
@@ -458,6 +520,13 @@ _ABOUT = (
 """What is kept beside an answer as it is; its prompt and raw text are kept in `texts`."""
 
 
+def _psycopg(connection: Connection) -> psycopg.Connection[Any]:
+    """Return the driver's own connection, for queries over a leaf by its name."""
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, psycopg.Connection)
+    return raw
+
+
 def _text_hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
@@ -484,6 +553,14 @@ def _run_of(row: Row[Any]) -> Run:
         engines=row.engines,
         created_at=row.created_at.isoformat(timespec="seconds"),
     )
+
+
+def _counts_of(headers: Headers, first: int, last: int) -> NDArray[np.int64]:
+    """Return how many events the headers of ticks first … last count, 0 where there is no header."""
+    counts = np.zeros(last - first + 1, np.int64)
+    inside = (headers.ticks >= first) & (headers.ticks <= last)
+    counts[headers.ticks[inside] - first] = headers.events[inside]
+    return counts
 
 
 def _headers_of(rows: list[Row[Any]]) -> Headers:

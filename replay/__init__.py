@@ -3,8 +3,12 @@
 >>> world = replay.at(store, store.find("brave-otter"), 1200)
 """
 
+from replay.cursor import Cursor
+from replay.fork import fork
 from replay.reexecute import Reexecution, reexecute
+from replay.scenario import scenarios_of
 from replay.seek import at, at_head
 from replay.verify import Verification, verify
+from replay.why import Causes, why
 
-__all__ = ["Reexecution", "Verification", "at", "at_head", "reexecute", "verify"]
+__all__ = ["Causes", "Cursor", "Reexecution", "Verification", "at", "at_head", "fork", "reexecute", "scenarios_of", "verify", "why"]

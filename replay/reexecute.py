@@ -17,6 +17,7 @@ from domain.decide import Decider
 from domain.events import EVENT_DTYPE, EventBatch, as_json
 from domain.inputs import NO_INPUTS
 from domain.ports import HistoryReader, Run
+from replay.scenario import lineage_of, scenarios_of
 from replay.seek import by_tick
 
 _PROGRESS_EVERY = 128
@@ -60,8 +61,9 @@ def reexecute(
     last = -1 if head is None else head.tick
     headers = reader.headers(run, 0, last)
     inputs = reader.inputs_after(run, -1)
-    decider = Decider(run.seed, run.configuration, threads=threads)
-    world, chain = new_world(run.configuration), run.genesis_hash
+    scenarios = scenarios_of(reader, run)
+    decider = Decider(run.seed, run.configuration, threads=threads, scenarios=scenarios)
+    world, chain = new_world(run.configuration), lineage_of(reader, run)[0].genesis_hash
     try:
         for tick, stored in by_tick(reader.read(run, 0, last), 0, last):
             if tick != world.tick + 1 or (headers.events[tick] and not len(stored)):

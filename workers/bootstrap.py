@@ -9,7 +9,8 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from domain.ports import Engine
+from domain.ports import Engine, Run
+from infrastructure.asking import Analyst, AnswerColumn
 from infrastructure.browsing import Browsing, Standing
 from infrastructure.chroma_memory import ChromaMemory
 from infrastructure.chroma_server import EmbeddedChroma
@@ -36,11 +37,14 @@ from infrastructure.migrate import (
 from infrastructure.migrate import (
     upgrade as db_upgrade,
 )
+from infrastructure.parquet_export import export_run
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.settings import Settings
 
 __all__ = [
     "ENGINES",
+    "Analyst",
+    "AnswerColumn",
     "Browsing",
     "Database",
     "EmbeddedChroma",
@@ -55,10 +59,12 @@ __all__ = [
     "db_upgrade",
     "engine_identity",
     "engines_status",
+    "export_run",
     "install_adapter",
     "join_broker",
     "join_database",
     "lend_engine",
+    "open_analyst",
     "open_database",
     "open_engine",
     "open_memory_index",
@@ -105,6 +111,11 @@ def open_store(
         else:
             require_schema(database)
         yield PostgresStore(database)
+
+
+def open_analyst(store: PostgresStore, run: Run | None = None, *, timeout_s: float = 30.0) -> Analyst:
+    """Open a session that can only ask: about one run, or about all; see `infrastructure.asking`."""
+    return Analyst(store.database, None if run is None else run.name, timeout_s=timeout_s)
 
 
 @contextmanager

@@ -32,15 +32,19 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from chronopolis.cli import (
+    causes,
     checking,
     database,
     debugging,
     demo,
     doctor,
+    export,
+    forking,
     looking,
     memory,
     minds,
     running,
+    sql,
     thinking,
     worker,
 )
@@ -49,7 +53,8 @@ GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS
 
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
-    "NothingFound",
+    "NothingFound", "UnknownEvent",
+    "NothingFound", "BadQuery", "ExportRefused",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
@@ -120,7 +125,9 @@ def _root(
 running.register(app)
 looking.register(app)
 checking.register(app)
+causes.register(app)
 thinking.register(app)
+forking.register(app)
 demo.register(app)
 debugging.register(app)
 app.add_typer(database.app, name="db")
@@ -128,6 +135,8 @@ app.add_typer(memory.app, name="memory")
 app.add_typer(minds.app, name="minds")
 worker.register(app)
 doctor.register(app)
+sql.register(app)
+export.register(app)
 
 
 class Terminated(KeyboardInterrupt):

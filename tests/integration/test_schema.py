@@ -149,11 +149,15 @@ def test_every_view_says_what_the_events_say(postgres_store: PostgresStore, migr
             assert cursor.description is not None
             names = [c.name for c in cursor.description]
             fields = [f.name for f in (*kind.fields, *CAUSE)]
-            assert names == ["run", "tick", "ordinal", *fields, *(["payload"] if kind.payload else [])], kind.name
+            keys = [key for key in kind.payload if key not in fields]
+            assert names == ["run", "tick", "ordinal", *fields, *(["payload", *keys] if keys else [])], kind.name
             seen = {}
             for row in cursor:
                 address = (row.pop("run"), row.pop("tick"), row.pop("ordinal"))
-                told = row | (row.pop("payload", None) or {})
+                payload = row.pop("payload", None) or {}
+                unpacked = {key: row.pop(key) for key in keys}
+                assert unpacked == {key: payload.get(key) for key in keys}, kind.name
+                told = row | payload
                 seen[address] = {name: value for name, value in told.items() if value is not None}
             assert expected[kind.name], f"the corpus has no {kind.name}"
             assert seen == expected[kind.name], kind.name

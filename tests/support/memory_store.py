@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -103,17 +103,21 @@ class MemoryStore:
 
     def _segments(self, run: Run, first: int = 0, last: int = _FOR_EVER) -> list[tuple[_Shelf, int, int]]:
         """Return (shelf, first tick, last tick), the oldest ancestor first."""
+        cut = [(s, max(low, first), min(high, last)) for s, low, high in self._line(run)]
+        return [c for c in cut if c[1] <= c[2]]
+
+    def _line(self, run: Run) -> list[tuple[_Shelf, int, int]]:
+        """Return the same, those without a tick included that were left at the very tick at which they began."""
         segments: list[tuple[_Shelf, int, int]] = []
         high, at = _FOR_EVER, self.shelves[run.id]
         while True:
             low = 0 if at.run.fork_tick is None else at.run.fork_tick + 1
-            if low <= high:
+            if low - 1 <= high:
                 segments.insert(0, (at, low, high))
             if at.run.parent is None:
                 break
             high, at = min(high, low - 1), self.shelves[at.run.parent]
-        cut = [(s, max(low, first), min(high, last)) for s, low, high in segments]
-        return [c for c in cut if c[1] <= c[2]]
+        return segments
 
     def _stored(self, run: Run, first: int, last: int) -> Iterator[tuple[Header, EventBatch]]:
         for shelf, low, high in self._segments(run, first, last):
@@ -136,10 +140,45 @@ class MemoryStore:
             areas=np.array([h.areas for h in found], np.uint64).reshape(len(found), len(AREAS)),
         )
 
-    def read(self, run: Run, first: int, last: int) -> Iterator[EventBatch]:
+    def read(self, run: Run, first: int, last: int, *, headers: Headers | None = None) -> Iterator[EventBatch]:
         for _, events in self._stored(run, first, last):
             if len(events):
                 yield events
+
+    def events_at(self, run: Run, places: Sequence[tuple[int, int]]) -> EventBatch:
+        wanted = set(places)
+        return self._chosen(run, 0, _FOR_EVER, lambda e, payload: (int(e["tick"]), int(e["ordinal"])) in wanted)
+
+    def find_events(
+        self,
+        run: Run,
+        first: int,
+        last: int,
+        *,
+        agents: Sequence[int] = (),
+        kinds: Sequence[int] = (),
+        causes: Sequence[int] = (),
+        naming: Sequence[str] = (),
+        parties: Sequence[int] = (),
+        newest: int | None = None,
+    ) -> EventBatch:
+        def fits(e: np.void, payload: bytes) -> bool:
+            return (
+                (not agents or e["agent"] in agents)
+                and (not kinds or e["kind"] in kinds)
+                and (not causes or e["cause"] in causes)
+                and (not naming or any(f'"{address}"'.encode() in payload for address in naming))
+                and (not parties or e["agent"] in parties or e["target"] in parties)
+            )
+
+        found = self._chosen(run, first, last, fits)
+        return found if newest is None else found.slice(max(0, len(found) - newest), len(found))
+
+    def _chosen(self, run: Run, first: int, last: int, fits: Callable[[np.void, bytes], bool]) -> EventBatch:
+        events = EventBatch.concat([e for _, e in self._stored(run, first, last)])
+        kept = [i for i in range(len(events)) if fits(events.records[i], events.payload(i))]
+        payloads = ((k, events.payload(i)) for k, i in enumerate(kept) if events.payload(i))
+        return EventBatch.of(events.records[kept], payloads)
 
     def snapshots(self, run: Run, last: int) -> Iterator[Snapshot]:
         for shelf, low, high in reversed(self._segments(run, 0, last)):
@@ -164,7 +203,7 @@ class MemoryStore:
     # -- inputs ------------------------------------------------------------------------------------
 
     def _readable(self, run: Run) -> Iterator[Input]:
-        for shelf, low, high in self._segments(run):
+        for shelf, low, high in self._line(run):
             yield from (i for i in shelf.inputs.values() if low - 1 <= i.key.asked_tick <= high)
 
     def inputs(self, run: Run, effect_tick: int) -> Inputs:
@@ -189,7 +228,7 @@ class MemoryStore:
         readers = [
             reader.run
             for reader in self.shelves.values()
-            for source, low, high in self._segments(reader.run)
+            for source, low, high in self._line(reader.run)
             if source is shelf and low - 1 <= asked <= high
         ]
         if not readers:
