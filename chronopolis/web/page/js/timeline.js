@@ -143,7 +143,7 @@ export class Timeline extends Emitter {
     const { density, scale } = this;
     if (!density?.events?.length) return;
     const { events, first, width } = density;
-    const most = Math.max(1, ...events);
+    const most = usualMost(events);
     const room = high - BASE - LANE - 2;
     const now = scale.toX(this.clock.tick + 0.5, wide);
     // Bars up to the cursor are strong, those after it quiet: the past and what is still to come.
@@ -156,7 +156,7 @@ export class Timeline extends Emitter {
       context.beginPath();
       context.moveTo(scale.toX(first - 0.5, wide), high - BASE);
       events.forEach((n, k) => {
-        const y = high - BASE - (n ? Math.max(1, (n / most) * room) : 0);
+        const y = high - BASE - (n ? Math.max(1, Math.min(1, n / most) * room) : 0);
         context.lineTo(scale.toX(first + k * width - 0.5, wide), y);
         context.lineTo(scale.toX(Math.min(density.last + 1, first + (k + 1) * width) - 0.5, wide), y);
       });
@@ -308,4 +308,10 @@ export class Timeline extends Emitter {
     this.note.style.left = `${clamp(x - this.note.offsetWidth / 2, 2, box.width - this.note.offsetWidth - 2)}px`;
     this.note.style.top = `${-this.note.offsetHeight - 4}px`;
   }
+}
+
+/** What a bar of full height stands for: nearly the most, so that the founding of a world does not flatten all after it. */
+function usualMost(events) {
+  const ranked = [...events].sort((a, b) => a - b);
+  return Math.max(1, ranked[Math.floor((ranked.length - 1) * 0.985)] * 1.12);
 }
