@@ -75,7 +75,7 @@ function box(session, place, { x, y }) {
   const go = () => {
     session.clock.pause();
     session.clock.seek(event.tick);
-    if (event.agent >= 0) session.map.set({ agent: event.agent, cell: null });
+    if (event.agent >= 0) session.select({ agent: event.agent }, { quiet: true });
     session.panels.made.causes.of(`${event.tick}:${event.ordinal}`);
   };
   const node = svg("g", { class: `cause sort-${sortOf(event.kind)}${place.asked ? " asked" : ""}`, transform: `translate(${x} ${y})`, tabindex: 0, role: "button", "aria-label": `${told}, tick ${event.tick}`, "data-event": `${event.tick}:${event.ordinal}` });

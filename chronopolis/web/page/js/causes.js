@@ -38,7 +38,7 @@ export function causesPanel(session) {
   function go(event) {
     session.clock.pause();
     session.clock.seek(event.tick);
-    if (event.agent >= 0) session.map.set({ agent: event.agent, cell: null });
+    if (event.agent >= 0) session.select({ agent: event.agent }, { quiet: true });
   }
 
   return { node, of, tick() {}, recolour() {}, show: () => {} };

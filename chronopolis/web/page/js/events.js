@@ -28,6 +28,7 @@ export function eventsPanel(session) {
   let next = null;
   let after = null;
   let stale = true;
+  let shown = null;
 
   const number = (input) => (/^\d[\d ,.]*$/.test(input.value.trim()) ? Number(input.value.replaceAll(/[ ,.]/g, "")) : undefined);
   const who = () => {
@@ -55,6 +56,7 @@ export function eventsPanel(session) {
   const followed = settled(220, () => !node.hidden && after === null && number(to) === undefined && again());
 
   function show(events) {
+    shown = events.length ? events : null;
     older.disabled = next === null;
     newest.disabled = after === null;
     const span = events.length ? `ticks ${whole(events.at(-1).tick)} – ${whole(events[0].tick)}` : "";
@@ -87,11 +89,12 @@ export function eventsPanel(session) {
     clock.pause();
     keepList = true;
     clock.seek(event.tick);
-    if (event.agent >= 0) session.map.set({ agent: event.agent, cell: null });
+    if (event.agent >= 0) session.select({ agent: event.agent }, { quiet: true });
     const values = Object.entries(event).filter(([name, value]) => !HIDDEN.has(name) && value !== null && typeof value !== "object");
     line.after(el("div.more", { "data-test": "event-more" }, causeGraph(session, address(event), { small: true }),
       el("details", el("summary", "All its fields"), facts(values.map(([name, value]) => [words(name), String(value)])))));
   }
+  session.people.on("change", settled(60, () => shown && !list.querySelector(".more") && fill(list, shown.map(row))));
   let keepList = false; // the cursor moved because of a click in the list: it stays as it is
 
   return {

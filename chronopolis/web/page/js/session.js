@@ -135,14 +135,14 @@ export class Session {
     }
   }
 
-  /** Select an agent, a cell, or nothing. */
-  select({ agent = null, cell = null }) {
+  /** Select an agent, a cell, or nothing; `quiet`: whatever panel is open stays open. */
+  select({ agent = null, cell = null }, { quiet = false } = {}) {
     this.agent = agent;
     this.map.set({ agent, cell, follow: agent === null ? false : this.map.follow });
     writeLink({ agent, cell });
     this.timeline.life = null;
     this.timeline.draw();
-    this.panels.select({ agent, cell });
+    this.panels.select({ agent, cell }, quiet);
     this.page.showFollow();
   }
 
