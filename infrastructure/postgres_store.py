@@ -230,23 +230,19 @@ class PostgresStore:
         for leaf, low, high, counts in leaves:
             yield from read_segment(self.database, leaf, low, high, counts)
 
-    def _leaves(self, run: Run, first: int, last: int) -> list[Leaf]:
+    def _leaves_of(self, run: Run, first: int, last: int) -> list[Leaf]:
         """Return the leaves that hold ticks first … last, up to the head, and which ticks of each are read."""
         head = self.head(run)
         if head is None:
             return []
-        found, t = [], schema.stretches
         with self._connect() as connection:
-            for source, low, high in self._segments(connection, run, first, min(last, head.tick)):
-                overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)
-                rows = connection.execute(select(t).where(overlapping).order_by(t.c.tick_first)).all()
-                found += [(r.leaf, max(low, r.tick_first), min(high, r.tick_end - 1)) for r in rows]
-        return found
+            segments = self._segments(connection, run, first, min(last, head.tick))
+            return [leaf for segment in segments for leaf in self._leaves.leaves(connection, *segment)]
 
     def events_at(self, run: Run, places: Sequence[tuple[int, int]]) -> EventBatch:
         """Return the stored events at these (tick, ordinal) in order; those that do not exist are left out."""
         ticks = [tick for tick, _ in places]
-        leaves = self._leaves(run, min(ticks), max(ticks)) if ticks else []
+        leaves = self._leaves_of(run, min(ticks), max(ticks)) if ticks else []
         with self._connect() as connection:
             return events_at(_psycopg(connection), leaves, places)
 
@@ -264,7 +260,7 @@ class PostgresStore:
         newest: int | None = None,
     ) -> EventBatch:
         """Return some stored events of ticks first … last; see `domain.ports.HistoryReader.find_events`."""
-        leaves = self._leaves(run, first, last)
+        leaves = self._leaves_of(run, first, last)
         wanted = Wanted(agents, kinds, causes, naming, parties)
         with self._connect() as connection:
             return find_events(_psycopg(connection), leaves, wanted, newest=newest)

@@ -11,4 +11,16 @@ from replay.seek import at, at_head
 from replay.verify import Verification, verify
 from replay.why import Causes, why
 
-__all__ = ["Causes", "Cursor", "Reexecution", "Verification", "at", "at_head", "fork", "reexecute", "scenarios_of", "verify", "why"]
+__all__ = [
+    "Causes",
+    "Cursor",
+    "Reexecution",
+    "Verification",
+    "at",
+    "at_head",
+    "fork",
+    "reexecute",
+    "scenarios_of",
+    "verify",
+    "why",
+]

@@ -53,8 +53,7 @@ GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS
 
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
-    "NothingFound", "UnknownEvent",
-    "NothingFound", "BadQuery", "ExportRefused",
+    "NothingFound", "UnknownEvent", "BadQuery", "ExportRefused",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
