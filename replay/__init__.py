@@ -7,6 +7,8 @@ from replay.cursor import Cursor
 from replay.diff import diff
 from replay.difference import Difference
 from replay.fork import fork
+from replay.measures import rebuild as rebuild_measures
+from replay.measures import series as measure_series
 from replay.reexecute import Reexecution, reexecute
 from replay.scenario import scenarios_of
 from replay.seek import at, at_head
@@ -28,3 +30,5 @@ __all__ = [
     "verify",
     "why",
 ]
+    "Reexecution", "Verification", "at", "at_head", "measure_series", "rebuild_measures", "reexecute", "verify",
+]  # fmt: skip

@@ -42,6 +42,7 @@ from chronopolis.cli import (
     export,
     forking,
     looking,
+    measuring,
     memory,
     minds,
     running,
@@ -54,7 +55,8 @@ GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS
 
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
-    "NothingFound", "UnknownEvent", "BadQuery", "ExportRefused",
+    "NothingFound", "TickHasBegun", "UnknownEvent", "BadQuery", "ExportRefused",
+    "NothingFound", "UnknownMeasure", "InvalidExpression",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
@@ -129,6 +131,7 @@ diffing.register(app)
 causes.register(app)
 thinking.register(app)
 forking.register(app)
+measuring.register(app)
 demo.register(app)
 debugging.register(app)
 app.add_typer(database.app, name="db")
