@@ -139,7 +139,7 @@ def test_other_seeds_are_said_to_have_other_people(made):
 
 
 def test_a_tick_that_has_not_happened_is_refused_by_the_name_of_its_run(made):
-    with pytest.raises(BeyondHead, match="twin.*no tick 90"):
+    with pytest.raises(BeyondHead, match=r"twin.*no tick 90"):
         diff(made, "made", "twin", tick_a=90)
     with pytest.raises(BeyondHead):
         diff(made, "made", "made", tick_a=3, tick_b=TICKS + 1)
