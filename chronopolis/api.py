@@ -17,10 +17,9 @@ from typing import Any, Self
 import polars as pl
 
 import replay
-from chronopolis import people, record
+from chronopolis import causes, people, record
 from chronopolis.answers import frame_of
 from chronopolis.asking import ask
-from chronopolis import causes, people, record
 from chronopolis.errors import WrongUsage
 from chronopolis.forking import make_fork
 from chronopolis.measured import measures_frame
@@ -303,22 +302,38 @@ class History:
         ExportRefused, ExportFailed, BeyondHead
         """
         return export_run(self._store, self._run, Path(folder), first=first, last=last, overwrite=overwrite)
+
     def measures(self, *names: str, first: int = 0, last: int | None = None) -> pl.DataFrame:
         """Return measures tick by tick, in their units, null where there is no value.
+
+        Parameters
+        ----------
         names : str
             Such as ``"population", "gini_coins"``; all of them if none is given. `polis measures --list` has them.
         first, last : int
             Ticks, both included; up to the newest if `last` is left out.
+
+        Raises
+        ------
         UnknownMeasure, BeyondHead, NoTicksYet
+        """
         high = record.require_tick(self._store, self._run, last)
         return measures_frame(replay.measure_series(self._store, self._run, names or None, first, high), first)
+
     def why(
         self, event: str, *, depth: int = 6, breadth: int = 8, horizon: int = 400, effects: bool = True
     ) -> replay.Causes:
         """Return what led to an event, given as ``"1200:17"``, and what came of it.
+
+        Parameters
+        ----------
         event : tick and ordinal
         depth, breadth, horizon : steps followed, links of one event, ticks after it; `cut` says what they left out
+
+        Raises
+        ------
         WrongUsage, BeyondHead, UnknownEvent
+        """
         return causes.why(self._store, self._run, event, depth=depth, breadth=breadth, horizon=horizon, effects=effects)
 
     def verify(self, *, deep: bool = False) -> replay.Verification:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import Any, Literal
@@ -230,44 +230,11 @@ class PostgresStore:
         for leaf, low, high, counts in leaves:
             yield from read_segment(self.database, leaf, low, high, counts)
 
-    def _leaves_of(self, run: Run, first: int, last: int) -> list[Leaf]:
-        """Return the leaves that hold ticks first … last, up to the head, and which ticks of each are read."""
-        head = self.head(run)
-        if head is None:
-            return []
-        with self._connect() as connection:
-            segments = self._segments(connection, run, first, min(last, head.tick))
-            return [leaf for segment in segments for leaf in self._leaves.leaves(connection, *segment)]
-
-    def events_at(self, run: Run, places: Sequence[tuple[int, int]]) -> EventBatch:
-        """Return the stored events at these (tick, ordinal) in order; those that do not exist are left out."""
-        ticks = [tick for tick, _ in places]
-        leaves = self._leaves_of(run, min(ticks), max(ticks)) if ticks else []
-        with self._connect() as connection:
-            return events_at(_psycopg(connection), leaves, places)
-
-    def find_events(
-        self,
-        run: Run,
-        first: int,
-        last: int,
-        *,
-        agents: Sequence[int] = (),
-        kinds: Sequence[int] = (),
-        causes: Sequence[int] = (),
-        naming: Sequence[str] = (),
-        parties: Sequence[int] = (),
-        newest: int | None = None,
-    ) -> EventBatch:
-        """Return some stored events of ticks first … last; see `domain.ports.HistoryReader.find_events`."""
-        leaves = self._leaves_of(run, first, last)
-        wanted = Wanted(agents, kinds, causes, naming, parties)
-        with self._connect() as connection:
-            return find_events(_psycopg(connection), leaves, wanted, newest=newest)
     @contextmanager
     def lookup(self, run: Run) -> Iterator[LeafLookup]:
         """Lend something that finds single events of a run, up to the head that it has now."""
         head, t = self.head(run), schema.stretches
+        with self._connect() as connection:
             leaves = []
             for source, low, high in self._segments(connection, run, 0, -1 if head is None else head.tick):
                 overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)

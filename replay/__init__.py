@@ -25,10 +25,10 @@ __all__ = [
     "at_head",
     "diff",
     "fork",
+    "measure_series",
+    "rebuild_measures",
     "reexecute",
     "scenarios_of",
     "verify",
     "why",
 ]
-    "Reexecution", "Verification", "at", "at_head", "measure_series", "rebuild_measures", "reexecute", "verify",
-]  # fmt: skip

@@ -56,7 +56,7 @@ GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
     "NothingFound", "TickHasBegun", "UnknownEvent", "BadQuery", "ExportRefused",
-    "NothingFound", "UnknownMeasure", "InvalidExpression",
+    "UnknownMeasure", "InvalidExpression",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 

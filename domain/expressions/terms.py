@@ -90,5 +90,3 @@ def cell_term(token: Token, cell: int, what: Token) -> Term:
 
 def _absent_is_nothing(values: Any, words: Any) -> Any:
     return values if words is None else np.where(np.less(values, 0), NOTHING, values)
-
-

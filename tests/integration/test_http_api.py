@@ -419,7 +419,8 @@ def _routes(app: Any) -> list[Any]:
 def test_answers_are_as_they_are_described(client: httpx.Client, get: Get) -> None:
     told = get("/api/openapi.json")
     for rest, given in {
-        "": "", "/density": "", "/marks": "", "/state": "", "/events": "", "/agents/{agent}": "?tick=1", "/thoughts": "",
+        "": "", "/density": "", "/marks": "", "/state": "", "/events": "", "/agents/{agent}": "?tick=1",
+        "/thoughts": "",
         "/memories": "?agent=3", "/agents/{agent}/history": "", "/conversations": "",
     }.items():  # fmt: skip
         path, shown = f"/api/runs/{{run}}{rest}", f"/api/runs/brave-otter{rest.format(agent=3)}{given}"

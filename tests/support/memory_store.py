@@ -6,7 +6,6 @@ import dataclasses
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -30,8 +29,6 @@ from domain.errors import (
 )
 from domain.events import CATALOGUE_VERSION, EventBatch
 from domain.inputs import INTERVENTION, Input, InputKey, Inputs, validated
-from domain.ports import Headers, Lease, Run, Snapshot
-from domain.inputs import Input, InputKey, Inputs, validated
 from domain.ports import Block, Headers, Lease, Run, Snapshot
 from domain.state import World
 
