@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from domain.contrast import contrast
 from domain.errors import BeyondHead
-from domain.measures import society_figures
+from domain.events import EventBatch, empty_records
+from domain.measures import MEASURES, NO_VALUE, Look
 from domain.ports import HistoryReader, Run
 from domain.state import World
 from replay import seek
@@ -52,7 +53,7 @@ def diff(
         parted = first_divergence(reader, a, b, min(tick_a, tick_b), on_progress=on_progress)
     world_a, world_b = of(a, tick_a), of(b, tick_b)
     same = world_a.state_hash == world_b.state_hash
-    figures_a, figures_b = society_figures(world_a), society_figures(world_b)
+    figures_a, figures_b = levels_of(world_a), levels_of(world_b)
     return Difference(
         a=a,
         b=b,
@@ -61,9 +62,19 @@ def diff(
         identical=(parted is None and same) if tick_a == tick_b else same,
         first_divergence=parted,
         differing=() if same else tuple(contrast(world_a, world_b)),
-        figures={n: (v, figures_b[n]) for n, v in figures_a.items() if n in figures_b and v != figures_b[n]},
+        figures={n: (v, figures_b[n]) for n, v in figures_a.items() if v != figures_b[n]},
         notes=tuple(_notes(a, b, world_a, world_b, parted is not None and same)),
     )
+
+
+def levels_of(world: World) -> dict[str, float | None]:
+    """Return every measure of a state (those that are levels) in its unit; None where it has no value."""
+    look = Look().at(world, EventBatch.of(empty_records(0)))
+    levels = {name: (m.of(look), m.divisor) for name, m in MEASURES.items() if m.kind == "level"}
+    return {
+        name: None if value == NO_VALUE else value if divisor == 1 else value / divisor
+        for name, (value, divisor) in levels.items()
+    }
 
 
 # -- within ------------------------------------------------------------------------------------------

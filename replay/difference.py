@@ -32,7 +32,7 @@ class Difference:
     identical : their histories are the same up to the tick of the states; of two ticks, the states are
     first_divergence : None, or where they part: see `replay.divergence.first_divergence`
     differing : what differs between the states, by area
-    figures : name → the figure of either side, where they differ
+    figures : measure → its value on either side, where they differ; None where it has none
     notes : what could not be compared, or has to be known to read the rest
     """
 
@@ -43,7 +43,7 @@ class Difference:
     identical: bool
     first_divergence: dict[str, Any] | None
     differing: tuple[Differing, ...]
-    figures: dict[str, tuple[float, float]]
+    figures: dict[str, tuple[float | None, float | None]]
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -79,7 +79,7 @@ class Difference:
         """
         chosen = None if agents is None else np.array([agent for agent, _ in self.agents[:agents]], np.int64)
         found = [
-            {"area": "figures", "what": name, "a": ours, "b": theirs, "by": round(theirs - ours, 4)}
+            {"area": "figures", "what": name, "a": ours, "b": theirs, "by": difference_of(ours, theirs)}
             for name, (ours, theirs) in self.figures.items()
         ][:limit]
         for area in dict.fromkeys(each.area for each in self.differing):
@@ -127,6 +127,11 @@ class Difference:
             return entry
         name = self.name_of(entry["agent"])
         return {"area": entry.pop("area"), "agent": entry.pop("agent"), "name": name, **entry}
+
+
+def difference_of(ours: float | None, theirs: float | None) -> float | None:
+    """Return by how much a figure is more on the other side; None where one has no value."""
+    return None if ours is None or theirs is None else round(theirs - ours, 4)
 
 
 # -- within ------------------------------------------------------------------------------------------

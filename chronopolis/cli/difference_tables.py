@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chronopolis.cli.output import facts, plain
 from chronopolis.sentences import agent_number, sentence
 from domain.codes import Good
+from replay.difference import difference_of
 
 if TYPE_CHECKING:
     from replay import Difference
@@ -94,7 +95,9 @@ def _values(event: dict[str, Any]) -> str:
 def _figures(found: Difference) -> list[Any]:
     table = _table("the society", "figure", _heading(found, "a"), _heading(found, "b"), "by")
     for name, (ours, theirs) in found.figures.items():
-        table.add_row(name.replace("_", " "), _number(ours), _number(theirs), _signed(theirs - ours))
+        by = difference_of(ours, theirs)
+        values = ("–" if value is None else _number(value) for value in (ours, theirs))
+        table.add_row(name.replace("_", " "), *values, "" if by is None else _signed(by))
     return [table] if found.figures else []
 
 
