@@ -102,6 +102,8 @@ def _with_ids(store: EventStore, run: Run, tick: int, given: Sequence[Mapping[st
 def _agent(world: World | None, run: Run, wanted: int | str | None) -> int:
     if wanted is None or wanted == NOBODY:
         return NOBODY
+    if world is None and str(wanted).isdecimal():
+        return int(wanted)  # a founder, when it comes
     if world is None:
         raise WrongUsage(f"run {run.name} has no tick yet, and nobody lives there")
     return find_agent(world, run.name, str(wanted))
