@@ -17,11 +17,12 @@ from typing import Any, Self
 import polars as pl
 
 import replay
-from chronopolis import people, record
+from chronopolis import causes, people, record
 from chronopolis.answers import frame_of
 from chronopolis.asking import ask
 from chronopolis.errors import WrongUsage
 from chronopolis.forking import make_fork
+from chronopolis.measured import measures_frame
 from domain.columns import AREAS
 from domain.configuration import Configuration
 from domain.measures import society_figures
@@ -241,6 +242,28 @@ class History:
             }
         )
 
+    def diff(
+        self,
+        other: History | str | None = None,
+        *,
+        tick: int | None = None,
+        tick_a: int | None = None,
+        tick_b: int | None = None,
+    ) -> replay.Difference:
+        """Say where this history and another part, and how their states differ; see `chronopolis.diff`."""
+        store, ours = self._store, self._run
+        name = other.name if isinstance(other, History) else other
+        theirs = ours if name is None else store.find(name)
+        if tick is not None:
+            if tick_a is not None or tick_b is not None:
+                raise WrongUsage("tick is that of both; give it, or tick_a and tick_b")
+            tick_a = tick_b = tick
+        for run in (ours, theirs):
+            record.head_tick(store, run)
+        if theirs.id == ours.id and tick_a is None and tick_b is None and other is None:
+            raise WrongUsage("two ticks of one run are compared by tick_a and tick_b")
+        return replay.diff(store, ours, theirs, tick_a=tick_a, tick_b=tick_b)
+
     def sql(self, query: str, *, timeout_s: float = 30.0, limit: int | None = None) -> pl.DataFrame:
         """Ask one question in SQL and return its rows.
 
@@ -279,6 +302,39 @@ class History:
         ExportRefused, ExportFailed, BeyondHead
         """
         return export_run(self._store, self._run, Path(folder), first=first, last=last, overwrite=overwrite)
+
+    def measures(self, *names: str, first: int = 0, last: int | None = None) -> pl.DataFrame:
+        """Return measures tick by tick, in their units, null where there is no value.
+
+        Parameters
+        ----------
+        names : str
+            Such as ``"population", "gini_coins"``; all of them if none is given. `polis measures --list` has them.
+        first, last : int
+            Ticks, both included; up to the newest if `last` is left out.
+
+        Raises
+        ------
+        UnknownMeasure, BeyondHead, NoTicksYet
+        """
+        high = record.require_tick(self._store, self._run, last)
+        return measures_frame(replay.measure_series(self._store, self._run, names or None, first, high), first)
+
+    def why(
+        self, event: str, *, depth: int = 6, breadth: int = 8, horizon: int = 400, effects: bool = True
+    ) -> replay.Causes:
+        """Return what led to an event, given as ``"1200:17"``, and what came of it.
+
+        Parameters
+        ----------
+        event : tick and ordinal
+        depth, breadth, horizon : steps followed, links of one event, ticks after it; `cut` says what they left out
+
+        Raises
+        ------
+        WrongUsage, BeyondHead, UnknownEvent
+        """
+        return causes.why(self._store, self._run, event, depth=depth, breadth=breadth, horizon=horizon, effects=effects)
 
     def verify(self, *, deep: bool = False) -> replay.Verification:
         """Fold everything from tick 0 and compare with what is recorded."""

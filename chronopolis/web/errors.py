@@ -9,6 +9,7 @@
         ├── Busy            more requests wait than the server keeps
         ├── TookTooLong     the database or a search did not answer in time
         ├── NoSuchPage      a path that is nobody's
+        ├── NothingStarted  the server has no process that goes on with the run
         ├── ChildFailed     a process that was to go on with a run could not
         └── PortTaken       the port to serve on is somebody else's
 """
@@ -92,6 +93,17 @@ class ChildFailed(FrontDoorError):
         return f"run {self.run} could not be gone on with: {self.because}"
 
 
+class NothingStarted(FrontDoorError):
+    """The server has no process that goes on with the run."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(run)
+        self.run = run
+
+    def __str__(self) -> str:
+        return f"run {self.run}: this server started nothing that goes on with it; who did must stop it"
+
+
 class PortTaken(FrontDoorError):
     """The port to serve on is somebody else's."""
 
@@ -117,13 +129,15 @@ class Problem(BaseModel):
 
 
 _STATUS = {
-    "UnknownRun": 404, "UnknownAgent": 404, "NothingFound": 404, "BeyondHead": 404, "NoTicksYet": 404,
-    "NoSuchPage": 404,
+    "UnknownRun": 404, "UnknownAgent": 404, "UnknownEvent": 404, "NothingFound": 404, "BeyondHead": 404,
+    "NoTicksYet": 404, "NoSuchPage": 404,
     "RunExists": 409, "RunIsHeld": 409, "LeaseLost": 409, "TickHasBegun": 409, "OtherRules": 409, "ChildFailed": 409,
+    "NothingStarted": 409,
     "Superseded": 429, "NotBuilt": 501, "CorruptHistory": 500,
     "StoreUnavailable": 503, "Busy": 503, "TookTooLong": 503,
     "EngineUnavailable": 503, "EngineTimedOut": 503, "MemoryUnavailable": 503, "MemoryBehind": 503,
 }  # fmt: skip
+_MAY_BE_HEALED = ("StoreUnavailable", "DatabaseUnreachable")
 _DATABASE_IS_AWAY = ("OperationalError", "InterfaceError", "AdminShutdown", "CannotConnectNow", "ConnectionTimeout")
 
 
@@ -176,6 +190,8 @@ def install(app: FastAPI) -> None:
     """Have every error of an app answered as `Problem`."""
 
     async def ours(request: Request, error: Exception) -> Response:
+        if type(error).__name__ in _MAY_BE_HEALED:
+            request.app.state.services.heal()
         return problem_of(error)
 
     async def wrong(request: Request, error: Exception) -> Response:
@@ -187,7 +203,7 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         if error.status_code == 404:
             return problem_of(NoSuchPage(request.url.path))
-        kind = {405: "MethodNotAllowed"}.get(error.status_code, "Refused")
+        kind = {405: "MethodNotAllowed", 413: "BodyTooLarge"}.get(error.status_code, "Refused")
         return problem(error.status_code, kind, str(error.detail), error.headers)
 
     app.add_exception_handler(PolisError, ours)

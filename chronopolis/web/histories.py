@@ -7,16 +7,15 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from chronopolis.errors import NoTicksYet
 from chronopolis.web.crew import Crew
-from chronopolis.web.errors import NotBuilt, built
 from chronopolis.web.lanes import Lane, arrivals
 from domain.errors import BeyondHead, UnknownRun
-from domain.events import EventBatch
 from domain.ports import Run
-from domain.state import World
+from replay.cursor import Cursor
+from workers.bootstrap import Browsing
 
 T = TypeVar("T")
 
@@ -26,22 +25,17 @@ _KNOWN_FOR_S = 1.0  # how long a run that was found is believed to be there stil
 _NAME = re.compile("[a-z0-9][a-z0-9_-]{0,62}")
 
 
-class Cursor(Protocol):
-    """What is needed of `replay.cursor.Cursor`."""
-
-    def at(self, tick: int) -> World:
-        """Return the state at a tick, to be read only."""
-
-    def events(self, tick: int) -> EventBatch:
-        """Return the events of a tick."""
-
-
 @dataclass
 class _Open:
     run: Run
     lane: Lane = field(default_factory=Lane)
     cursor: Cursor | None = None
     head: int = -1
+
+    def close(self) -> None:
+        """End what a cursor reads ahead."""
+        if self.cursor is not None:
+            self.cursor.close()
 
 
 class Histories:
@@ -63,6 +57,7 @@ class Histories:
         slow: Crew | None = None,
     ) -> None:  # fmt: skip
         self.store = store
+        self.browsing = Browsing(store)
         self.quick = quick or Crew("polis-look", threads=6, most=256, timeout_s=20)
         self.slow = slow or Crew("polis-search", threads=2, most=8, timeout_s=300)
         self._most, self._mib_each = most_runs, max(1, mib // most_runs)
@@ -90,7 +85,8 @@ class Histories:
             run = await self.quick.do(lambda: self.store.find(name))
         except UnknownRun:
             if known is not None:  # it was dropped: another may get its name
-                self._open.pop(known[1].id, None)
+                if known[1].id in self._open:
+                    self._open.pop(known[1].id).close()
                 self._found.pop(name, None)
             raise
         self._found[name] = (time.monotonic(), run)
@@ -116,6 +112,11 @@ class Histories:
     def known_head(self, run: Run) -> int:
         """Return the newest tick that was seen, -1 if none was: the head lies there or above."""
         return self._opened(run).head
+
+    def saw(self, run: Run, head: int) -> None:
+        """Be told that there is a tick."""
+        if run.id in self._open:
+            self._open[run.id].head = max(self._open[run.id].head, head)
 
     async def tick(self, run: Run, wanted: int | None) -> int:
         """Return a tick that there is: the one wanted, or the newest.
@@ -169,23 +170,27 @@ class Histories:
 
     def _cursor(self, opened: _Open) -> Cursor:
         if opened.cursor is None:
-            opened.cursor = _cursor_of(self.store, opened.run, self._mib_each)
+            opened.cursor = Cursor(self.store, opened.run, cache_mib=self._mib_each)
         return opened.cursor
 
     def _opened(self, run: Run) -> _Open:
         opened = self._open.get(run.id)
         if opened is None or opened.run.genesis_hash != run.genesis_hash or opened.run.name != run.name:
+            if opened is not None:
+                opened.close()
             opened = self._open[run.id] = _Open(run)
         self._open.move_to_end(run.id)
         for number in list(self._open):
             if len(self._open) <= self._most:
                 break
             if number != run.id and self._open[number].lane.idle:
-                del self._open[number]
+                self._open.pop(number).close()
         return opened
 
     def close(self) -> None:
         """Let go of all."""
+        for opened in self._open.values():
+            opened.close()
         self._open.clear()
         self.quick.close()
         self.slow.close()
@@ -193,28 +198,3 @@ class Histories:
 
 class ClientWentAway(Exception):
     """Nobody waits for the answer any more, so it was not made."""
-
-
-def _cursor_of(store: Any, run: Run, mib: int) -> Cursor:
-    try:
-        found: Cursor = built("replay.cursor", "keep states").Cursor(store, run, cache_mib=mib)
-    except NotBuilt:
-        return _Seeking(store, run)
-    return found
-
-
-class _Seeking:
-    """Seeks anew each time: what serves while there is no cursor that keeps states."""
-
-    def __init__(self, store: Any, run: Run) -> None:
-        self.store, self.run = store, run
-
-    def at(self, tick: int) -> World:
-        import replay
-
-        return replay.at(self.store, self.run, tick)
-
-    def events(self, tick: int) -> EventBatch:
-        from replay.seek import ticks_of
-
-        return next(ticks_of(self.store, self.run, tick, tick))

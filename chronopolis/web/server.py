@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
@@ -12,7 +11,8 @@ from fastapi import FastAPI
 
 from chronopolis.web import errors
 from chronopolis.web.api import ROUTERS
-from chronopolis.web.histories import Histories
+from chronopolis.web.guard import Guard
+from chronopolis.web.safety import Safety
 from chronopolis.web.services import Services
 from domain.configuration import RELEASE
 from workers.bootstrap import Settings, open_store
@@ -57,7 +57,7 @@ def create_app(
             opened = store
             if opened is None:
                 opened = await asyncio.to_thread(lambda: stack.enter_context(open_store(settings)))
-            app.state.services = Services(opened, Histories(opened), time.monotonic())
+            app.state.services = Services.over(opened)
             try:
                 yield
             finally:
@@ -71,4 +71,6 @@ def create_app(
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(Safety)
+    app.add_middleware(Guard, token=token, host=host, allowed=allowed)  # added last, it stands in front
     return app

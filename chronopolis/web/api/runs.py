@@ -1,4 +1,4 @@
-"""Runs: which there are, what one is made of, where it stands."""
+"""Runs: which there are, what one is made of, where it stands, and what is marked on its line of time."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
-from chronopolis.web.api.models import Health, RunBrief, RunDetail
-from chronopolis.web.api.parameters import Found
-from chronopolis.web.services import Using
-from domain.advance import Header
+from chronopolis.web.api.models import Density, Health, Marks, RunBrief, RunDetail
+from chronopolis.web.api.parameters import First, Found, Last, span
+from chronopolis.web.services import Services, Using
 from domain.configuration import RELEASE
-from domain.ports import Lease, Run
+from domain.ports import Run
+from workers.bootstrap import Standing
 
 router = APIRouter(tags=["runs"])
 
-Standing = tuple[Run, Lease, Header | None]
+_CHILDREN_MAX = 200
 
 
-def brief(run: Run, lease: Lease, head: Header | None) -> dict[str, Any]:
+def brief(standing: Standing) -> dict[str, Any]:
     """Return a run as `polis runs --json` lists it, its parent besides."""
+    run = standing.run
     return {
         "run": run.id,
         "name": run.name,
-        "status": lease.status,
-        "head_tick": -1 if head is None else head.tick,
-        "head_hash": None if head is None else head.chain_hash.hex(),
-        "target": lease.target,
+        "status": standing.lease.status,
+        "head_tick": standing.head_tick,
+        "head_hash": None if standing.head_hash is None else standing.head_hash.hex(),
+        "target": standing.lease.target,
         "agents": run.configuration.agents,
         "seed": run.seed,
         "mind": run.configuration.mind,
@@ -40,10 +41,10 @@ def brief(run: Run, lease: Lease, head: Header | None) -> dict[str, Any]:
 
 def version_of(run: Run) -> str:
     """Return what tells a run from any other that ever had its name: part of addresses that may be kept for ever."""
-    return f"{run.id}-{run.genesis_hash[:4].hex()}-{run.created_at[:19].translate(_DIGITS)}"
+    return f"{run.id}-{run.genesis_hash[:4].hex()}-{run.created_at[:19].translate(_NO_DIGITS)}"
 
 
-_DIGITS = {ord(c): None for c in "-:T+ "}
+_NO_DIGITS = {ord(c): None for c in "-:T+ "}
 
 
 @router.get("/healthz", tags=["server"])
@@ -59,23 +60,24 @@ async def runs(
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> list[RunBrief]:
     """List runs."""
-    found: list[Standing] = await using.histories.quick.do(using.store.runs)
-    if sort == "newest":
-        found = found[::-1]
-    elif sort == "name":
-        found = sorted(found, key=lambda each: each[0].name)
-    return [RunBrief(**brief(*each)) for each in found[:limit]]
+    histories = using.histories
+    found = await histories.quick.do(lambda: histories.browsing.standings(order=sort, limit=limit))
+    return [RunBrief(**brief(each)) for each in found]
 
 
 @router.get("/api/runs/{run}")
 async def one_run(run: Found, using: Using) -> RunDetail:
     """Return what a run is made of, where it stands, and what was forked from it."""
-    return RunDetail(**await using.histories.quick.do(lambda: _detail(using.store, run)))
+    child = using.children.of(run)
+    values = await using.histories.quick.do(lambda: _detail(using, run))
+    return RunDetail(**values, continuing=None if child is None else child.as_dict())
 
 
-def _detail(store: Any, run: Run) -> dict[str, Any]:
+def _detail(using: Services, run: Run) -> dict[str, Any]:
+    store, browsing = using.store, using.histories.browsing
     lease, head = store.lease(run), store.head(run)
-    return brief(run, lease, head) | {
+    standing = Standing(run, lease, -1 if head is None else head.tick, None if head is None else head.chain_hash)
+    return brief(standing) | {
         "version": version_of(run),
         "configuration": asdict(run.configuration),
         "genesis_hash": run.genesis_hash.hex(),
@@ -85,10 +87,38 @@ def _detail(store: Any, run: Run) -> dict[str, Any]:
             {"run": source, "first": first, "last": None if source == run.id else last}
             for source, first, last in store.lineage(run)
         ],
-        "children": [brief(*each) for each in store.runs() if each[0].parent == run.id],
+        "children": [brief(each) for each in browsing.standings(parent=run.id, limit=_CHILDREN_MAX)],
         "holder": lease.holder,
         "problem": lease.problem,
         "events": store.total_events(run),
         "snapshots": len(store.snapshot_ticks(run)),
         "late_inputs": store.late_inputs(run),
     }
+
+
+@router.get("/api/runs/{run}/density")
+async def density(
+    run: Found, using: Using, first: First = 0, last: Last = None, bins: Annotated[int, Query(ge=1, le=4000)] = 400
+) -> Density:
+    """Count the events of a stretch of ticks, in bins of equal width: the shape of a line of time."""
+    histories = using.histories
+    low, high = span(first, last, await histories.head(run))
+    width = max(1, -(-(high - low + 1) // bins))
+    counts = await histories.quick.do(lambda: histories.browsing.event_counts(run, low, high, width=width))
+    return Density(first=low, last=high, width=width, events=counts)
+
+
+@router.get("/api/runs/{run}/marks")
+async def marks(run: Found, using: Using) -> Marks:
+    """Return where a run was forked, who intervened, and which ticks have a snapshot."""
+    histories = using.histories
+
+    def found() -> dict[str, Any]:
+        forks = [each.run for each in histories.browsing.standings(parent=run.id, order="oldest")]
+        return {
+            "forks": [{"tick": fork.fork_tick, "run": fork.id, "name": fork.name} for fork in forks],
+            "interventions": histories.browsing.interventions(run),
+            "snapshots": using.store.snapshot_ticks(run),
+        }
+
+    return Marks(**await histories.quick.do(found))
