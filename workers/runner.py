@@ -27,6 +27,7 @@ from domain.ports import Appender, EventStore, Run
 from domain.state import World
 from domain.warm_up import warm_up
 from workers.memory import peak_rss_mb, pss_of_everything_mb
+from workers.minutes import Minutes
 from workers.thinking import Thinking
 
 # Snapshots: so many events apart, for seeking, but seldom enough that ticks beside which one is written are under one
@@ -127,6 +128,7 @@ class Runner:
     take_over : end another runner of this run
     thinking : what is owed to minds; needed by a run whose agents have them
     on_progress : callable, told a few times a second
+    minutes : tells of the figures of each minute
     say : callable, told in a sentence what a person should know
     """
 
@@ -141,6 +143,7 @@ class Runner:
         take_over: bool = False,
         thinking: Thinking | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        minutes: Minutes | None = None,
         say: Callable[[str], None] | None = None,
     ) -> None:
         if not 1 <= threads <= 64:
@@ -152,6 +155,7 @@ class Runner:
         if run.configuration.thinks and thinking is None:
             raise InvalidConfiguration("mind", run.configuration.mind, "this runner was given nobody to ask")
         self._on_progress = on_progress or (lambda progress: None)
+        self._minutes = minutes
         self._say = say or (lambda sentence: None)
         self._stopping = False
         self._shown = 0.0
@@ -191,6 +195,8 @@ class Runner:
                     writer.keep_snapshot(world)
                 status = "paused" if self._stopping and world.tick < target else "complete"
                 writer.flush()
+                if self._minutes is not None:
+                    self._minutes.look(clock.tick_ms, writer.durable_tick, at_end=True)
                 problems = [*writer.figures.problems]
                 if self.thinking is not None:
                     problems += self.thinking.problems()
@@ -263,6 +269,8 @@ class Runner:
                 writer.keep_snapshot(world)
                 events_before_snapshot, kept_tick = 0, world.tick
             self._show(world, target, clock, writer)
+            if self._minutes is not None:
+                self._minutes.look(clock.tick_ms, writer.durable_tick)
             if self.pace_ms is not None:
                 due = max(due + self.pace_ms / 1e3, time.perf_counter() - 1.0)
                 while (left := due - time.perf_counter()) > 0 and not self._stopping:
