@@ -484,7 +484,7 @@ class PostgresStore:
         """Let go of a run's blocks of measures."""
         t = schema.measure_blocks
         with self._connect() as connection:
-            connection.execute(delete(t).where(t.c.run == source))
+            connection.execute(delete(t).where(t.c.source == source))
 
     # -- writing -----------------------------------------------------------------------------------
 
