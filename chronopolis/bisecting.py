@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from chronopolis.asking import ask
 from chronopolis.errors import WrongUsage
+from chronopolis.record import select_events
 from chronopolis.sql_text import READING, first_word, statements_of
+from domain.events import KINDS
+from replay.bisect import Bisection, require_range
 
 if TYPE_CHECKING:
+    from domain.ports import EventStore, Run
     from workers.bootstrap import Analyst
 
 _TICK = re.compile(r"(?<![:\w]):tick\b")
@@ -23,6 +27,40 @@ _AT_ONCE, _AT_ONCE_MOST = 16, 4_096
 _LONG_S = 1.0
 
 OnProgress = Callable[[int, int], None]
+
+
+def bisect_by_sql(
+    store: EventStore,
+    run: Run,
+    analyst: Analyst,
+    predicate: str,
+    *,
+    first: int = 0,
+    last: int | None = None,
+    seek: bool = False,
+    limit: int = 10,
+    on_progress: OnProgress | None = None,
+) -> Bisection:
+    """Find the first tick at which a predicate in SQL is true, and the events there of the kinds that it asks about.
+
+    Raises
+    ------
+    WrongUsage, BadQuery, QueryTimedOut, BeyondHead
+    """
+    last = require_range(store, run, first, last)
+    found, asked = first_true(analyst, predicate, first=first, last=last, seek=seek, on_progress=on_progress)
+    method = "seek" if seek else "scan"
+    if found is None:
+        return Bisection(run.name, predicate, None, first, last, method, asked)
+    words = set(re.findall(r"\w+", predicate.lower()))
+    kinds = [kind for kind in KINDS if kind.view in words]
+    causes: list[dict[str, Any]] = []
+    for events in select_events(store, run, first=found, last=found, kinds=kinds):
+        causes += [event | {"term": None, "contribution": None} for event, _ in zip(events, range(limit), strict=False)]
+    already = found == first > 0
+    return Bisection(
+        run.name, predicate, found, first, last, method, asked, already, None if found == first else False, True, causes
+    )
 
 
 def first_true(
