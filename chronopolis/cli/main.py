@@ -49,6 +49,7 @@ from chronopolis.cli import (
     running,
     sql,
     thinking,
+    watching,
     worker,
 )
 
@@ -134,6 +135,7 @@ thinking.register(app)
 forking.register(app)
 measuring.register(app)
 bisecting.register(app)
+watching.register(app)
 demo.register(app)
 debugging.register(app)
 app.add_typer(database.app, name="db")
