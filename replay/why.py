@@ -15,7 +15,8 @@ from domain import events as ev
 from domain.errors import BeyondHead, UnknownEvent
 from domain.ports import EventStore, Run
 from replay.consequences import Consequences
-from replay.links import DERIVED, Link, links_of
+from replay.link import Link
+from replay.links import DERIVED, links_of
 from replay.timelines import CHUNK, Event, Place, Timelines, cause_of, place_of
 
 DEPTH, BREADTH, HORIZON = 6, 8, 400
@@ -150,6 +151,8 @@ class _Tree:
                     if link.place in seen:
                         child["again"] = True
                         continue
+                    if link.name == "store" or link.about.get("in_prompt") is False:
+                        continue  # shown, and not followed: nothing hung on it
                     seen.add(link.place)
                     child[side] = []
                     if len(seen) > NODES_MAX:
