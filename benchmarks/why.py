@@ -165,7 +165,7 @@ class _Prover:
         self, store: PostgresStore, run: Run, lookup: EventLookup, head: int, rng: np.random.Generator
     ) -> None:
         self.store, self.run, self.lookup, self.head, self.rng = store, run, lookup, head, rng
-        self.answer: Answer = answers_of(run)
+        self.answer: Answer = answers_of(store, run)
         self.cases: dict[str, list[_Case]] = {name: [] for name in OUTCOMES}
         self.without: list[Event] = []  # events of which no named cause can be taken out
 

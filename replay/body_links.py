@@ -97,6 +97,8 @@ def _gave(event: Event, look: Timelines) -> Iterator[Link]:
 
 def _died(event: Event, look: Timelines) -> Iterator[Link]:
     tick = event["tick"]
+    if event["because"] == "removed":  # by an intervention, which is the recorded cause
+        return
     kinds = (ev.MEAL_EATEN,) if event["because"] == "hunger" else ()
     last = look.newest_ever(event["agent"], kinds, tick) if kinds else None
     if last is not None:

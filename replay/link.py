@@ -36,7 +36,7 @@ def is_cause(link: Link) -> bool:
     return link.name not in CONTEXT and link.about.get("in_prompt") is not False
 
 
-ACTIONS = tuple(kind for kind in KINDS if any(f.column == "needs" for f in kind.fields) and kind.number > 5
+ACTIONS = tuple(kind for kind in KINDS if any(f.name == "energy" for f in kind.fields) and kind.number > 5
                 and kind not in (ev.AGENT_BORN, ev.AGENT_DIED))  # fmt: skip
 """Kinds that are an agent's one action of a tick."""
 NEWCOMERS = (ev.AGENT_JOINED, ev.AGENT_BORN)

@@ -31,13 +31,32 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from chronopolis.cli import causes, checking, database, demo, doctor, looking, memory, minds, running, thinking, worker
+from chronopolis.cli import (
+    causes,
+    checking,
+    database,
+    debugging,
+    demo,
+    diffing,
+    doctor,
+    export,
+    forking,
+    looking,
+    measuring,
+    memory,
+    minds,
+    running,
+    sql,
+    thinking,
+    worker,
+)
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
-    "NothingFound", "UnknownEvent",
+    "NothingFound", "TickHasBegun", "UnknownEvent", "BadQuery", "ExportRefused",
+    "UnknownMeasure", "InvalidExpression",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
@@ -108,14 +127,20 @@ def _root(
 running.register(app)
 looking.register(app)
 checking.register(app)
+diffing.register(app)
 causes.register(app)
 thinking.register(app)
+forking.register(app)
+measuring.register(app)
 demo.register(app)
+debugging.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(memory.app, name="memory")
 app.add_typer(minds.app, name="minds")
 worker.register(app)
 doctor.register(app)
+sql.register(app)
+export.register(app)
 
 
 class Terminated(KeyboardInterrupt):

@@ -18,9 +18,10 @@ def _run(name: str) -> None:
 
 def upgrade() -> None:
     """Add them."""
-    for name in ():
+    for name in ("kinds.sql", "answers.sql", "derived.sql", "comments.sql", "scope.sql", "roles.sql", "grants.sql"):
         _run(name)
 
 
 def downgrade() -> None:
-    """Take them away again."""
+    """Take them away again; no history is touched."""
+    _run("drop.sql")
