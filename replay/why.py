@@ -33,7 +33,8 @@ class Causes:
     run : name of the run
     event : as `polis events --json` tells it; a thought with its prompt, answer and memories
     causes, effects : events of the same form, each with `link`, the way in which it is linked, and with its own
-        causes or effects. One that stands elsewhere in the tree already has `again`, and nothing below it.
+        causes or effects. Nothing stands below one that is opened elsewhere in the tree (it has `again`), nor below one
+        on which nothing hung: a store of goods, a line that was left out of a prompt.
     bounds : depth, breadth and horizon (ticks forwards)
     cut : what a bound has left out: `at` which event, `by` which bound, `of` causes or effects, and how many if known
     """
