@@ -183,7 +183,7 @@ def _conninfo(database: Database, run: str | None) -> str:
     options = [f"search_path={path}", "default_transaction_read_only=on", "client_connection_check_interval=2s"]
     # Views upon views leave the planner guessing that a join gives one row; a nested loop over a whole run for each of
     # the many that there are then takes minutes. Hash and merge joins are never far from the best.
-    options += ["enable_nestloop=off", "work_mem=64MB"]
+    options += ["enable_nestloop=off", "jit=off", "work_mem=64MB"]
     if run is not None:
         options.append(f"polis.run={run}")
     if database.embedded is None:

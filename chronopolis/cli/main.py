@@ -40,6 +40,7 @@ from chronopolis.cli import (
     looking,
     memory,
     minds,
+    refreshing,
     running,
     sql,
     thinking,
@@ -129,6 +130,7 @@ app.add_typer(minds.app, name="minds")
 worker.register(app)
 doctor.register(app)
 sql.register(app)
+refreshing.register(database.app)
 export.register(app)
 
 

@@ -20,9 +20,10 @@ BEGIN
     RETURN true;
 END $$;
 
--- The run that is looked at: by its name, else by its number.
-CREATE FUNCTION current_run() RETURNS int4
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = polis, pg_temp AS $$
+-- The run that is looked at: by its name, else by its number. What is called within other functions is this, which
+-- nobody may take for a constant: a function's own plans outlive a change of the setting.
+CREATE FUNCTION chosen_run() RETURNS int4
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = polis, pg_temp AS $$
 DECLARE wanted text := nullif(current_setting('polis.run', true), ''); found int4;
 BEGIN
     IF wanted IS NULL THEN
@@ -39,11 +40,15 @@ BEGIN
     RETURN found;
 END $$;
 
+CREATE FUNCTION current_run() RETURNS int4
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = polis, pg_temp
+AS $$ BEGIN RETURN chosen_run(); END $$;
+
 -- {run, first tick, last tick} of the ancestor so many generations up as far as the run reads it; NULLs where there is
 -- none, which the planner knows to be no row at all. Generation 0 is the run itself.
 CREATE FUNCTION ancestor(generation int4) RETURNS int4[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = polis, pg_temp AS $$
-DECLARE at int4 := current_run(); above int4; first_tick int4; last_tick int4 := 2147483647; fork int4;
+DECLARE at int4 := chosen_run(); above int4; first_tick int4; last_tick int4 := 2147483647; fork int4;
 BEGIN
     FOR step IN 0 .. generation LOOP
         SELECT parent, fork_tick INTO above, fork FROM runs WHERE run = at;
@@ -104,10 +109,39 @@ BEGIN
         EXECUTE format('CREATE VIEW polis_run.%I AS SELECT * FROM polis.%I WHERE run = polis.current_run() '
                        'AND polis.still_scoped(polis.scope())', source.name, source.name);
     END LOOP;
-    FOR source IN SELECT c.relname AS name, c.oid FROM pg_class c
+    -- What is rolled up, and the events after it.
+    SELECT string_agg(CASE WHEN attname = 'run' THEN 'polis.current_run() AS run' ELSE format('t.%I', attname) END, ', '
+                      ORDER BY attnum)
+    INTO columns FROM pg_attribute
+    WHERE attrelid = 'polis.stored_events'::regclass AND attnum > 0 AND NOT attisdropped;
+    EXECUTE format('CREATE VIEW polis_run.rare_events AS SELECT %s FROM polis_rollup.rare t WHERE t.run = polis.current_run() '
+                   'AND t.tick <= polis.rolled_through() AND polis.still_rolled(polis.rolled_through()) '
+                   'AND polis.still_scoped(polis.scope()) UNION ALL SELECT %s '
+                   'FROM polis_run.stored_events t WHERE t.tick > polis.rolled_through() AND polis.is_rare(t.kind)', columns, columns);
+    FOR source IN SELECT c.relname AS name, c.oid, k.number AS kind FROM pg_class c
+                  LEFT JOIN event_kinds k ON k.view = c.relname
                   WHERE c.relnamespace = 'polis'::regnamespace AND c.relkind = 'v' ORDER BY c.oid LOOP
         PERFORM set_config('search_path', 'polis, pg_temp', true);
-        made := pg_get_viewdef(source.oid);
+        made := CASE source.name
+            WHEN 'activity' THEN
+                'SELECT a.run, a.tick, k.name AS kind, a.events FROM polis_rollup.activity a JOIN event_kinds k ON k.number = a.kind '
+                'WHERE a.run = current_run() AND a.tick <= rolled_through() AND still_rolled(rolled_through()) '
+                'AND still_scoped(scope()) UNION ALL '
+                'SELECT e.run, e.tick / 100 * 100, k.name, count(*) FROM stored_events e JOIN event_kinds k ON k.number = e.kind '
+                'WHERE e.tick > rolled_through() GROUP BY e.run, e.tick / 100 * 100, k.name'
+            WHEN 'footsteps' THEN
+                'SELECT f.run, f.tick, f.from_cell, f.cell, f.steps FROM polis_rollup.footsteps f '
+                'WHERE f.run = current_run() AND f.tick <= rolled_through() AND still_rolled(rolled_through()) '
+                'AND still_scoped(scope()) UNION ALL '
+                'SELECT e.run, e.tick / 1000 * 1000, e.detail, e.cell, count(*) FROM stored_events e '
+                'WHERE e.tick > rolled_through() AND e.kind = 6 GROUP BY e.run, e.tick / 1000 * 1000, e.detail, e.cell'
+            WHEN 'samples' THEN
+                'SELECT * FROM polis_rollup.samples WHERE run = current_run() AND still_scoped(scope())'
+            ELSE pg_get_viewdef(source.oid)
+        END;
+        IF source.kind IS NOT NULL AND is_rare(source.kind) THEN
+            made := regexp_replace(made, '\mstored_events\M', 'rare_events');
+        END IF;
         PERFORM set_config('search_path', 'polis_run, polis, pg_temp', true);
         EXECUTE format('CREATE VIEW polis_run.%I AS %s', source.name, made);
         EXECUTE format('COMMENT ON VIEW polis_run.%I IS %L', source.name, obj_description(source.oid));
@@ -122,5 +156,5 @@ BEGIN
     GRANT SELECT ON ALL TABLES IN SCHEMA polis_run TO polis_app, polis_read, polis_maintenance;
 END $$;
 
-REVOKE ALL ON FUNCTION scope, still_scoped, current_run, ancestor, make_run_views FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION scope, still_scoped, current_run, ancestor TO polis_app, polis_read, polis_maintenance;
+REVOKE ALL ON FUNCTION scope, still_scoped, chosen_run, current_run, ancestor, make_run_views FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION scope, still_scoped, chosen_run, current_run, ancestor TO polis_app, polis_read, polis_maintenance;
