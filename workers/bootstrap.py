@@ -11,6 +11,7 @@ from typing import Any
 
 from domain.ports import Engine, Run
 from infrastructure.asking import Analyst, AnswerColumn
+from infrastructure.browsing import Browsing, Standing
 from infrastructure.chroma_memory import ChromaMemory
 from infrastructure.chroma_server import EmbeddedChroma
 from infrastructure.database import Database
@@ -47,12 +48,14 @@ __all__ = [
     "ROLLUP_BLOCK",
     "Analyst",
     "AnswerColumn",
+    "Browsing",
     "Database",
     "EmbeddedChroma",
     "EmbeddedValkey",
     "PostgresStore",
     "SchemaStatus",
     "Settings",
+    "Standing",
     "adapter_names",
     "db_downgrade",
     "db_status",

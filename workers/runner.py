@@ -180,7 +180,8 @@ class Runner:
             head = store.head(run)
             world = replay.at_head(store, run, on_problem=self._say)
             resumed = head is not None
-            decider = Decider(run.seed, run.configuration, threads=self.threads)
+            scenarios = replay.scenarios_of(store, run)
+            decider = Decider(run.seed, run.configuration, threads=self.threads, scenarios=scenarios)
             clock = _Clock()
             try:
                 if self.thinking is not None:

@@ -32,12 +32,17 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from chronopolis.cli import (
+    causes,
     checking,
     database,
+    debugging,
     demo,
+    diffing,
     doctor,
     export,
+    forking,
     looking,
+    measuring,
     memory,
     minds,
     refreshing,
@@ -51,7 +56,8 @@ GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS
 
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
-    "NothingFound", "BadQuery", "ExportRefused",
+    "NothingFound", "TickHasBegun", "UnknownEvent", "BadQuery", "ExportRefused",
+    "UnknownMeasure", "InvalidExpression",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
@@ -122,8 +128,13 @@ def _root(
 running.register(app)
 looking.register(app)
 checking.register(app)
+diffing.register(app)
+causes.register(app)
 thinking.register(app)
+forking.register(app)
+measuring.register(app)
 demo.register(app)
+debugging.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(memory.app, name="memory")
 app.add_typer(minds.app, name="minds")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -23,7 +20,8 @@ from infrastructure.chroma_server import EmbeddedChroma
 from infrastructure.embedded_valkey import EmbeddedValkey
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.settings import Settings
-from tests.support.crashes import ROOT, eventually, home_of_its_own
+from tests.support.crashes import ROOT, eventually
+from tests.support.polis_process import Polis
 from tests.support.postgres import FreshDatabase
 from tests.support.stores import chain_of
 from workers.bootstrap import open_store
@@ -81,47 +79,12 @@ def _think_in_a_process(database: FreshDatabase, request: Request, failpoint: st
 # -- everything, one after another --------------------------------------------------------------------
 
 
-class Polis:
-    """`polis` in a home of its own."""
-
-    def __init__(self, environment: dict[str, str], *arguments: str) -> None:
-        known = {k: v for k, v in os.environ.items() if not k.startswith("POLIS_")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", "from chronopolis.cli.main import main; main()", *arguments],
-            cwd=ROOT, env=known | environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True,
-        )  # fmt: skip
-
-    def result(self, *, within_s: float = 200) -> dict[str, Any]:
-        out, err = self.process.communicate(timeout=within_s)
-        assert self.process.returncode == 0, f"{out[-2000:]} {err[-3000:]}"
-        last: dict[str, Any] = json.loads(out.splitlines()[-1])
-        return last
-
-    def workers(self, queue: str) -> list[psutil.Process]:
-        found = []
-        for child in psutil.Process(self.process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                words = child.cmdline()
-                if "workers.worker_process" in words and queue in words:
-                    found.append(child)
-        return found
-
-
-@pytest.fixture
-def home() -> Iterator[dict[str, str]]:
-    with home_of_its_own() as environment:
-        yield environment
-        for process in psutil.process_iter():  # what the test killed the owner of, by this very home
-            with contextlib.suppress(psutil.Error):
-                if environment["POLIS_HOME"] in " ".join(process.cmdline()):
-                    process.kill()
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(420)
-def test_every_part_of_a_run_with_a_language_model_is_killed_and_the_run_is_the_same(home: dict[str, str]) -> None:
-    folder = Path(home["POLIS_HOME"])
+def test_every_part_of_a_run_with_a_language_model_is_killed_and_the_run_is_the_same(
+    polis_home: dict[str, str],
+) -> None:
+    home, folder = polis_home, Path(polis_home["POLIS_HOME"])
     settings = ("--set", "think_budget=150", "--set", "think_delay=20", "--pace", "25", "--patience", "90")
     society = ("--agents", "40", "--width", "14", "--height", "14", "--seed", "7")
     polis = Polis(home, "run", *society, "--ticks", "160", "--mind", "llama", "--name", "k", *settings, "--json")

@@ -1,0 +1,66 @@
+"""An OpenAI-compatible server that answers by the schema alone: it passes news on whenever that is allowed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+_ACTS = ("gossip", "accept", "greet", "ignore")
+"""The first of these that the schema allows. None is said in words of the news: those travel with the act."""
+
+
+def _answer_to(body: dict[str, Any]) -> str:
+    schema = body["response_format"]["json_schema"]["schema"]["properties"]
+    digest = hashlib.sha256(json.dumps(body["messages"]).encode()).digest()
+    if "insight" in schema:
+        return json.dumps({"insight": "It is as they say.", "cites": schema["cites"]["items"]["enum"][:1]})
+    people = schema["to"]["enum"]
+    words = "" if people == ["nobody"] else "Listen, friend."
+    return json.dumps({
+        "intention": "socialise",
+        "act": next(act for act in _ACTS if act in schema["act"]["enum"]),
+        "to": people[digest[0] % max(1, len(people) - 1)],
+        "say": words,
+    })  # fmt: skip
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._send({"object": "list", "data": [{"id": "gossip", "object": "model"}]})
+
+    def do_POST(self) -> None:
+        text = _answer_to(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        message = {"role": "assistant", "content": text}
+        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        usage = {"prompt_tokens": 200, "completion_tokens": 20, "total_tokens": 220}
+        self._send({"object": "chat.completion", "model": "gossip", "choices": [choice], "usage": usage})
+
+    def _send(self, body: dict[str, Any]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def gossip_url() -> Iterator[str]:
+    """The URL of a server of gossips."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
