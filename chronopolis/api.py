@@ -308,6 +308,7 @@ class History:
         ------
         ExportRefused, ExportFailed, BeyondHead
         """
+        refresh(self._store, self._run)
         return export_run(self._store, self._run, Path(folder), first=first, last=last, overwrite=overwrite)
 
     def measures(self, *names: str, first: int = 0, last: int | None = None) -> pl.DataFrame:

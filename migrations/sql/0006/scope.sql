@@ -44,8 +44,8 @@ CREATE FUNCTION current_run() RETURNS int4
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = polis, pg_temp
 AS $$ BEGIN RETURN chosen_run(); END $$;
 
--- {run, first tick, last tick} of the ancestor so many generations up as far as the run reads it; NULLs where there is
--- none, which the planner knows to be no row at all. Generation 0 is the run itself.
+-- {run, first tick, last tick} of the ancestor so many generations up as far as the run reads it, as the view lineage has
+-- it; NULL where there is none, which the planner knows to be no row at all. Generation 0 is the run itself.
 CREATE FUNCTION ancestor(generation int4) RETURNS int4[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = polis, pg_temp AS $$
 DECLARE at int4 := chosen_run(); above int4; first_tick int4; last_tick int4 := 2147483647; fork int4;
@@ -54,7 +54,7 @@ BEGIN
         SELECT parent, fork_tick INTO above, fork FROM runs WHERE run = at;
         first_tick := coalesce(fork + 1, 0);
         IF step = generation THEN
-            RETURN CASE WHEN first_tick <= last_tick THEN ARRAY[at, first_tick, last_tick] END;
+            RETURN CASE WHEN first_tick - 1 <= last_tick THEN ARRAY[at, first_tick, last_tick] END;
         END IF;
         last_tick := least(last_tick, first_tick - 1);
         at := above;
@@ -66,7 +66,7 @@ END $$;
 -- Make every view of schema polis anew in polis_run, over that run alone. A migration that adds or changes a view calls
 -- this afterwards. The tables come first; a view's text, read by the names of polis_run, then means that run.
 CREATE FUNCTION make_run_views() RETURNS void
-LANGUAGE plpgsql SET search_path = polis, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = polis, pg_temp SET client_min_messages = warning AS $$
 DECLARE
     generations CONSTANT int4 := 12;  -- of forks of forks that are pruned when planning; the rest are read by a join
     source record; leg text; legs text; columns text; within text; made text; known text; view_name text;
@@ -105,7 +105,8 @@ BEGIN
     END LOOP;
     FOR source IN SELECT c.relname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'run'
                   WHERE c.relnamespace = 'polis'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-                  AND c.relname NOT IN ('stored_events', 'ticks', 'inputs', 'texts', 'snapshots') LOOP
+                  -- Blocks of measures are found by lineage, by the very view that reads them.
+                  AND c.relname NOT IN ('stored_events', 'ticks', 'inputs', 'texts', 'snapshots', 'measure_blocks') LOOP
         EXECUTE format('CREATE VIEW polis_run.%I AS SELECT * FROM polis.%I WHERE run = polis.current_run() '
                        'AND polis.still_scoped(polis.scope())', source.name, source.name);
     END LOOP;
@@ -135,6 +136,8 @@ BEGIN
                 'AND still_scoped(scope()) UNION ALL '
                 'SELECT e.run, e.tick / 1000 * 1000, e.detail, e.cell, count(*) FROM stored_events e '
                 'WHERE e.tick > rolled_through() AND e.kind = 6 GROUP BY e.run, e.tick / 1000 * 1000, e.detail, e.cell'
+            WHEN 'lineage' THEN
+                'SELECT * FROM polis.lineage WHERE run = current_run() AND still_scoped(scope())'
             WHEN 'samples' THEN
                 'SELECT * FROM polis_rollup.samples WHERE run = current_run() AND still_scoped(scope())'
             ELSE pg_get_viewdef(source.oid)
