@@ -233,7 +233,7 @@ def test_one_who_has_died_or_is_not_born_yet_is_told_with_what_tells_of_it(get: 
 
 
 def test_how_an_agent_fared_is_what_the_states_say(get: Get, store: PostgresStore, run: Run) -> None:
-    everybody = [event["agent"] for event in all_events(AGENT_BORN.number)][:2] + [0, 3]
+    everybody = [0, 3, *(event["agent"] for event in all_events(AGENT_BORN.number)[:2])]
     columns = {
         "energy": ENERGY, "company": COMPANY, "cell": CELL, "farming": SKILLS, "mining": SKILLS + 3,
         **{good.name.lower(): GOODS + good for good in Good},

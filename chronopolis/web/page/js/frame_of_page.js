@@ -55,6 +55,7 @@ export function frameOfPage(session) {
   layers.box.hidden = true;
   const side = session.panels.node;
   const body = el("main.body", el("div.stage", map.node), splitter(side, () => clock.redraw()), side);
+  time.node.append(session.where.node);
   const dock = el("footer.dock", time.node, timeline.node);
 
   function showStatus() {

@@ -74,6 +74,7 @@ export class HexMap extends Emitter {
     if (this.agents) this.#paintAgents();
     this.canvas.getContext("2d", { alpha: false }).putImageData(this.#image, 0, 0);
     this.drawAbove();
+    this.emit("drawn", frame);
   }
 
   #resized() {

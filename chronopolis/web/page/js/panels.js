@@ -66,8 +66,9 @@ export function panels(session) {
     tick: (tick) => made[opened].tick?.(tick),
     head: (about) => made[opened].head?.(about),
     recolour: () => made[opened].recolour?.(),
-    select: (what) => {
+    select: (what, quiet) => {
       made.agent.select(what);
+      if (quiet) return;
       made.events.select(what);
       if (what.agent !== null && opened !== "events" && opened !== "agent") open("agent");
       else if (what.cell !== null && opened !== "agent") open("agent");

@@ -2,6 +2,7 @@
 
 import { get, runPath } from "./api.js";
 import { Bookmarks } from "./bookmarks.js";
+import { changeDialogs } from "./change_dialogs.js";
 import { Clock, Track } from "./clock.js";
 import { el, fill } from "./dom.js";
 import { whole } from "./format.js";
@@ -19,6 +20,7 @@ import { sessionKeys } from "./session_keys.js";
 import { fetchTerrain } from "./terrain.js";
 import { theme } from "./theme.js";
 import { Timeline } from "./timeline.js";
+import { whereBox } from "./where.js";
 
 export async function startSession(root, { run, codes, kinds }) {
   theme.begin();
@@ -64,6 +66,8 @@ export class Session {
     this.clock = new Clock([this.track]);
     this.timeline = new Timeline(this.clock, this.run, { label: `Timeline of ${this.run}` });
     this.timeline.forkedAt = about.fork_tick ?? null;
+    this.dialogs = changeDialogs(this);
+    this.where = whereBox(this);
     this.panels = panels(this);
     this.page = frameOfPage(this);
     this.#connect();
@@ -131,14 +135,14 @@ export class Session {
     }
   }
 
-  /** Select an agent, a cell, or nothing. */
-  select({ agent = null, cell = null }) {
+  /** Select an agent, a cell, or nothing; `quiet`: whatever panel is open stays open. */
+  select({ agent = null, cell = null }, { quiet = false } = {}) {
     this.agent = agent;
     this.map.set({ agent, cell, follow: agent === null ? false : this.map.follow });
     writeLink({ agent, cell });
     this.timeline.life = null;
     this.timeline.draw();
-    this.panels.select({ agent, cell });
+    this.panels.select({ agent, cell }, quiet);
     this.page.showFollow();
   }
 

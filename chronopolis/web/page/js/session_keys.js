@@ -40,7 +40,8 @@ export function sessionKeys(session) {
     k: () => session.dialogs.fork(),
     i: () => session.dialogs.intervene(),
     c: () => session.dialogs.compare(),
-    n: () => panels.find(1),
+    n: () => session.where.find(1),
+    "shift N": () => session.where.find(-1),
     m: () => timeline.showAll(),
     g: () => notice(`Theme: ${theme.next()}`),
     Escape: () => {

@@ -143,25 +143,31 @@ export class Timeline extends Emitter {
     const { density, scale } = this;
     if (!density?.events?.length) return;
     const { events, first, width } = density;
-    const most = Math.max(1, ...events);
+    const most = usualMost(events);
     const room = high - BASE - LANE - 2;
     const now = scale.toX(this.clock.tick + 0.5, wide);
-    // Bars up to the cursor are strong, those after it quiet: the past and what is still to come.
-    for (const [colour, from, to] of [["bars", 0, now], ["bars-quiet", now, wide]]) {
+    const outline = new Path2D();
+    const edge = (tick) => scale.toX(tick - 0.5, wide);
+    outline.moveTo(edge(first), high - BASE);
+    events.forEach((n, k) => {
+      const y = high - BASE - (n ? Math.max(1, Math.min(1, n / most) * room) : 0);
+      outline.lineTo(edge(first + k * width), y);
+      outline.lineTo(edge(Math.min(density.last + 1, first + (k + 1) * width)), y);
+    });
+    outline.lineTo(edge(density.last + 1), high - BASE);
+    // The past is strong, what is still to come quiet.
+    for (const [colour, from, to] of [["bars", -2, now], ["bars-quiet", now, wide + 2]]) {
       context.save();
       context.beginPath();
-      context.rect(from, 0, Math.max(0, to - from), high);
+      context.rect(from, 0, Math.max(0, to - from), high - BASE);
       context.clip();
       context.fillStyle = this.#colours[colour];
-      context.beginPath();
-      context.moveTo(scale.toX(first - 0.5, wide), high - BASE);
-      events.forEach((n, k) => {
-        const y = high - BASE - (n ? Math.max(1, (n / most) * room) : 0);
-        context.lineTo(scale.toX(first + k * width - 0.5, wide), y);
-        context.lineTo(scale.toX(Math.min(density.last + 1, first + (k + 1) * width) - 0.5, wide), y);
-      });
-      context.lineTo(scale.toX(density.last + 0.5, wide), high - BASE);
-      context.fill();
+      context.globalAlpha = 0.35;
+      context.fill(outline);
+      context.globalAlpha = 1;
+      context.strokeStyle = this.#colours[colour];
+      context.lineWidth = 1.2;
+      context.stroke(outline);
       context.restore();
     }
   }
@@ -308,4 +314,10 @@ export class Timeline extends Emitter {
     this.note.style.left = `${clamp(x - this.note.offsetWidth / 2, 2, box.width - this.note.offsetWidth - 2)}px`;
     this.note.style.top = `${-this.note.offsetHeight - 4}px`;
   }
+}
+
+/** What a bar of full height stands for: nearly the most, so that the founding of a world does not flatten all after it. */
+function usualMost(events) {
+  const ranked = [...events].sort((a, b) => a - b);
+  return Math.max(1, ranked[Math.floor((ranked.length - 1) * 0.985)] * 1.12);
 }
