@@ -27,6 +27,8 @@ export async function startSession(root, { run, codes, kinds }) {
   fill(root, banner(), noticePlace(), el("main.opening", { "aria-busy": "true" }, el("i.pulse"), `Opening ${run}…`));
   try {
     const about = await get(runPath(run));
+    // An id, or the beginning of a name, leads here as well; the address says the name.
+    history.replaceState(history.state, "", `/run/${encodeURIComponent(about.name)}${location.search}`);
     const terrain = about.head_tick < 0 ? null : await fetchTerrain(run, about.version);
     if (!terrain) return waitForFirstTick(root, { run, codes, kinds });
     return new Session(root, { about, terrain, codes, kinds });

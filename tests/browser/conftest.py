@@ -1,0 +1,156 @@
+"""A real Chromium before a real `polis debug`, on runs that were really recorded. One server a module."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+
+from tests.support.debugger import BROWSER_ARGUMENTS, Polis, Server, chromium, serving
+from tests.support.postgres import TestServer
+
+VILLAGE = "talking-village"
+# What a headless browser without a graphics card says of itself, and what a test brings about on purpose.
+_HARMLESS = ("GPU stall", "GL Driver Message", "favicon")
+_SIZE = {"width": 1280, "height": 720}
+
+expect.set_options(timeout=10_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in here:
+        item.add_marker(pytest.mark.end_to_end)
+    if here and chromium() is None:
+        reason = "NO BROWSER: install chromium, or name one by POLIS_CHROMIUM; the debugger's pages are not tested"
+        warnings.warn(reason, stacklevel=1)
+        for item in here:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def recorded(postgres_server: TestServer, migrated_template: str) -> Iterator[Polis]:
+    """A database with a village whose people think and talk, by the scripted mind."""
+    fresh = postgres_server.fresh_database(template=migrated_template)
+    home = Path(tempfile.mkdtemp(prefix="polis-b-"))
+    polis = Polis(home, fresh.admin_url)
+    try:
+        polis(
+            "run", "--name", VILLAGE, "--agents", "60", "--width", "30", "--height", "30", "--ticks", "260",
+            "--seed", "5", "--mind", "scripted", "--set", "think_budget=500", "--durability", "group", "--quiet",
+        )  # fmt: skip
+        yield polis
+    finally:
+        polis.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def server(recorded: Polis) -> Iterator[Server]:
+    with serving(recorded) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium(), args=list(BROWSER_ARGUMENTS))
+        yield opened
+        opened.close()
+
+
+@dataclass
+class Watched:
+    """What a browser said and whom it asked, to be found without fault at the end."""
+
+    errors: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    forgiven: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        said = [e for e in self.errors if not any(harmless in e for harmless in (*_HARMLESS, *self.forgiven))]
+        assert not said, f"the console was not clean: {said}"
+        assert not self.elsewhere, f"other hosts were asked: {self.elsewhere}"
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()
+
+
+@pytest.fixture
+def new_page(browser: Browser, server: Server, watched: Watched) -> Iterator[Callable[..., Page]]:
+    """Open pages; their consoles and requests are watched until the test ends."""
+    contexts: list[BrowserContext] = []
+
+    def opened(path: str, **options: Any) -> Page:
+        context = browser.new_context(viewport=_SIZE, **options)
+        contexts.append(context)
+
+        def guarded(route: Route) -> None:
+            if route.request.url.startswith((server.url, "data:", "blob:")):
+                route.continue_()
+            else:
+                watched.elsewhere.append(route.request.url)
+                route.abort()
+
+        context.route(lambda url: not url.startswith(server.url), guarded)
+        page = context.new_page()
+        page.on("console", lambda m: m.type == "error" and watched.errors.append(f"{m.text} {m.location.get('url')}"))
+        page.on("pageerror", lambda error: watched.errors.append(str(error)))
+        page.goto(server.url + path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    watched.check()
+
+
+@pytest.fixture
+def village(new_page: Callable[..., Page]) -> Callable[..., Page]:
+    """Open the village's page, and return when a tick is drawn."""
+
+    def opened(query: str = "", **options: Any) -> Page:
+        page = new_page(f"/run/{VILLAGE}{query}", **options)
+        drawn(page)
+        return page
+
+    return opened
+
+
+# -- asking the page ------------------------------------------------------------------------------------
+
+
+def drawn(page: Page, tick: int | None = None, *, timeout: float = 20_000) -> None:
+    """Return when the map shows a tick: the cursor's, or a given one."""
+    page.wait_for_function(
+        """(tick) => {
+            const it = window.polis;
+            const shown = it?.track?.shown?.tick ?? it?.sides?.[0]?.track.shown?.tick;
+            return shown !== undefined && shown === (tick ?? it.clock.tick);
+        }""",
+        arg=tick, timeout=timeout,
+    )  # fmt: skip
+
+
+def tick_of(page: Page) -> int:
+    """Return the cursor's tick."""
+    return int(page.evaluate("window.polis.clock.tick"))
+
+
+def shot(page: Page, name: str) -> None:
+    """Keep a picture for the docs, if POLIS_SHOTS names a folder."""
+    folder = os.environ.get("POLIS_SHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.evaluate("document.querySelectorAll('.notice').forEach((each) => each.remove())")
+        page.screenshot(path=str(Path(folder) / f"debugger-{name}.png"))
