@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from tests.support.debugger import BROWSER_ARGUMENTS, Polis, Server, chromium, serving
 from tests.support.postgres import TestServer
@@ -75,6 +75,14 @@ class Watched:
     elsewhere: list[str] = field(default_factory=list)
     forgiven: tuple[str, ...] = ()
 
+    def hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} {message.location.get('url')}")
+
+    def stop(self, route: Route) -> None:
+        self.elsewhere.append(route.request.url)
+        route.abort()
+
     def check(self) -> None:
         said = [e for e in self.errors if not any(harmless in e for harmless in (*_HARMLESS, *self.forgiven))]
         assert not said, f"the console was not clean: {said}"
@@ -86,30 +94,37 @@ def watched() -> Watched:
     return Watched()
 
 
+@pytest.fixture(scope="module")
+def shared(browser: Browser) -> Iterator[BrowserContext]:
+    """One profile a module: the page's own modules are then loaded once."""
+    context = browser.new_context(viewport=_SIZE)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def new_page(browser: Browser, server: Server, watched: Watched) -> Iterator[Callable[..., Page]]:
+def new_page(browser: Browser, shared: BrowserContext, server: Server, watched: Watched) -> Iterator[Callable[..., Page]]:
     """Open pages; their consoles and requests are watched until the test ends."""
     contexts: list[BrowserContext] = []
+    pages: list[Page] = []
 
     def opened(path: str, **options: Any) -> Page:
-        context = browser.new_context(viewport=_SIZE, **options)
-        contexts.append(context)
-
-        def guarded(route: Route) -> None:
-            if route.request.url.startswith((server.url, "data:", "blob:")):
-                route.continue_()
-            else:
-                watched.elsewhere.append(route.request.url)
-                route.abort()
-
-        context.route(lambda url: not url.startswith(server.url), guarded)
+        context = shared
+        if options:
+            context = browser.new_context(viewport=_SIZE, **options)
+            contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda m: m.type == "error" and watched.errors.append(f"{m.text} {m.location.get('url')}"))
+        pages.append(page)
+        page.route(lambda url: not url.startswith((server.url, "data:", "blob:")), watched.stop)
+        page.on("console", watched.hear)
         page.on("pageerror", lambda error: watched.errors.append(str(error)))
         page.goto(server.url + path)
         return page
 
     yield opened
+    for page in pages:
+        page.evaluate("localStorage.clear()")
+        page.close()
     for context in contexts:
         context.close()
     watched.check()
