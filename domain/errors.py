@@ -9,6 +9,8 @@
     │   ├── CorruptHistory            events that contradict the state they are folded into
     │   ├── MissingInput              a tick needs an answer that was never recorded
     │   ├── InvalidInput              an answer or intervention that can't be applied
+    │   ├── UnknownMeasure            no measure of that name
+    │   ├── InvalidExpression         an expression that means nothing, and where it goes wrong
     │   └── RandomnessForbidden       somebody asked for a generator; use `domain.draws`
     ├── MissingAnswer                 `--answers only`, and nobody has answered this question before
     ├── StoreError                    what a store of events refuses, whatever keeps it
@@ -100,6 +102,31 @@ class InvalidInput(DomainError):
     def __str__(self) -> str:
         asked, agent, purpose, call = self.key
         return f"input ({purpose} {call} of agent {agent}, asked at tick {asked}): {self.because}"
+
+
+class UnknownMeasure(DomainError):
+    """No measure has that name."""
+
+    def __init__(self, name: str, near: tuple[str, ...] = ()) -> None:
+        super().__init__(name, near)
+        self.name, self.near = name, near
+
+    def __str__(self) -> str:
+        hint = f"did you mean {' or '.join(self.near)}?" if self.near else "`polis measures --list` has them all"
+        return f"there is no measure {self.name!r}; {hint}"
+
+
+class InvalidExpression(DomainError):
+    """An expression that can't be understood; nothing of it was evaluated."""
+
+    def __init__(self, text: str, column: int, because: str) -> None:
+        super().__init__(text, column, because)
+        self.text, self.column, self.because = text, column, because
+
+    def __str__(self) -> str:
+        shown = "".join(" " if c.isspace() or not c.isprintable() else c for c in self.text)
+        first = max(0, self.column - 60)
+        return f"column {self.column + 1}: {self.because}\n{shown[first : first + 100]}\n{' ' * (self.column - first)}^"
 
 
 class RandomnessForbidden(DomainError):

@@ -256,6 +256,7 @@ _THOUGHT_REQUESTED = ev.THOUGHT_REQUESTED.number
 _THOUGHT_TAKEN = ev.THOUGHT_TAKEN.number
 _THOUGHT_REFUSED = ev.THOUGHT_REFUSED.number
 _INTERVENTION_MADE = ev.INTERVENTION_MADE.number
+_SCENARIO_CHANGED = ev.SCENARIO_CHANGED.number
 _N_INTENTIONS = len(Intention)
 
 
@@ -297,8 +298,8 @@ def fold_records(records, start, a, c, row_of, touched_cells, counters):  # type
     for i in range(start, records.shape[0]):
         e = records[i]
         k = e.kind
-        if k == _INTERVENTION_MADE:
-            continue
+        if k == _INTERVENTION_MADE or k == _SCENARIO_CHANGED:
+            continue  # what they do are events of their own
         if k < _GOODS_ENDOWED or k > _INTERVENTION_MADE or e.agent < 0 or e.agent >= row_of.shape[0]:
             return i
         row = row_of[e.agent]
@@ -412,10 +413,6 @@ def _fold_newcomer(world: World, record: Any, payload: dict[str, Any], *, parent
     return row
 
 
-def fold_scenario_changed(world: World, record: Any, payload: dict[str, Any]) -> None:
-    """Nothing yet: what decides the ticks from here on is no part of what they leave behind."""
-
-
 def fold_stock_changed(world: World, record: Any, payload: dict[str, Any]) -> None:
     """The cell holds more or less of a good from this tick on, and may grow at another pace."""
     cell, good, c = int(record["cell"]), int(record["target"]), world.cells
@@ -433,7 +430,6 @@ _IN_PYTHON = {
     ev.CELL_FORMED.number: fold_cell_formed,
     ev.AGENT_JOINED.number: fold_agent_joined,
     ev.AGENT_BORN.number: fold_agent_born,
-    ev.SCENARIO_CHANGED.number: fold_scenario_changed,
     ev.STOCK_CHANGED.number: fold_stock_changed,
     **IN_MIND,
 }

@@ -128,6 +128,38 @@ class Snapshot:
     problem: str = ""
 
 
+class EventLookup(Protocol):
+    """Finds single events of a run, lineage resolved, where a `HistoryReader` reads whole ticks."""
+
+    def at(self, places: Sequence[tuple[int, int]]) -> EventBatch:
+        """Return the stored events at these (tick, ordinal) in order; those that do not exist are left out."""
+        ...
+
+    def find(
+        self,
+        first: int,
+        last: int,
+        *,
+        agents: Sequence[int] = (),
+        kinds: Sequence[int] = (),
+        causes: Sequence[int] = (),
+        naming: Sequence[str] = (),
+        parties: Sequence[int] = (),
+        newest: int | None = None,
+    ) -> EventBatch:
+        """Return some stored events of ticks first … last in order; all conditions hold, an empty one says nothing.
+
+        Parameters
+        ----------
+        agents, kinds : whose they are; numbers of kinds
+        causes : packed addresses, one of which is the event's cause
+        naming : addresses as "tick:ordinal", one of which the payload names
+        parties : agents of whom it is one's own event, or one is its target
+        newest : at most so many, the newest
+        """
+        ...
+
+
 class HistoryReader(Protocol):
     """What replay needs: runs and their history, lineage resolved, never above the newest header."""
 
@@ -158,33 +190,8 @@ class HistoryReader(Protocol):
         """
         ...
 
-    def events_at(self, run: Run, places: Sequence[tuple[int, int]]) -> EventBatch:
-        """Return the stored events at these (tick, ordinal) in order; those that do not exist are left out."""
-        ...
-
-    def find_events(
-        self,
-        run: Run,
-        first: int,
-        last: int,
-        *,
-        agents: Sequence[int] = (),
-        kinds: Sequence[int] = (),
-        causes: Sequence[int] = (),
-        naming: Sequence[str] = (),
-        parties: Sequence[int] = (),
-        newest: int | None = None,
-    ) -> EventBatch:
-        """Return some stored events of ticks first … last in order; all conditions hold, an empty one says nothing.
-
-        Parameters
-        ----------
-        agents, kinds : whose they are; numbers of kinds
-        causes : packed addresses, one of which is the event's cause
-        naming : addresses as "tick:ordinal", one of which the payload names
-        parties : agents of whom it is one's own event, or one is its target
-        newest : at most so many, the newest
-        """
+    def lookup(self, run: Run) -> AbstractContextManager[EventLookup]:
+        """Lend something that finds single events of a run, up to the head that it has now."""
         ...
 
     def lineage(self, run: Run) -> list[tuple[int, int, int]]:
@@ -210,6 +217,47 @@ class HistoryReader(Protocol):
     def inputs_after(self, run: Run, tick: int) -> dict[int, Inputs]:
         """Return all inputs that take effect after a tick, by that tick."""
         ...
+
+    def interventions(self, run: Run) -> list[tuple[int, Input]]:
+        """Return (source run, input) of all interventions that a run reads, in the order of effect and of keys."""
+        ...
+
+
+@dataclass(frozen=True)
+class Block:
+    """What a measure was in consecutive ticks of one run's own.
+
+    Attributes
+    ----------
+    name, version : of the measure's definition
+    first : the first tick
+    amounts : ndarray of int64, one a tick
+    """
+
+    name: str
+    version: int
+    first: int
+    amounts: NDArray[np.int64]
+
+
+class MeasureKeeper(Protocol):
+    """Where measures are kept by blocks of ticks: a projection of events, which can be lost and made anew."""
+
+    def measure_blocks(self, source: int, names: Sequence[str], first: int, last: int) -> list[Block]:
+        """Return what is kept of a run's own ticks, of blocks that begin in ticks first … last, by tick."""
+        ...
+
+    def keep_measures(self, source: int, blocks: Sequence[Block]) -> None:
+        """Keep blocks; one that is there stays unless it is of another version or holds fewer ticks."""
+        ...
+
+    def forget_measures(self, source: int) -> None:
+        """Let go of all that is kept of a run's own ticks."""
+        ...
+
+
+class MeasuredHistory(HistoryReader, MeasureKeeper, Protocol):
+    """History with its measures beside it."""
 
 
 class Appender(Protocol):
@@ -258,7 +306,7 @@ class Appender(Protocol):
         ...
 
 
-class EventStore(HistoryReader, Protocol):
+class EventStore(MeasuredHistory, Protocol):
     """A store that can also be written."""
 
     def create(

@@ -6,7 +6,7 @@ on agent and on tick; a hot one is short enough to be scanned.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,90 +17,101 @@ from psycopg import sql
 from domain.events import ABSENT, EVENT_DTYPE, EventBatch
 from infrastructure.copy_binary import COPY_COLUMNS
 
-Leaf = tuple[str, int, int]
-"""Name of a leaf, and the first and last tick of it that a run reads."""
-
+_WINDOW = 64
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(name) for name in COPY_COLUMNS[1:])
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which events: all conditions hold at once, an empty one says nothing.
+class Leaf:
+    """A leaf of a run's events, and which ticks of it are read; a closed one has an index on agents."""
 
-    Attributes
-    ----------
-    agents : whose they are
-    kinds : numbers of kinds
-    causes : packed addresses, one of which is the event's cause
-    naming : addresses as "tick:ordinal", one of which the payload names
-    parties : agents of whom it is one's own event, or one is its target
-    """
-
-    agents: Sequence[int] = ()
-    kinds: Sequence[int] = ()
-    causes: Sequence[int] = ()
-    naming: Sequence[str] = ()
-    parties: Sequence[int] = ()
-
-    def conditions(self) -> tuple[list[sql.Composable], list[Any]]:
-        """Return SQL and its values."""
-        parts: list[sql.Composable] = []
-        values: list[Any] = []
-        for column, given in (("agent", self.agents), ("kind", self.kinds), ("cause", self.causes)):
-            if len(given):
-                parts.append(sql.SQL("{} = ANY(%s)").format(sql.Identifier(column)))
-                values.append([int(each) for each in given])
-        if len(self.parties):
-            parts.append(sql.SQL("(agent = ANY(%s) OR target = ANY(%s))"))
-            values += [[int(each) for each in self.parties]] * 2
-        if len(self.naming):
-            # Addresses stand in quotes in canonical JSON, so one can't be the beginning of another.
-            names = sql.SQL(" OR ").join([sql.SQL("position(%s IN payload) > 0")] * len(self.naming))
-            parts.append(sql.SQL("({})").format(names))
-            values += [f'"{address}"'.encode("ascii") for address in self.naming]
-        return parts, values
+    name: str
+    first: int
+    last: int
+    closed: bool
 
 
-def events_at(
-    connection: psycopg.Connection[Any], leaves: Sequence[Leaf], places: Sequence[tuple[int, int]]
-) -> EventBatch:
-    """Return the events at these places in order; those that do not exist are left out."""
-    rows: list[tuple[Any, ...]] = []
-    for leaf, first, last in leaves:
-        here = sorted({place for place in places if first <= place[0] <= last})
-        if not here:
-            continue
-        ticks = sorted({tick for tick, _ in here})
-        query = sql.SQL("SELECT {} FROM {} WHERE tick = ANY(%s) AND (tick::int8 << 32 | ordinal) = ANY(%s)").format(
-            _COLUMNS, sql.Identifier("polis", leaf)
-        )
-        packed = [tick << 32 | ordinal for tick, ordinal in here]
-        rows += connection.execute(query, (ticks, packed), binary=True).fetchall()
-    return _batch(rows)
-
-
-def find_events(
-    connection: psycopg.Connection[Any], leaves: Sequence[Leaf], wanted: Wanted, *, newest: int | None = None
-) -> EventBatch:
-    """Return the events of these leaves that are wanted, in order; only the newest if so asked.
+class LeafLookup:
+    """Implements `domain.ports.EventLookup` over one connection.
 
     Parameters
     ----------
-    leaves : in the order of ticks; with `newest` they are read from the last on, and no further than needed
+    connection : as the application
+    leaves : in the order of ticks
     """
-    rows: list[tuple[Any, ...]] = []
-    parts, values = wanted.conditions()
-    for leaf, first, last in reversed(leaves) if newest is not None else leaves:
-        where = sql.SQL(" AND ").join([sql.SQL("tick BETWEEN %s AND %s"), *parts])
-        query = sql.SQL("SELECT {} FROM {} WHERE {}").format(_COLUMNS, sql.Identifier("polis", leaf), where)
-        given = [first, last, *values]
+
+    def __init__(self, connection: psycopg.Connection[Any], leaves: Sequence[Leaf]) -> None:
+        self._connection, self._leaves = connection, leaves
+
+    def at(self, places: Sequence[tuple[int, int]]) -> EventBatch:
+        """Return the events at these (tick, ordinal) in order; those that do not exist are left out."""
+        rows: list[tuple[Any, ...]] = []
+        for leaf in self._leaves:
+            here = sorted({place for place in places if leaf.first <= place[0] <= leaf.last})
+            if here:
+                ticks = sorted({tick for tick, _ in here})
+                packed = [tick << 32 | ordinal for tick, ordinal in here]
+                which = sql.SQL("tick = ANY(%s) AND (tick::int8 << 32 | ordinal) = ANY(%s)")
+                rows += self._rows(leaf, which, [ticks, packed])
+        return _batch(rows)
+
+    def find(
+        self,
+        first: int,
+        last: int,
+        *,
+        agents: Sequence[int] = (),
+        kinds: Sequence[int] = (),
+        causes: Sequence[int] = (),
+        naming: Sequence[str] = (),
+        parties: Sequence[int] = (),
+        newest: int | None = None,
+    ) -> EventBatch:
+        """Return some events of ticks first … last; see `domain.ports.EventLookup.find`."""
+        parts: list[sql.Composable] = [sql.SQL("tick BETWEEN %s AND %s")]
+        values: list[Any] = []
+        for column, given in (("agent", agents), ("kind", kinds), ("cause", causes)):
+            if len(given):
+                parts.append(sql.SQL("{} = ANY(%s)").format(sql.Identifier(column)))
+                values.append([int(each) for each in given])
+        if len(parties):
+            parts.append(sql.SQL("(agent = ANY(%s) OR target = ANY(%s))"))
+            values += [[int(each) for each in parties]] * 2
+        if len(naming):
+            # Addresses stand in quotes in canonical JSON, so one can't be the beginning of another.
+            names = sql.SQL(" OR ").join([sql.SQL("position(%s IN payload) > 0")] * len(naming))
+            parts.append(sql.SQL("({})").format(names))
+            values += [f'"{address}"'.encode("ascii") for address in naming]
+        where = sql.SQL(" AND ").join(parts)
+        leaves = [leaf for leaf in self._leaves if leaf.first <= last and leaf.last >= first]
+        rows: list[tuple[Any, ...]] = []
+        if newest is None:
+            for leaf in leaves:
+                rows += self._rows(leaf, where, [max(first, leaf.first), min(last, leaf.last), *values])
+            return _batch(rows)
+        for leaf in reversed(leaves):
+            for low, high in _windows(max(first, leaf.first), min(last, leaf.last), whole=leaf.closed):
+                rows += self._rows(leaf, where, [low, high, *values], newest=newest - len(rows))
+                if len(rows) >= newest:
+                    return _batch(rows)
+        return _batch(rows)
+
+    def _rows(
+        self, leaf: Leaf, where: sql.Composable, values: list[Any], *, newest: int | None = None
+    ) -> list[tuple[Any, ...]]:
+        query = sql.SQL("SELECT {} FROM {} WHERE {}").format(_COLUMNS, sql.Identifier("polis", leaf.name), where)
         if newest is not None:
-            query += sql.SQL(" ORDER BY tick DESC, ordinal DESC LIMIT %s")
-            given.append(newest - len(rows))
-        rows += connection.execute(query, given, binary=True).fetchall()
-        if newest is not None and len(rows) >= newest:
-            break
-    return _batch(rows)
+            query += sql.SQL(" ORDER BY tick DESC, ordinal DESC LIMIT {}").format(newest)
+        return self._connection.execute(query, values, binary=True).fetchall()
+
+
+def _windows(first: int, last: int, *, whole: bool) -> Iterator[tuple[int, int]]:
+    """Yield ranges of ticks from the newest back: all at once, or ever wider ones where only ticks are indexed."""
+    width = last - first + 1 if whole else _WINDOW
+    while last >= first:
+        low = max(first, last - width + 1)
+        yield low, last
+        last, width = low - 1, width * 4
 
 
 def _batch(rows: list[tuple[Any, ...]]) -> EventBatch:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from sqlalchemy import and_, func, insert, select
+from sqlalchemy import and_, delete, func, insert, select
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.engine import Connection, Row
@@ -32,10 +32,10 @@ from domain.errors import (
 )
 from domain.events import EventBatch
 from domain.inputs import INTERVENTION, Input, InputKey, Inputs, answer_from, validated
-from domain.ports import Headers, Lease, Run, Snapshot
-from infrastructure import schema
+from domain.ports import Block, Headers, Lease, Run, Snapshot
+from infrastructure import measure_blocks, schema
 from infrastructure.database import Database
-from infrastructure.event_lookup import Leaf, Wanted, events_at, find_events
+from infrastructure.event_lookup import Leaf, LeafLookup
 from infrastructure.event_reader import read_segment
 from infrastructure.lease import LOCK_CLASS
 from infrastructure.leaves import Leaves
@@ -230,40 +230,25 @@ class PostgresStore:
         for leaf, low, high, counts in leaves:
             yield from read_segment(self.database, leaf, low, high, counts)
 
-    def _leaves_of(self, run: Run, first: int, last: int) -> list[Leaf]:
-        """Return the leaves that hold ticks first … last, up to the head, and which ticks of each are read."""
-        head = self.head(run)
-        if head is None:
-            return []
+    @contextmanager
+    def lookup(self, run: Run) -> Iterator[LeafLookup]:
+        """Lend something that finds single events of a run, up to the head that it has now."""
+        head, t = self.head(run), schema.stretches
         with self._connect() as connection:
-            segments = self._segments(connection, run, first, min(last, head.tick))
-            return [leaf for segment in segments for leaf in self._leaves.leaves(connection, *segment)]
-
-    def events_at(self, run: Run, places: Sequence[tuple[int, int]]) -> EventBatch:
-        """Return the stored events at these (tick, ordinal) in order; those that do not exist are left out."""
-        ticks = [tick for tick, _ in places]
-        leaves = self._leaves_of(run, min(ticks), max(ticks)) if ticks else []
-        with self._connect() as connection:
-            return events_at(_psycopg(connection), leaves, places)
-
-    def find_events(
-        self,
-        run: Run,
-        first: int,
-        last: int,
-        *,
-        agents: Sequence[int] = (),
-        kinds: Sequence[int] = (),
-        causes: Sequence[int] = (),
-        naming: Sequence[str] = (),
-        parties: Sequence[int] = (),
-        newest: int | None = None,
-    ) -> EventBatch:
-        """Return some stored events of ticks first … last; see `domain.ports.HistoryReader.find_events`."""
-        leaves = self._leaves_of(run, first, last)
-        wanted = Wanted(agents, kinds, causes, naming, parties)
-        with self._connect() as connection:
-            return find_events(_psycopg(connection), leaves, wanted, newest=newest)
+            leaves = []
+            for source, low, high in self._segments(connection, run, 0, -1 if head is None else head.tick):
+                overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)
+                rows = connection.execute(select(t).where(overlapping).order_by(t.c.tick_first)).all()
+                leaves += [Leaf(r.leaf, max(low, r.tick_first), min(high, r.tick_end - 1), r.closed) for r in rows]
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, psycopg.Connection)
+            # The stretch that a run rests in has an index on ticks and no statistics: it would be scanned whole.
+            raw.execute("SET enable_seqscan = off")
+            try:
+                yield LeafLookup(raw, leaves)
+            finally:
+                if not raw.broken:
+                    raw.execute("RESET enable_seqscan")
 
     def stray_tick(self, run: Run) -> int | None:
         """Return the lowest tick above the newest header that has events stored."""
@@ -337,6 +322,16 @@ class PostgresStore:
                 where = and_(effective, t.c.asked_tick >= low, t.c.asked_tick <= high)
                 rows += connection.execute(select(t).where(where)).all()
         return [_input_of(row) for row in rows]
+
+    def interventions(self, run: Run) -> list[tuple[int, Input]]:
+        """Return (source run, input) of all interventions that a run reads, in the order of effect and of keys."""
+        t = schema.inputs
+        found: list[tuple[int, Input]] = []
+        with self._connect() as connection:
+            for source, low, high in self._askings(connection, run):
+                where = and_(t.c.run == source, t.c.asked_tick.between(low, high), t.c.purpose == INTERVENTION)
+                found += [(source, _input_of(row)) for row in connection.execute(select(t).where(where))]
+        return sorted(found, key=lambda each: (each[1].effect_tick, each[1].key))
 
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
         """Make an input durable; the first row wins, a later one is counted and never used.
@@ -473,6 +468,24 @@ class PostgresStore:
         with self._connect() as connection:
             return int(connection.execute(select(func.count()).where(t.c.run == run.id)).scalar_one())
 
+    # -- measures ----------------------------------------------------------------------------------
+
+    def measure_blocks(self, source: int, names: Sequence[str], first: int, last: int) -> list[Block]:
+        """Return blocks of measures that begin in ticks first … last."""
+        with self._connect() as connection:
+            return measure_blocks.read(connection, source, names, first, last)
+
+    def keep_measures(self, source: int, blocks: Sequence[Block]) -> None:
+        """Keep blocks of measures, in one transaction."""
+        with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
+            measure_blocks.keep(connection, source, blocks)
+
+    def forget_measures(self, source: int) -> None:
+        """Let go of a run's blocks of measures."""
+        t = schema.measure_blocks
+        with self._connect() as connection:
+            connection.execute(delete(t).where(t.c.run == source))
+
     # -- writing -----------------------------------------------------------------------------------
 
     def writer(
@@ -514,13 +527,6 @@ _ABOUT = (
     "engine", "latency_ms", "tokens_in", "tokens_out", "attempts", "retrieved", "template", "adapter", "reused_from",
 )  # fmt: skip
 """What is kept beside an answer as it is; its prompt and raw text are kept in `texts`."""
-
-
-def _psycopg(connection: Connection) -> psycopg.Connection[Any]:
-    """Return the driver's own connection, for queries over a leaf by its name."""
-    raw = connection.connection.driver_connection
-    assert isinstance(raw, psycopg.Connection)
-    return raw
 
 
 def _text_hash(text: str) -> bytes:

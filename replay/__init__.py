@@ -4,7 +4,10 @@
 """
 
 from replay.cursor import Cursor
+from replay.diff import Difference, diff
 from replay.fork import fork
+from replay.measures import rebuild as rebuild_measures
+from replay.measures import series as measure_series
 from replay.reexecute import Reexecution, reexecute
 from replay.scenario import scenarios_of
 from replay.seek import at, at_head
@@ -14,11 +17,15 @@ from replay.why import Causes, why
 __all__ = [
     "Causes",
     "Cursor",
+    "Difference",
     "Reexecution",
     "Verification",
     "at",
     "at_head",
+    "diff",
     "fork",
+    "measure_series",
+    "rebuild_measures",
     "reexecute",
     "scenarios_of",
     "verify",

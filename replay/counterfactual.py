@@ -83,14 +83,9 @@ class _Otherwise(Decider):
 
 
 def otherwise(
-    reader: EventStore,
-    run: Run,
-    change: Change,
-    until: int,
-    *,
-    answer: Answer | None = None,
+    reader: EventStore, run: Run, change: Change, until: int, *, answer: Answer | None = None,
     before: World | None = None,
-) -> Iterator[EventBatch]:
+) -> Iterator[EventBatch]:  # fmt: skip
     """Yield the events of ticks `change.tick` … `until` as they would have been.
 
     Parameters
@@ -125,7 +120,7 @@ def otherwise(
 
 
 def _stands(given: Input, change: Change) -> bool:
-    """Return whether a recorded input is part of this past too: what was asked for before the change, interventions."""
+    """Return whether a recorded input is part of this past too: asked for before the change, or an intervention."""
     if given.key.purpose == INTERVENTION:
         withheld = change.what == WITHHOLD and (given.key.agent, given.effect_tick) == (change.agent, change.tick)
         return not withheld

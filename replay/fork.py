@@ -15,7 +15,7 @@ from domain.configuration import Configuration
 from domain.errors import BeyondHead, InvalidConfiguration, InvalidInput
 from domain.inputs import INTERVENTION, NOBODY, Input, InputKey, validated
 from domain.ports import EventStore, HistoryReader, Run
-from domain.scenario import Scenario
+from domain.scenario import Scenario, changes_between
 from replay.scenario import scenarios_of
 
 _FIXED = {
@@ -110,6 +110,13 @@ def changed(before: Scenario, settings: Mapping[str, Any], seed: int | None) -> 
     return Scenario(before.seed if seed is None else seed, new)
 
 
+def changes_of(reader: HistoryReader, child: Run) -> dict[str, Any]:
+    """Return what a fork changed of how its parent goes on, as `domain.scenario.changes_between` tells it."""
+    assert child.parent is not None and child.fork_tick is not None
+    parent, first = reader.find(str(child.parent)), child.fork_tick + 1
+    return changes_between(scenarios_of(reader, parent).at(first), scenarios_of(reader, child).at(first))
+
+
 def record_intervention(store: EventStore, run: Run, given: Input) -> Input:
     """Record an intervention under the first call number that is free, and return it as it was recorded."""
     key = given.key
@@ -122,12 +129,8 @@ def record_intervention(store: EventStore, run: Run, given: Input) -> Input:
 
 def free_calls(reader: HistoryReader, run: Run, asked: int, agent: int) -> list[int]:
     """Return call numbers that no intervention of a run has for that tick and agent, its ancestors' included."""
-    taken = {
-        given.key.call
-        for inputs in reader.inputs_after(run, asked).values()
-        for given in inputs.rows
-        if (given.key.asked_tick, given.key.agent, given.key.purpose) == (asked, agent, INTERVENTION)
-    }
+    keys = [given.key for _, given in reader.interventions(run)]
+    taken = {key.call for key in keys if (key.asked_tick, key.agent) == (asked, agent)}
     return [call for call in range(_CALLS_MAX) if call not in taken]
 
 
@@ -145,4 +148,4 @@ def _input_of(given: Mapping[str, Any], number: int, at: int, by: str, why: str)
     return Input(InputKey(at, agent, INTERVENTION, number), effect, answer)
 
 
-__all__ = ["changed", "fork", "free_calls", "record_intervention"]
+__all__ = ["changed", "changes_of", "fork", "free_calls", "record_intervention"]

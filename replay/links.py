@@ -79,7 +79,7 @@ def links_of(event: Event, look: Timelines) -> list[Link]:
     cause = None if place is None else look.at(place)
     if place is not None and cause is not None:
         found[place] = Link(place, name_of_recorded(event, cause))
-    derive = _DERIVED.get(event["kind"])
+    derive = DERIVED.get(event["kind"])
     for link in derive(event, look) if derive else ():
         if link.place != place_of(event):
             found.setdefault(link.place, link)
@@ -134,7 +134,7 @@ def _formed(event: Event, look: Timelines) -> Iterator[Link]:
 
 def _met(event: Event, look: Timelines) -> Iterator[Link]:
     """Both sides of a meeting had something in mind that let them meet, unless a pledge brought them together."""
-    place, first = place_of(event), _opening(event, look)
+    place, first = place_of(event), opening_of(event, look)
     cause = look.at(cause_of(first) or (-1, -1))
     if cause is None or cause["kind"] == ev.PLEDGE_MADE.name:
         return
@@ -146,7 +146,7 @@ def _met(event: Event, look: Timelines) -> Iterator[Link]:
         yield from _link(look.newest(event["agent"], (place[0], 0), lambda e: e["kind"] in _ACTIONS), "situation")
 
 
-def _opening(event: Event, look: Timelines) -> Event:
+def opening_of(event: Event, look: Timelines) -> Event:
     """Return the first event of the meeting that an event belongs to."""
     at: Event = event
     while True:
@@ -303,7 +303,7 @@ def _named(key: str, name: str) -> Callable[[Event, Timelines], Iterator[Link]]:
     return derive
 
 
-_DERIVED: dict[str, Callable[[Event, Timelines], Iterator[Link]]] = {
+DERIVED: dict[str, Callable[[Event, Timelines], Iterator[Link]]] = {
     "IntentionFormed": _formed,
     "GoodsGathered": _gathered,
     "MealEaten": _used("good"),
@@ -329,4 +329,7 @@ _DERIVED: dict[str, Callable[[Event, Timelines], Iterator[Link]]] = {
     "MemoryForgotten": _named("memory", "memory"),
 }
 
-__all__ = ["ACTIONS", "EventKind", "Link", "brings", "links_of", "milestone", "name_of_recorded", "since_reflection"]
+__all__ = [
+    "ACTIONS", "DERIVED", "EventKind", "Link", "brings", "links_of", "milestone", "name_of_recorded", "opening_of",
+    "since_reflection",
+]  # fmt: skip

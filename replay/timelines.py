@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from domain.codes import MemoryKind
 from domain.events import AGENT_DIED, CATALOGUE_VERSION, MEMORY_FORMED, EventBatch, EventKind
-from domain.ports import EventStore, Run
+from domain.ports import EventLookup, EventStore, Run
 from replay.seek import to_current
 
 Event = dict[str, Any]
@@ -17,7 +18,7 @@ Place = tuple[int, int]
 
 LOOK_BACK = 4_000
 """Ticks that are searched for what an event rests on, where nothing recorded says where it is."""
-_CHUNK = 64
+CHUNK = 64
 _MEMORIES_AT_ONCE, _TIMES = 24, 10
 
 
@@ -44,16 +45,16 @@ class Timelines:
     ----------
     reader : EventStore
     run : Run
+    lookup : EventLookup of that run
     head : newest tick that there is
     """
 
-    def __init__(self, reader: EventStore, run: Run, head: int) -> None:
-        self.reader, self.run, self.head = reader, run, head
+    def __init__(self, reader: EventStore, run: Run, lookup: EventLookup, head: int) -> None:
+        self.reader, self.run, self.lookup, self.head = reader, run, lookup, head
         self.exhausted: set[Place] = set()  # events for which LOOK_BACK ended a search
         self._events: dict[Place, Event | None] = {}
         self._chunks: dict[tuple[int, int], list[Event]] = {}  # agent, number of the chunk → its own events
         self._deliberations: dict[tuple[Any, ...], dict[str, Any] | None] = {}
-        self._current: tuple[int, int] | None = None  # ticks known to be written by today's catalogue
 
     # -- by place ----------------------------------------------------------------------------------
 
@@ -62,7 +63,7 @@ class Timelines:
         missing = sorted({place for place in places if place not in self._events})
         if missing:
             self._events |= dict.fromkeys(missing)
-            self._told(self.reader.events_at(self.run, missing))
+            self._told(self.lookup.at(missing))
 
     def at(self, place: Place) -> Event | None:
         """Return the event at a place; None if there is none."""
@@ -70,8 +71,8 @@ class Timelines:
         return self._events[place]
 
     def find(self, first: int, last: int, **wanted: Any) -> list[Event]:
-        """Return events that the store finds; see `domain.ports.HistoryReader.find_events`."""
-        return self._told(self.reader.find_events(self.run, first, last, **wanted)) if first <= last else []
+        """Return events that the store finds; see `domain.ports.EventLookup.find`."""
+        return self._told(self.lookup.find(first, last, **wanted)) if first <= last else []
 
     def _told(self, batch: EventBatch) -> list[Event]:
         found = []
@@ -81,17 +82,8 @@ class Timelines:
         return found
 
     def _today(self, batch: EventBatch) -> EventBatch:
-        """Return events by today's definitions. Catalogues never go back, so two ticks vouch for those in between."""
-        if not len(batch):
-            return batch
-        first, last = int(batch.records["tick"][0]), int(batch.records["tick"][-1])
-        known = self._current
-        if known is not None and known[0] <= first and last <= known[1]:
-            return batch
-        first, last = (first, last) if known is None else (min(first, known[0]), max(last, known[1]))
-        catalogues = {int(self.reader.headers(self.run, tick, tick).catalogues[0]) for tick in (first, last)}
-        if catalogues == {CATALOGUE_VERSION}:
-            self._current = first, last
+        """Return events by today's definitions."""
+        if self._is_current or not len(batch):
             return batch
         parts = []
         for tick in sorted(set(batch.records["tick"].tolist())):
@@ -100,19 +92,29 @@ class Timelines:
             parts.append(to_current(batch.slice(int(rows[0]), int(rows[-1]) + 1), catalogue))
         return EventBatch.concat(parts)
 
+    @cached_property
+    def _is_current(self) -> bool:
+        """Whether today's catalogue wrote everything: it did if it wrote tick 0, since none is gone back to."""
+        return int(self.reader.headers(self.run, 0, 0).catalogues[0]) == CATALOGUE_VERSION
+
     # -- by agent ----------------------------------------------------------------------------------
 
     def backwards(self, agent: int, before: Place) -> Iterator[Event]:
         """Yield an agent's own events before a place, newest first, as far as LOOK_BACK goes."""
-        at, lowest, step = before[0] // _CHUNK, max(0, before[0] - LOOK_BACK) // _CHUNK, 1
+        at, lowest, step = before[0] // CHUNK, max(0, before[0] - LOOK_BACK) // CHUNK, 1
         while at >= lowest:
             low = max(lowest, at - step + 1)
-            self._load_chunks(agent, low, at)
+            self.load_chunks([agent], low, at)
             for chunk in range(at, low - 1, -1):
                 for event in reversed(self._chunks[agent, chunk]):
                     if place_of(event) < before:
                         yield event
-            at, step = low - 1, min(16, step * 2)
+            at, step = low - 1, min(16, step * 4)
+
+    def chunk(self, agent: int, number: int) -> list[Event]:
+        """Return an agent's own events in the ticks of a chunk, in order."""
+        self.load_chunks([agent], number, number)
+        return self._chunks[agent, number]
 
     def newest(self, agent: int, before: Place, fits: Callable[[Event], bool]) -> Event | None:
         """Return the newest of an agent's own events before a place that fits."""
@@ -145,16 +147,18 @@ class Timelines:
             self._deliberations[key] = fits[0] if fits else None
         return self._deliberations[key]
 
-    def _load_chunks(self, agent: int, low: int, high: int) -> None:
-        missing = [chunk for chunk in range(low, high + 1) if (agent, chunk) not in self._chunks]
+    def load_chunks(self, agents: Iterable[int], low: int, high: int) -> None:
+        """Read what is not there yet of these agents' chunks `low` … `high`, at once."""
+        missing = {(agent, n) for agent in agents for n in range(max(0, low), high + 1)} - self._chunks.keys()
         if not missing:
             return
-        for chunk in missing:
-            self._chunks[agent, chunk] = []
-        first, last = missing[0] * _CHUNK, min(self.head, missing[-1] * _CHUNK + _CHUNK - 1)
-        for event in self.find(first, last, agents=[agent]):
-            if event["tick"] // _CHUNK in missing:
-                self._chunks[agent, event["tick"] // _CHUNK].append(event)
+        self._chunks |= {each: [] for each in missing}
+        numbers = [n for _, n in missing]
+        first, last = min(numbers) * CHUNK, min(self.head, max(numbers) * CHUNK + CHUNK - 1)
+        for event in self.find(first, last, agents=sorted({agent for agent, _ in missing})):
+            chunk = event["agent"], event["tick"] // CHUNK
+            if chunk in missing:
+                self._chunks[chunk].append(event)
 
     def speeches_to(self, agent: int, before: Place, count: int) -> list[Event]:
         """Return the newest speeches that were made to an agent before a place, newest first.

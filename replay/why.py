@@ -14,9 +14,9 @@ from typing import Any
 from domain import events as ev
 from domain.errors import BeyondHead, UnknownEvent
 from domain.ports import EventStore, Run
-from replay.consequences import effects_of
-from replay.links import Link, links_of
-from replay.timelines import Event, Place, Timelines, cause_of, place_of
+from replay.consequences import Consequences
+from replay.links import DERIVED, Link, links_of
+from replay.timelines import CHUNK, Event, Place, Timelines, cause_of, place_of
 
 DEPTH, BREADTH, HORIZON = 6, 8, 400
 """How many steps back and forth, how many links of one event, and how many ticks forwards."""
@@ -78,15 +78,16 @@ def why(
     head = reader.head(run)
     if head is None or not 0 <= tick <= head.tick:
         raise BeyondHead(run.name, tick, -1 if head is None else head.tick)
-    look = Timelines(reader, run, head.tick)
-    event = look.at((tick, ordinal))
-    if event is None:
-        raise UnknownEvent(run.name, tick, ordinal, int(reader.headers(run, tick, tick).events[0]))
-    tree = _Tree(look, depth, breadth, horizon)
-    found = tree.causes_of(event) if causes else []
-    came = tree.effects_of(event) if effects else []
-    bounds = {"depth": depth, "breadth": breadth, "horizon": horizon}
-    return Causes(run.name, tree.told(event), found, came, bounds, tree.cut)
+    with reader.lookup(run) as lookup:
+        look = Timelines(reader, run, lookup, head.tick)
+        event = look.at((tick, ordinal))
+        if event is None:
+            raise UnknownEvent(run.name, tick, ordinal, int(reader.headers(run, tick, tick).events[0]))
+        tree = _Tree(look, depth, breadth, horizon)
+        found = tree.causes_of(event) if causes else []
+        came = tree.effects_of(event) if effects else []
+        bounds = {"depth": depth, "breadth": breadth, "horizon": horizon}
+        return Causes(run.name, tree.told(event), found, came, bounds, tree.cut)
 
 
 class _Tree:
@@ -102,6 +103,12 @@ class _Tree:
 
     def _links(self, events: list[Event]) -> dict[Place, list[Link]]:
         self.look.load([place for event in events if (place := cause_of(event)) is not None])
+        by_chunk: dict[int, set[int]] = {}
+        for event in events:
+            if event["kind"] in DERIVED and "agent" in event:
+                by_chunk.setdefault(event["tick"] // CHUNK, set()).add(event["agent"])
+        for chunk, agents in by_chunk.items():
+            self.look.load_chunks(agents, chunk - 1, chunk)
         found = {}
         for event in events:
             found[place_of(event)] = links_of(event, self.look)
@@ -115,12 +122,9 @@ class _Tree:
     def effects_of(self, event: Event) -> list[Event]:
         """Follow what came of an event, level by level, each event once."""
         last = min(self.look.head, event["tick"] + self.horizon)
-        if last < self.look.head and last == event["tick"] + self.horizon:
+        if last < self.look.head:
             self._note(event, "effects", "horizon")
-        return self._grow(event, "effects", lambda events: self._came_of(events, last))
-
-    def _came_of(self, events: list[Event], last: int) -> dict[Place, list[Link]]:
-        return effects_of(events, self.look, last)
+        return self._grow(event, "effects", Consequences(self.look, last).of)
 
     # -- both --------------------------------------------------------------------------------------
 

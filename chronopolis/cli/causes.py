@@ -62,6 +62,11 @@ def why(
         found_run = store.find(run)
         found = causes.why(store, found_run, event, depth=depth, breadth=breadth, horizon=horizon, effects=effects)
         names = None if as_json and picture is None else causes.names_at(store, found_run, found.event["tick"])
+    if picture is not None and names is not None:
+        from chronopolis.causes_picture import draw
+
+        draw(found, picture, names=names)
+        output.say(f"drawn into {picture}")
     if as_json:
         output.result({"run": found_run.id, "name": found_run.name, **found.as_dict()})
     elif names is not None:

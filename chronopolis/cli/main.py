@@ -37,10 +37,12 @@ from chronopolis.cli import (
     database,
     debugging,
     demo,
+    diffing,
     doctor,
     export,
     forking,
     looking,
+    measuring,
     memory,
     minds,
     running,
@@ -53,7 +55,8 @@ GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS
 
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
-    "NothingFound", "UnknownEvent", "BadQuery", "ExportRefused",
+    "NothingFound", "TickHasBegun", "UnknownEvent", "BadQuery", "ExportRefused",
+    "UnknownMeasure", "InvalidExpression",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
@@ -124,9 +127,11 @@ def _root(
 running.register(app)
 looking.register(app)
 checking.register(app)
+diffing.register(app)
 causes.register(app)
 thinking.register(app)
 forking.register(app)
+measuring.register(app)
 demo.register(app)
 debugging.register(app)
 app.add_typer(database.app, name="db")

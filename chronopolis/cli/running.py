@@ -246,6 +246,8 @@ def create_run(
     target: int,
     engines: dict[str, Any] | None = None,
     groups: dict[str, str] | None = None,
+    parent: Run | None = None,
+    fork_tick: int | None = None,
 ) -> Run:
     """Make a run, under a memorable name if none is given; look first whether its minds can be had."""
     from chronopolis.names import memorable_name
@@ -255,6 +257,7 @@ def create_run(
 
     engines = engines or identity_of(configuration.mind, Settings.from_environment(), groups=groups)
     made = {"seed": seed, "configuration": configuration, "target": target, "engines": engines}
+    made |= {"parent": parent, "fork_tick": fork_tick}
     if name is not None:
         return store.create(name, **made)
     while True:

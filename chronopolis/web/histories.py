@@ -7,16 +7,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from chronopolis.errors import NoTicksYet
 from chronopolis.web.crew import Crew
-from chronopolis.web.errors import NotBuilt, built
 from chronopolis.web.lanes import Lane, arrivals
 from domain.errors import BeyondHead, UnknownRun
-from domain.events import EventBatch
 from domain.ports import Run
-from domain.state import World
+from replay.cursor import Cursor
 from workers.bootstrap import Browsing
 
 T = TypeVar("T")
@@ -25,16 +23,6 @@ _MOST_RUNS = 6
 _MIB = 384
 _KNOWN_FOR_S = 1.0  # how long a run that was found is believed to be there still
 _NAME = re.compile("[a-z0-9][a-z0-9_-]{0,62}")
-
-
-class Cursor(Protocol):
-    """What is needed of `replay.cursor.Cursor`."""
-
-    def at(self, tick: int) -> World:
-        """Return the state at a tick, to be read only."""
-
-    def events(self, tick: int) -> EventBatch:
-        """Return the events of a tick."""
 
 
 @dataclass
@@ -46,8 +34,8 @@ class _Open:
 
     def close(self) -> None:
         """End what a cursor reads ahead."""
-        if self.cursor is not None and (close := getattr(self.cursor, "close", None)) is not None:
-            close()
+        if self.cursor is not None:
+            self.cursor.close()
 
 
 class Histories:
@@ -97,7 +85,8 @@ class Histories:
             run = await self.quick.do(lambda: self.store.find(name))
         except UnknownRun:
             if known is not None:  # it was dropped: another may get its name
-                self._open.pop(known[1].id, None)
+                if known[1].id in self._open:
+                    self._open.pop(known[1].id).close()
                 self._found.pop(name, None)
             raise
         self._found[name] = (time.monotonic(), run)
@@ -181,12 +170,14 @@ class Histories:
 
     def _cursor(self, opened: _Open) -> Cursor:
         if opened.cursor is None:
-            opened.cursor = _cursor_of(self.store, opened.run, self._mib_each)
+            opened.cursor = Cursor(self.store, opened.run, cache_mib=self._mib_each)
         return opened.cursor
 
     def _opened(self, run: Run) -> _Open:
         opened = self._open.get(run.id)
         if opened is None or opened.run.genesis_hash != run.genesis_hash or opened.run.name != run.name:
+            if opened is not None:
+                opened.close()
             opened = self._open[run.id] = _Open(run)
         self._open.move_to_end(run.id)
         for number in list(self._open):
@@ -207,28 +198,3 @@ class Histories:
 
 class ClientWentAway(Exception):
     """Nobody waits for the answer any more, so it was not made."""
-
-
-def _cursor_of(store: Any, run: Run, mib: int) -> Cursor:
-    try:
-        found: Cursor = built("replay.cursor", "keep states").Cursor(store, run, cache_mib=mib)
-    except NotBuilt:
-        return _Seeking(store, run)
-    return found
-
-
-class _Seeking:
-    """Seeks anew each time: what serves while there is no cursor that keeps states."""
-
-    def __init__(self, store: Any, run: Run) -> None:
-        self.store, self.run = store, run
-
-    def at(self, tick: int) -> World:
-        import replay
-
-        return replay.at(self.store, self.run, tick)
-
-    def events(self, tick: int) -> EventBatch:
-        from replay.seek import ticks_of
-
-        return next(ticks_of(self.store, self.run, tick, tick))

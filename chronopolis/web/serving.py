@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,6 +11,7 @@ from fastapi import FastAPI
 from chronopolis.web.errors import PortTaken
 
 _LAST_ANSWERS_S = 3
+_MESSAGE_MAX, _HEAD_MAX = 1 << 20, 1 << 16
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -52,20 +52,18 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets=sockets)
 
 
-def serve(app: FastAPI, listening: socket.socket, *, on_ready: Callable[[], None], **options: Any) -> None:
-    """Serve until SIGINT or SIGTERM; what is being answered then has a few seconds to end.
-
-    Parameters
-    ----------
-    app, listening
-    on_ready : called once requests are answered
-    options : for uvicorn, in place of ours
-    """
+def make_server(app: FastAPI, on_ready: Callable[[], None]) -> uvicorn.Server:
+    """Return a server of one process; `on_ready` is called once requests are answered."""
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_LAST_ANSWERS_S,
-        lifespan="on", **options,
+        lifespan="on", ws_max_size=_MESSAGE_MAX, h11_max_incomplete_event_size=_HEAD_MAX,
     )  # fmt: skip
-    server = _Server(config, on_ready)
+    return _Server(config, on_ready)
+
+
+def serve(app: FastAPI, listening: socket.socket, *, on_ready: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM; what is being answered then has a few seconds to end."""
+    server = make_server(app, on_ready)
     try:
         server.run(sockets=[listening])
     except KeyboardInterrupt:

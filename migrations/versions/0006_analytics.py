@@ -18,7 +18,7 @@ def _run(name: str) -> None:
 
 def upgrade() -> None:
     """Add them."""
-    for name in ("kinds.sql", "scope.sql", "roles.sql", "grants.sql"):
+    for name in ("kinds.sql", "answers.sql", "derived.sql", "comments.sql", "scope.sql", "roles.sql", "grants.sql"):
         _run(name)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -27,8 +28,8 @@ from domain.errors import (
     UnknownRun,
 )
 from domain.events import CATALOGUE_VERSION, EventBatch
-from domain.inputs import Input, InputKey, Inputs, validated
-from domain.ports import Headers, Lease, Run, Snapshot
+from domain.inputs import INTERVENTION, Input, InputKey, Inputs, validated
+from domain.ports import Block, Headers, Lease, Run, Snapshot
 from domain.state import World
 
 _FOR_EVER = 2**31 - 1
@@ -47,6 +48,7 @@ class _Shelf:
     inputs: dict[InputKey, Input] = field(default_factory=dict)
     late: Counter[InputKey] = field(default_factory=Counter)
     snapshots: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    measures: dict[tuple[str, int], Block] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -145,40 +147,8 @@ class MemoryStore:
             if len(events):
                 yield events
 
-    def events_at(self, run: Run, places: Sequence[tuple[int, int]]) -> EventBatch:
-        wanted = set(places)
-        return self._chosen(run, 0, _FOR_EVER, lambda e, payload: (int(e["tick"]), int(e["ordinal"])) in wanted)
-
-    def find_events(
-        self,
-        run: Run,
-        first: int,
-        last: int,
-        *,
-        agents: Sequence[int] = (),
-        kinds: Sequence[int] = (),
-        causes: Sequence[int] = (),
-        naming: Sequence[str] = (),
-        parties: Sequence[int] = (),
-        newest: int | None = None,
-    ) -> EventBatch:
-        def fits(e: np.void, payload: bytes) -> bool:
-            return (
-                (not agents or e["agent"] in agents)
-                and (not kinds or e["kind"] in kinds)
-                and (not causes or e["cause"] in causes)
-                and (not naming or any(f'"{address}"'.encode() in payload for address in naming))
-                and (not parties or e["agent"] in parties or e["target"] in parties)
-            )
-
-        found = self._chosen(run, first, last, fits)
-        return found if newest is None else found.slice(max(0, len(found) - newest), len(found))
-
-    def _chosen(self, run: Run, first: int, last: int, fits: Callable[[np.void, bytes], bool]) -> EventBatch:
-        events = EventBatch.concat([e for _, e in self._stored(run, first, last)])
-        kept = [i for i in range(len(events)) if fits(events.records[i], events.payload(i))]
-        payloads = ((k, events.payload(i)) for k, i in enumerate(kept) if events.payload(i))
-        return EventBatch.of(events.records[kept], payloads)
+    def lookup(self, run: Run) -> AbstractContextManager[MemoryLookup]:
+        return nullcontext(MemoryLookup(EventBatch.concat([e for _, e in self._stored(run, 0, _FOR_EVER)])))
 
     def snapshots(self, run: Run, last: int) -> Iterator[Snapshot]:
         for shelf, low, high in reversed(self._segments(run, 0, last)):
@@ -216,6 +186,15 @@ class MemoryStore:
                 by_tick.setdefault(given.effect_tick, []).append(given)
         return {effect: Inputs(rows) for effect, rows in by_tick.items()}
 
+    def interventions(self, run: Run) -> list[tuple[int, Input]]:
+        found = [
+            (shelf.run.id, given)
+            for shelf, low, high in self._line(run)
+            for given in shelf.inputs.values()
+            if given.key.purpose == INTERVENTION and low - 1 <= given.key.asked_tick <= high
+        ]
+        return sorted(found, key=lambda each: (each[1].effect_tick, each[1].key))
+
     def late_inputs(self, run: Run) -> int:
         return self.shelves[run.id].late.total()
 
@@ -240,6 +219,22 @@ class MemoryStore:
         shelf.inputs[given.key] = dataclasses.replace(given, about={**given.about, "asked_chain": chain})
         return True
 
+    # -- measures ----------------------------------------------------------------------------------
+
+    def measure_blocks(self, source: int, names: Sequence[str], first: int, last: int) -> list[Block]:
+        kept = self.shelves[source].measures.values()
+        return sorted((b for b in kept if b.name in names and first <= b.first <= last), key=lambda b: b.first)
+
+    def keep_measures(self, source: int, blocks: Sequence[Block]) -> None:
+        kept = self.shelves[source].measures
+        for block in blocks:
+            there = kept.get((block.name, block.first))
+            if there is None or there.version != block.version or len(there.amounts) < len(block.amounts):
+                kept[block.name, block.first] = block
+
+    def forget_measures(self, source: int) -> None:
+        self.shelves[source].measures.clear()
+
     # -- writing -----------------------------------------------------------------------------------
 
     def writer(
@@ -248,6 +243,48 @@ class MemoryStore:
         if durability not in ("tick", "group"):
             raise InvalidConfiguration("durability", durability, "must be one of tick, group")
         return MemoryWriter(self, run, durability, target, take_over)
+
+
+class MemoryLookup:
+    """Implements `domain.ports.EventLookup`."""
+
+    def __init__(self, events: EventBatch) -> None:
+        self.events = events
+
+    def at(self, places: Sequence[tuple[int, int]]) -> EventBatch:
+        wanted = set(places)
+        return self._chosen(lambda e, payload: (int(e["tick"]), int(e["ordinal"])) in wanted)
+
+    def find(
+        self,
+        first: int,
+        last: int,
+        *,
+        agents: Sequence[int] = (),
+        kinds: Sequence[int] = (),
+        causes: Sequence[int] = (),
+        naming: Sequence[str] = (),
+        parties: Sequence[int] = (),
+        newest: int | None = None,
+    ) -> EventBatch:
+        def fits(e: np.void, payload: bytes) -> bool:
+            return (
+                first <= e["tick"] <= last
+                and (not agents or e["agent"] in agents)
+                and (not kinds or e["kind"] in kinds)
+                and (not causes or e["cause"] in causes)
+                and (not naming or any(f'"{address}"'.encode() in payload for address in naming))
+                and (not parties or e["agent"] in parties or e["target"] in parties)
+            )
+
+        found = self._chosen(fits)
+        return found if newest is None else found.slice(max(0, len(found) - newest), len(found))
+
+    def _chosen(self, fits: Callable[[np.void, bytes], bool]) -> EventBatch:
+        events = self.events
+        kept = [i for i in range(len(events)) if fits(events.records[i], events.payload(i))]
+        payloads = ((k, events.payload(i)) for k, i in enumerate(kept) if events.payload(i))
+        return EventBatch.of(events.records[kept], payloads)
 
 
 @dataclass

@@ -13,12 +13,12 @@ from chronopolis.web.api.models import StateAnswer
 from chronopolis.web.api.parameters import Found, Tick, binary
 from chronopolis.web.api.runs import version_of
 from chronopolis.web.frames import encode_frame, encode_terrain
-from chronopolis.web.histories import Cursor
 from chronopolis.web.lanes import arrivals
 from chronopolis.web.services import Using
 from domain.measures import society_figures
 from domain.ports import Run
 from domain.state import World
+from replay.cursor import Cursor
 
 router = APIRouter(tags=["state"])
 

@@ -75,7 +75,7 @@ def mount(app: FastAPI) -> None:
 
 
 def _head() -> str:
-    """Return what every page loads: the style, and all modules at once rather than as each is found to need the next."""
+    """Return what every page loads: the style, and all modules at once, not as each is found to need the next."""
     files = sorted(_MODULES.rglob("*"))
     newest = max(path.stat().st_mtime for path in files)
     register_esm("chronopolis", _MODULES, max_time=newest)

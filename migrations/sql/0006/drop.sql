@@ -1,5 +1,7 @@
 SET LOCAL search_path = polis;
 DROP SCHEMA polis_run CASCADE;
+DROP VIEW agents, agent_history, exchanges, conversations, conversation_turns, ties, thoughts_answered, remembered, places,
+    answers;
 DROP FUNCTION make_run_views, ancestor, current_run, still_scoped, scope;
 DO $$
 DECLARE setting text;

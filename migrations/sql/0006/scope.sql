@@ -110,8 +110,14 @@ BEGIN
         made := pg_get_viewdef(source.oid);
         PERFORM set_config('search_path', 'polis_run, polis, pg_temp', true);
         EXECUTE format('CREATE VIEW polis_run.%I AS %s', source.name, made);
+        EXECUTE format('COMMENT ON VIEW polis_run.%I IS %L', source.name, obj_description(source.oid));
     END LOOP;
     PERFORM set_config('search_path', 'polis, pg_temp', true);
+    FOR source IN SELECT c.relname AS name, obj_description(t.oid) AS meaning
+                  FROM pg_class c JOIN pg_class t ON t.relname = c.relname AND t.relnamespace = 'polis'::regnamespace
+                  WHERE c.relnamespace = 'polis_run'::regnamespace AND t.relkind <> 'v' LOOP
+        EXECUTE format('COMMENT ON VIEW polis_run.%I IS %L', source.name, source.meaning);
+    END LOOP;
     GRANT USAGE ON SCHEMA polis_run TO polis_app, polis_read, polis_maintenance;
     GRANT SELECT ON ALL TABLES IN SCHEMA polis_run TO polis_app, polis_read, polis_maintenance;
 END $$;
