@@ -150,8 +150,8 @@ def drawn(page: Page, tick: int | None = None, *, timeout: float = 20_000) -> No
     page.wait_for_function(
         """(tick) => {
             const it = window.polis;
-            const shown = it?.track?.shown?.tick ?? it?.sides?.[0]?.track.shown?.tick;
-            return shown !== undefined && shown === (tick ?? it.clock.tick);
+            const tracks = it?.track ? [it.track] : (it?.sides ?? []).map((side) => side.track);
+            return tracks.length > 0 && tracks.every((track) => track.shown?.tick === track.at(tick ?? it.clock.tick));
         }""",
         arg=tick, timeout=timeout,
     )  # fmt: skip

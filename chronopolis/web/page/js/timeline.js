@@ -185,6 +185,7 @@ export class Timeline extends Emitter {
       context.fillRect(x, high - BASE, 1, 4);
       const text = whole(tick);
       const half = context.measureText(text).width / 2;
+      if (Math.abs(x - this.scale.toX(this.clock.tick, wide)) < half + 24) continue; // the cursor's own number stands there
       context.fillStyle = this.#colours.faint;
       context.fillText(text, clamp(x - half, 2, wide - 2 * half - 2), high - BASE / 2 + 1);
     }
