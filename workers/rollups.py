@@ -34,7 +34,9 @@ def events_behind(store: PostgresStore, run: Run) -> int:
     if head is None:
         return 0
     standing = open_rollups(store).standing(run)
-    ticks = max(_whole_blocks(head.tick) - standing.through, head.tick // SAMPLE_EVERY * SAMPLE_EVERY - standing.sampled)
+    ticks = max(
+        _whole_blocks(head.tick) - standing.through, head.tick // SAMPLE_EVERY * SAMPLE_EVERY - standing.sampled
+    )
     return 0 if ticks <= 0 else store.total_events(run) * ticks // (head.tick + 1)
 
 
