@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 import replay
 from domain.advance import new_world
-from domain.columns import ALIVE, CELL, COMPANY, ENERGY, GOODS, ID, SATIETY
 from domain.codes import N_GOODS
+from domain.columns import ALIVE, CELL, COMPANY, ENERGY, GOODS, ID, SATIETY
 from domain.fold import fold
 from domain.ports import Run
 from domain.state import World
