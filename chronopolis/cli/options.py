@@ -51,6 +51,10 @@ AnswersMode = Annotated[
         "only: stop where there is none."
     ),
 ]
+BreakAt = Annotated[
+    str | None,
+    typer.Option("--break", metavar="EXPR", help="Pause at the tick where this becomes true; as for `polis bisect`."),
+]
 Patience = Annotated[
     float, typer.Option(metavar="S", min=1, max=3_600, help="Seconds to wait for a late thought before it is refused.")
 ]
