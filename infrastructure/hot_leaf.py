@@ -1,6 +1,7 @@
 """Where in a hot leaf some ticks lie: it has no index, since a tick pays for none.
 
-Rows lie nearly in the order of ticks, so a bisection over the leaf's pages says which part of it to scan. Nearly: whoever reads that part counts what came, and scans the whole if anything is missing.
+Rows lie nearly in the order of ticks, so a bisection over the leaf's pages says which part of it to scan. Nearly:
+whoever reads that part counts what came, and scans the whole if anything is missing.
 """
 
 from __future__ import annotations
