@@ -28,6 +28,7 @@ from domain.state import World
 from domain.warm_up import warm_up
 from replay.watch import Breakpoint
 from workers.memory import peak_rss_mb, pss_of_everything_mb
+from workers.minutes import Minutes
 from workers.pausing import Pausing
 from workers.thinking import Thinking
 
@@ -131,6 +132,7 @@ class Runner:
     thinking : what is owed to minds; needed by a run whose agents have them
     breakpoint_ : says at which tick to pause; None: at none
     on_progress : callable, told a few times a second
+    minutes : tells of the figures of each minute
     say : callable, told in a sentence what a person should know
     """
 
@@ -146,6 +148,7 @@ class Runner:
         thinking: Thinking | None = None,
         breakpoint_: Breakpoint | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        minutes: Minutes | None = None,
         say: Callable[[str], None] | None = None,
     ) -> None:
         if not 1 <= threads <= 64:
@@ -157,6 +160,7 @@ class Runner:
         if run.configuration.thinks and thinking is None:
             raise InvalidConfiguration("mind", run.configuration.mind, "this runner was given nobody to ask")
         self._on_progress = on_progress or (lambda progress: None)
+        self._minutes = minutes
         self._say = say or (lambda sentence: None)
         self._pausing = Pausing(breakpoint_)
         self._shown = 0.0
@@ -197,6 +201,8 @@ class Runner:
                     writer.keep_snapshot(world)
                 status = "paused" if world.tick < target else "complete"
                 writer.flush()
+                if self._minutes is not None:
+                    self._minutes.look(clock.tick_ms, writer.durable_tick, at_end=True)
                 problems = [*writer.figures.problems]
                 if self.thinking is not None:
                     problems += self.thinking.problems()
@@ -272,6 +278,8 @@ class Runner:
                 writer.keep_snapshot(world)
                 events_before_snapshot, kept_tick = 0, world.tick
             self._show(world, target, clock, writer)
+            if self._minutes is not None:
+                self._minutes.look(clock.tick_ms, writer.durable_tick)
             if self.pace_ms is not None:
                 due = max(due + self.pace_ms / 1e3, time.perf_counter() - 1.0)
                 while (left := due - time.perf_counter()) > 0 and not pausing.due(world.tick):

@@ -46,6 +46,7 @@ from chronopolis.cli import (
     measuring,
     memory,
     minds,
+    refreshing,
     running,
     sql,
     thinking,
@@ -144,6 +145,7 @@ app.add_typer(minds.app, name="minds")
 worker.register(app)
 doctor.register(app)
 sql.register(app)
+refreshing.register(database.app)
 export.register(app)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,6 +36,12 @@ Pace = Annotated[
     float | None,
     typer.Option(
         metavar="MS", min=0.001, max=60_000, help="Milliseconds from tick to tick; as fast as it goes if left out."
+    ),
+]
+FiguresFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--figures", metavar="FILE", help="Add a JSON line a minute: its ticks, their p50, p99 and max, memory."
     ),
 ]
 AnswersMode = Annotated[

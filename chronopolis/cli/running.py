@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +23,7 @@ from chronopolis.cli.options import (
     BreakAt,
     Durability,
     DurabilityMode,
+    FiguresFile,
     Pace,
     Patience,
     Quiet,
@@ -106,6 +107,7 @@ def run(
     durability: DurabilityMode = Durability.TICK,
     pace: Pace = None,
     threads: Threads = 1,
+    figures: FiguresFile = None,
     break_at: BreakAt = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -117,6 +119,7 @@ def run(
     """
     output = Output(as_json=as_json, quiet=quiet)
     require_ticks(ticks)
+    require_writable(figures)
     require_expression(break_at)
     base: dict[str, Any] = {"agents": agents, "width": width, "height": height, "mind": mind}
     base |= profile_of(profile)
@@ -132,7 +135,7 @@ def run(
         )
         summary = drive(
             output, store, made, target=ticks, durability=durability.value, threads=threads, pace_ms=pace,
-            answers=answers.value, patience_s=patience, break_at=break_at,
+            answers=answers.value, patience_s=patience, figures=figures, break_at=break_at,
         )  # fmt: skip
     finish(output, summary, resumed=False)
 
@@ -149,12 +152,14 @@ def resume(
     answers: AnswersMode = Answers.REUSE,
     patience: Patience = 60.0,
     take_over: Annotated[bool, typer.Option("--take-over", help="End another runner of this run first.")] = False,
+    figures: FiguresFile = None,
     break_at: BreakAt = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run: after a stop or a crash, or beyond its end."""
     output = Output(as_json=as_json, quiet=quiet)
+    require_writable(figures)
     require_expression(break_at)
 
     from workers.bootstrap import open_store
@@ -171,7 +176,8 @@ def resume(
             output.say(f"run {found.name}: on from tick {newest:,} to {target:,}")
         summary = drive(
             output, store, found, target=max(target, newest), durability=durability.value, threads=threads,
-            pace_ms=pace, take_over=take_over, answers=answers.value, patience_s=patience, break_at=break_at,
+            pace_ms=pace, take_over=take_over, answers=answers.value, patience_s=patience, figures=figures,
+            break_at=break_at,
         )  # fmt: skip
     finish(output, summary, resumed=True)
 
@@ -185,6 +191,17 @@ def require_ticks(ticks: int) -> None:
 
     if not 0 <= ticks <= TICKS_MAX:
         raise InvalidConfiguration("ticks", ticks, f"must lie between 0 and {TICKS_MAX:,}")
+
+
+def require_writable(figures: Path | None) -> None:
+    """Refuse a file of figures that can't be added to, before a run is made."""
+    from chronopolis.errors import WrongUsage
+
+    try:
+        if figures is not None:
+            figures.open("a").close()
+    except OSError as error:
+        raise WrongUsage(f"--figures {figures}: {error.strerror}") from None
 
 
 def require_expression(break_at: str | None) -> None:
@@ -294,12 +311,14 @@ def drive(
     take_over: bool = False,
     answers: str = "reuse",
     patience_s: float = 60.0,
+    figures: Path | None = None,
     break_at: str | None = None,
 ) -> Summary:
     """Advance a run to `target` with a live display, until it is done or a signal asks it to stop."""
     from chronopolis.cli.doctor import compiled_kernels
     from replay.watch import Breakpoint
     from workers.bootstrap import Settings
+    from workers.minutes import Minutes
     from workers.runner import Runner
     from workers.staff import thinking_for
 
@@ -313,12 +332,21 @@ def drive(
             store, run, durability=durability, threads=threads, pace_ms=pace_ms, take_over=take_over,
             thinking=thinking, breakpoint_=None if break_at is None else Breakpoint(store, run, break_at),
             on_progress=display.update, say=output.warn,
+            minutes=None if figures is None else Minutes(lambda minute: _add_line(figures, minute)),
         )  # fmt: skip
         with _stopping(runner, output):
             try:
                 return runner.run(target)
             except KeyboardInterrupt:
                 raise StoppedAtOnce(run.name) from None
+
+
+def _add_line(file: Path, values: dict[str, Any]) -> None:
+    """Add a JSON line to a file; a run does not fail because it can't."""
+    import json
+
+    with suppress(OSError), file.open("a") as out:
+        out.write(json.dumps(values) + "\n")
 
 
 @contextmanager
