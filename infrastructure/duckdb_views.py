@@ -12,7 +12,6 @@ from domain.events import CAUSE, GIVEN, KINDS, NEEDS, TAKEN, EventKind, Field
 from domain.ports import Run
 from infrastructure.event_tables import schema_of_kind
 
-
 _DERIVED = Path(__file__).parent.parent / "migrations" / "sql" / "0006" / "derived.sql"
 _OF_EVENTS = """\
 -- holdings: what an agent holds of a good after an event that changed it

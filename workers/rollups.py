@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 import replay
 from domain.advance import new_world
-from domain.columns import ALIVE, CELL, COMPANY, ENERGY, GOODS, ID, SATIETY
 from domain.codes import N_GOODS
+from domain.columns import ALIVE, CELL, COMPANY, ENERGY, GOODS, ID, SATIETY
 from domain.fold import fold
 from domain.ports import Run
 from domain.state import World
@@ -34,7 +34,9 @@ def events_behind(store: PostgresStore, run: Run) -> int:
     if head is None:
         return 0
     standing = open_rollups(store).standing(run)
-    ticks = max(_whole_blocks(head.tick) - standing.through, head.tick // SAMPLE_EVERY * SAMPLE_EVERY - standing.sampled)
+    ticks = max(
+        _whole_blocks(head.tick) - standing.through, head.tick // SAMPLE_EVERY * SAMPLE_EVERY - standing.sampled
+    )
     return 0 if ticks <= 0 else store.total_events(run) * ticks // (head.tick + 1)
 
 

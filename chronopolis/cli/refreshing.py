@@ -17,14 +17,17 @@ def register(app: typer.Typer) -> None:
     """Add the command of this module."""
     app.command(
         epilog=examples(
-            "polis db refresh brave-otter", "polis db refresh brave-otter --anew  # forget what is there, and make it again"
+            "polis db refresh brave-otter",
+            "polis db refresh brave-otter --anew  # forget what is there, and make it again",
         )
     )(refresh)
 
 
 def refresh(
     run: RunName,
-    anew: Annotated[bool, typer.Option("--anew", help="Forget the rollups first, and make them from all events.")] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Forget the rollups first, and make them from all events.")
+    ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -42,7 +45,10 @@ def refresh(
     if as_json:
         output.result(values)
     else:
-        rows = {"rolled up": f"to tick {values['rolled_through']:,}", "sampled": f"to tick {values['sampled_through']:,}"}
+        rows = {
+            "rolled up": f"to tick {values['rolled_through']:,}",
+            "sampled": f"to tick {values['sampled_through']:,}",
+        }
         output.show(facts(rows, title=f"{values['run']} · tick {values['head_tick']:,}", good=True))
 
 
@@ -61,6 +67,8 @@ def take_in_a_little(store: Any, run: Any, output: Output) -> None:
 
     behind = events_behind(store, run)
     if behind > AT_ONCE_EVENTS:
-        output.say(f"{behind:,} events are not rolled up: `polis db refresh {run.name}` makes questions about them quicker")
+        output.say(
+            f"{behind:,} events are not rolled up: `polis db refresh {run.name}` makes questions about them quicker"
+        )
     elif behind:
         take_in(store, run, output)
