@@ -112,12 +112,21 @@ async def bisect(
 
 
 @router.get("/api/diff")
-async def diff(using: Using, a: RunName, b: RunName, tick_a: Tick = None, tick_b: Tick = None) -> Freely:
+async def diff(
+    using: Using,
+    a: RunName,
+    b: RunName,
+    tick_a: Tick = None,
+    tick_b: Tick = None,
+    limit: Annotated[int | None, Query(ge=1, le=100_000, description="Most differences told of each area.")] = None,
+) -> Freely:
     """Return where two runs, or two ticks, differ, as `polis diff --json` does."""
     one, other = await using.histories.run(a), await using.histories.run(b)
     for run, tick in ((one, tick_a), (other, tick_b)):
         await using.histories.tick(run, tick)
     found = await using.histories.slow.do(
-        lambda: compare(using.store, one, other, tick_a=tick_a, tick_b=tick_b, state=using.histories.state).as_dict()
+        lambda: compare(using.store, one, other, tick_a=tick_a, tick_b=tick_b, state=using.histories.state).as_dict(
+            limit=limit
+        )
     )
     return Freely(**found)
