@@ -241,14 +241,16 @@ def test_how_an_agent_fared_is_what_the_states_say(get: Get, store: PostgresStor
         "energy": ENERGY, "company": COMPANY, "cell": CELL, "farming": SKILLS, "mining": SKILLS + 3,
         **{good.name.lower(): GOODS + good for good in Good},
     }  # fmt: skip
+    cursor = replay.Cursor(store, run)
     for agent in everybody:
         told = get(f"/api/runs/brave-otter/agents/{agent}/history", columns=",".join(columns), points=13)
         assert told["ticks"][-1] == HEAD
         for at, tick in enumerate(told["ticks"]):
-            world = replay.at(store, run, tick)
+            world = cursor.at(tick)
             row = world.row(agent)
             for name, column in columns.items():
                 assert told["series"][name][at] == (None if row is None else world.agents[column, row]), (name, tick)
+    cursor.close()
 
 
 def test_a_history_is_empty_after_a_death(get: Get) -> None:
