@@ -23,7 +23,7 @@ from domain.state import World
 EVENTS_WEIGHED = 4_000
 """So many events or agents are weighed by leaving out; more would take seconds, and are listed unweighed."""
 
-_ACTIONS = {number for number, kind in KIND_BY_NUMBER.items() if any(f.column == "needs" for f in kind.fields)}
+_ACTIONS = {number for number, kind in KIND_BY_NUMBER.items() if any(f.name == "energy" for f in kind.fields)}
 
 
 @dataclass(frozen=True)

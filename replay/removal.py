@@ -7,7 +7,7 @@ from typing import Any
 
 from domain import events as ev
 from replay.counterfactual import REFUSE, REST, WITHHOLD, Change
-from replay.links import ACTIONS
+from replay.link import ACTIONS
 from replay.timelines import Event, Timelines, cause_of
 
 _DOINGS = {k.name for k in (*ACTIONS, ev.INTENTION_FORMED, ev.SKILL_IMPROVED, ev.AGENTS_MET)} - {ev.AGENT_RESTED.name}

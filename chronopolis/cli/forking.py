@@ -140,7 +140,9 @@ def intervention_line(given: dict[str, Any]) -> str:
         parts.append(f"{stock['good']} {amount} in {cells}")
     who = "" if given.get("agent") is None else f"agent {given['agent']}: "
     why = f" ({given['why']})" if given.get("why") else ""
-    return f"tick {given['effect_tick']:,}: {who}{', '.join(parts) or 'nothing'}{why}"
+    if not parts:
+        return f"tick {given['effect_tick']:,}: because {given.get('why') or 'of nothing'}"
+    return f"tick {given['effect_tick']:,}: {who}{', '.join(parts)}{why}"
 
 
 # -- tree ----------------------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ def _held(name: str, good: int) -> Measure:
 _WEALTH = (
     *(_held(name, good) for name, good in zip(("food", "wood", "stone", "ore", "coins", "tools"), Good, strict=True)),
     _level("stock_food", "units", "Food that lies in all cells, grown to this tick.",
-           lambda look: look.in_cells(FOOD), milli=True, moved_by=(ev.GOODS_GATHERED, ev.CELL_FORMED)),
+           lambda look: look.in_cells(FOOD), milli=True, moved_by=(ev.GOODS_GATHERED, ev.CELL_FORMED, ev.STOCK_CHANGED)),
     _level("gini_coins", "0 to 1", "How unequally coins are held.", lambda look: gini_milli(look[GOODS + COIN]),
            milli=True, moved_by=_HOLDING, source=_GINI),
     _level("gini_food", "0 to 1", "How unequally food is held.", lambda look: gini_milli(look[GOODS + FOOD]),

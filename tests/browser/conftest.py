@@ -103,7 +103,9 @@ def shared(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def new_page(browser: Browser, shared: BrowserContext, server: Server, watched: Watched) -> Iterator[Callable[..., Page]]:
+def new_page(
+    browser: Browser, shared: BrowserContext, server: Server, watched: Watched
+) -> Iterator[Callable[..., Page]]:
     """Open pages; their consoles and requests are watched until the test ends."""
     contexts: list[BrowserContext] = []
     pages: list[Page] = []

@@ -12,7 +12,14 @@ from tests.support.debugger import Polis, Server
 
 Open = Callable[..., Page]
 # A browser writes into its console whatever request of its own fails.
-_AWAY = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE", "WebSocket", "Failed to fetch")
+_AWAY = (
+    "ERR_CONNECTION_REFUSED",
+    "ERR_CONNECTION_RESET",
+    "ERR_INCOMPLETE_CHUNKED_ENCODING",
+    "ERR_EMPTY_RESPONSE",
+    "WebSocket",
+    "Failed to fetch",
+)
 
 
 def test_a_server_that_is_killed_and_comes_back_finds_the_page_where_it_was(
@@ -47,7 +54,9 @@ def test_a_run_that_is_dropped_while_one_looks_at_it_is_told_to_be_gone(
     new_page: Open, recorded: Polis, watched: Watched
 ) -> None:
     name = "soon-gone"
-    made = recorded("run", "--name", name, "--agents", "12", "--width", "12", "--height", "12", "--ticks", "400", "--quiet")
+    made = recorded(
+        "run", "--name", name, "--agents", "12", "--width", "12", "--height", "12", "--ticks", "400", "--quiet"
+    )
     watched.forgiven = (name, "404")
     page = new_page(f"/run/{name}?tick=20")
     drawn(page)

@@ -149,7 +149,11 @@ def test_bookmarks_are_kept_in_the_browser_and_in_the_link(village: Open, new_pa
 def test_a_link_restores_run_tick_agent_and_panel(village: Open) -> None:
     page = village("?tick=150&agent=7&tab=events&layer=elevation&by=energy")
     assert tick_of(page) == 150
-    assert page.evaluate("[window.polis.agent, window.polis.map.layer, window.polis.map.by]") == [7, "elevation", "energy"]
+    assert page.evaluate("[window.polis.agent, window.polis.map.layer, window.polis.map.by]") == [
+        7,
+        "elevation",
+        "energy",
+    ]
     expect(page.get_by_role("tab", name="Events")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("ArrowRight")
     drawn(page, 151)
