@@ -6,6 +6,14 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+_MOVES = (
+    "ArrowRight", "ArrowRight", "ArrowLeft", "Shift+ArrowRight", "Control+ArrowRight", "Control+ArrowLeft",
+    "End", "Home",
+)  # fmt: skip
+_LOOKS = (
+    "z", "f", "2", "3", "4", "5", "1", "l", "b", "?", "Escape", "Space", "Space", "Shift+Space", "Shift+Space",
+)  # fmt: skip
+
 PROBES = """
 window.probe = {
   interactions: new Map(),
@@ -35,11 +43,15 @@ window.probe = {
     });
     const passed = (performance.now() - begun) / 1000;
     delete map.draw;
-    const rank = (list, q) => { const sorted = [...list].sort((a, b) => a - b); return sorted.length ? Math.round(10 * sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]) / 10 : null; };
+    const tenths = (value) => Math.round(10 * value) / 10;
+    const rank = (list, q) => {
+      const sorted = [...list].sort((a, b) => a - b);
+      return sorted.length ? tenths(sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]) : null;
+    };
     return {
-      frames_per_s: Math.round(10 * frames / passed) / 10, maps_per_s: Math.round(10 * took.length / passed) / 10,
-      ticks_per_s: Math.round(10 * changes / passed) / 10,
-      draw_p50_ms: rank(took, 0.5), draw_p95_ms: rank(took, 0.95), gap_p95_ms: rank(gaps, 0.95), gap_max_ms: rank(gaps, 1),
+      frames_per_s: tenths(frames / passed), maps_per_s: tenths(took.length / passed),
+      ticks_per_s: tenths(changes / passed), draw_p50_ms: rank(took, 0.5), draw_p95_ms: rank(took, 0.95),
+      gap_p95_ms: rank(gaps, 0.95), gap_max_ms: rank(gaps, 1),
     };
   },
   // From asking for a tick to the frame after the one in which its map was drawn.
@@ -97,7 +109,7 @@ def interactions(page: Page, head: int) -> dict[str, Any]:
         page.wait_for_timeout(130)
 
     page.evaluate("window.probe.interactions.clear()")
-    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "Shift+ArrowRight", "Control+ArrowRight", "Control+ArrowLeft", "End", "Home") * 3:
+    for key in _MOVES * 3:
         page.keyboard.press(key)
         rest()
     x, y, wide, high = box_of(page, "canvas.timeline")
@@ -111,7 +123,7 @@ def interactions(page: Page, head: int) -> dict[str, Any]:
     for _ in range(3):
         page.mouse.wheel(0, -300)
         page.wait_for_timeout(100)
-    for key in ("z", "f", "2", "3", "4", "5", "1", "l", "b", "?", "Escape", "Space", "Space", "Shift+Space", "Shift+Space"):
+    for key in _LOOKS:
         page.keyboard.press(key)
         rest()
     for layer in ("Elevation", "Food", "Land"):

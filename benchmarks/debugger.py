@@ -31,7 +31,10 @@ from tests.support.debugger import BROWSER_ARGUMENTS, Polis, Server, chromium, s
 _OUT = Path(__file__).parent.parent / "docs" / "benchmarks"
 _AGENTS, _TICKS = 2_500, 500
 _PLAY_S, _DRAG_S, _JUMPS = 8, 8, 60
-BARS = {"frames_per_s": 50, "interaction_ms": 200}
+_PAGE_MEMORY = """({
+    heap_mb: Math.round(performance.memory.usedJSHeapSize / 2**20),
+    frames_kept_mb: Math.round(window.polis.store.figures.bytes / 2**20),
+})"""
 
 
 def main() -> int:
@@ -71,7 +74,8 @@ def measured(polis: Polis, run: str, *, seed: int) -> dict[str, Any]:
         process = psutil.Process(server.process.pid)
         memory = {"started_mb": megabytes(process)}
         about = server.get(f"/api/runs/{run}")
-        browser = playwright.chromium.launch(executable_path=chromium(), args=[*BROWSER_ARGUMENTS, "--enable-precise-memory-info"])
+        arguments = [*BROWSER_ARGUMENTS, "--enable-precise-memory-info"]
+        browser = playwright.chromium.launch(executable_path=chromium(), args=arguments)
         result: dict[str, Any] = {
             "run": run if about["head_tick"] != _TICKS else "large", "agents": about["agents"],
             "ticks": about["head_tick"], "events": about["events"], "browser": f"Chromium {browser.version}",
@@ -92,7 +96,7 @@ def measured(polis: Polis, run: str, *, seed: int) -> dict[str, Any]:
         result["interactions"] = interactions(page, about["head_tick"])
         memory["at_the_end_mb"] = megabytes(process)
         result["server"] = memory
-        result["page"] = page.evaluate("({heap_mb: Math.round(performance.memory.usedJSHeapSize / 2**20), frames_kept_mb: Math.round(window.polis.store.figures.bytes / 2**20)})")
+        result["page"] = page.evaluate(_PAGE_MEMORY)
         browser.close()
     return result
 
@@ -166,28 +170,40 @@ def write(folder: Path, result: dict[str, Any]) -> None:
 def page_of(results: dict[str, Any]) -> str:
     """Return the page with the figures of all runs."""
     runs = list(results.values())
-    rows = [
-        ("run", [f"{r['agents']:,} agents × {r['ticks']:,} ticks" for r in runs]),
-        ("frames/s while playing at 64 ticks/s (bar: ≥ 50)", [at(r, "playing", "frames_per_s") for r in runs]),
-        ("ticks/s then shown", [at(r, "playing", "ticks_per_s") for r in runs]),
-        ("frames/s while scrubbing (bar: ≥ 50)", [at(r, "scrubbing", "frames_per_s") for r in runs]),
-        ("different ticks drawn a second while scrubbing", [at(r, "scrubbing", "ticks_per_s") for r in runs]),
-        ("script a frame, ms: p50 · p95 (playing)", [f"{at(r, 'playing', 'draw_p50_ms')} · {at(r, 'playing', 'draw_p95_ms')}" for r in runs]),
-        ("interaction to next paint, ms: p50 · p98 · max (bar: ≤ 200)", [f"{at(r, 'interactions', 'p50')} · {at(r, 'interactions', 'p98')} · {at(r, 'interactions', 'max')}" for r in runs]),
-        ("interactions", [at(r, "interactions", "count") for r in runs]),
-        ("jump to a random tick to its map, ms: p50 · p95 · max", [f"{at(r, 'jump_to_paint_ms', 'p50')} · {at(r, 'jump_to_paint_ms', 'p95')} · {at(r, 'jump_to_paint_ms', 'max')}" for r in runs]),
-        ("page to first map, ms: first time · again", [f"{at(r, 'open_ms', 'first')} · {at(r, 'open_ms', 'again')}" for r in runs]),
-        ("server, MB: started · after jumping · at the end", [f"{at(r, 'server', 'started_mb')} · {at(r, 'server', 'after_jumping_mb')} · {at(r, 'server', 'at_the_end_mb')}" for r in runs]),
-        ("page, MB: heap · frames kept", [f"{at(r, 'page', 'heap_mb')} · {at(r, 'page', 'frames_kept_mb')}" for r in runs]),
-        ("measured on", [f"{r['machine']['cores']} cores, load {r['machine']['load_1min']}, {r['machine']['browser']}, {r['machine']['when']}" for r in runs]),
-    ]  # fmt: skip
-    table = "\n".join(f"| {what} | {' | '.join(str(v) for v in values)} |" for what, values in rows[1:])
-    head = f"| | {' | '.join(rows[0][1])} |\n|---|{'---|' * len(runs)}\n"
-    return (
-        "# The debugger in the browser\n\nWritten by `python -m benchmarks.debugger`: headless Chromium, 1280 × 720, no "
-        "graphics card, real mouse and keys. Samples lie beside this page as JSON. 60 frames/s is the browser's cap.\n\n"
-        + head + table + "\n"
-    )  # fmt: skip
+
+    def told(part: str, *names: str) -> list[str]:
+        return [" · ".join(at(run, part, name) for name in names) for run in runs]
+
+    def measured_on(of: dict[str, Any]) -> str:
+        return f"{of['cores']} cores, load {of['load_1min']}, {of['browser']}, {of['when']}"
+
+    rows = {
+        "": [f"{run['agents']:,} agents × {run['ticks']:,} ticks" for run in runs],
+        "---": ["---" for _ in runs],
+        "frames/s while playing at 64 ticks/s (bar: ≥ 50)": told("playing", "frames_per_s"),
+        "ticks/s then shown": told("playing", "ticks_per_s"),
+        "frames/s while scrubbing (bar: ≥ 50)": told("scrubbing", "frames_per_s"),
+        "other ticks drawn a second while scrubbing": told("scrubbing", "ticks_per_s"),
+        "script a frame, ms: p50 · p95": told("playing", "draw_p50_ms", "draw_p95_ms"),
+        "interaction to next paint, ms: p50 · p98 · max (bar: ≤ 200)": told("interactions", "p50", "p98", "max"),
+        "interactions": told("interactions", "count"),
+        "jump to a random tick to its map, ms: p50 · p95 · max": told("jump_to_paint_ms", "p50", "p95", "max"),
+        "page to first map, ms: first time · again": told("open_ms", "first", "again"),
+        "server, MB: started · after jumping · at the end": told(
+            "server", "started_mb", "after_jumping_mb", "at_the_end_mb"
+        ),
+        "page, MB: heap · frames kept": told("page", "heap_mb", "frames_kept_mb"),
+        "measured on": [measured_on(run["machine"]) for run in runs],
+    }
+    table = "\n".join(f"| {what} | {' | '.join(values)} |" for what, values in rows.items())
+    return f"{_HEAD}\n{table}\n"
+
+
+_HEAD = """# The debugger in the browser
+
+Written by `python -m benchmarks.debugger`: headless Chromium, 1280 × 720, no graphics card, real mouse and keys.
+The figures lie beside this page as JSON. 60 frames/s is the browser's cap.
+"""
 
 
 if __name__ == "__main__":

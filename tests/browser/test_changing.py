@@ -170,6 +170,17 @@ def test_a_breakpoint_runs_on_to_the_tick_where_it_holds(village: Open, server: 
     expect(page.locator(".notice")).to_contain_text("It holds at tick")
 
 
+def test_a_breakpoint_runs_back_to_the_last_tick_where_it_held(village: Open, server: Server) -> None:
+    page = village("?tick=200")
+    truth = server.get(f"/api/runs/{VILLAGE}/where?expression=speeches%20%3E%200&direction=last&last=199")["tick"]
+    page.fill("[data-test=where]", "speeches > 0")
+    page.click("[data-test=where-back]")
+    drawn(page, truth)
+    said = server.get(f"/api/runs/{VILLAGE}/events?kind=SpeechMade&first={truth}&last=199")["events"]
+    assert {event["tick"] for event in said} == {truth}
+    page.wait_for_function(f"window.polis.timeline.marks.some((m) => m.kind === 'found' && m.tick === {truth})")
+
+
 def test_a_breakpoint_that_can_not_be_read_is_told_why(village: Open, watched: Watched) -> None:
     watched.forgiven = ("/bisect",)
     page = village("?tick=0")
