@@ -9,6 +9,7 @@ From a notebook or a script::
     run.at(1200).agents  # polars frame: one row a living agent
     run.events(kind="GoodsTraded", first=1000)  # polars frame with that kind's own columns
     run.ticks  # polars frame: one row a tick, with its hashes
+    chronopolis.diff("brave-otter", "what-if").as_dict(limit=10)  # where they part, and how they differ
 
 Looking changes nothing: a run goes on as if nobody had asked.
 """
@@ -19,8 +20,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from chronopolis.api import History
+    from replay import Difference
 
-__all__ = ["open"]
+__all__ = ["diff", "open"]
 
 
 def open(name: str) -> History:  # the name that notebooks expect, as in gzip.open
@@ -50,3 +52,34 @@ def open(name: str) -> History:  # the name that notebooks expect, as in gzip.op
     from chronopolis.api import History
 
     return History(name)
+
+
+def diff(
+    a: History | str,
+    b: History | str | None = None,
+    *,
+    tick: int | None = None,
+    tick_a: int | None = None,
+    tick_b: int | None = None,
+) -> Difference:
+    """Say where two histories part, and how their states differ.
+
+    Parameters
+    ----------
+    a, b : the runs, opened or by name; two ticks of `a` if there is no `b`
+    tick : whose states to compare; the last that both have, if neither this nor the next two are given
+    tick_a, tick_b : a tick of either run
+
+    Returns
+    -------
+    replay.Difference
+        ``identical``, ``first_divergence``, ``frame``, ``as_dict(limit=…)``.
+
+    Raises
+    ------
+    UnknownRun, BeyondHead, NoTicksYet, WrongUsage
+    """
+    if isinstance(a, str):
+        with open(a) as run:
+            return run.diff(b, tick=tick, tick_a=tick_a, tick_b=tick_b)
+    return a.diff(b, tick=tick, tick_a=tick_a, tick_b=tick_b)

@@ -1,7 +1,7 @@
 """The Python API that notebooks use; `chronopolis.open` is its door.
 
-A `History` holds a share in the database until it is closed. It only reads; frames are copies, so
-nothing that is done to them reaches the run.
+A `History` holds a share in the database until it is closed. It only reads, unless it is told to `fork` or
+`resume`; frames are copies, so nothing that is done to them reaches the run.
 """
 
 from __future__ import annotations
@@ -10,22 +10,32 @@ import atexit
 import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import polars as pl
 
 import replay
-from chronopolis import people, record
+from chronopolis import causes, people, record
+from chronopolis.answers import frame_of
+from chronopolis.asking import ask
 from chronopolis.errors import WrongUsage
+from chronopolis.forking import make_fork
+from chronopolis.measured import measures_frame
 from domain.columns import AREAS
 from domain.configuration import Configuration
 from domain.measures import society_figures
 from domain.state import World
-from workers.bootstrap import Settings, open_store
+from workers.bootstrap import Settings, export_run, open_analyst, open_store
+from workers.rollups import events_behind, refresh
 
 # How mesa-frames calls polars is nothing that a notebook should be told.
 warnings.filterwarnings("ignore", module=r"mesa_frames\b")
+
+
+_TAKEN_IN_AT_ONCE = 3_000_000
+"""As many events as a question has rolled up first, if they are not; `polis db refresh` takes in more."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,7 @@ class History:
     """
 
     def __init__(self, name: str, *, settings: Settings | None = None) -> None:
-        self._open = ExitStack()
+        self._open, self._settings = ExitStack(), settings
         self._store = self._open.enter_context(open_store(settings))
         try:
             self._run = self._store.find(str(name))
@@ -177,6 +187,13 @@ class History:
         wanted = record.require_tick(self._store, self._run, None if tick is None else int(tick))
         return Moment(self.name, replay.at(self._store, self._run, wanted))
 
+    def cursor(self, *, cache_mib: int = 256) -> replay.Cursor:
+        """Return a place in this history that moves both ways: `at(tick)`, `step()`, `step(-1)`.
+
+        Its states are `domain.state.World`, shared with the cursor: only look at them, or `copy()` first.
+        """
+        return replay.Cursor(self._store, self._run, cache_mib=cache_mib)
+
     def events(
         self,
         kind: str | None = None,
@@ -230,9 +247,165 @@ class History:
             }
         )
 
+    def diff(
+        self,
+        other: History | str | None = None,
+        *,
+        tick: int | None = None,
+        tick_a: int | None = None,
+        tick_b: int | None = None,
+    ) -> replay.Difference:
+        """Say where this history and another part, and how their states differ; see `chronopolis.diff`."""
+        store, ours = self._store, self._run
+        name = other.name if isinstance(other, History) else other
+        theirs = ours if name is None else store.find(name)
+        if tick is not None:
+            if tick_a is not None or tick_b is not None:
+                raise WrongUsage("tick is that of both; give it, or tick_a and tick_b")
+            tick_a = tick_b = tick
+        for run in (ours, theirs):
+            record.head_tick(store, run)
+        if theirs.id == ours.id and tick_a is None and tick_b is None and other is None:
+            raise WrongUsage("two ticks of one run are compared by tick_a and tick_b")
+        return replay.diff(store, ours, theirs, tick_a=tick_a, tick_b=tick_b)
+
+    def sql(self, query: str, *, timeout_s: float = 30.0, limit: int | None = None) -> pl.DataFrame:
+        """Ask one question in SQL and return its rows.
+
+        The views show this run alone, its ancestors' share of its history included; docs/sql.md lists them. The role
+        that asks can't write.
+
+        Parameters
+        ----------
+        query : str, one SELECT
+        timeout_s : float
+            How long it may take.
+        limit : int, optional
+            Most rows; all there are if left out.
+
+        Returns
+        -------
+        polars.DataFrame
+            Numbers of arbitrary precision (`numeric`) as floats, JSON as text, bytes as hex digits.
+
+        Raises
+        ------
+        WrongUsage, BadQuery, QueryTimedOut
+        """
+        if 0 < events_behind(self._store, self._run) <= _TAKEN_IN_AT_ONCE:
+            refresh(self._store, self._run)
+        with open_analyst(self._store, self._run, timeout_s=timeout_s) as analyst:
+            answer = ask(analyst, query, limit=limit)
+            chunks = list(answer)
+            return frame_of(answer.columns, chunks)
+
+    def export(
+        self, folder: str | Path, *, first: int = 0, last: int | None = None, overwrite: bool = False
+    ) -> dict[str, Any]:
+        """Write ticks first … last as Parquet files, as `polis export` does, and return the manifest.
+
+        Raises
+        ------
+        ExportRefused, ExportFailed, BeyondHead
+        """
+        refresh(self._store, self._run)
+        return export_run(self._store, self._run, Path(folder), first=first, last=last, overwrite=overwrite)
+
+    def measures(self, *names: str, first: int = 0, last: int | None = None) -> pl.DataFrame:
+        """Return measures tick by tick, in their units, null where there is no value.
+
+        Parameters
+        ----------
+        names : str
+            Such as ``"population", "gini_coins"``; all of them if none is given. `polis measures --list` has them.
+        first, last : int
+            Ticks, both included; up to the newest if `last` is left out.
+
+        Raises
+        ------
+        UnknownMeasure, BeyondHead, NoTicksYet
+        """
+        high = record.require_tick(self._store, self._run, last)
+        return measures_frame(replay.measure_series(self._store, self._run, names or None, first, high), first)
+
+    def why(
+        self, event: str, *, depth: int = 6, breadth: int = 8, horizon: int = 400, effects: bool = True
+    ) -> replay.Causes:
+        """Return what led to an event, given as ``"1200:17"``, and what came of it.
+
+        Parameters
+        ----------
+        event : tick and ordinal
+        depth, breadth, horizon : steps followed, links of one event, ticks after it; `cut` says what they left out
+
+        Raises
+        ------
+        WrongUsage, BeyondHead, UnknownEvent
+        """
+        return causes.why(self._store, self._run, event, depth=depth, breadth=breadth, horizon=horizon, effects=effects)
+
     def verify(self, *, deep: bool = False) -> replay.Verification:
         """Fold everything from tick 0 and compare with what is recorded."""
         return replay.verify(self._store, self._run, deep=deep)
+
+    # -- what if -------------------------------------------------------------------------------------
+
+    @property
+    def forked_from(self) -> tuple[str, int] | None:
+        """The run that this one was forked from, and the last tick that both share; None if it is no fork."""
+        if self._run.parent is None or self._run.fork_tick is None:
+            return None
+        return self._store.find(str(self._run.parent)).name, self._run.fork_tick
+
+    def fork(self, at: int | None = None, *, name: str | None = None, **what: Any) -> History:
+        """Fork the run and return the child's history; this run goes on as if nobody had asked.
+
+        Parameters
+        ----------
+        at : int, optional
+            The last tick that both share; the newest if left out.
+        name : str, optional
+            Of the child; a memorable one if left out.
+        **what
+            What is to be otherwise, as `chronopolis.forking.make_fork` has it: `settings` such as ``{"hunger": 30}``,
+            `seed`, `interventions` such as ``[{"agent": 17, "endow": {"food": 5000}}]``, `by`, `why`, `ticks`.
+
+        Returns
+        -------
+        History
+            Of a run without a tick of its own yet: `resume` runs it on.
+
+        Raises
+        ------
+        BeyondHead, RunExists, InvalidConfiguration, UnknownAgent, WrongUsage
+        """
+        made = make_fork(self._store, str(self.id), at=at, name=name, **what)
+        return History(made["name"], settings=self._settings)
+
+    def resume(self, ticks: int | None = None, *, durability: str = "tick", answers: str = "reuse") -> dict[str, Any]:
+        """Run on, in this process, and return what `polis resume --json` says.
+
+        Parameters
+        ----------
+        ticks : int, optional
+            How many beyond the newest; to the run's own target if left out.
+        durability, answers : str
+            As `polis resume` has them.
+
+        Raises
+        ------
+        RunIsHeld, OtherRules, WrongUsage
+        """
+        from workers.runner import Runner  # late: who only reads need not wait for it
+        from workers.staff import thinking_for
+
+        if ticks is not None and ticks < 1:
+            raise WrongUsage(f"resume({ticks}): it goes on by one tick at least")
+        target = self._store.lease(self._run).target if ticks is None else max(self.head_tick, 0) + ticks
+        where = self._settings or Settings.from_environment()
+        with thinking_for(self._store, self._run, where, answers=answers) as thinking:
+            runner = Runner(self._store, self._run, durability=durability, thinking=thinking)
+            return runner.run(max(target, self.head_tick)).as_dict()
 
     def __repr__(self) -> str:
         return f"<run {self.name} ({self.id}): tick {self.head_tick:,}, seed {self.seed}>"

@@ -34,7 +34,8 @@ _MADE = "<!-- Made by `python -m chronopolis.docs`: change the code, not this pa
 _SAMPLES: dict[str, int] = {
     "agent": 17, "target": 42, "cell": 5037, "goal": 5140, "from_cell": 5036, "household": 3, "elevation": 214,
     "energy": 7350, "satiety": 6120, "company": 4900, "good": Good.FOOD, "quantity": 1500, "holding": 4200,
-    "taken_good": Good.WOOD, "taken_quantity": 1000, "taken_holding": 3000, "stock": 8200, "skill": Skill.FARMING,
+    "taken_good": Good.WOOD, "taken_quantity": 1000, "taken_holding": 3000, "stock": 8200, "regrowth": 900,
+    "skill": Skill.FARMING,
     "level": 431, "tool_uses": 40, "tie_slot": 2, "tie_strength": 350, "because": 2, "due": 1210,
     "intention": Intention.FORAGE, "purpose": Purpose.INTENTION, "reason": Reason.SPOKEN_TO,
     "memory_kind": MemoryKind.CONVERSATION, "importance": 500, "cause_tick": 1199, "cause_ordinal": 63,
@@ -50,6 +51,7 @@ _PAYLOAD_SAMPLES: dict[str, Any] = {
     "instead_of": "rest", "unsaid": None, "act": "propose", "conversation": "1188:12", "news": "1040:3",
     "terms": {"give": "wood", "quantity": 1000, "take": "food", "taken": 1500}, "proposal": "1190:4",
     "pledge": "1195:7", "cites": ["1102:31"], "memory": "903:18",
+    "settings": {"hunger": {"before": 45, "after": 30}}, "seed": None,
 }  # fmt: skip
 
 

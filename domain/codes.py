@@ -65,6 +65,7 @@ class CauseOfDeath(IntEnum):
 
     HUNGER = 1
     OLD_AGE = 2
+    REMOVED = 3  # by an intervention
 
 
 class Skill(IntEnum):

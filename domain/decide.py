@@ -23,16 +23,12 @@ from domain.events import (
     AGENT_BORN,
     AGENT_DIED,
     EVENT_DTYPE,
-    GOODS_ENDOWED,
-    INTERVENTION_MADE,
-    MAX_HOLDING,
-    NEWS_HEARD,
     REFLECTION_MADE,
+    SCENARIO_CHANGED,
     THOUGHT_REFUSED,
     THOUGHT_REQUESTED,
     THOUGHT_TAKEN,
     EventBatch,
-    address_of,
     empty_records,
     pack_good,
     pack_needs,
@@ -40,6 +36,7 @@ from domain.events import (
 from domain.founding import found_world
 from domain.hexgrid import disc_offsets
 from domain.inputs import INTENTION, INTERVENTION, NO_INPUTS, REFLECTION, Input, Inputs, plain, validated
+from domain.interventions import Interventions
 from domain.minds import columns as m
 from domain.minds.pledges import plan_pledges, settle_pledges
 from domain.minds.remember import Remembering
@@ -58,7 +55,6 @@ from domain.rules.plan import (
     P_ACTION,
     P_FORMED,
     P_GOAL,
-    P_GOODS,
     P_INTENDED,
     P_INTENTION,
     P_OPEN,
@@ -67,6 +63,7 @@ from domain.rules.plan import (
     plan_of_capacity,
 )
 from domain.rules.words import PAYLOAD_BYTES, PAYLOAD_ENDS, collect_payloads
+from domain.scenario import Scenarios, changes_between
 from domain.state import World
 
 _NEWBORN_NEEDS = (8_000, 7_000, 8_000)  # energy, satiety, company
@@ -80,17 +77,21 @@ class Decider:
     ----------
     seed, configuration : the run's genesis
     threads : how many threads plan agents; the result is the same for any number
+    scenarios : of a fork, which seed and configuration decide which tick; else those of the genesis decide all
 
     Attributes
     ----------
+    seed, configuration : what decides the tick at hand
     threads_used : set of int, idents of the threads that really planned
     """
 
-    def __init__(self, seed: int, configuration: Configuration, *, threads: int = 1) -> None:
-        self.seed, self.configuration, self.threads = seed, configuration, threads
+    def __init__(
+        self, seed: int, configuration: Configuration, *, threads: int = 1, scenarios: Scenarios | None = None
+    ) -> None:
+        self.scenarios = scenarios or Scenarios.only(seed, configuration)
+        self.threads = threads
         self.threads_used: set[int] = set()
-        self._keys = {name: stream_key(seed, name) for name in _STREAMS}
-        self._offsets = disc_offsets(configuration.sight)
+        self._take_up(seed, configuration)
         self._board = board_of(configuration.n_cells)
         self._plan = plan_of_capacity(0)
         self._pool = ThreadPoolExecutor(threads - 1, "polis-choose") if threads > 1 else None
@@ -99,6 +100,11 @@ class Decider:
         """End the planning threads."""
         if self._pool:
             self._pool.shutdown()
+
+    def _take_up(self, seed: int, configuration: Configuration) -> None:
+        self.seed, self.configuration = seed, configuration
+        self._keys = {name: stream_key(seed, name) for name in _STREAMS}
+        self._offsets = disc_offsets(configuration.sight)
 
     def _make_room(self, capacity: int) -> None:
         if self._plan.shape[1] < capacity:
@@ -126,20 +132,28 @@ class Decider:
             If one can't be applied.
         """
         tick = world.tick + 1
+        scenario = self.scenarios.at(tick)
+        if (scenario.seed, scenario.configuration) != (self.seed, self.configuration):
+            self._take_up(scenario.seed, scenario.configuration)
         if tick == 0:
             return found_world(self.configuration, seed=self.seed)
         n, a = world.n, world.agents
         self._make_room(a.shape[1])
         begin_plan(a, n, self._plan)
         telling = Telling(tick)
+        made = Interventions(world, self._plan, self.seed, self.configuration, telling, inputs)
+        self._made = made
+        self._tell_change(telling, made)
         talk = None
         if world.minds is not None:
             talk = Talk(world, self._plan, self.configuration, telling, lambda *about: self._consider(world, *about)[0])
         self._apply_inputs(world, inputs, telling, talk)
+        made.note_intentions()
         self._choose(world, tick)
+        made.hold()
         p, keys, cfg = self._plan, self._keys, self.configuration
         leads = [] if talk is None else self._attend(world, talk)
-        room = cfg.homes - world.population
+        room = cfg.homes - world.population - made.newcomers
         if room > 0:
             interval = cfg.birth_interval
             count = find_parents(a, n, p, tick, keys["birth"], cfg.adulthood, interval, self._rows, self._ranks)
@@ -149,17 +163,27 @@ class Decider:
             p[P_ACTION, parents] = BEAR
         count = find_seekers(a, n, p, tick, keys["meet"], self._rows, self._ranks, self._starts, self._seekers)
         pair_up(a, p, self._worths, self._board, world.width, world.height, self._seekers[:count], self._ranks)
-        share_stocks(a, n, world.cells, p, self._board, tick, keys["gather"])
+        share_stocks(a, n, made.cells, p, self._board, tick, keys["gather"])
         events = self._emit(world, tick, telling)
         return events if talk is None else self._reflect_on(world, events, talk, leads)
 
     # -- phases ------------------------------------------------------------------------------------
 
+    def _tell_change(self, telling: Telling, made: Interventions) -> None:
+        """Tell what a fork changed, where this is its first tick; what grows does so at the new pace from now on."""
+        change = self.scenarios.change_at(telling.tick)
+        if change is None:
+            return
+        cause = telling.tell(SCENARIO_CHANGED, ABSENT, ABSENT, changes_between(*change))
+        before, after = (scenario.configuration.regrowth_percent for scenario in change)
+        if before != after:
+            made.regrow(after, cause)
+
     def _choose(self, world: World, tick: int) -> None:
         def plan(first: int, last: int) -> None:
             self.threads_used.add(threading.get_ident())
             choose_rows(
-                world.agents, world.cells, self._plan, first, last, tick, world.width, world.height, self._offsets,
+                world.agents, self._made.cells, self._plan, first, last, tick, world.width, world.height, self._offsets,
                 world.row_of, self._keys["choose"],
             )  # fmt: skip
 
@@ -213,7 +237,7 @@ class Decider:
         for given in inputs.rows:
             validated(given, n_cells=self.configuration.n_cells)
             if given.key.purpose == INTERVENTION:
-                self._intervene(world, given, telling)
+                self._made.make(given)
             else:
                 self._take_thought(world, given, telling, talk)
 
@@ -244,7 +268,7 @@ class Decider:
             about["instead_of"] = Intention(own).name.lower()
             if answer.get("act") not in (None, "none"):
                 there = world.row(answer["to"])
-                about["unsaid"] = talk.why_unsaid(row, there, answer)
+                about["unsaid"] = self._made.why_unsaid(row, there) or talk.why_unsaid(row, there, answer)
         cell = int(a[CELL, row]) if goal is None else goal
         taken = telling.tell(THOUGHT_TAKEN, who, cause, about, detail=int(intention), cell=cell)
         p[P_INTENTION, row], p[P_GOAL, row], p[P_INTENDED, row] = intention, cell, taken
@@ -254,38 +278,10 @@ class Decider:
     def _consider(self, world: World, row: int, intention: int) -> tuple[int, int]:
         """Return (where that intention would lead, what the rules would be set on now instead)."""
         goal, own = consider(
-            world.agents, world.cells, self._plan, row, intention, world.tick + 1, world.width, world.height,
+            world.agents, self._made.cells, self._plan, row, intention, world.tick + 1, world.width, world.height,
             self._offsets, world.row_of, self._keys["choose"],
         )  # fmt: skip
         return int(goal), int(own)
-
-    def _intervene(self, world: World, given: Input, telling: Telling) -> None:
-        """Tell an intervention and what it does; one that has become impossible is told as refused."""
-        row, who, answer = world.row(given.key.agent), given.key.agent, given.answer
-        endow = [(Good[name.upper()], name, quantity) for name, quantity in sorted(answer.get("endow", {}).items())]
-        refused = None
-        if row is None:
-            refused = "the agent is not alive"
-        elif "news" in answer and world.minds is None:
-            refused = "this society has no minds to take news in"
-        else:
-            for good, name, quantity in endow:
-                if int(self._plan[P_GOODS + good, row]) + quantity > MAX_HOLDING:
-                    refused = f"the agent would hold too much {name}"
-        told = {"by": str(answer.get("by", "")), "why": str(answer.get("why", "")), "refused": refused}
-        key = {"asked": given.key.asked_tick, "call": given.key.call, "answer": given.answer_hash()}
-        cause = telling.tell(
-            INTERVENTION_MADE, who, ABSENT if row is None else int(world.agents[ACTED, row]), told | key
-        )
-        if row is None or refused is not None:
-            return
-        for good, _, quantity in endow:
-            self._plan[P_GOODS + good, row] += quantity
-            telling.tell(
-                GOODS_ENDOWED, who, cause, given=pack_good(int(good), quantity, int(self._plan[P_GOODS + good, row]))
-            )
-        if "news" in answer:
-            telling.tell(NEWS_HEARD, who, cause, {"news": address_of(cause), "text": answer["news"]})
 
     def _emit(self, world: World, tick: int, before: Telling) -> EventBatch:
         a, n, p = world.agents, world.n, self._plan
@@ -296,10 +292,12 @@ class Decider:
         phrases = np.full(room, -1, np.int32)
         for k, record in enumerate(before.records):
             out[k] = record
-        count, births, _ = emit_events(
+        next_agent = world.next_agent + self._made.newcomers
+        count, births, died = emit_events(
             a, n, world.cells, p, self._board, world.row_of, tick, self.configuration.hunger, self.configuration.meal,
-            world.next_agent, self._keys["emit"], out, phrases, first, self._parents, self._deaths,
+            next_agent, self._keys["emit"], out, phrases, first, self._parents, self._deaths,
         )  # fmt: skip
+        self._made.causes_of_death(self._deaths[:died], out)
         ends = np.empty(count, np.int64)
         spoken = np.empty(int(np.count_nonzero(phrases[:count] >= 0)) * 80 + 16, np.uint8)
         size = collect_payloads(phrases, count, PAYLOAD_BYTES, PAYLOAD_ENDS, ends, spoken)
@@ -310,13 +308,13 @@ class Decider:
             payload = b"".join(before.payloads) + batch.payload_bytes
             batch = EventBatch(batch.records, np.cumsum(lengths), payload)
         if births:
-            batch = EventBatch.concat([batch, self._born(world, tick, count, births)])
+            batch = EventBatch.concat([batch, self._born(world, tick, count, births, next_agent)])
         return batch
 
-    def _born(self, world: World, tick: int, first: int, births: int) -> EventBatch:
+    def _born(self, world: World, tick: int, first: int, births: int, next_agent: int) -> EventBatch:
         """Return the events of the children, after everything else of the tick."""
         a = world.agents
-        children = world.next_agent + np.arange(births, dtype=np.int64)
+        children = next_agent + np.arange(births, dtype=np.int64)
         personas = make_personas(children, self.configuration, seed=self.seed, tick=tick, founders=False)
         records = empty_records(births)
         rows, ordinals = self._parents[:births, 0], self._parents[:births, 1]

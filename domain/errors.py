@@ -9,12 +9,15 @@
     │   ├── CorruptHistory            events that contradict the state they are folded into
     │   ├── MissingInput              a tick needs an answer that was never recorded
     │   ├── InvalidInput              an answer or intervention that can't be applied
+    │   ├── UnknownMeasure            no measure of that name
+    │   ├── InvalidExpression         an expression that means nothing, and where it goes wrong
     │   └── RandomnessForbidden       somebody asked for a generator; use `domain.draws`
     ├── MissingAnswer                 `--answers only`, and nobody has answered this question before
     ├── StoreError                    what a store of events refuses, whatever keeps it
     │   ├── UnknownRun                no run of that name, or several that begin so
     │   ├── RunExists                 the name is taken
     │   ├── BeyondHead                a tick that has not happened yet
+    │   ├── UnknownEvent              a tick without an event of that ordinal
     │   ├── RunIsHeld                 another runner writes this run
     │   ├── LeaseLost                 a newer runner took this run over; nothing was written
     │   ├── InputsChanged             a tick was decided with other inputs than are recorded for it
@@ -101,6 +104,31 @@ class InvalidInput(DomainError):
         return f"input ({purpose} {call} of agent {agent}, asked at tick {asked}): {self.because}"
 
 
+class UnknownMeasure(DomainError):
+    """No measure has that name."""
+
+    def __init__(self, name: str, near: tuple[str, ...] = ()) -> None:
+        super().__init__(name, near)
+        self.name, self.near = name, near
+
+    def __str__(self) -> str:
+        hint = f"did you mean {' or '.join(self.near)}?" if self.near else "`polis measures --list` has them all"
+        return f"there is no measure {self.name!r}; {hint}"
+
+
+class InvalidExpression(DomainError):
+    """An expression that can't be understood; nothing of it was evaluated."""
+
+    def __init__(self, text: str, column: int, because: str) -> None:
+        super().__init__(text, column, because)
+        self.text, self.column, self.because = text, column, because
+
+    def __str__(self) -> str:
+        shown = "".join(" " if c.isspace() or not c.isprintable() else c for c in self.text)
+        first = max(0, self.column - 60)
+        return f"column {self.column + 1}: {self.because}\n{shown[first : first + 100]}\n{' ' * (self.column - first)}^"
+
+
 class RandomnessForbidden(DomainError):
     """A generator was asked for; every draw must go through `domain.draws.draw`."""
 
@@ -159,6 +187,21 @@ class BeyondHead(StoreError):
 
     def __str__(self) -> str:
         return f"run {self.run}: there is no tick {self.tick}; it has ticks 0 to {self.head}"
+
+
+class UnknownEvent(StoreError):
+    """The tick has no event of that ordinal."""
+
+    def __init__(self, run: str, tick: int, ordinal: int, events: int) -> None:
+        super().__init__(run, tick, ordinal, events)
+        self.run, self.tick, self.ordinal, self.events = run, tick, ordinal, events
+
+    def __str__(self) -> str:
+        there = f"it has 0 to {self.events - 1}" if self.events else "it has none"
+        return (
+            f"run {self.run}, tick {self.tick}: there is no event {self.ordinal}; {there}\n"
+            f"`polis events {self.run} --tick {self.tick}` lists them."
+        )
 
 
 class RunIsHeld(StoreError):

@@ -393,17 +393,34 @@ REFLECTION_MADE = EventKind(
     (AGENT,),
     {"asked": "tick of the request", "purpose": "what was asked", "call": "which call", "answer": _ANSWER},
 )  # fmt: skip
+SCENARIO_CHANGED = EventKind(
+    34, "ScenarioChanged", "scenario_changes",
+    "A fork goes on under other constants, or with other chances, than its parent; the first event of its own.",
+    payload={"settings": "constants that changed, by name: before and after",
+             "seed": "what decides chance, before and after; null if it is the same"},
+)  # fmt: skip
+STOCK_CHANGED = EventKind(
+    35, "StockChanged", "stock_changes",
+    "What a cell holds of a resource, or how that grows, was changed from outside.",
+    (
+        Field("cell", "cell", unit="row * width + column", meaning="the cell"),
+        Field("good", "target", meaning="the resource", codes=Good),
+        Field("stock", "detail", unit="milli", meaning="what the cell holds of it afterwards"),
+        Field("regrowth", "needs", unit="milli", meaning="what it grows in 1,000 ticks from now on; absent: as before"),
+    ),
+)  # fmt: skip
 
 KINDS: tuple[EventKind, ...] = tuple(v for v in list(globals().values()) if isinstance(v, EventKind))
 KIND_BY_NUMBER = {k.number: k for k in KINDS}
 KIND_BY_NAME = {k.name: k for k in KINDS}
 
-CATALOGUE_VERSION = 2
+CATALOGUE_VERSION = 3
 """Version of all the definitions together; every tick's header says by which its events were written."""
 
 VERSIONS_BY_CATALOGUE: dict[int, dict[int, int]] = {
     1: dict.fromkeys(range(1, 25), 1),
     2: dict.fromkeys(range(1, 34), 1),  # what minds do; the kinds before are as they were
+    3: dict.fromkeys(range(1, 36), 1),  # what forks and interventions change
 }
 """Catalogue → kind number → schema version that its ticks were written in. Add one, never change one."""
 

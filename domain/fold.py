@@ -256,6 +256,7 @@ _THOUGHT_REQUESTED = ev.THOUGHT_REQUESTED.number
 _THOUGHT_TAKEN = ev.THOUGHT_TAKEN.number
 _THOUGHT_REFUSED = ev.THOUGHT_REFUSED.number
 _INTERVENTION_MADE = ev.INTERVENTION_MADE.number
+_SCENARIO_CHANGED = ev.SCENARIO_CHANGED.number
 _N_INTENTIONS = len(Intention)
 
 
@@ -297,8 +298,8 @@ def fold_records(records, start, a, c, row_of, touched_cells, counters):  # type
     for i in range(start, records.shape[0]):
         e = records[i]
         k = e.kind
-        if k == _INTERVENTION_MADE:
-            continue
+        if k == _INTERVENTION_MADE or k == _SCENARIO_CHANGED:
+            continue  # what they do are events of their own
         if k < _GOODS_ENDOWED or k > _INTERVENTION_MADE or e.agent < 0 or e.agent >= row_of.shape[0]:
             return i
         row = row_of[e.agent]
@@ -412,11 +413,24 @@ def _fold_newcomer(world: World, record: Any, payload: dict[str, Any], *, parent
     return row
 
 
+def fold_stock_changed(world: World, record: Any, payload: dict[str, Any]) -> None:
+    """The cell holds more or less of a good from this tick on, and may grow at another pace."""
+    cell, good, c = int(record["cell"]), int(record["target"]), world.cells
+    if not 0 <= cell < c.shape[1] or not 0 <= good < N_RESOURCES:
+        raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), f"cell {cell} has no resource {good}")
+    c[STOCK + good, cell], c[SINCE + good, cell] = record["detail"], record["tick"]
+    if record["needs"] != ABSENT:
+        c[REGROWTH + good, cell] = record["needs"]
+    world.touched_cells[world.n_touched_cells] = cell
+    world.n_touched_cells += 1
+
+
 _IN_PYTHON = {
     ev.WORLD_FOUNDED.number: fold_world_founded,
     ev.CELL_FORMED.number: fold_cell_formed,
     ev.AGENT_JOINED.number: fold_agent_joined,
     ev.AGENT_BORN.number: fold_agent_born,
+    ev.STOCK_CHANGED.number: fold_stock_changed,
     **IN_MIND,
 }
 
@@ -450,7 +464,7 @@ def fold(world: World, events: EventBatch) -> World:
         handler = _IN_PYTHON.get(int(records["kind"][at]))
         if handler is not None:
             try:
-                handler(world, records[at], json.loads(events.payload(at)))
+                handler(world, records[at], json.loads(events.payload(at) or b"{}"))
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 e = records[at]
                 because = f"its payload can't be read ({type(error).__name__}: {error})"

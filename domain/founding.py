@@ -23,7 +23,8 @@ from domain.events import (
 from domain.personas import make_personas
 from domain.terrain import make_terrain
 
-_ENDOWMENT = ((Good.FOOD, 4_000), (Good.WOOD, 1_000), (Good.COIN, 20))
+ENDOWMENT = ((Good.FOOD, 4_000), (Good.WOOD, 1_000), (Good.COIN, 20))
+"""What a founder begins with, and whoever is added later."""
 
 
 def found_world(configuration: Configuration, *, seed: int) -> EventBatch:
@@ -34,7 +35,7 @@ def found_world(configuration: Configuration, *, seed: int) -> EventBatch:
     """
     terrain = make_terrain(configuration, seed=seed)
     n_cells, n = configuration.n_cells, configuration.agents
-    records = empty_records(1 + n_cells + n * (1 + len(_ENDOWMENT)))
+    records = empty_records(1 + n_cells + n * (1 + len(ENDOWMENT)))
     records["tick"] = 0
     records["ordinal"] = np.arange(len(records))
     grid: dict[str, object] = {"width": configuration.width, "height": configuration.height}
@@ -57,7 +58,7 @@ def found_world(configuration: Configuration, *, seed: int) -> EventBatch:
     ids = np.arange(n, dtype=np.int64)
     personas = make_personas(ids, configuration, seed=seed, tick=0, founders=True)
     base = 1 + n_cells
-    step = 1 + len(_ENDOWMENT)
+    step = 1 + len(ENDOWMENT)
     joined = np.arange(base, len(records), step)
     records["kind"][joined] = AGENT_JOINED.number
     records["agent"][joined] = ids
@@ -66,7 +67,7 @@ def found_world(configuration: Configuration, *, seed: int) -> EventBatch:
     spread = (draw(ids, seed=seed, stream="founding.needs", tick=0) >> np.uint64(52)).astype(np.int64)  # 0 … 4095
     records["needs"][joined] = pack_needs(NEED_FULL - spread, NEED_FULL * 9 // 10 - spread, NEED_FULL // 2 + spread)
     records["cause"][joined] = pack_cause(0, 0)
-    for k, (good, quantity) in enumerate(_ENDOWMENT, start=1):
+    for k, (good, quantity) in enumerate(ENDOWMENT, start=1):
         endowed = joined + k
         records["kind"][endowed] = GOODS_ENDOWED.number
         records["agent"][endowed] = ids

@@ -21,6 +21,9 @@ INTENTION, REFLECTION, INTERVENTION = "intention", "reflection", "intervention"
 PURPOSES = (INTENTION, REFLECTION, INTERVENTION)
 TEXT_MAX = 400
 NOBODY = -1
+"""Stands in the key of an intervention that concerns no agent in particular."""
+_DEEDS = ("endow", "news", "rest", "remove", "add", "stock")
+_AMOUNT_MAX, _AGENTS_MAX = 100_000_000, 10_000
 
 
 @dataclass(frozen=True, order=True)
@@ -47,7 +50,10 @@ class Input:
     effect_tick : the tick at whose beginning it takes effect
     answer : JSON object. For `intention`: {"intention": name} and, if wanted, "goal": cell, "act": speech act,
         "to": agent, "say": text, "terms": of a proposal; for `reflection`: {"insight": text, "cites": [memory ids]};
-        for either {"refused": why}; for `intervention`: {"by", "why", "endow": {good: quantity}, "news": text}
+        for either {"refused": why}; for `intervention`: {"by", "why"} and what is done, of an agent: "endow": {good:
+        quantity}, "news": text, or one of "rest": true (in that very tick, whatever it was set on), "remove": true;
+        of the world (agent `NOBODY`): "add": {"agents": n} and if wanted "cell" near which, "stock": {"good": name,
+        "cells": [cell, …] or "all"} with "amount" in milli-units or "percent" of what each cell can hold
     about : what is kept beside it and never hashed (latency, tokens, engine, …)
     """
 
@@ -94,7 +100,7 @@ def validated(given: Input, *, n_cells: int) -> Input:
         if not isinstance(cites, list) or len(cites) > 16 or not all(_is_address(c) for c in cites):
             raise InvalidInput(key, f"cites {cites!r} are no memories")
     if given.key.purpose == INTERVENTION:
-        _validate_intervention(key, answer)
+        _validate_intervention(key, answer, n_cells)
     return given
 
 
@@ -147,7 +153,7 @@ def _require_text(key: tuple[int, int, str, int], name: str, text: object) -> No
         raise InvalidInput(key, f"{name} {text!r} is no text of 1 to {TEXT_MAX} characters")
 
 
-def _validate_intervention(key: tuple[int, int, str, int], answer: dict[str, Any]) -> None:
+def _validate_intervention(key: tuple[int, int, str, int], answer: dict[str, Any], n_cells: int) -> None:
     for name in ("by", "why"):
         if answer.get(name):
             _require_text(key, name, answer[name])
@@ -159,12 +165,51 @@ def _validate_intervention(key: tuple[int, int, str, int], answer: dict[str, Any
     for good, quantity in endow.items():
         if good not in ("food", "wood", "stone", "ore", "coin") or not _is_whole(quantity):
             raise InvalidInput(key, f"can't endow {quantity!r} of {good!r}")
-        if not 0 < quantity <= 100_000_000:
-            raise InvalidInput(key, f"{quantity} of {good} lies outside 1 … 100,000,000")
+        if not 0 < quantity <= _AMOUNT_MAX:
+            raise InvalidInput(key, f"{quantity} of {good} lies outside 1 … {_AMOUNT_MAX:,}")
+    done = [name for name in _DEEDS if name in answer]
+    for name in ("rest", "remove"):
+        if name in answer and (answer[name] is not True or len(done) > 1):
+            raise InvalidInput(key, f"{name} {answer[name]!r} is true or not there, and goes with nothing else")
+    if key[1] == NOBODY and not set(done) <= {"add", "stock"}:
+        raise InvalidInput(key, f"whom does it concern? {', '.join(done)} is done to an agent")
+    if "add" in done or "stock" in done:
+        if key[1] != NOBODY or not set(done) <= {"add", "stock"}:
+            raise InvalidInput(key, "what is done to the world concerns no agent")
+        _validate_of_world(key, answer, n_cells)
+
+
+def _validate_of_world(key: tuple[int, int, str, int], answer: dict[str, Any], n_cells: int) -> None:
+    add, stock = answer.get("add"), answer.get("stock")
+    if "add" in answer:
+        if not isinstance(add, dict) or not {"agents"} <= set(add) <= {"agents", "cell"}:
+            raise InvalidInput(key, f"can't add {add!r}: say how many agents, and near which cell if it matters")
+        if not _lies(add["agents"], 1, _AGENTS_MAX):
+            raise InvalidInput(key, f"can't add {add['agents']!r} agents: it has to be 1 … {_AGENTS_MAX:,}")
+        if "cell" in add and not _lies(add["cell"], 0, n_cells - 1):
+            raise InvalidInput(key, f"{add['cell']!r} is no cell of the grid")
+    if "stock" not in answer:
+        return
+    if not isinstance(stock, dict) or set(stock) not in ({"good", "cells", "amount"}, {"good", "cells", "percent"}):
+        raise InvalidInput(key, f"can't change the stock {stock!r}: it takes good, cells, and amount or percent")
+    if stock["good"] not in ("food", "wood", "stone", "ore"):
+        raise InvalidInput(key, f"{stock['good']!r} does not lie in cells; food, wood, stone and ore do")
+    cells = stock["cells"]
+    if cells != "all" and not (isinstance(cells, list) and cells and all(_lies(c, 0, n_cells - 1) for c in cells)):
+        raise InvalidInput(key, "its cells are no cells of the grid, nor all")
+    if cells != "all" and len(set(cells)) < len(cells):
+        raise InvalidInput(key, "it names a cell twice")
+    for name, most in (("amount", _AMOUNT_MAX), ("percent", 1_000)):
+        if name in stock and not _lies(stock[name], 0, most):
+            raise InvalidInput(key, f"{name} {stock[name]!r} lies outside 0 … {most:,}")
 
 
 def _is_address(text: object) -> bool:
     return isinstance(text, str) and re.fullmatch("[0-9]{1,10}:[0-9]{1,10}", text) is not None
+
+
+def _lies(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def _is_whole(value: object) -> bool:

@@ -128,6 +128,38 @@ class Snapshot:
     problem: str = ""
 
 
+class EventLookup(Protocol):
+    """Finds single events of a run, lineage resolved, where a `HistoryReader` reads whole ticks."""
+
+    def at(self, places: Sequence[tuple[int, int]]) -> EventBatch:
+        """Return the stored events at these (tick, ordinal) in order; those that do not exist are left out."""
+        ...
+
+    def find(
+        self,
+        first: int,
+        last: int,
+        *,
+        agents: Sequence[int] = (),
+        kinds: Sequence[int] = (),
+        causes: Sequence[int] = (),
+        naming: Sequence[str] = (),
+        parties: Sequence[int] = (),
+        newest: int | None = None,
+    ) -> EventBatch:
+        """Return some stored events of ticks first … last in order; all conditions hold, an empty one says nothing.
+
+        Parameters
+        ----------
+        agents, kinds : whose they are; numbers of kinds
+        causes : packed addresses, one of which is the event's cause
+        naming : addresses as "tick:ordinal", one of which the payload names
+        parties : agents of whom it is one's own event, or one is its target
+        newest : at most so many, the newest
+        """
+        ...
+
+
 class HistoryReader(Protocol):
     """What replay needs: runs and their history, lineage resolved, never above the newest header."""
 
@@ -151,8 +183,15 @@ class HistoryReader(Protocol):
         """Return the headers of ticks first … last, as far as they exist."""
         ...
 
-    def read(self, run: Run, first: int, last: int) -> Iterator[EventBatch]:
-        """Yield the stored events of ticks first … last in order, in batches that hold whole ticks."""
+    def read(self, run: Run, first: int, last: int, *, headers: Headers | None = None) -> Iterator[EventBatch]:
+        """Yield the stored events of ticks first … last in order, in batches that hold whole ticks.
+
+        Whoever has the headers of these ticks gives them, so that they are not read again.
+        """
+        ...
+
+    def lookup(self, run: Run) -> AbstractContextManager[EventLookup]:
+        """Lend something that finds single events of a run, up to the head that it has now."""
         ...
 
     def lineage(self, run: Run) -> list[tuple[int, int, int]]:
@@ -179,6 +218,47 @@ class HistoryReader(Protocol):
         """Return all inputs that take effect after a tick, by that tick."""
         ...
 
+    def interventions(self, run: Run) -> list[tuple[int, Input]]:
+        """Return (source run, input) of all interventions that a run reads, in the order of effect and of keys."""
+        ...
+
+
+@dataclass(frozen=True)
+class Block:
+    """What a measure was in consecutive ticks of one run's own.
+
+    Attributes
+    ----------
+    name, version : of the measure's definition
+    first : the first tick
+    amounts : ndarray of int64, one a tick
+    """
+
+    name: str
+    version: int
+    first: int
+    amounts: NDArray[np.int64]
+
+
+class MeasureKeeper(Protocol):
+    """Where measures are kept by blocks of ticks: a projection of events, which can be lost and made anew."""
+
+    def measure_blocks(self, source: int, names: Sequence[str], first: int, last: int) -> list[Block]:
+        """Return what is kept of a run's own ticks, of blocks that begin in ticks first … last, by tick."""
+        ...
+
+    def keep_measures(self, source: int, blocks: Sequence[Block]) -> None:
+        """Keep blocks; one that is there stays unless it is of another version or holds fewer ticks."""
+        ...
+
+    def forget_measures(self, source: int) -> None:
+        """Let go of all that is kept of a run's own ticks."""
+        ...
+
+
+class MeasuredHistory(HistoryReader, MeasureKeeper, Protocol):
+    """History with its measures beside it."""
+
 
 class Appender(Protocol):
     """The one writer of a run, fenced by its lease."""
@@ -191,6 +271,16 @@ class Appender(Protocol):
     @property
     def durable_tick(self) -> int:
         """The newest tick that is safe from any crash; -1 before tick 0."""
+        ...
+
+    @property
+    def pause_tick(self) -> int:
+        """The tick from which on somebody asks this writer to stop; beyond all ticks if nobody does."""
+        ...
+
+    @property
+    def pause_because(self) -> str:
+        """Why, in their words."""
         ...
 
     def begin(self, tick: int, *, inputs_used: int = 0) -> None:
@@ -226,7 +316,7 @@ class Appender(Protocol):
         ...
 
 
-class EventStore(HistoryReader, Protocol):
+class EventStore(MeasuredHistory, Protocol):
     """A store that can also be written."""
 
     def create(
@@ -271,6 +361,10 @@ class EventStore(HistoryReader, Protocol):
 
     def find_answer(self, run: Run, key: InputKey, asked_chain: bytes, *, engine: str) -> Input | None:
         """Return the first answer of that engine to the same question in the same past, in another run."""
+        ...
+
+    def request_pause(self, run: Run, *, tick: int, because: str) -> bool:
+        """Ask whoever writes a run now to stop once a tick is reached; False if nobody does."""
         ...
 
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:

@@ -224,8 +224,23 @@ class World:
         return pl.DataFrame({name: frame[name].to_numpy()[living] for name in frame.columns if name != "alive"})
 
     def copy(self) -> World:
-        """Return an independent copy, equal in every column and hash."""
-        return World.from_bytes(self.to_bytes())
+        """Return an independent copy, equal in every column and hash.
+
+        Columns are copied as they lie, the dead who are not compacted yet included: that takes a fraction of the time
+        that going through `to_bytes` does, and whoever steps backwards makes a copy a tick.
+        """
+        twin = World(self.width, self.height, self.tick, self.n, self.population, self.next_agent, self.agents.copy())
+        twin.cells, twin.row_of, twin.sums = self.cells.copy(), self.row_of.copy(), self.sums.copy()
+        if self.minds is not None:
+            twin.minds, twin.texts = self.minds.copy(), dict(self.texts)
+            twin.touched_minds = set(self.touched_minds)
+        return twin
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes of memory this state takes, roughly where minds have texts."""
+        minds = 0 if self.minds is None else self.minds.nbytes + sum(120 + len(text) for text in self.texts.values())
+        return self.agents.nbytes + self.cells.nbytes + self.row_of.nbytes + minds
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes of this state: what a snapshot keeps, before compression.

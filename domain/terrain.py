@@ -93,6 +93,11 @@ def _rank_permille(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return ranks * 1000 // len(values)
 
 
+def regrowth_of(capacity: NDArray[np.int64], resource: int, percent: int) -> NDArray[np.int64]:
+    """Return what cells grow of a resource in 1,000 ticks, milli-units, rounded down."""
+    return capacity * _REGROWTH_PERMILLE[resource] * percent // 100_000
+
+
 def make_terrain(configuration: Configuration, *, seed: int) -> Terrain:
     """Return the land of a world."""
     w, h = configuration.width, configuration.height
@@ -115,7 +120,7 @@ def make_terrain(configuration: Configuration, *, seed: int) -> Terrain:
         richness = 750 + _below(cells, 501, seed=seed, stream="terrain.richness", index=r)
         capacity[r] = table[biome, r] * richness // 1000
         stock[r] = capacity[r] * (500 + _below(cells, 501, seed=seed, stream="terrain.stock", index=r)) // 1000
-        regrowth[r] = capacity[r] * _REGROWTH_PERMILLE[r] * configuration.regrowth_percent // 100_000
+        regrowth[r] = regrowth_of(capacity[r], r, configuration.regrowth_percent)
     return Terrain(elevation, biome, capacity, regrowth, stock)
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import Engine, create_engine
 from domain.errors import StoreUnavailable
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.errors import DatabaseTooOld, DatabaseUnreachable
+from infrastructure.read_connections import ReadConnections
 from infrastructure.settings import Settings
 
 OLDEST_POSTGRES = 150_000
@@ -47,6 +48,7 @@ class Database:
         if embedded is None and settings.database_url is None:
             self.embedded = EmbeddedPostgres(settings.home, progress=progress)
         self._engine: Engine | None = None
+        self.readers = ReadConnections(self.connect)
 
     def open(self) -> Self:
         """Take a share in the embedded server, or see that the external one answers.
@@ -65,6 +67,7 @@ class Database:
 
     def close(self) -> None:
         """Close connections and give up the share."""
+        self.readers.close()
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None

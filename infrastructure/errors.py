@@ -16,6 +16,10 @@
         ├── MigrationFailed           a migration was refused; the schema is as it was
         ├── ModelNotFound             weights that are not here, or not what they should be
         ├── AdapterUnusable           a LoRA adapter that is not here, is damaged, or does not fit its base model
+        ├── BadQuery                  SQL that the database does not take, or that would do more than read
+        ├── QueryTimedOut             a query that was stopped because its time was up
+        ├── ExportFailed              an export that could not be finished
+        │   └── ExportRefused         a folder that has something else in it
         ├── EngineServerFailed        a model server of ours can't be started or reached
         └── EnvironmentNotMade        an environment that a `polis` command has to make first, or could not
 """
@@ -53,6 +57,56 @@ class DatabaseUnreachable(InfrastructureError):
             f"the database {self.url} can't be reached: {self.because}\n"
             "Check that it runs and that POLIS_DATABASE_URL is right, or unset it to use the embedded one."
         )
+
+
+class BadQuery(InfrastructureError):
+    """The database does not take this query, or it would do more than read.
+
+    Parameters
+    ----------
+    because : what is wrong
+    query : the text
+    position : of the character that is not understood, from 1; None if the database did not say
+    hint : what it proposes
+    """
+
+    def __init__(self, because: str, query: str = "", position: int | None = None, hint: str = "") -> None:
+        super().__init__(because, query, position, hint)
+        self.because, self.query, self.position, self.hint = because, query, position, hint
+
+    def __str__(self) -> str:
+        said = self.because
+        if self.position is not None:
+            before = self.query[: self.position - 1]
+            line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+            said += f", at position {self.position} (line {line}, column {column})"
+        return f"{said}; {self.hint[0].lower()}{self.hint[1:]}" if self.hint else said
+
+
+class QueryTimedOut(InfrastructureError):
+    """A query was stopped because its time was up; nothing was changed by it."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"the query was stopped after {self.seconds:g} s; give it longer with --timeout, or ask for less"
+
+
+class ExportFailed(InfrastructureError):
+    """An export could not be finished; what was there is as it was, and nothing half made is left."""
+
+    def __init__(self, folder: Path, because: str, hint: str = "") -> None:
+        super().__init__(folder, because, hint)
+        self.folder, self.because, self.hint = folder, because, hint
+
+    def __str__(self) -> str:
+        return f"{self.folder}: {self.because}" + (f"\n{self.hint}" if self.hint else "")
+
+
+class ExportRefused(ExportFailed):
+    """There is something in the folder that an export would do away with."""
 
 
 class EmbeddedServerFailed(InfrastructureError):

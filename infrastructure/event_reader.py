@@ -57,7 +57,7 @@ def _query(leaf: str, first: int, last: int) -> sql.Composed:
 
 def _libpq_rows(database: Database, leaf: str, first: int, last: int) -> Iterator[EventBatch]:
     """Yield batches as they come, read ahead by a thread that holds no GIL while it reads."""
-    connection = database.connect()
+    connection = database.readers.take()
     ready: queue.Queue[EventBatch | BaseException | None] = queue.Queue(_AHEAD)
     stop = threading.Event()
 
@@ -70,8 +70,6 @@ def _libpq_rows(database: Database, leaf: str, first: int, last: int) -> Iterato
 
     def receive() -> None:
         try:
-            # Workers would interleave rows; scans that start where another left off would rotate them.
-            connection.execute("SET max_parallel_workers_per_gather = 0; SET synchronize_seqscans = off")
             pgconn = connection.pgconn
             query = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(_query(leaf, first, last))
             result = pgconn.exec_(query.as_bytes(connection))
@@ -90,6 +88,7 @@ def _libpq_rows(database: Database, leaf: str, first: int, last: int) -> Iterato
                 final = pgconn.get_result()
                 if final is not None and final.status != psycopg.pq.ExecStatus.COMMAND_OK:
                     raise StoreUnavailable(final.error_message.decode(errors="replace").strip())
+                pgconn.get_result()  # there is none: now the connection is at rest
             put(None)
         except BaseException as error:  # handed to the reader, who raises it
             put(error)
@@ -107,7 +106,7 @@ def _libpq_rows(database: Database, leaf: str, first: int, last: int) -> Iterato
     finally:
         stop.set()
         thread.join()
-        connection.close()
+        database.readers.give_back(connection)
 
 
 def _adbc_rows(database: Database, leaf: str, first: int, last: int) -> Iterator[EventBatch]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
-from sqlalchemy import and_, func, insert, select
+from sqlalchemy import and_, delete, func, insert, select
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.engine import Connection, Row
@@ -31,11 +32,13 @@ from domain.errors import (
 )
 from domain.events import EventBatch
 from domain.inputs import INTERVENTION, Input, InputKey, Inputs, answer_from, validated
-from domain.ports import Headers, Lease, Run, Snapshot
-from infrastructure import schema
+from domain.ports import Block, Headers, Lease, Run, Snapshot
+from infrastructure import measure_blocks, schema
 from infrastructure.database import Database
+from infrastructure.event_lookup import Leaf, LeafLookup
 from infrastructure.event_reader import read_segment
 from infrastructure.lease import LOCK_CLASS
+from infrastructure.leaves import Leaves
 from infrastructure.snapshots import decode_snapshot
 from infrastructure.tick_writer import TickWriter
 
@@ -50,6 +53,7 @@ class PostgresStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._leaves = Leaves()
 
     @contextmanager
     def _connect(
@@ -167,12 +171,19 @@ class PostgresStore:
 
     def _segments(self, connection: Connection, run: Run, first: int, last: int) -> list[tuple[int, int, int]]:
         """Return (source run, first tick, last tick) of what a run reads, in the order of ticks."""
+        return self._leaves.segments(connection, run, first, last)
+
+    def _askings(self, connection: Connection, run: Run) -> list[tuple[int, int, int]]:
+        """Return (source run, first, last asking tick) of the inputs that a run reads, in the order of ticks.
+
+        A fork has its own from the tick of the fork on; so has one that was left at that very tick, without any tick
+        of its own.
+        """
         if run.parent is None:
-            return [(run.id, first, last)] if first <= last else []
+            return [(run.id, -1, 2**31 - 1)]
         t = schema.lineage
-        rows = connection.execute(select(t).where(t.c.run == run.id).order_by(t.c.tick_first)).all()
-        cut = [(r.source, max(first, r.tick_first), min(last, r.tick_last)) for r in rows]
-        return [segment for segment in cut if segment[1] <= segment[2]]
+        rows = connection.execute(select(t).where(t.c.run == run.id).order_by(t.c.tick_first, t.c.tick_last)).all()
+        return [(r.source, r.tick_first - 1, r.tick_last) for r in rows]
 
     def lineage(self, run: Run) -> list[tuple[int, int, int]]:
         """Return (source run, first tick, last tick) of every stretch that a run reads."""
@@ -200,22 +211,44 @@ class PostgresStore:
                 rows += connection.execute(query.order_by(t.c.tick)).all()
         return _headers_of(rows)
 
-    def read(self, run: Run, first: int, last: int) -> Iterator[EventBatch]:
+    def read(self, run: Run, first: int, last: int, *, headers: Headers | None = None) -> Iterator[EventBatch]:
         """Yield the stored events of ticks first … last in order, in batches that hold whole ticks."""
-        head = self.head(run)
-        if head is None:
-            return
+        if headers is None:
+            head = self.head(run)
+            newest = -1 if head is None else head.tick
+        else:
+            newest = int(headers.ticks[-1]) if len(headers) else -1
         with self._connect() as connection:
-            segments = self._segments(connection, run, first, min(last, head.tick))
-            leaves = []
-            t = schema.stretches
-            for source, low, high in segments:
-                overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)
-                for row in connection.execute(select(t).where(overlapping).order_by(t.c.tick_first)):
-                    cut = max(low, row.tick_first), min(high, row.tick_end - 1)
-                    leaves.append((row.leaf, *cut, self._counts(connection, source, *cut)))
+            leaves: list[tuple[str, int, int, NDArray[np.int64]]] = []
+            for segment in self._segments(connection, run, first, min(last, newest)):
+                for leaf, low, high in self._leaves.leaves(connection, *segment):
+                    if headers is None:
+                        counts = self._counts(connection, segment[0], low, high)
+                    else:
+                        counts = _counts_of(headers, low, high)
+                    leaves.append((leaf, low, high, counts))
         for leaf, low, high, counts in leaves:
             yield from read_segment(self.database, leaf, low, high, counts)
+
+    @contextmanager
+    def lookup(self, run: Run) -> Iterator[LeafLookup]:
+        """Lend something that finds single events of a run, up to the head that it has now."""
+        head, t = self.head(run), schema.stretches
+        with self._connect() as connection:
+            leaves = []
+            for source, low, high in self._segments(connection, run, 0, -1 if head is None else head.tick):
+                overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)
+                rows = connection.execute(select(t).where(overlapping).order_by(t.c.tick_first)).all()
+                leaves += [Leaf(r.leaf, max(low, r.tick_first), min(high, r.tick_end - 1), r.closed) for r in rows]
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, psycopg.Connection)
+            # The stretch that a run rests in has an index on ticks and no statistics: it would be scanned whole.
+            raw.execute("SET enable_seqscan = off")
+            try:
+                yield LeafLookup(raw, leaves)
+            finally:
+                if not raw.broken:
+                    raw.execute("RESET enable_seqscan")
 
     def stray_tick(self, run: Run) -> int | None:
         """Return the lowest tick above the newest header that has events stored."""
@@ -244,13 +277,17 @@ class PostgresStore:
         """Yield snapshots at ticks up to `last`, newest first."""
         t = schema.snapshots
         with self._connect() as connection:
-            for source, low, high in reversed(self._segments(connection, run, 0, last)):
-                where = and_(t.c.run == source, t.c.tick >= low, t.c.tick <= high)
-                ticks = connection.execute(select(t.c.tick).where(where).order_by(t.c.tick.desc())).scalars().all()
-                for tick in ticks:
-                    found = connection.execute(select(t).where(and_(t.c.run == source, t.c.tick == tick))).one_or_none()
-                    if found is not None:
-                        yield decode_snapshot(found)
+            segments = self._segments(connection, run, 0, last)
+        for source, low, high in reversed(segments):
+            newest = high
+            while True:  # one at a time: nearly always the first is good
+                query = select(t).where(and_(t.c.run == source, t.c.tick >= low, t.c.tick <= newest))
+                with self._connect() as connection:
+                    found = connection.execute(query.order_by(t.c.tick.desc()).limit(1)).one_or_none()
+                if found is None:
+                    break
+                newest = found.tick - 1
+                yield decode_snapshot(found)
 
     def snapshot_ticks(self, run: Run) -> list[int]:
         """Return the ticks that have a snapshot."""
@@ -280,11 +317,21 @@ class PostgresStore:
         t = schema.inputs
         rows: list[Row[Any]] = []
         with self._connect() as connection:
-            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
+            for source, low, high in self._askings(connection, run):
                 effective = and_(t.c.run == source, t.c.effect_tick >= first, t.c.effect_tick <= last)
-                where = and_(effective, t.c.asked_tick >= low - 1, t.c.asked_tick <= high)
+                where = and_(effective, t.c.asked_tick >= low, t.c.asked_tick <= high)
                 rows += connection.execute(select(t).where(where)).all()
         return [_input_of(row) for row in rows]
+
+    def interventions(self, run: Run) -> list[tuple[int, Input]]:
+        """Return (source run, input) of all interventions that a run reads, in the order of effect and of keys."""
+        t = schema.inputs
+        found: list[tuple[int, Input]] = []
+        with self._connect() as connection:
+            for source, low, high in self._askings(connection, run):
+                where = and_(t.c.run == source, t.c.asked_tick.between(low, high), t.c.purpose == INTERVENTION)
+                found += [(source, _input_of(row)) for row in connection.execute(select(t).where(where))]
+        return sorted(found, key=lambda each: (each[1].effect_tick, each[1].key))
 
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
         """Make an input durable; the first row wins, a later one is counted and never used.
@@ -329,8 +376,8 @@ class PostgresStore:
         """Return whether an input is recorded, for the run itself or by the ancestor that it was asked in."""
         t = schema.inputs
         with self._connect() as connection:
-            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
-                if not low - 1 <= key.asked_tick <= high:
+            for source, low, high in self._askings(connection, run):
+                if not low <= key.asked_tick <= high:
                     continue
                 where = _is_key(t, source, key)
                 if connection.execute(select(t.c.run).where(where)).one_or_none() is not None:
@@ -364,13 +411,19 @@ class PostgresStore:
         return Input(given.key, given.effect_tick, given.answer, about)
 
     def copy_inputs(self, source: Run, target: Run, *, last: int) -> int:
-        """Record all inputs asked for in a run by tick `last` in another of the same genesis; return how many."""
+        """Record all inputs asked for in a run by tick `last` in another that is to repeat it; return how many.
+
+        What both read of common ancestors stays theirs.
+        """
         count = 0
         t, texts = schema.inputs, schema.texts
         columns = [c.name for c in t.columns if c.name not in ("run", "recorded_at", "reused_from")]
         with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
-            for run, low, high in self._segments(connection, source, 0, 2**31 - 1):
-                where = and_(t.c.run == run, t.c.asked_tick >= low - 1, t.c.asked_tick <= min(last, high))
+            shared = {run for run, _, _ in self._askings(connection, target)}
+            for run, low, high in self._askings(connection, source):
+                if run in shared:
+                    continue
+                where = and_(t.c.run == run, t.c.asked_tick >= low, t.c.asked_tick <= min(last, high))
                 rows = select(
                     sql(f"{target.id}"), *(t.c[name] for name in columns), func.coalesce(t.c.reused_from, t.c.run)
                 ).where(where)
@@ -390,9 +443,9 @@ class PostgresStore:
         prompt, raw = texts.alias("prompt"), texts.alias("raw")
         found: list[dict[str, Any]] = []
         with self._connect() as connection:
-            for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
+            for source, low, high in self._askings(connection, run):
                 where = and_(
-                    t.c.run == source, t.c.asked_tick >= max(first, low - 1), t.c.asked_tick <= min(last, high),
+                    t.c.run == source, t.c.asked_tick >= max(first, low), t.c.asked_tick <= min(last, high),
                     t.c.purpose != INTERVENTION,
                 )  # fmt: skip
                 if agent is not None:
@@ -414,6 +467,38 @@ class PostgresStore:
         t = schema.late_inputs
         with self._connect() as connection:
             return int(connection.execute(select(func.count()).where(t.c.run == run.id)).scalar_one())
+
+    # -- asked of a writer -------------------------------------------------------------------------
+
+    def request_pause(self, run: Run, *, tick: int, because: str) -> bool:
+        """Ask whoever writes a run now to stop once a tick is reached; False if nobody does."""
+        lease = self.lease(run)
+        if lease.status != "running":
+            return False
+        t = schema.pause_requests
+        asked = {"epoch": lease.epoch, "tick": tick, "because": because, "asked_at": func.now()}
+        with self._connect() as connection:
+            added = pg_insert(t).values(run=run.id, **asked)
+            connection.execute(added.on_conflict_do_update(index_elements=["run"], set_=asked))
+        return True
+
+    # -- measures ----------------------------------------------------------------------------------
+
+    def measure_blocks(self, source: int, names: Sequence[str], first: int, last: int) -> list[Block]:
+        """Return blocks of measures that begin in ticks first … last."""
+        with self._connect() as connection:
+            return measure_blocks.read(connection, source, names, first, last)
+
+    def keep_measures(self, source: int, blocks: Sequence[Block]) -> None:
+        """Keep blocks of measures, in one transaction."""
+        with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
+            measure_blocks.keep(connection, source, blocks)
+
+    def forget_measures(self, source: int) -> None:
+        """Let go of a run's blocks of measures."""
+        t = schema.measure_blocks
+        with self._connect() as connection:
+            connection.execute(delete(t).where(t.c.source == source))
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -484,6 +569,14 @@ def _run_of(row: Row[Any]) -> Run:
         engines=row.engines,
         created_at=row.created_at.isoformat(timespec="seconds"),
     )
+
+
+def _counts_of(headers: Headers, first: int, last: int) -> NDArray[np.int64]:
+    """Return how many events the headers of ticks first … last count, 0 where there is no header."""
+    counts = np.zeros(last - first + 1, np.int64)
+    inside = (headers.ticks >= first) & (headers.ticks <= last)
+    counts[headers.ticks[inside] - first] = headers.events[inside]
+    return counts
 
 
 def _headers_of(rows: list[Row[Any]]) -> Headers:

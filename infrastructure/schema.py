@@ -14,7 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from domain.columns import AREAS
 
@@ -120,6 +120,24 @@ snapshots = Table(
     Column("state_hash", LargeBinary),
     Column("digest", LargeBinary),
     Column("data", LargeBinary),
+)  # fmt: skip
+
+measure_blocks = Table(
+    "measure_blocks", metadata,
+    Column("source", Integer, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("tick_first", Integer, primary_key=True),
+    Column("version", Integer),
+    Column("amounts", ARRAY(BigInteger)),
+)  # fmt: skip
+
+pause_requests = Table(
+    "pause_requests", metadata,
+    Column("run", Integer, primary_key=True),
+    Column("epoch", Integer),
+    Column("tick", Integer),
+    Column("because", Text),
+    Column("asked_at", DateTime(timezone=True)),
 )  # fmt: skip
 
 lineage = Table(

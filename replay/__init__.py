@@ -3,8 +3,32 @@
 >>> world = replay.at(store, store.find("brave-otter"), 1200)
 """
 
+from replay.cursor import Cursor
+from replay.diff import diff
+from replay.difference import Difference
+from replay.fork import fork
+from replay.measures import rebuild as rebuild_measures
+from replay.measures import series as measure_series
 from replay.reexecute import Reexecution, reexecute
+from replay.scenario import scenarios_of
 from replay.seek import at, at_head
 from replay.verify import Verification, verify
+from replay.why import Causes, why
 
-__all__ = ["Reexecution", "Verification", "at", "at_head", "reexecute", "verify"]
+__all__ = [
+    "Causes",
+    "Cursor",
+    "Difference",
+    "Reexecution",
+    "Verification",
+    "at",
+    "at_head",
+    "diff",
+    "fork",
+    "measure_series",
+    "rebuild_measures",
+    "reexecute",
+    "scenarios_of",
+    "verify",
+    "why",
+]

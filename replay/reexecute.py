@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from domain.advance import advance, new_world
 from domain.decide import Decider
-from domain.events import EVENT_DTYPE, EventBatch, as_json
+from domain.events import EventBatch
 from domain.inputs import NO_INPUTS
 from domain.ports import HistoryReader, Run
+from replay.compare import event_at, first_differing
+from replay.scenario import lineage_of, scenarios_of
 from replay.seek import by_tick
 
 _PROGRESS_EVERY = 128
@@ -60,8 +60,9 @@ def reexecute(
     last = -1 if head is None else head.tick
     headers = reader.headers(run, 0, last)
     inputs = reader.inputs_after(run, -1)
-    decider = Decider(run.seed, run.configuration, threads=threads)
-    world, chain = new_world(run.configuration), run.genesis_hash
+    scenarios = scenarios_of(reader, run)
+    decider = Decider(run.seed, run.configuration, threads=threads, scenarios=scenarios)
+    world, chain = new_world(run.configuration), lineage_of(reader, run)[0].genesis_hash
     try:
         for tick, stored in by_tick(reader.read(run, 0, last), 0, last):
             if tick != world.tick + 1 or (headers.events[tick] and not len(stored)):
@@ -85,29 +86,9 @@ def reexecute(
 
 
 def _first_difference(tick: int, stored: EventBatch, again: EventBatch) -> dict[str, Any] | None:
-    if stored.hash() == again.hash():
+    found = first_differing(stored, again)
+    if found is None:
         return None
-    n = min(len(stored), len(again))
-    differing = np.flatnonzero(stored.records[:n] != again.records[:n])
-    at = int(differing[0]) if len(differing) else n
-    for i in range(at):
-        if stored.payload(i) != again.payload(i):
-            at = i
-            break
-    columns = []
-    if at < n:
-        names = EVENT_DTYPE.names or ()
-        columns = [c for c in names if stored.records[c][at] != again.records[c][at]]
-        if stored.payload(at) != again.payload(at):
-            columns.append("payload")
-    return {
-        "tick": tick,
-        "ordinal": at,
-        "columns": columns,
-        "recorded": _event(stored, at),
-        "reexecuted": _event(again, at),
-    }
-
-
-def _event(batch: EventBatch, at: int) -> dict[str, Any] | None:
-    return as_json(batch.records[at], batch.payload(at)) if at < len(batch) else None
+    at, columns = found
+    events = {"recorded": event_at(stored, at), "reexecuted": event_at(again, at)}
+    return {"tick": tick, "ordinal": at, "columns": columns, **events}

@@ -11,7 +11,7 @@ from domain.advance import new_world
 from domain.errors import BeyondHead, CorruptHistory, UnknownEventKind
 from domain.events import CATALOGUE_VERSION, VERSIONS_BY_CATALOGUE, EventBatch, empty_records
 from domain.fold import fold
-from domain.ports import HistoryReader, Run
+from domain.ports import Headers, HistoryReader, Run
 from domain.state import World
 from domain.upcast import upcast
 
@@ -35,16 +35,21 @@ def at(reader: HistoryReader, run: Run, tick: int, *, on_problem: Callable[[str]
     CorruptHistory
         If what comes out does not have the hash that the tick's header records.
     """
-    head = reader.head(run)
-    if head is None or not 0 <= tick <= head.tick:
-        raise BeyondHead(run.name, tick, -1 if head is None else head.tick)
-    world = _nearest_snapshot(reader, run, tick, on_problem)
-    for events in ticks_of(reader, run, world.tick + 1, tick):
+    if tick < 0:
+        raise _beyond(reader, run, tick)
+    world, headers = nearest_snapshot(reader, run, tick, on_problem)
+    if not len(headers) or headers.ticks[-1] != tick:
+        raise _beyond(reader, run, tick)
+    for events in ticks_of(reader, run, world.tick + 1, tick, headers=headers):
         fold(world, events)
-    recorded = reader.headers(run, tick, tick)
-    if world.tick != tick or not len(recorded) or recorded.state_hash[0] != world.state_hash:
+    if world.tick != tick or headers.state_hash[-1] != world.state_hash:
         raise CorruptHistory(tick, -1, f"run {run.name}: the events do not fold to the recorded state; `polis verify`")
     return world
+
+
+def _beyond(reader: HistoryReader, run: Run, tick: int) -> BeyondHead:
+    head = reader.head(run)
+    return BeyondHead(run.name, tick, -1 if head is None else head.tick)
 
 
 def at_head(reader: HistoryReader, run: Run, *, on_problem: Callable[[str], None] | None = None) -> World:
@@ -55,8 +60,12 @@ def at_head(reader: HistoryReader, run: Run, *, on_problem: Callable[[str], None
     return at(reader, run, head.tick, on_problem=on_problem)
 
 
-def ticks_of(reader: HistoryReader, run: Run, first: int, last: int) -> Iterator[EventBatch]:
+def ticks_of(
+    reader: HistoryReader, run: Run, first: int, last: int, *, headers: Headers | None = None
+) -> Iterator[EventBatch]:
     """Yield the events of each tick, brought to today's definitions, one batch a tick.
+
+    `headers` are those of these ticks, and may be of some before, if the caller has read them.
 
     Raises
     ------
@@ -65,12 +74,15 @@ def ticks_of(reader: HistoryReader, run: Run, first: int, last: int) -> Iterator
     """
     if first > last:
         return
-    headers = reader.headers(run, first, last)
+    if headers is None:
+        headers = reader.headers(run, first, last)
+    start = first - int(headers.ticks[0]) if len(headers) else 0
     expected = first
-    for tick, events in by_tick(reader.read(run, first, last), first, last):
-        if tick != expected or len(events) != headers.events[tick - first]:
+    for tick, events in by_tick(reader.read(run, first, last, headers=headers), first, last):
+        at = start + tick - first
+        if tick != expected or at >= len(headers) or len(events) != headers.events[at]:
             raise CorruptHistory(expected, 0, f"run {run.name}: its events are missing")
-        yield to_current(events, int(headers.catalogues[tick - first]))
+        yield to_current(events, int(headers.catalogues[at]))
         expected += 1
 
 
@@ -103,14 +115,20 @@ def by_tick(batches: Iterable[EventBatch], first: int, last: int) -> Iterator[tu
     yield from ((t, _NO_EVENTS) for t in range(expected, last + 1))
 
 
-def _nearest_snapshot(reader: HistoryReader, run: Run, tick: int, on_problem: Callable[[str], None] | None) -> World:
+def nearest_snapshot(
+    reader: HistoryReader, run: Run, tick: int, on_problem: Callable[[str], None] | None = None
+) -> tuple[World, Headers]:
+    """Return the newest good snapshot up to a tick and the headers from there to that tick.
+
+    Without one it is the empty world, and the headers are those from tick 0. Each that is passed over is told of.
+    """
     for snapshot in reader.snapshots(run, tick):
         problem = snapshot.problem
         if snapshot.world is not None:
-            recorded = reader.headers(run, snapshot.tick, snapshot.tick)
-            if len(recorded) and recorded.state_hash[0] == snapshot.state_hash:
-                return snapshot.world
+            headers = reader.headers(run, snapshot.tick, tick)
+            if len(headers) and (headers.ticks[0], headers.state_hash[0]) == (snapshot.tick, snapshot.state_hash):
+                return snapshot.world, headers
             problem = "it does not have the hash of its tick's header"
         if on_problem:
             on_problem(f"run {run.name}: the snapshot at tick {snapshot.tick} is passed over: {problem}")
-    return new_world(run.configuration)
+    return new_world(run.configuration), reader.headers(run, 0, tick)

@@ -18,11 +18,21 @@ from domain.advance import Header, header_of, new_world
 from domain.columns import AREAS
 from domain.configuration import genesis_hash
 from domain.errors import CorruptHistory, PolisError
-from domain.events import INTERVENTION_MADE, REFLECTION_MADE, THOUGHT_REFUSED, THOUGHT_TAKEN, EventBatch
+from domain.events import (
+    INTERVENTION_MADE,
+    REFLECTION_MADE,
+    SCENARIO_CHANGED,
+    THOUGHT_REFUSED,
+    THOUGHT_TAKEN,
+    EventBatch,
+    payload_of,
+)
 from domain.fold import fold
 from domain.inputs import INTERVENTION, NO_INPUTS, Inputs
 from domain.ports import Headers, HistoryReader, Run
+from domain.scenario import Scenario, changes_between
 from domain.state import World
+from replay.scenario import lineage_of, scenarios_of
 from replay.seek import by_tick, to_current
 
 _PROGRESS_EVERY = 256
@@ -78,18 +88,21 @@ def verify(
     """
     head = reader.head(run)
     last = -1 if head is None else head.tick
-    world, chain = new_world(run.configuration), run.genesis_hash
+    line = lineage_of(reader, run)
+    world, chain = new_world(run.configuration), line[0].genesis_hash
     ticks = events_seen = snapshots = 0
     try:
-        _check_genesis(run)
+        for one in line:
+            _check_genesis(one)
         headers = reader.headers(run, 0, last)
         _check_ticks(headers, last)
         kept = set(reader.snapshot_ticks(run))
-        inputs = _read_inputs(reader, run)
+        inputs, scenarios = _read_inputs(reader, run), scenarios_of(reader, run)
         for tick, events in by_tick(reader.read(run, 0, last), 0, last):
             if tick != ticks or (headers.events[tick] and not len(events)):
                 raise _Difference(ticks, "events", f"the events of tick {ticks} are missing")
             given = inputs.get(tick, NO_INPUTS)
+            _check_scenario(events, scenarios.change_at(tick), tick)
             chain = _check_tick(world, events, given, headers, chain, deep=deep and tick % _DEEP_EVERY == 0)
             ticks += 1
             events_seen += len(events)
@@ -114,6 +127,13 @@ def _check_genesis(run: Run) -> None:
     versions = {"rules": run.rules_version, "state": run.state_version, "hashing": run.hashing_version}
     if genesis_hash(run.seed, run.configuration, **versions) != run.genesis_hash:
         raise _Difference(0, "genesis", "seed, configuration and versions do not have the recorded genesis hash")
+
+
+def _check_scenario(events: EventBatch, change: tuple[Scenario, Scenario] | None, tick: int) -> None:
+    """Compare what the events say of a fork's scenario with what its run is made of."""
+    told = [events.payload(int(i)) for i in np.flatnonzero(events.records["kind"] == SCENARIO_CHANGED.number)]
+    if told != ([] if change is None else [payload_of(**changes_between(*change))]):
+        raise _Difference(tick, "genesis", "the seed and constants of this fork are not those that its events say")
 
 
 def _check_ticks(headers: Headers, last: int) -> None:

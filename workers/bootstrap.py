@@ -9,7 +9,9 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from domain.ports import Engine
+from domain.ports import Engine, Run
+from infrastructure.asking import Analyst, AnswerColumn
+from infrastructure.browsing import Browsing, Standing
 from infrastructure.chroma_memory import ChromaMemory
 from infrastructure.chroma_server import EmbeddedChroma
 from infrastructure.database import Database
@@ -35,30 +37,41 @@ from infrastructure.migrate import (
 from infrastructure.migrate import (
     upgrade as db_upgrade,
 )
+from infrastructure.parquet_export import export_run
 from infrastructure.postgres_store import PostgresStore
+from infrastructure.rollups import BLOCK as ROLLUP_BLOCK
+from infrastructure.rollups import Rollups
 from infrastructure.settings import Settings
 
 __all__ = [
     "ENGINES",
+    "ROLLUP_BLOCK",
+    "Analyst",
+    "AnswerColumn",
+    "Browsing",
     "Database",
     "EmbeddedChroma",
     "EmbeddedValkey",
     "PostgresStore",
     "SchemaStatus",
     "Settings",
+    "Standing",
     "adapter_names",
     "db_downgrade",
     "db_status",
     "db_upgrade",
     "engine_identity",
     "engines_status",
+    "export_run",
     "install_adapter",
     "join_broker",
     "join_database",
     "lend_engine",
+    "open_analyst",
     "open_database",
     "open_engine",
     "open_memory_index",
+    "open_rollups",
     "open_store",
     "psql_path",
     "reach",
@@ -102,6 +115,16 @@ def open_store(
         else:
             require_schema(database)
         yield PostgresStore(database)
+
+
+def open_analyst(store: PostgresStore, run: Run | None = None, *, timeout_s: float = 30.0) -> Analyst:
+    """Open a session that can only ask: about one run, or about all; see `infrastructure.asking`."""
+    return Analyst(store.database, None if run is None else run.name, timeout_s=timeout_s)
+
+
+def open_rollups(store: PostgresStore) -> Rollups:
+    """Return what keeps the rollups of a store's runs."""
+    return Rollups(store.database)
 
 
 @contextmanager

@@ -122,6 +122,8 @@ class Thinking:
     ) -> None:
         self.store, self.run, self.sender, self.engine, self.answers = store, run, sender, engine, answers
         self.patience_s, self.figures = patience_s, ThoughtFigures()
+        self._scenarios = replay.scenarios_of(store, run)
+        self._lineage = [(store.find(str(source)), last) for source, _, last in store.lineage(run)]
         self._say = say or (lambda sentence: None)
         self._mutex = threading.Condition()
         self._held: list[Request] = []  # until their tick is durable
@@ -263,11 +265,13 @@ class Thinking:
     def _request(self, world: World, agent: int, header: Header) -> Request:
         row = world.row(agent)
         assert row is not None and world.minds is not None
-        percept = percept_of(world, agent, seed=self.run.seed, configuration=self.run.configuration)
+        # What a fork's ancestors asked was asked under their scenario; who people are comes from the genesis.
+        seed, scenario = self._scenarios.root.seed, self._scenarios.at(world.tick)
+        percept = percept_of(world, agent, seed=seed, configuration=scenario.configuration)
         adapters: dict[str, str] = self.engine.get("groups", {})
         percept["adapter"] = adapters.get(percept["group"])
         return {
-            "run": self.run.id,
+            "run": self._asked_in(world.tick).id,
             "asked_tick": world.tick,
             "agent": agent,
             "purpose": Purpose(int(world.minds[m.PURPOSE, row])).name.lower(),
@@ -279,13 +283,17 @@ class Thinking:
             "settings": {"timeout_s": min(_TIMEOUT_S_MAX, self.patience_s * 0.8)},
         }
 
+    def _asked_in(self, tick: int) -> Run:
+        """Return the run in which a tick asked: the fork's ancestor for what was in flight; it takes the answer."""
+        return next((source for source, last in self._lineage if tick <= last), self.run)
+
     def _give_up(self, missing: list[InputKey], tick: int) -> None:
         """Record that no answer came; if one has come after all, that one stands."""
         for key in missing:
             self._say(f"run {self.run.name}, tick {tick}: no answer for agent {key.agent} in {self.patience_s:.0f} s")
             chain = self.store.headers(self.run, key.asked_tick, key.asked_tick).chain_hash[0]
             refusal = Input(key, tick, {"refused": "no answer in time"}, {"engine": self.engine.get("key")})
-            self.store.record_input(self.run, refusal, asked_chain=chain)
+            self.store.record_input(self._asked_in(key.asked_tick), refusal, asked_chain=chain)
         found = self.store.inputs(self.run, tick)
         self._inputs[tick] = {given.key: given for given in found.rows}
 
@@ -372,7 +380,8 @@ class Thinking:
             return False
         given = Input(key, request["effect_tick"], found.answer, found.about)
         with contextlib.suppress(TickHasBegun):
-            self.figures.reused += self.store.record_input(self.run, given, asked_chain=chain)
+            asked_in = self._asked_in(key.asked_tick)
+            self.figures.reused += self.store.record_input(asked_in, given, asked_chain=chain)
         return True
 
     def _take(self, by_tick: dict[int, Inputs]) -> None:

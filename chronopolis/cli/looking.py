@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chronopolis.cli.forking import changes_lines
 from chronopolis.cli.options import AsJson, RunName, TickOfRun, examples
 from chronopolis.cli.output import Output, facts, figures_text, mebibytes, plain
 
@@ -71,6 +72,8 @@ def _standing(run: Run, lease: Lease, head: Header | None) -> dict[str, Any]:
         "agents": run.configuration.agents,
         "seed": run.seed,
         "mind": run.configuration.mind,
+        "parent": run.parent,
+        "fork_tick": run.fork_tick,
         "created_at": run.created_at,
     }
 
@@ -85,7 +88,9 @@ def _runs_table(found: list[tuple[Run, Lease, Header | None]]) -> Any:
 
     table = Table(box=box.SIMPLE_HEAD)
     longest = max((len(run.name) for run, *_ in found), default=0)
-    for title in ("run", "name", "status", "tick", "of", "agents", "seed", "head hash", "made"):
+    forks = {run.id: run.name for run, *_ in found} if any(run.parent for run, *_ in found) else {}
+    names = ("run", "name", *(["forked from"] if forks else []), "status", "tick", "of", "agents", "seed")
+    for title in (*names, "head hash", "made"):
         # On a narrow terminal hash and date give way; a name that is cut can't be used.
         table.add_column(
             title,
@@ -97,11 +102,16 @@ def _runs_table(found: list[tuple[Run, Lease, Header | None]]) -> Any:
     for each in found:
         s = _standing(*each)
         table.add_row(
-            str(s["run"]), Text(s["name"], style="bold"), Text(s["status"], style=_STATUS_STYLES[s["status"]]),
+            str(s["run"]), Text(s["name"], style="bold"), *([_origin(s, forks)] if forks else []),
+            Text(s["status"], style=_STATUS_STYLES[s["status"]]),
             "–" if s["head_tick"] < 0 else f"{s['head_tick']:,}", f"{s['target']:,}", f"{s['agents']:,}",
             str(s["seed"]), (s["head_hash"] or "")[:12], s["created_at"].replace("T", " ")[:16],
         )  # fmt: skip
     return table
+
+
+def _origin(s: dict[str, Any], names: dict[int, str]) -> str:
+    return "" if s["parent"] is None else f"{names.get(s['parent'], s['parent'])} @ {s['fork_tick']:,}"
 
 
 # -- show ----------------------------------------------------------------------------------------------
@@ -124,6 +134,8 @@ def show(run: RunName, as_json: AsJson = False) -> None:
 def _about(store: Any, run: Run) -> dict[str, Any]:
     from dataclasses import asdict
 
+    from chronopolis.forking import fork_told
+
     lease, head = store.lease(run), store.head(run)
     values = _standing(run, lease, head) | {
         "events": store.total_events(run),
@@ -133,8 +145,7 @@ def _about(store: Any, run: Run) -> dict[str, Any]:
         "late_inputs": store.late_inputs(run),
         "holder": lease.holder,
         "problem": lease.problem,
-        "parent": run.parent,
-        "fork_tick": run.fork_tick,
+        "fork": None if run.parent is None else fork_told(store, run),
         "configuration": asdict(run.configuration),
         "genesis_hash": run.genesis_hash.hex(),
         "rules_version": run.rules_version,
@@ -166,7 +177,8 @@ def _about_panel(v: dict[str, Any]) -> Any:
         "on disk": f"{mebibytes(v['size_bytes'])}{per_event}",
         "snapshots": f"{len(v['snapshots'])}, the newest at tick {v['snapshots'][-1]:,}" if v["snapshots"] else "none",
         "late answers": v["late_inputs"] or None,
-        "forked from": f"run {v['parent']} at tick {v['fork_tick']:,}" if v["parent"] else None,
+        "forked from": v["fork"] and f"{v['fork']['parent']} at tick {v['fork_tick']:,}",
+        "changed": v["fork"] and ("\n".join(changes_lines(v["fork"])) or "nothing: it repeats its parent"),
         "seed": str(v["seed"]),
         "constants": configuration,
         "genesis": v["genesis_hash"],

@@ -31,13 +31,35 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from chronopolis.cli import checking, database, demo, doctor, looking, memory, minds, running, thinking, worker
+from chronopolis.cli import (
+    bisecting,
+    causes,
+    checking,
+    database,
+    debugging,
+    demo,
+    diffing,
+    doctor,
+    export,
+    forking,
+    looking,
+    measuring,
+    memory,
+    minds,
+    refreshing,
+    running,
+    sql,
+    thinking,
+    watching,
+    worker,
+)
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
-    "NothingFound",
+    "NothingFound", "TickHasBegun", "UnknownEvent", "BadQuery", "ExportRefused",
+    "UnknownMeasure", "InvalidExpression",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
@@ -108,13 +130,23 @@ def _root(
 running.register(app)
 looking.register(app)
 checking.register(app)
+diffing.register(app)
+causes.register(app)
 thinking.register(app)
+forking.register(app)
+measuring.register(app)
+bisecting.register(app)
+watching.register(app)
 demo.register(app)
+debugging.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(memory.app, name="memory")
 app.add_typer(minds.app, name="minds")
 worker.register(app)
 doctor.register(app)
+sql.register(app)
+refreshing.register(database.app)
+export.register(app)
 
 
 class Terminated(KeyboardInterrupt):

@@ -50,6 +50,10 @@ class Output:
         """Say what a person should know, also when quiet."""
         self._to_err(f"warning: {sentence}", "yellow")
 
+    def complain(self, message: str) -> None:
+        """Say what went wrong where the command goes on all the same, as a prompt does."""
+        self._to_err(f"error: {message}", "red")
+
     def _to_err(self, sentence: str, style: str) -> None:
         try:
             self.err.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`polis rerun`, `thought`, `interview` and `intervene`: what minds were asked, what they said, what they are told."""
+"""`polis rerun`, `thought` and `interview`: what minds were asked, and what they said."""
 
 from __future__ import annotations
 
@@ -37,12 +37,6 @@ def register(app: typer.Typer) -> None:
             "polis interview brave-otter --agent 17 --tick 900 'Whom do you trust?'",
         )
     )(interview)
-    app.command(
-        epilog=examples(
-            "polis intervene brave-otter --agent 17 --news 'There is a well behind the hill.' --why 'to see it spread'",
-            "polis intervene brave-otter --agent 17 --endow food=5000 --at 1500",
-        )
-    )(intervene)
 
 
 def rerun(
@@ -64,9 +58,12 @@ def rerun(
         source = store.find(run)
         source.require_our_rules()
         last = head_tick(store, source)
+        # A fork is run again from where it left: what was before is its ancestors', and recorded once.
+        parent = None if source.parent is None else store.find(str(source.parent))
         made = create_run(
-            store, name, seed=source.seed, configuration=source.configuration, target=last, engines=source.engines
-        )
+            store, name, seed=source.seed, configuration=source.configuration, target=last, engines=source.engines,
+            parent=parent, fork_tick=source.fork_tick,
+        )  # fmt: skip
         copied = store.copy_inputs(source, made, last=last)
         output.say(f"run {made.name}: {source.name} again, with its {copied:,} inputs, to tick {last:,}")
         summary = drive(
@@ -208,61 +205,3 @@ def interview(
     memories = "\n".join(f"{m['id']}  {m['text']}" for m in told["memories"]) or "none"
     rows = {"question": question, "answer": told["answer"], "memories": memories, "engine": told["engine"]}
     output.show(facts(rows, title=f"{found.name} · tick {wanted:,} · {told['person']}"))
-
-
-def intervene(
-    run: RunName,
-    agent: Annotated[str, typer.Option("--agent", metavar="A", help="Id of the agent.")],
-    news: Annotated[str | None, typer.Option(metavar="TEXT", help="A piece of news to tell the agent.")] = None,
-    endow: Annotated[
-        list[str] | None, typer.Option("--endow", metavar="GOOD=AMOUNT", help="Goods to give, in thousandths.")
-    ] = None,
-    at: Annotated[
-        int | None, typer.Option("--at", min=1, metavar="T", help="Tick of effect; soon if left out.")
-    ] = None,
-    by: Annotated[str, typer.Option(help="Who intervenes.")] = "",
-    why: Annotated[str, typer.Option(help="The reason, for whoever reads the history.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Change the world from outside, at a tick that has not begun: recorded as an input, by whom and why."""
-    import getpass
-
-    from domain.errors import TickHasBegun
-    from domain.inputs import INTERVENTION, Input, InputKey
-    from workers.bootstrap import open_store
-
-    output = Output(as_json=as_json)
-    given: dict[str, Any] = {"by": by or getpass.getuser(), "why": why}
-    if news is not None:
-        given["news"] = news
-    for each in endow or []:
-        good, equals, amount = each.partition("=")
-        if not equals or not (amount.isascii() and amount.isdigit()):
-            raise WrongUsage(f"--endow {each}: write GOOD=AMOUNT, such as food=5000")
-        given.setdefault("endow", {})[good.strip().lower()] = int(amount)
-    if not {"news", "endow"} & set(given):
-        raise WrongUsage("nothing to do: give --news TEXT or --endow GOOD=AMOUNT")
-    if not (agent.isascii() and agent.isdigit() and int(agent) < 2**31):
-        raise WrongUsage(f"--agent {agent}: give the id; `polis state {run} --agents` lists them")
-    with open_store(say=output.say) as store:
-        found = store.find(run)
-        for ahead in (2, 50, 500, 5_000):
-            head = store.head(found)
-            newest = -1 if head is None else head.tick
-            effect = at if at is not None else max(newest, 0) + ahead
-            asked = min(max(newest, 0), effect - 1)
-            taken = {i.key for inputs in store.inputs_after(found, -1).values() for i in inputs.rows}
-            call = next(k for k in range(10_000) if InputKey(asked, int(agent), INTERVENTION, k) not in taken)
-            try:
-                store.record_input(found, Input(InputKey(asked, int(agent), INTERVENTION, call), effect, given))
-                break
-            except TickHasBegun:
-                if at is not None or ahead == 5_000:
-                    raise
-    values = {"run": found.id, "name": found.name, "agent": int(agent), "effect_tick": effect, "answer": given}
-    if as_json:
-        output.result(values)
-    else:
-        output.show(
-            facts({"agent": agent, "takes effect at": f"tick {effect:,}", **given}, title=found.name, good=True)
-        )

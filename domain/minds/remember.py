@@ -133,7 +133,8 @@ class Remembering:
         chance = draw(a[ID, rows], seed=self.seed, stream="mourn", tick=telling.tick, index=dead)
         rows = rows[np.lexsort((chance, -strength))]
         why = CauseOfDeath(because).name.lower().replace("_", " ")
-        text = f"{name_of(world, dead)} died of {why}."
+        ended = "went away" if because == CauseOfDeath.REMOVED else f"died of {why}"
+        text = f"{name_of(world, dead)} {ended}."
         for agent in [who for who in a[ID, rows].tolist() if who not in self.dying][:_MOURNERS]:
             telling.tell(ev.NEWS_HEARD, agent, cause, {"news": address_of(cause), "text": text})
             self.remember(telling, agent, cause, MemoryKind.OBSERVATION, 700, text)

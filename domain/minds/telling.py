@@ -27,9 +27,12 @@ class Telling:
         return len(self.records)
 
     def tell(
-        self, kind: EventKind, agent: int, cause: int, payload: dict[str, Any] | None = None, **columns: int
+        self, kind: EventKind, agent: int, cause: int, payload: dict[str, Any] | bytes | None = None, **columns: int
     ) -> int:
-        """Tell an event and return its packed address; columns that are left out are absent."""
+        """Tell an event and return its packed address; columns that are left out are absent.
+
+        The payload is by key, or in its canonical bytes already.
+        """
         record: np.void = empty_records(1)[0]
         ordinal = self.first + len(self.records)
         record["tick"], record["ordinal"], record["kind"] = self.tick, ordinal, kind.number
@@ -37,7 +40,7 @@ class Telling:
         for name, value in columns.items():
             record[name] = value
         self.records.append(record)
-        self.payloads.append(b"" if payload is None else payload_of(**payload))
+        self.payloads.append(payload_of(**payload) if isinstance(payload, dict) else payload or b"")
         return int(pack_cause(self.tick, ordinal))
 
     def batch(self) -> EventBatch:

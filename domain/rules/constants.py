@@ -30,5 +30,6 @@ BIRTH_FOOD, BIRTH_SATIETY, BIRTH_ODDS = 5_000, 6_000, 64  # one in so many a tic
 # Actions of the plan.
 REST, MOVE, GATHER, EAT, CRAFT, PAIR, BEAR, DIE = 0, 1, 2, 3, 4, 5, 6, 7
 SPEAK = 8  # what was said is told already
+HELD = 9  # made to rest from outside: neither meets anybody nor has a child
 # Kinds of meeting.
 TALK, TRADE, GIVE = 0, 1, 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain._jit import inline, kernel
 from domain.columns import ALIVE, CAPACITY, CELL, ID, REGROWTH, SINCE, SKILLS, STOCK
@@ -24,6 +25,19 @@ def stock_at(c, good, cell, tick):  # type: ignore[no-untyped-def]
         return stock
     grown = stock + (np.int64(tick) - c[SINCE + good, cell]) * c[REGROWTH + good, cell] // 1000
     return min(grown, capacity)
+
+
+@kernel
+def _stocks_at(c, good, tick, out):  # type: ignore[no-untyped-def]
+    for cell in range(c.shape[1]):
+        out[cell] = stock_at(c, good, cell, tick)
+
+
+def stocks_at(cells: NDArray[np.int64], good: int, tick: int) -> NDArray[np.int64]:
+    """Return every cell's stock of a good at a tick, as `stock_at` has it."""
+    out = np.empty(cells.shape[1], np.int64)
+    _stocks_at(cells, good, tick, out)
+    return out
 
 
 @inline

@@ -17,10 +17,11 @@ def _run(name: str) -> None:
 
 
 def upgrade() -> None:
-    """Add them."""
-    for name in ():
+    """Add them; runs stay as they are."""
+    for name in ("views.sql", "grants.sql"):
         _run(name)
 
 
 def downgrade() -> None:
-    """Take them away again."""
+    """Take them away again; refused while there is a run that has such events."""
+    _run("drop.sql")

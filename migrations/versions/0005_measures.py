@@ -1,4 +1,4 @@
-"""Measures: series of figures, a projection of events."""
+"""Measures: series of figures, a projection of events; and requests to pause a run."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ def _run(name: str) -> None:
 
 def upgrade() -> None:
     """Add them."""
-    for name in ():
+    for name in ("measures.sql", "pauses.sql"):
         _run(name)
 
 
 def downgrade() -> None:
-    """Take them away again."""
+    """Take them away again: nothing of it is history."""
+    _run("drop.sql")

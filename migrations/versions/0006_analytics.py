@@ -18,9 +18,11 @@ def _run(name: str) -> None:
 
 def upgrade() -> None:
     """Add them."""
-    for name in ():
-        _run(name)
+    files = ("kinds", "answers", "derived", "scope", "rollups", "comments", "roles", "grants")
+    for name in files:
+        _run(f"{name}.sql")
 
 
 def downgrade() -> None:
-    """Take them away again."""
+    """Take them away again; no history is touched."""
+    _run("drop.sql")

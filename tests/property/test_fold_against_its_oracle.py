@@ -56,10 +56,11 @@ def test_the_runs_hold_every_kind_that_reflexes_and_minds_emit_and_the_hand_made
     assert {k.name for k in KINDS if k.number not in by_reflex} == {
         "ThoughtRequested", "ThoughtTaken", "ThoughtRefused", "InterventionMade",
         "SpeechMade", "ConversationClosed", "PledgeMade", "PledgeKept", "PledgeLapsed", "NewsHeard", "MemoryFormed",
-        "MemoryForgotten", "ReflectionMade",
+        "MemoryForgotten", "ReflectionMade", "ScenarioChanged", "StockChanged",
     }  # fmt: skip
     everywhere = by_reflex | kinds_of(scenario("minded"))
-    assert {k.name for k in KINDS if k.number not in everywhere} == {"InterventionMade"}
+    from_outside = {"InterventionMade", "ScenarioChanged", "StockChanged"}
+    assert {k.name for k in KINDS if k.number not in everywhere} == from_outside
     assert kinds_of(every_kind()) == {k.number for k in KINDS}
 
 

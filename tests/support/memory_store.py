@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -27,8 +28,8 @@ from domain.errors import (
     UnknownRun,
 )
 from domain.events import CATALOGUE_VERSION, EventBatch
-from domain.inputs import Input, InputKey, Inputs, validated
-from domain.ports import Headers, Lease, Run, Snapshot
+from domain.inputs import INTERVENTION, Input, InputKey, Inputs, validated
+from domain.ports import Block, Headers, Lease, Run, Snapshot
 from domain.state import World
 
 _FOR_EVER = 2**31 - 1
@@ -47,6 +48,8 @@ class _Shelf:
     inputs: dict[InputKey, Input] = field(default_factory=dict)
     late: Counter[InputKey] = field(default_factory=Counter)
     snapshots: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    measures: dict[tuple[str, int], Block] = field(default_factory=dict)
+    pause: tuple[int, int, str] | None = None  # epoch, tick, why
 
 
 class MemoryStore:
@@ -103,17 +106,21 @@ class MemoryStore:
 
     def _segments(self, run: Run, first: int = 0, last: int = _FOR_EVER) -> list[tuple[_Shelf, int, int]]:
         """Return (shelf, first tick, last tick), the oldest ancestor first."""
+        cut = [(s, max(low, first), min(high, last)) for s, low, high in self._line(run)]
+        return [c for c in cut if c[1] <= c[2]]
+
+    def _line(self, run: Run) -> list[tuple[_Shelf, int, int]]:
+        """Return the same, those without a tick included that were left at the very tick at which they began."""
         segments: list[tuple[_Shelf, int, int]] = []
         high, at = _FOR_EVER, self.shelves[run.id]
         while True:
             low = 0 if at.run.fork_tick is None else at.run.fork_tick + 1
-            if low <= high:
+            if low - 1 <= high:
                 segments.insert(0, (at, low, high))
             if at.run.parent is None:
                 break
             high, at = min(high, low - 1), self.shelves[at.run.parent]
-        cut = [(s, max(low, first), min(high, last)) for s, low, high in segments]
-        return [c for c in cut if c[1] <= c[2]]
+        return segments
 
     def _stored(self, run: Run, first: int, last: int) -> Iterator[tuple[Header, EventBatch]]:
         for shelf, low, high in self._segments(run, first, last):
@@ -136,10 +143,13 @@ class MemoryStore:
             areas=np.array([h.areas for h in found], np.uint64).reshape(len(found), len(AREAS)),
         )
 
-    def read(self, run: Run, first: int, last: int) -> Iterator[EventBatch]:
+    def read(self, run: Run, first: int, last: int, *, headers: Headers | None = None) -> Iterator[EventBatch]:
         for _, events in self._stored(run, first, last):
             if len(events):
                 yield events
+
+    def lookup(self, run: Run) -> AbstractContextManager[MemoryLookup]:
+        return nullcontext(MemoryLookup(EventBatch.concat([e for _, e in self._stored(run, 0, _FOR_EVER)])))
 
     def snapshots(self, run: Run, last: int) -> Iterator[Snapshot]:
         for shelf, low, high in reversed(self._segments(run, 0, last)):
@@ -164,7 +174,7 @@ class MemoryStore:
     # -- inputs ------------------------------------------------------------------------------------
 
     def _readable(self, run: Run) -> Iterator[Input]:
-        for shelf, low, high in self._segments(run):
+        for shelf, low, high in self._line(run):
             yield from (i for i in shelf.inputs.values() if low - 1 <= i.key.asked_tick <= high)
 
     def inputs(self, run: Run, effect_tick: int) -> Inputs:
@@ -176,6 +186,26 @@ class MemoryStore:
             if given.effect_tick > tick:
                 by_tick.setdefault(given.effect_tick, []).append(given)
         return {effect: Inputs(rows) for effect, rows in by_tick.items()}
+
+    def deliberations(
+        self, run: Run, *, agent: int | None = None, first: int = 0, last: int = _FOR_EVER
+    ) -> list[dict[str, Any]]:
+        found = []
+        for i in sorted(self._readable(run), key=lambda i: i.key):
+            key = dict(zip(("asked_tick", "agent", "purpose", "call"), i.key.as_tuple(), strict=True))
+            if i.key.purpose != "intervention" and first <= i.key.asked_tick <= last and agent in (None, i.key.agent):
+                about = {name: i.about.get(name) for name in ("prompt", "raw", "engine", "retrieved")}
+                found.append(key | {"effect_tick": i.effect_tick, "answer": i.answer} | about)
+        return found
+
+    def interventions(self, run: Run) -> list[tuple[int, Input]]:
+        found = [
+            (shelf.run.id, given)
+            for shelf, low, high in self._line(run)
+            for given in shelf.inputs.values()
+            if given.key.purpose == INTERVENTION and low - 1 <= given.key.asked_tick <= high
+        ]
+        return sorted(found, key=lambda each: (each[1].effect_tick, each[1].key))
 
     def late_inputs(self, run: Run) -> int:
         return self.shelves[run.id].late.total()
@@ -189,7 +219,7 @@ class MemoryStore:
         readers = [
             reader.run
             for reader in self.shelves.values()
-            for source, low, high in self._segments(reader.run)
+            for source, low, high in self._line(reader.run)
             if source is shelf and low - 1 <= asked <= high
         ]
         if not readers:
@@ -201,6 +231,27 @@ class MemoryStore:
         shelf.inputs[given.key] = dataclasses.replace(given, about={**given.about, "asked_chain": chain})
         return True
 
+    def request_pause(self, run: Run, *, tick: int, because: str) -> bool:
+        shelf = self.shelves[run.id]
+        shelf.pause = (shelf.lease.epoch, tick, because)
+        return shelf.held
+
+    # -- measures ----------------------------------------------------------------------------------
+
+    def measure_blocks(self, source: int, names: Sequence[str], first: int, last: int) -> list[Block]:
+        kept = self.shelves[source].measures.values()
+        return sorted((b for b in kept if b.name in names and first <= b.first <= last), key=lambda b: b.first)
+
+    def keep_measures(self, source: int, blocks: Sequence[Block]) -> None:
+        kept = self.shelves[source].measures
+        for block in blocks:
+            there = kept.get((block.name, block.first))
+            if there is None or there.version != block.version or len(there.amounts) < len(block.amounts):
+                kept[block.name, block.first] = block
+
+    def forget_measures(self, source: int) -> None:
+        self.shelves[source].measures.clear()
+
     # -- writing -----------------------------------------------------------------------------------
 
     def writer(
@@ -209,6 +260,46 @@ class MemoryStore:
         if durability not in ("tick", "group"):
             raise InvalidConfiguration("durability", durability, "must be one of tick, group")
         return MemoryWriter(self, run, durability, target, take_over)
+
+
+class MemoryLookup:
+    """Implements `domain.ports.EventLookup`."""
+
+    def __init__(self, events: EventBatch) -> None:
+        self.events = events
+
+    def at(self, places: Sequence[tuple[int, int]]) -> EventBatch:
+        packed = self.events.records["tick"].astype(np.int64) << 32 | self.events.records["ordinal"]
+        return self._chosen(np.flatnonzero(np.isin(packed, [t << 32 | o for t, o in places])).tolist())
+
+    def find(
+        self,
+        first: int,
+        last: int,
+        *,
+        agents: Sequence[int] = (),
+        kinds: Sequence[int] = (),
+        causes: Sequence[int] = (),
+        naming: Sequence[str] = (),
+        parties: Sequence[int] = (),
+        newest: int | None = None,
+    ) -> EventBatch:
+        records = self.events.records
+        fits = (records["tick"] >= first) & (records["tick"] <= last)
+        for column, wanted in (("agent", agents), ("kind", kinds), ("cause", causes)):
+            if len(wanted):
+                fits &= np.isin(records[column], wanted)
+        if len(parties):
+            fits &= np.isin(records["agent"], parties) | np.isin(records["target"], parties)
+        kept = np.flatnonzero(fits).tolist()
+        if len(naming):
+            names = [f'"{address}"'.encode() for address in naming]
+            kept = [i for i in kept if any(name in self.events.payload(i) for name in names)]
+        return self._chosen(kept if newest is None else kept[max(0, len(kept) - newest) :])
+
+    def _chosen(self, kept: list[int]) -> EventBatch:
+        payloads = ((k, self.events.payload(i)) for k, i in enumerate(kept) if self.events.payload(i))
+        return EventBatch.of(self.events.records[kept], payloads)
 
 
 @dataclass
@@ -252,6 +343,15 @@ class MemoryWriter:
                 self.shelf.held = False
                 if self.shelf.lease.status == "running":
                     self.shelf.lease = dataclasses.replace(self.shelf.lease, status="paused")
+
+    @property
+    def pause_tick(self) -> int:
+        asked = self.shelf.pause
+        return asked[1] if asked is not None and asked[0] == self.epoch else _FOR_EVER
+
+    @property
+    def pause_because(self) -> str:
+        return self.shelf.pause[2] if self.shelf.pause is not None else ""
 
     def begin(self, tick: int, *, inputs_used: int = 0) -> None:
         pass

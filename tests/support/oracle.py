@@ -170,7 +170,7 @@ class OracleWorld:
             21: self._thought_requested, 22: self._thought_taken, 23: self._thought_refused,
             24: self._intervention_made, 25: self._speech_made, 26: self._conversation_closed, 27: self._pledge_made,
             28: self._pledge_kept, 29: self._pledge_lapsed, 30: self._news_heard, 31: self._memory_formed,
-            32: self._memory_forgotten, 33: self._reflection_made,
+            32: self._memory_forgotten, 33: self._reflection_made, 34: self._intervention_made, 35: self._stock_changed,
         }  # fmt: skip
 
     def fold(self, events: Iterable[tuple[dict[str, int], bytes]]) -> None:
@@ -325,6 +325,12 @@ class OracleWorld:
 
     def _intervention_made(self, e: Event, payload: dict[str, Any]) -> None:
         pass
+
+    def _stock_changed(self, e: Event, payload: dict[str, Any]) -> None:
+        cell = self.cells[e.cell]
+        cell.stock[e.target], cell.since[e.target] = e.detail, e.tick
+        if e.needs >= 0:
+            cell.regrowth[e.target] = e.needs
 
     # -- minds -------------------------------------------------------------------------------------
 

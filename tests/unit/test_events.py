@@ -59,6 +59,8 @@ EXAMPLES = {
     "MemoryFormed": {"agent": 1, "memory_kind": "plan", "importance": 150, "payload": {"text": "Go", "cites": ["1:1"]}},
     "MemoryForgotten": {"agent": 1, "payload": {"memory": "3:4"}},
     "ReflectionMade": {"agent": 1, "payload": _ASKED | {"purpose": "reflection"}},
+    "ScenarioChanged": {"payload": {"settings": {"hunger": {"before": 45, "after": 30}}, "seed": None}},
+    "StockChanged": {"cell": 3, "good": "food", "stock": 5_000, "regrowth": 90},
 }  # fmt: skip
 
 

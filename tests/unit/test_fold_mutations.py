@@ -159,6 +159,9 @@ def senseless() -> list[list[tuple[Any, bytes]]]:
         [event(ev.SPEECH_MADE, agent=0, target=7, **tie, **NEEDS, payload=words)],
         [event(ev.SPEECH_MADE, agent=0, target=1, tie_slot=8, tie_strength=1, **NEEDS, payload=words)],
         [memory] * (MEMORY_SLOTS + 1),
+        [event(ev.STOCK_CHANGED, cell=16, good="food", stock=1)],
+        [event(ev.STOCK_CHANGED, cell=-1, good="food", stock=1)],
+        [event(ev.STOCK_CHANGED, cell=3, good="coin", stock=1)],
         [memory, forgotten, forgotten],
     ]
 
@@ -195,9 +198,12 @@ def test_there_is_one_handler_a_kind_and_each_is_named_for_it():
 
     handlers = [f.name for _, f in _WRITERS if f.name.startswith("fold_")]
     assert len(handlers) == len(set(handlers)), "a kind is folded in one place"
-    # An intervention changes nothing by itself: what it does are events of their own. What happens to bodies also
-    # stays in minds.
-    assert set(handlers) - {"fold_lives"} == {f"fold_{snake(k.name)}" for k in KINDS} - {"fold_intervention_made"}
+    # Interventions and forks change nothing by themselves: what they do are events of their own.
+    # What happens to bodies also stays in minds.
+    assert set(handlers) - {"fold_lives"} == {f"fold_{snake(k.name)}" for k in KINDS} - {
+        "fold_intervention_made",
+        "fold_scenario_changed",
+    }
 
 
 def test_the_fold_in_plain_python_equals_the_compiled_one():

@@ -1,0 +1,117 @@
+"""Answers of SQL as people and programs want them: JSON lines, CSV, a table, frames."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from workers.bootstrap import AnswerColumn
+
+Rows = Sequence[tuple[Any, ...]]
+
+
+def json_lines(columns: Sequence[AnswerColumn], rows: Rows) -> str:
+    """Return one JSON object a row, a line each; of columns of one name the last is kept, numbered ones are all."""
+    names = unique_names([c.name for c in columns])
+    read = [_READERS.get(c.type, _plain) for c in columns]
+    return "".join(
+        json.dumps({n: f(v) for n, f, v in zip(names, read, row, strict=True)}, ensure_ascii=False) + "\n"
+        for row in rows
+    )
+
+
+def csv_lines(rows: Rows, *, header: Sequence[AnswerColumn] = ()) -> str:
+    """Return rows as CSV, after a line of names if `header` is given; NULL is empty, lists are JSON."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    if header:
+        writer.writerow(unique_names([c.name for c in header]))
+    writer.writerows([_csv_value(v) for v in row] for row in rows)
+    return out.getvalue()
+
+
+def frame_of(columns: Sequence[AnswerColumn], chunks: Iterable[Rows]) -> pl.DataFrame:
+    """Return rows as a frame. Numbers of arbitrary precision become floats, JSON stays text, bytes are hex digits."""
+    import polars as pl
+
+    schema = schema_of(columns)
+    whole = {name: kind for name, kind in schema.items() if kind == pl.Float64}
+    frames = [pl.DataFrame(list(chunk), schema=schema, orient="row", strict=False) for chunk in chunks if chunk]
+    found = pl.concat(frames) if frames else pl.DataFrame(schema=schema)
+    return found.cast(whole) if whole else found  # type: ignore[arg-type]
+
+
+def schema_of(columns: Sequence[AnswerColumn]) -> dict[str, Any]:
+    """Return the polars type of each column, by name."""
+    import polars as pl
+
+    kinds: dict[str, Any] = {
+        "int2": pl.Int16, "int4": pl.Int32, "int8": pl.Int64, "oid": pl.Int64, "float4": pl.Float32,
+        "float8": pl.Float64, "numeric": pl.Float64, "bool": pl.Boolean, "date": pl.Date,
+        "timestamp": pl.Datetime("us"), "timestamptz": pl.Datetime("us", "UTC"), "int4[]": pl.List(pl.Int32),
+        "int8[]": pl.List(pl.Int64), "text[]": pl.List(pl.String), "float8[]": pl.List(pl.Float64),
+    }  # fmt: skip
+    names = unique_names([c.name for c in columns])
+    return {name: kinds.get(c.type, pl.String) for name, c in zip(names, columns, strict=True)}
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Return names with those that come again numbered: ``count``, ``count_2``."""
+    seen: dict[str, int] = {}
+    out = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return out
+
+
+def table_of(columns: Sequence[AnswerColumn], rows: Rows) -> Any:
+    """Return rows as a table for people."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    numbers = {"int2", "int4", "int8", "float4", "float8", "numeric", "oid"}
+    for column in columns:
+        table.add_column(
+            Text(column.name), justify="right" if column.type in numbers else "left", overflow="fold"
+        )  # fmt: skip
+    for row in rows:
+        table.add_row(*(Text("" if v is None else _shown(v)) for v in row))
+    return table
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}" if abs(value) < 1e-4 or abs(value) >= 1e12 else f"{value:.6f}".rstrip("0").rstrip(".")
+    return str(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, int | float | str | list):
+        return value
+    return str(value)
+
+
+def _parsed(value: Any) -> Any:
+    return None if value is None else json.loads(value)
+
+
+def _csv_value(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else "" if value is None else _plain(value)
+
+
+_READERS = {"json": _parsed, "jsonb": _parsed}

@@ -1,0 +1,72 @@
+"""Why something happened, for the command, notebooks and the page: an event by its address, with names for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import replay
+from chronopolis import people
+from chronopolis.errors import WrongUsage
+from chronopolis.sentences import agent_number
+from domain.ports import EventStore, Run
+from replay.why import BREADTH, DEPTH, HORIZON, Causes
+
+_ADDRESS = re.compile(r"([0-9]{1,10})[:.]([0-9]{1,10})")
+
+
+def address(text: str) -> tuple[int, int]:
+    """Return the tick and ordinal that "tick:ordinal" names.
+
+    Raises
+    ------
+    WrongUsage
+    """
+    found = _ADDRESS.fullmatch(text.strip())
+    if found is None:
+        raise WrongUsage(
+            f"{text!r} is no event", "Write TICK:ORDINAL, such as 1200:17; `polis events RUN --tick 1200` lists them."
+        )
+    return int(found[1]), int(found[2])
+
+
+def why(
+    store: EventStore, run: Run, event: str, *, depth: int = DEPTH, breadth: int = BREADTH, horizon: int = HORIZON,
+    effects: bool = True,
+) -> Causes:  # fmt: skip
+    """Return what led to an event and what came of it; see `replay.why`.
+
+    Raises
+    ------
+    WrongUsage, BeyondHead, UnknownEvent
+    """
+    for name, value, most in (("depth", depth, 50), ("breadth", breadth, 200), ("horizon", horizon, 20_000)):
+        if not 1 <= value <= most:
+            raise WrongUsage(f"{name} {value} lies outside 1 … {most:,}")
+    tick, ordinal = address(event)
+    return replay.why(store, run, tick, ordinal, depth=depth, breadth=breadth, horizon=horizon, effects=effects)
+
+
+def names_at(store: EventStore, run: Run, tick: int) -> Callable[[int], str]:
+    """Return a function that names agents as they lived at a tick; whoever did not is given by number."""
+    world = replay.at(store, run, tick)
+
+    @cache
+    def name(agent: int) -> str:
+        found = people.name_of(world, agent)
+        return agent_number(agent) if found is None else f"{found} ({agent})"
+
+    return name
+
+
+def everything(found: Causes) -> Iterator[dict[str, Any]]:
+    """Yield all events of an answer: the one asked about first, then causes, then effects."""
+    yield found.event
+    for side in ("causes", "effects"):
+        waiting = list(getattr(found, side))
+        while waiting:
+            node = waiting.pop(0)
+            yield node
+            waiting += node.get(side, ())

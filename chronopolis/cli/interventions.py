@@ -1,0 +1,148 @@
+"""Interventions as people write them: options of `polis intervene`, words or JSON of `polis fork --intervene`.
+
+In words, ``agent=17 endow.food=5000``: names and values between spaces, quoted as in a shell.
+
+============================= ==========================================================================
+words                         what is done
+============================= ==========================================================================
+agent=A                       whom it concerns, by id or name
+endow.GOOD=AMOUNT             the agent is given so many thousandths of a good, or coins
+news=TEXT                     the agent hears news
+rest                          the agent rests in that tick, whatever it was set on
+remove                        the agent leaves the world; its goods pass to its heir
+add=N cell=C                  so many agents join, near a cell if one is named
+stock.GOOD=AMOUNT cells=A,B   cells hold so many thousandths of a resource from then on; 50%: of what they
+                              can hold; all cells if none is named
+at=T by=WHO why=REASON        the tick of effect, who, and the reason
+============================= ==========================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from chronopolis.errors import WrongUsage
+
+
+def intervention_of(text: str) -> dict[str, Any]:
+    """Return what ``--intervene`` says: a JSON object, or words.
+
+    Raises
+    ------
+    WrongUsage
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            raise WrongUsage(f"--intervene: it is no JSON ({error})") from None
+        assert isinstance(found, dict)
+        return found
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise WrongUsage(f"--intervene {text}: {error}") from None
+    if not words:
+        raise WrongUsage("--intervene: it says nothing")
+    given: dict[str, Any] = {}
+    for word in words:
+        _take_word(given, word)
+    return _with_places(given)
+
+
+def _take_word(given: dict[str, Any], word: str) -> None:
+    key, equals, value = word.partition("=")
+    if word in ("rest", "remove"):
+        given[word] = True
+    elif not equals or not value:
+        raise WrongUsage(f"--intervene: {word!r} says nothing", "Write words such as agent=17 endow.food=5000.")
+    elif key in ("agent", "news", "by", "why"):
+        given[key] = int(value) if key == "agent" and value.isdecimal() else value
+    elif key in ("at", "cell"):
+        given[key] = whole(value, word)
+    elif key == "cells":
+        given[key] = cells_of(value)
+    elif key == "add":
+        given["add"] = {"agents": whole(value, word)}
+    elif key.startswith("endow."):
+        given.setdefault("endow", {})[key.removeprefix("endow.").lower()] = whole(value, word)
+    elif key.startswith("stock.") and "stock" not in given:
+        given["stock"] = stock_of(f"{key.removeprefix('stock.')}={value}")
+    else:
+        raise WrongUsage(f"--intervene: {word!r} is nothing that can be done", _KNOWN)
+
+
+_KNOWN = "Words: agent= endow.GOOD= news= rest remove add= cell= stock.GOOD= cells= at= by= why=; or a JSON object."
+
+
+def _with_places(given: dict[str, Any]) -> dict[str, Any]:
+    if "cell" in given:
+        given.setdefault("add", {})["cell"] = given.pop("cell")
+    if "cells" in given:
+        given.setdefault("stock", {})["cells"] = given.pop("cells")
+    return given
+
+
+def deeds_of(
+    *,
+    endow: Sequence[str] = (),
+    news: str | None = None,
+    rest: bool = False,
+    remove: bool = False,
+    add: int | None = None,
+    cell: int | None = None,
+    stock: str | None = None,
+    cells: str | None = None,
+) -> dict[str, Any]:
+    """Return what the options of `polis intervene` do.
+
+    Raises
+    ------
+    WrongUsage
+    """
+    given: dict[str, Any] = {}
+    if news is not None:
+        given["news"] = news
+    for each in endow:
+        good, equals, amount = each.partition("=")
+        if not equals or not (amount.isascii() and amount.isdigit()):
+            raise WrongUsage(f"--endow {each}: write GOOD=AMOUNT, such as food=5000")
+        given.setdefault("endow", {})[good.strip().lower()] = int(amount)
+    given |= {name: True for name, wanted in (("rest", rest), ("remove", remove)) if wanted}
+    if add is not None:
+        given["add"] = {"agents": add, **({} if cell is None else {"cell": cell})}
+    elif cell is not None:
+        raise WrongUsage("--cell goes with --add")
+    if stock is not None:
+        given["stock"] = stock_of(stock) | ({} if cells is None else {"cells": cells_of(cells)})
+    elif cells is not None:
+        raise WrongUsage("--cells goes with --stock")
+    return given
+
+
+def stock_of(text: str) -> dict[str, Any]:
+    """Return what ``GOOD=AMOUNT`` or ``GOOD=50%`` says of stocks."""
+    good, equals, amount = text.partition("=")
+    number = amount.removesuffix("%")
+    if not equals or not re.fullmatch("[0-9]{1,12}", number):
+        raise WrongUsage(f"stock {text}: write GOOD=AMOUNT in thousandths, or GOOD=50% of what cells can hold")
+    name = "percent" if amount.endswith("%") else "amount"
+    return {"good": good.strip().lower(), "cells": "all", name: int(number)}
+
+
+def cells_of(text: str) -> list[int] | str:
+    """Return the cells that are named, or "all"."""
+    if text == "all":
+        return text
+    return [whole(each, f"cells={text}") for each in text.split(",")]
+
+
+def whole(value: str, word: str) -> int:
+    """Return a whole number."""
+    if not re.fullmatch("[0-9]{1,12}", value):
+        raise WrongUsage(f"{word}: {value!r} is no whole number")
+    return int(value)

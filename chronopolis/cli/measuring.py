@@ -1,0 +1,173 @@
+"""`polis measures`: figures of a society over time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chronopolis.cli.live import CheckDisplay
+from chronopolis.cli.options import AsJson, Quiet, examples
+from chronopolis.cli.output import Output, plain
+
+if TYPE_CHECKING:
+    from domain.ports import Run
+
+_WIDTH = 40
+_TOLD = ("population", "births", "deaths", "satiety", "hungry", "gini_wealth", "gini_coins", "trades", "price_food",
+         "ties", "utterances", "speeches", "thoughts_taken", "thoughts_refused")  # fmt: skip
+"""What people see when they name none; with --json they get all."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(
+        epilog=examples(
+            "polis measures brave-otter  # the base figures, over the whole run",
+            "polis measures brave-otter gini_coins hungry --from 500 --to 900",
+            "polis measures brave-otter --tick 1200 --json  # all of them at one tick",
+            "polis measures brave-otter trades deaths_so_far --every 100 --json",
+            "polis measures brave-otter population food hungry --plot famine.png",
+            "polis measures --list  # what there is, and what it means",
+        )
+    )(measures)
+
+
+def measures(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Name of the run, its id, or the beginning of its name.")
+    ] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME…]", help="Measures; a flow with _so_far is its running total.")
+    ] = None,
+    tick: Annotated[int | None, typer.Option("--tick", min=0, metavar="T", help="One tick.")] = None,
+    first: Annotated[int | None, typer.Option("--from", min=0, metavar="T", help="The first tick.")] = None,
+    last: Annotated[int | None, typer.Option("--to", min=0, metavar="T", help="The last tick.")] = None,
+    every: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Every N ticks: levels as they are there, flows over the N ticks."),
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Write a picture, .png or .svg.")
+    ] = None,
+    there: Annotated[bool, typer.Option("--list", help="Say what measures there are and what they mean.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Throw away what is kept of this run's own ticks, and make it anew.")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show how a society fared, tick by tick: people, needs, wealth, trade, ties, words, thoughts.
+
+    What was computed once is kept beside the run, so that it is read at once the next time. Looking changes nothing.
+    """
+    import replay
+    from chronopolis.errors import WrongUsage
+    from chronopolis.measured import plot
+    from chronopolis.record import require_tick
+    from domain.measures import ALIASES, MEASURES, measure_named
+    from workers.bootstrap import open_store
+
+    output = Output(as_json=as_json, quiet=quiet)
+    if there:
+        _list(output)
+        return
+    if run is None:
+        raise WrongUsage("say which run", "`polis runs` lists them; `polis measures --list` says what is measured.")
+    if tick is not None and (first is not None or last is not None or every is not None):
+        raise WrongUsage("--tick means one tick, and --from, --to and --every a range", "Give the one or the other.")
+    wanted = list(dict.fromkeys(names or (MEASURES if as_json or tick is not None else _TOLD)))
+    for name in wanted:
+        measure_named(name, MEASURES, ALIASES)  # before a database is opened
+    with open_store(say=output.say) as store:
+        found = store.find(run)
+        low = require_tick(store, found, first or 0 if tick is None else tick)
+        high = require_tick(store, found, last if tick is None else tick)
+        if low > high:
+            raise WrongUsage(f"--from {low} lies after --to {high}")
+        with CheckDisplay(output, f"measuring {found.name}") as display:
+            if rebuild:
+                replay.rebuild_measures(store, found, on_progress=display.update)
+            series = replay.measure_series(store, found, wanted, low, high, on_progress=display.update)
+    if picture is not None:
+        plot(series, low, picture, title=f"{found.name}, ticks {low:,} to {high:,}")
+        output.say(f"wrote {picture}")
+    if tick is not None:
+        _show_tick(output, found, tick, series)
+    else:
+        _show_series(output, found, low, high, every, series)
+
+
+def _list(output: Output) -> None:
+    from domain.measures import ALIASES, MEASURES
+
+    if output.as_json:
+        keys = ("name", "unit", "kind", "meaning", "source")
+        output.result({
+            "measures": [{key: getattr(m, key) for key in keys} for m in MEASURES.values()], "aliases": ALIASES,
+        })  # fmt: skip
+        return
+    table = _table("measure", "kind", "unit", "meaning")
+    for m in MEASURES.values():
+        table.add_row(m.name, m.kind, m.unit, m.meaning + (f" {m.source}" if m.source else ""))
+    output.show(table, "Also: " + ", ".join(f"{name} for {other}" for name, other in ALIASES.items()))
+    output.show("A flow's name with _so_far is its running total: deaths_so_far.")
+
+
+def _show_tick(output: Output, run: Run, tick: int, series: Any) -> None:
+    from chronopolis.measured import unit_of, value_of
+
+    values = {name: value_of(name, int(amounts[0])) for name, amounts in series.items()}
+    if output.as_json:
+        output.result({"run": run.id, "name": run.name, "tick": tick, "measures": values})
+        return
+    table = _table("measure", "value>", "unit")
+    for name, value in values.items():
+        table.add_row(name, _figure(value), unit_of(name))
+    output.show(f"{run.name} at tick {tick:,}", table)
+
+
+def _show_series(output: Output, run: Run, low: int, high: int, every: int | None, series: Any) -> None:
+    from chronopolis.measured import measures_frame, sparkline, thinned, unit_of
+
+    ticks, values = thinned(series, low, every or 1)
+    if output.as_json:
+        output.result({
+            "run": run.id, "name": run.name, "first": low, "last": high, "every": every or 1, "ticks": ticks,
+            "units": {name: unit_of(name) for name in values}, "series": values,
+        })  # fmt: skip
+        return
+    if every is not None:
+        table = _table("tick>", *(f"{name}>" for name in values))
+        for at, tick in enumerate(ticks):
+            table.add_row(f"{tick:,}", *(_figure(values[name][at]) for name in values))
+        output.show(f"{run.name}, ticks {low:,} to {high:,}", table)
+        return
+    table = _table("measure", "unit", "first>", "least>", "mean>", "most>", "last>", "over time")
+    frame = measures_frame(series, low)
+    for name in values:
+        column = frame[name].cast(float)
+        drawn = sparkline(column.fill_null(float("nan")).to_numpy(), _WIDTH)
+        figures = (column[0], column.min(), column.mean(), column.max(), column[-1])
+        table.add_row(name, unit_of(name), *(_figure(f) for f in figures), drawn)
+    output.show(f"{run.name}, ticks {low:,} to {high:,}", table)
+
+
+def _table(*titles: str) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for title in titles:
+        right = title.endswith(">")
+        table.add_column(title.rstrip(">"), justify="right" if right else "left", no_wrap=right or title == "over time")
+    return table
+
+
+def _figure(value: Any) -> Any:
+    if value is None:
+        return plain("–")
+    return plain(
+        f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.1f}"
+    )

@@ -1,0 +1,141 @@
+"""Series of measures for people: as frames, thinned out, as small pictures of a few characters, as plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from chronopolis.errors import WrongUsage
+from domain.measures import ALIASES, MEASURES, Measure, measure_named, natural
+
+_BARS = "▁▂▃▄▅▆▇█"
+_PLOTS_MAX = 24
+
+Amounts = Mapping[str, NDArray[np.int64]]
+
+
+def measures_frame(found: Amounts, first: int) -> pl.DataFrame:
+    """Return series as a frame: `tick`, and a column a measure, in its unit, null where there is no value."""
+    n = len(next(iter(found.values()), ()))
+    columns: dict[str, Any] = {"tick": np.arange(first, first + n)}
+    for name, amounts in found.items():
+        columns[name] = pl.Series(natural(_definition(name), amounts)).fill_nan(None)
+    return pl.DataFrame(columns)
+
+
+def thinned(found: Amounts, first: int, every: int) -> tuple[list[int], dict[str, list[float | int | None]]]:
+    """Return every so many ticks and the values there: a level as it is at that tick, a flow over the ticks from it on.
+
+    What can't be summed, such as a price, is the mean of the values that there are.
+    """
+    series: dict[str, list[float | int | None]] = {}
+    n = len(next(iter(found.values()), ()))
+    starts = np.arange(0, n, every)
+    for name, amounts in found.items():
+        definition, so_far = measure_named(name, MEASURES, ALIASES)
+        values = natural(definition, amounts)
+        if definition.kind == "flow" and not so_far and every > 1:
+            there = ~np.isnan(values)
+            sums = np.add.reduceat(np.where(there, values, 0), starts)
+            counts = np.add.reduceat(there, starts, dtype=np.int64)
+            parts = 1 if definition.additive else np.maximum(counts, 1)
+            values = np.where(counts > 0, sums / parts, np.nan)
+        else:
+            values = values[starts]
+        series[name] = [_plain(definition, v) for v in values.tolist()]
+    return (starts + first).tolist(), series
+
+
+def value_of(name: str, amount: int) -> float | int | None:
+    """Return one amount in its measure's unit; None if it is no value."""
+    definition = _definition(name)
+    return _plain(definition, float(natural(definition, np.array([amount]))[0]))
+
+
+def unit_of(name: str) -> str:
+    """Return the unit of a measure."""
+    return _definition(name).unit
+
+
+def sparkline(values: NDArray[np.float64], width: int) -> str:
+    """Return values as a line of small bars, each the mean of its stretch; a dot where there is no value."""
+    if not len(values):
+        return ""
+    edges = np.unique(np.linspace(0, len(values), min(width, len(values)) + 1).astype(np.int64))
+    means = [_mean(values[a:b]) for a, b in pairwise(edges)]
+    there = [m for m in means if not np.isnan(m)]
+    low, high = (min(there), max(there)) if there else (0.0, 0.0)
+    span = high - low or 1.0
+    return "".join("·" if np.isnan(m) else _BARS[min(7, int(8 * (m - low) / span))] for m in means)
+
+
+def plot(found: Amounts, first: int, path: Path, *, title: str) -> None:
+    """Write a picture with a panel a measure; each axis says its unit.
+
+    Raises
+    ------
+    WrongUsage
+        If the file is to be of another kind, or there are too many panels to read.
+    """
+    if path.suffix not in (".png", ".svg"):
+        raise WrongUsage(f"--plot {path}: pictures are written as .png or .svg")
+    if len(found) > _PLOTS_MAX:
+        raise WrongUsage(f"{len(found)} measures make too small a picture", f"Name at most {_PLOTS_MAX} of them.")
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "chronopolis"  # equal series, equal bytes
+    import matplotlib.pyplot as plt
+
+    columns = min(2, len(found))
+    rows = -(-len(found) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(5.5 * columns, 2.1 * rows), squeeze=False, sharex=True)
+    for axis in axes.flat[len(found) :]:
+        axis.set_visible(False)
+    for axis, (name, amounts) in zip(axes.flat, found.items(), strict=False):
+        values = natural(_definition(name), amounts)
+        ticks, shown, flow = _drawn(_definition(name), values, first)
+        axis.plot(ticks, shown, linewidth=1.1, drawstyle="steps-post" if flow else "default")
+        axis.set_title(name, fontsize=10)
+        axis.set_ylabel(_definition(name).unit + (" a tick" if flow else ""), fontsize=8)
+        axis.grid(alpha=0.3)
+    for axis in axes[-1]:
+        axis.set_xlabel("tick")
+    figure.suptitle(title, fontsize=11)
+    figure.tight_layout()
+    keep = {"Software": None} if path.suffix == ".png" else {"Date": None}
+    try:
+        figure.savefig(path, dpi=110, metadata=keep)
+    except OSError as error:
+        raise WrongUsage(f"--plot {path}: it can't be written there ({error.strerror or error})") from None
+    finally:
+        plt.close(figure)
+
+
+def _drawn(measure: Measure, values: NDArray[np.float64], first: int) -> tuple[Any, Any, bool]:
+    """Return what a picture shows: means of stretches, since a thousand points in a panel are not seen apart."""
+    flow = measure.kind == "flow"
+    step = max(1, len(values) // (150 if flow else 1_500))
+    edges = range(0, len(values), step)
+    return [first + at for at in edges], [_mean(values[at : at + step]) for at in edges], flow
+
+
+def _definition(name: str) -> Measure:
+    return measure_named(name, MEASURES, ALIASES)[0]
+
+
+def _plain(measure: Measure, value: float) -> float | int | None:
+    if np.isnan(value):
+        return None
+    return round(value, 6) if measure.milli else int(value)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    there = values[~np.isnan(values)]
+    return float(there.mean()) if len(there) else float("nan")

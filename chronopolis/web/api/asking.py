@@ -1,0 +1,132 @@
+"""Questions about a history: measures over time, causes, the first tick at which something held, differences."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Query
+from numpy.typing import NDArray
+
+from chronopolis.errors import WrongUsage
+from chronopolis.web.api.models import Freely, Series
+from chronopolis.web.api.parameters import First, Found, Last, Ordinal, Tick, TickInPath, span
+from chronopolis.web.services import Using
+from domain.measures import ALIASES, MEASURES, NO_VALUE, measure_named
+from replay.bisect import bisect as find_first
+from replay.diff import diff as compare
+from replay.measures import series as measured
+from replay.why import BREADTH, DEPTH, HORIZON
+from replay.why import why as explain
+
+router = APIRouter(tags=["questions"])
+
+_POINTS_MAX = 4_000
+_NAMES_MAX = 200
+RunName = Annotated[str, Query(max_length=63)]
+
+
+@router.get("/api/runs/{run}/measures")
+async def measures(
+    run: Found,
+    using: Using,
+    names: Annotated[str | None, Query(max_length=8000, description="With commas between; all if left out.")] = None,
+    first: First = 0,
+    last: Last = None,
+    points: Annotated[int, Query(ge=1, le=_POINTS_MAX)] = 400,
+) -> Series:
+    """Return measures over time: the sum over each bin of what flows, else the last value in it; null if there is none.
+
+    `polis measures --list` says what there is; a flow's name with `_so_far` is its running total. What is computed once
+    is kept beside the run.
+    """
+    wanted = list(MEASURES) if names is None else [name.strip() for name in names.split(",") if name.strip()]
+    if not 0 < len(wanted) <= _NAMES_MAX:
+        raise WrongUsage(f"{len(wanted)} measures; ask for 1 to {_NAMES_MAX} at a time")
+    known = {name: measure_named(name, MEASURES, ALIASES) for name in wanted}
+    histories = using.histories
+    low, high = span(first, last, await histories.head(run))
+    if low > high:
+        return Series(first=low, last=high, width=1, ticks=[], series={})
+    found = await histories.slow.do(lambda: measured(using.store, run, wanted, low, high))
+    width = max(1, -(-(high - low + 1) // points))
+    ends = np.minimum(np.arange(low, high + 1, width) + width - 1, high)
+    series = {
+        name: _binned(values, width, summed=known[name][0].is_summed and not known[name][1])
+        for name, values in found.items()
+    }
+    about = {
+        name: {"unit": m.unit, "meaning": m.meaning, "milli": m.milli, "kind": "level" if so_far else m.kind}
+        for name, (m, so_far) in known.items()
+    }
+    return Series(first=low, last=high, width=width, ticks=ends.tolist(), series=series, about=about)
+
+
+def _binned(values: NDArray[np.int64], width: int, *, summed: bool) -> list[int | None]:
+    bins = -(-len(values) // width)
+    padded = np.full(bins * width, NO_VALUE, np.int64)
+    padded[: len(values)] = values
+    table = padded.reshape(bins, width)
+    there = table != NO_VALUE
+    if summed:
+        found = np.where(there, table, 0).sum(axis=1)
+    else:
+        newest = width - 1 - np.argmax(there[:, ::-1], axis=1)
+        found = table[np.arange(bins), newest]
+    return [int(value) if any_there else None for value, any_there in zip(found, there.any(axis=1), strict=True)]
+
+
+@router.get("/api/runs/{run}/why/{tick}/{ordinal}")
+async def why(
+    run: Found,
+    tick: TickInPath,
+    ordinal: Ordinal,
+    using: Using,
+    depth: Annotated[int, Query(ge=1, le=50, description="How many steps back and forward.")] = DEPTH,
+    breadth: Annotated[int, Query(ge=1, le=50, description="How many links of each event.")] = BREADTH,
+    horizon: Annotated[int, Query(ge=1, le=10_000, description="How many ticks forwards.")] = HORIZON,
+) -> Freely:
+    """Return why an event happened, and what came of it, as `polis why --json` does."""
+    await using.histories.tick(run, tick)
+
+    def explained() -> dict[str, Any]:
+        return explain(using.store, run, tick, ordinal, depth=depth, breadth=breadth, horizon=horizon).as_dict()
+
+    return Freely(**await using.histories.slow.do(explained))
+
+
+@router.get("/api/runs/{run}/bisect")
+async def bisect(
+    run: Found,
+    using: Using,
+    expression: Annotated[str, Query(min_length=1, max_length=1000, description="Such as gini_coins > 0.5.")],
+    first: First = 0,
+    last: Last = None,
+) -> Freely:
+    """Return the first tick at which an expression held, and what caused it, as `polis bisect --json` does."""
+    low, high = span(first, last, await using.histories.head(run))
+    found = await using.histories.slow.do(
+        lambda: find_first(using.store, run, expression, first=low, last=high).as_dict()
+    )
+    return Freely(**found)
+
+
+@router.get("/api/diff")
+async def diff(
+    using: Using,
+    a: RunName,
+    b: RunName,
+    tick_a: Tick = None,
+    tick_b: Tick = None,
+    limit: Annotated[int | None, Query(ge=1, le=100_000, description="Most differences told of each area.")] = None,
+) -> Freely:
+    """Return where two runs, or two ticks, differ, as `polis diff --json` does."""
+    one, other = await using.histories.run(a), await using.histories.run(b)
+    for run, tick in ((one, tick_a), (other, tick_b)):
+        await using.histories.tick(run, tick)
+    found = await using.histories.slow.do(
+        lambda: compare(using.store, one, other, tick_a=tick_a, tick_b=tick_b, state=using.histories.state).as_dict(
+            limit=limit
+        )
+    )
+    return Freely(**found)

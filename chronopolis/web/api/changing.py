@@ -1,0 +1,83 @@
+"""What changes something: forks, interventions, and going on with a run. History itself never changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from chronopolis.errors import WrongUsage
+from chronopolis.forking import intervene as record_intervention
+from chronopolis.forking import make_fork
+from chronopolis.web.api.models import ContinueWanted, Continuing, ForkWanted, Freely, InterventionWanted
+from chronopolis.web.api.parameters import Found
+from chronopolis.web.children import Child
+from chronopolis.web.errors import NothingStarted
+from chronopolis.web.services import Services, Using
+from domain.errors import RunIsHeld
+from domain.ports import Run
+
+router = APIRouter(tags=["change"])
+
+_SOMEBODY = "the debugger"
+
+
+@router.post("/api/runs/{run}/fork", status_code=201)
+async def fork(run: Found, wanted: ForkWanted, using: Using) -> Freely:
+    """Fork a run at a tick, as `polis fork` does; with `run_on` it goes on at once."""
+    given: dict[str, Any] = {
+        "at": wanted.at, "name": wanted.name, "settings": wanted.set or None, "seed": wanted.seed,
+        "interventions": wanted.interventions, "by": wanted.by or _SOMEBODY, "why": wanted.why, "ticks": wanted.ticks,
+    }  # fmt: skip
+    made = await using.histories.slow.do(lambda: make_fork(using.store, run.name, **given))
+    if wanted.run_on:
+        child = await using.histories.run(made["name"])
+        ahead = wanted.ticks or max(1, made.get("target", 0) - made["forked_at"])
+        made["continuing"] = (await using.children.start(child, ahead)).as_dict()
+    return Freely(**made)
+
+
+@router.post("/api/runs/{run}/intervene", status_code=201)
+async def intervene(run: Found, wanted: InterventionWanted, using: Using) -> Freely:
+    """Change the world from outside at a tick that has not begun, as `polis intervene` does."""
+    given = wanted.model_dump(exclude_none=True, exclude={"agent", "at", "by", "why"})
+    if not given:
+        raise WrongUsage("nothing to do", "Give endow, news, rest, remove, add or stock.")
+    about: dict[str, Any] = {"agent": wanted.agent, "at": wanted.at, "by": wanted.by or _SOMEBODY, "why": wanted.why}
+    return Freely(**await using.histories.slow.do(lambda: record_intervention(using.store, run, given, **about)))
+
+
+@router.post("/api/runs/{run}/continue", status_code=202)
+async def go_on(run: Found, wanted: ContinueWanted, using: Using) -> Continuing:
+    """Go on with a run in a process of its own, as `polis resume RUN --ticks N` does.
+
+    How it fares is told by /api/runs/{run} and /live, as `continuing`. It is asked to stop when this server ends.
+    """
+    lease, head = await using.histories.quick.do(lambda: (using.store.lease(run), using.store.head(run)))
+    run.require_our_rules()
+    if lease.status == "running":
+        raise RunIsHeld(run.name, lease.holder or "another process")
+    child = await using.children.start(run, wanted.ticks)
+    return _continuing(run, child, -1 if head is None else head.tick)
+
+
+@router.post("/api/runs/{run}/pause")
+async def pause(run: Found, using: Using) -> Continuing:
+    """Ask the process that this server started for a run to stop after its tick; the run can be resumed.
+
+    A runner that somebody else started is left alone: 409.
+    """
+    child = await using.children.stop(run)
+    if child is None:
+        raise NothingStarted(run.name)
+    return _continuing(run, child, await _head(using, run))
+
+
+async def _head(using: Services, run: Run) -> int:
+    head = await using.histories.quick.do(lambda: using.store.head(run))
+    return -1 if head is None else head.tick
+
+
+def _continuing(run: Run, child: Child, head: int) -> Continuing:
+    target = max(head, 0) + child.ticks if child.state == "running" else head
+    return Continuing(run=run.id, name=run.name, from_tick=head, target=target, **child.as_dict())

@@ -1,0 +1,173 @@
+"""Processes that the server starts to go on with a run: `polis resume`, each in a session of its own.
+
+They are asked to stop when the server ends: the tick at hand is finished, and the run is paused and can be resumed.
+If the server is killed they go on to their target, as any `polis resume` would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chronopolis.web.errors import Busy, ChildFailed
+from domain.errors import RunIsHeld
+from domain.ports import Run
+
+_MOST = 4
+_KNOWN = 64  # ended ones that are still told of
+_STOPPING_S = 15.0
+_SAID_BYTES = 8_192
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Child:
+    """One process.
+
+    Attributes
+    ----------
+    run, ticks : what it goes on with, and how far
+    state : running, ended, stopped (it was asked to, or got a signal) or failed
+    problem : why it failed
+    """
+
+    run: Run
+    ticks: int
+    process: asyncio.subprocess.Process
+    state: str = "running"
+    problem: str | None = None
+    said: bytearray = field(default_factory=bytearray)
+    task: asyncio.Task[None] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is told of it."""
+        return {
+            "pid": self.process.pid, "ticks": self.ticks, "state": self.state,
+            "exit_code": self.process.returncode, "problem": self.problem,
+        }  # fmt: skip
+
+
+class Children:
+    """All of them.
+
+    Parameters
+    ----------
+    settings : where the database is that they are to write to
+    """
+
+    def __init__(self, settings: Any) -> None:
+        self._settings = settings
+        self._by_run: dict[int, Child] = {}
+
+    def of(self, run: Run) -> Child | None:
+        """Return the process that was last started for a run."""
+        found = self._by_run.get(run.id)
+        return found if found is not None and found.run.name == run.name else None
+
+    @property
+    def running(self) -> list[Child]:
+        """Those that have not ended."""
+        return [child for child in self._by_run.values() if child.state == "running"]
+
+    async def start(self, run: Run, ticks: int) -> Child:
+        """Start `polis resume RUN --ticks N`.
+
+        Raises
+        ------
+        RunIsHeld
+            If one that was started here still goes on.
+        Busy
+            If too many do.
+        ChildFailed
+            If no process could be made.
+        """
+        known = self.of(run)
+        if known is not None and known.state == "running":
+            raise RunIsHeld(run.name, f"process {known.process.pid}, which this server started")
+        if len(self.running) >= _MOST:
+            raise Busy
+        polis = (sys.executable, "-m", "chronopolis.cli.main")
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(*polis, "resume", run.name, "--ticks", str(ticks), "--json", "--quiet"),
+                env=self._environment(),
+                start_new_session=True,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+        except OSError as error:
+            raise ChildFailed(run.name, str(error)) from None
+        child = Child(run, ticks, process)
+        self._by_run.pop(run.id, None)
+        self._by_run[run.id] = child
+        for number in [n for n, each in self._by_run.items() if each.state != "running"][:-_KNOWN]:
+            del self._by_run[number]
+        child.task = asyncio.create_task(self._follow(child))
+        return child
+
+    def _environment(self) -> dict[str, str]:
+        """Return the environment of a process that finds this very code and this very database."""
+        given = {name: value for name, value in os.environ.items() if name != "POLIS_DATABASE_URL"}
+        path = [str(_ROOT), *filter(None, [given.get("PYTHONPATH")])]
+        given |= {"POLIS_HOME": str(self._settings.home), "PYTHONPATH": os.pathsep.join(path)}
+        if self._settings.database_url is not None:
+            given["POLIS_DATABASE_URL"] = self._settings.database_url
+        return given
+
+    async def _follow(self, child: Child) -> None:
+        """Read what it says until it ends, and note how."""
+        assert child.process.stdout is not None
+        while block := await child.process.stdout.read(4096):
+            child.said += block
+            del child.said[:-_SAID_BYTES]
+        code = await child.process.wait()
+        if code == 0:
+            child.state = "ended"
+        elif code in (130, -signal.SIGTERM, -signal.SIGINT):
+            child.state = "stopped"
+        else:
+            child.state, child.problem = "failed", _told(bytes(child.said)) or f"it ended with code {code}"
+
+    async def stop(self, run: Run) -> Child | None:
+        """Ask the process of a run to stop, and wait for it; None if there is none."""
+        child = self.of(run)
+        if child is None or child.state != "running":
+            return None
+        await self._stopped(child)
+        return child
+
+    async def _stopped(self, child: Child) -> None:
+        with suppress(ProcessLookupError):
+            child.process.terminate()
+        assert child.task is not None
+        try:
+            await asyncio.wait_for(asyncio.shield(child.task), _STOPPING_S)
+        except TimeoutError:
+            # Whatever it reported durable is safe; it hangs, or the database does.
+            with suppress(ProcessLookupError):
+                child.process.kill()
+            await child.task
+
+    async def close(self) -> None:
+        """Ask all to stop, and wait for them."""
+        await asyncio.gather(*(self._stopped(child) for child in self.running))
+
+
+def _told(said: bytes) -> str | None:
+    """Return the problem that the last line of JSON tells of."""
+    lines = said.decode(errors="replace").strip().splitlines()
+    if not lines:
+        return None
+    try:
+        last = json.loads(lines[-1])
+        return str(last["error"]["message"] if "error" in last else last["problem"] or last["status"])[:1000]
+    except (ValueError, KeyError, TypeError):
+        return lines[-1][:1000]

@@ -1,0 +1,226 @@
+// Two runs side by side under one clock: where they part, who differs now, and by how much.
+
+import { get, runPath } from "./api.js";
+import { Clock, Track } from "./clock.js";
+import { differencePanel } from "./differences.js";
+import { el, fill } from "./dom.js";
+import { whole } from "./format.js";
+import { FrameStore } from "./frames.js";
+import { brand, searchBox, status, themeButton } from "./header.js";
+import { HexMap } from "./hexmap.js";
+import { helpDialog, keys } from "./keyboard.js";
+import { layerButton, layerPanel } from "./layers.js";
+import { readLink, runLink, writeLink } from "./links.js";
+import { Live } from "./live.js";
+import { banner, dead, notice, noticePlace } from "./notices.js";
+import { People } from "./people.js";
+import { pointOn } from "./pointing.js";
+import { timeKeys } from "./session_keys.js";
+import { splitter } from "./splitter.js";
+import { fetchTerrain } from "./terrain.js";
+import { theme } from "./theme.js";
+import { Timeline } from "./timeline.js";
+import { button, transport } from "./transport.js";
+
+export async function startComparison(root, { a, b, codes }) {
+  theme.begin();
+  fill(root, banner(), noticePlace(), el("main.opening", el("i.pulse"), "Opening both runs…"));
+  if (!a || !b) {
+    fill(root, banner(), noticePlace(), dead("Two runs are needed", "A comparison has an address such as /compare?a=ONE&b=OTHER. Choose two in the list of runs."));
+    return null;
+  }
+  const sides = [];
+  for (const name of [a, b]) {
+    try {
+      const about = await get(runPath(name));
+      sides.push({ about, terrain: await fetchTerrain(about.name, about.version) });
+    } catch (error) {
+      fill(root, banner(), noticePlace(), dead(error.status === 404 ? `There is no run ${name}` : "The runs can't be shown", error.status === 404 ? "It may have been dropped, or never was." : error.message));
+      return null;
+    }
+  }
+  return new Comparison(root, sides, codes);
+}
+
+class Comparison {
+  constructor(root, sides, codes) {
+    this.root = root;
+    this.agent = null;
+    this.sides = sides.map(({ about, terrain }, k) => this.#side(about, terrain, codes, "AB"[k]));
+    const [one, other] = this.sides;
+    this.clock = new Clock(this.sides.map((side) => side.track));
+    this.people = one.people;
+    this.timeline = new Timeline(this.clock, one.about.name, { label: "Timeline of both runs" });
+    this.timeline.forkedAt = this.#shared(one.about, other.about);
+    this.differences = differencePanel(this);
+    this.#layout();
+    this.#connect();
+    this.#begin();
+  }
+
+  #side(about, terrain, codes, letter) {
+    const map = new HexMap(terrain, codes, { label: `Map of ${about.name}` });
+    const store = new FrameStore(about.name);
+    store.version = about.version;
+    const people = new People(about.name);
+    const tick = el("span.faint");
+    const track = new Track(store, (frame, next, fraction) => {
+      map.draw(frame, next, fraction);
+      tick.textContent = frame.tick < this.clock.tick ? `ends at tick ${whole(frame.tick)}` : "";
+      this.#compareFrames();
+    });
+    const standing = el("span");
+    const node = el("section.side-of", { "data-side": letter },
+      el("div.side-head", el("b.letter", letter), el("a.run-name", { href: runLink(about.name) }, about.name), standing, tick), map.node);
+    const side = { about, map, store, people, track, node, standing, live: new Live(about.name) };
+    side.showStatus = () => fill(standing, status(about.status));
+    side.showStatus();
+    return side;
+  }
+
+  /** The tick up to which both read the same recording, null if they are no kin. */
+  #shared(a, b) {
+    if (a.parent === b.run) return a.fork_tick;
+    if (b.parent === a.run) return b.fork_tick;
+    if (a.parent !== null && a.parent === b.parent) return Math.min(a.fork_tick, b.fork_tick);
+    return null;
+  }
+
+  #layout() {
+    const [one, other] = this.sides;
+    const layers = (this.layers = layerPanel(one.map, one.map.codes, (options) => {
+      other.map.set(options);
+      if ("ties" in options) {
+        for (const side of this.sides) side.store.setTies(one.map.ties);
+        this.clock.refetch();
+      }
+      this.clock.redraw();
+    }));
+    layers.box.hidden = true;
+    one.map.node.append(layers.box);
+    other.map.node.append(layers.legend);
+    one.map.node.append(el("div.map-buttons", layerButton(layers), button("fit", "Show everything (z)", () => this.fit())));
+    this.search = searchBox(this.people.find.bind(this.people), (agent) => this.select(agent, { go: true }));
+    this.time = transport(this.clock);
+    this.help = helpDialog();
+    const swap = () => location.assign(`/compare?a=${encodeURIComponent(other.about.name)}&b=${encodeURIComponent(one.about.name)}&tick=${this.clock.tick}`);
+    const bar = el("header.bar", brand(), el("span.slash", "/"), el("span.run-name", "Compare"), el("span.space"), this.search.node,
+      el("button.button", { type: "button", onclick: swap }, "Swap A and B"), themeButton(), button("help", "Keys (?)", () => this.help.showModal()));
+    const side = el("aside.side", { "aria-label": "Differences" }, this.differences.node);
+    fill(this.root, banner(), noticePlace(), bar,
+      el("main.body", el("div.stage.two-maps", one.node, other.node), splitter(side, () => this.clock.redraw()), side),
+      el("footer.dock", this.time.node, this.timeline.node), this.help);
+  }
+
+  #connect() {
+    const { clock, sides } = this;
+    for (const side of sides) {
+      const other = sides.find((each) => each !== side);
+      side.map.on("change", () => {
+        this.#sameView(side, other);
+        clock.redraw();
+      });
+      side.map.on("pan", () => {
+        this.#sameView(side, other);
+        clock.redraw();
+      });
+      side.map.on("pick", ({ agent = null }) => this.select(agent));
+      side.map.on("hover", (cell) => {
+        other.map.hovered = cell;
+        other.map.drawAbove();
+      });
+      pointOn(side.map, { nameOf: side.people.name });
+      side.live.on("news", (news) => {
+        side.about.status = news.status ?? side.about.status;
+        if (Number.isInteger(news.head_tick)) clock.setHead(side.track, news.head_tick);
+        side.showStatus();
+      });
+      side.live.begin();
+    }
+    clock.on("tick", (tick) => {
+      writeLink({ tick });
+      this.differences.tick(tick);
+    });
+    clock.on("error", (error) => notice(error.message, { error: true }));
+    theme.on("change", () => {
+      for (const { map } of sides) map.recolour();
+      this.timeline.recolour();
+      this.layers.show();
+    });
+    this.endKeys = keys({
+      ...timeKeys(clock, { time: this.time }),
+      l: () => this.layers.toggle(),
+      z: () => this.fit(),
+      "/": () => this.search.field.focus(),
+      "?": () => this.help.showModal(),
+      "shift ?": () => this.help.showModal(),
+      g: () => notice(`Theme: ${theme.next()}`),
+      n: () => this.differences.jump(),
+      Escape: () => this.select(null),
+    });
+  }
+
+  #begin() {
+    const { clock, sides } = this;
+    for (const side of sides) {
+      clock.setHead(side.track, side.about.head_tick);
+      side.people.at(Math.max(0, side.about.head_tick));
+    }
+    const link = readLink();
+    const common = Math.min(...sides.map((side) => side.about.head_tick));
+    clock.seek(Math.min(link.tick ?? common, clock.head), { byPerson: false });
+    if (link.agent !== undefined) this.select(link.agent);
+    document.title = `${sides[0].about.name} and ${sides[1].about.name} – Chronopolis`;
+    window.polis = this;
+  }
+
+  #sameView(from, to) {
+    if (from.map.terrain.n !== to.map.terrain.n) return;
+    const { scale, left, top, whole: all } = from.map.view;
+    Object.assign(to.map.view, { scale, left, top, whole: all });
+  }
+
+  /** Who differs between the two frames that are shown: counted here, so that it keeps up with play. */
+  #compareFrames() {
+    const [one, other] = this.sides.map((side) => side.track.shown);
+    if (!one || !other || one.tick !== other.tick) return;
+    const apart = { moved: [], needs: 0, onlyA: [], onlyB: [] };
+    for (let i = 0, j = 0; i < one.n || j < other.n; ) {
+      const a = i < one.n ? one.id[i] : Infinity;
+      const b = j < other.n ? other.id[j] : Infinity;
+      if (a < b) apart.onlyA.push(one.id[i++]);
+      else if (b < a) apart.onlyB.push(other.id[j++]);
+      else {
+        if (one.cell[i] !== other.cell[j]) apart.moved.push(a);
+        if (one.energy[i] !== other.energy[j] || one.satiety[i] !== other.satiety[j] || one.company[i] !== other.company[j]) apart.needs++;
+        i++;
+        j++;
+      }
+    }
+    // Rings help while they are few; when most differ they would hide what they mark.
+    const few = (ids) => (ids.length <= 200 ? ids : null);
+    this.sides[0].map.others = few([...apart.moved, ...apart.onlyA]);
+    this.sides[1].map.others = few([...apart.moved, ...apart.onlyB]);
+    for (const side of this.sides) side.map.drawAbove();
+    this.differences.frames(apart, one, other);
+  }
+
+  select(agent, { go = false } = {}) {
+    this.agent = agent;
+    for (const { map } of this.sides) map.set({ agent });
+    if (go && agent !== null) this.sides[0].map.goTo(agent);
+    writeLink({ agent });
+    this.differences.select(agent);
+  }
+
+  fit() {
+    for (const { map } of this.sides) map.view.fit();
+    this.clock.redraw();
+  }
+
+  end() {
+    this.clock.stop();
+    this.endKeys();
+    for (const side of this.sides) side.live.end();
+  }
+}

@@ -1,0 +1,97 @@
+// Elements made in one line, and listeners that can be taken off again.
+
+/** Make an element: el("div.row.tight", {title: "…", onclick: f}, "text", child, [more]). */
+export function el(what, properties, ...children) {
+  const [tag, ...classes] = what.split(".");
+  const node = document.createElement(tag || "div");
+  if (classes.length) node.className = classes.join(" ");
+  if (properties && (typeof properties !== "object" || properties instanceof Node || Array.isArray(properties))) {
+    children.unshift(properties);
+    properties = null;
+  }
+  for (const [name, value] of Object.entries(properties ?? {})) set(node, name, value);
+  append(node, children);
+  return node;
+}
+
+function set(node, name, value) {
+  if (value === undefined || value === null || value === false) return;
+  if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+  else if (name === "style" && typeof value === "object") for (const [k, v] of Object.entries(value)) node.style.setProperty(k, v);
+  else if (name === "value" || name === "checked" || name === "disabled") node[name] = value;
+  else node.setAttribute(name, value === true ? "" : value);
+}
+
+function append(node, children) {
+  for (const child of children.flat(Infinity)) {
+    if (child === undefined || child === null || child === false) continue;
+    node.append(child instanceof Node ? child : document.createTextNode(String(child)));
+  }
+}
+
+/** Put new children in the place of the old. */
+export function fill(node, ...children) {
+  node.replaceChildren();
+  append(node, children);
+  return node;
+}
+
+/** Something that others listen to. `on` returns how to stop listening. */
+export class Emitter {
+  #listeners = new Map();
+
+  on(name, listener) {
+    if (!this.#listeners.has(name)) this.#listeners.set(name, new Set());
+    this.#listeners.get(name).add(listener);
+    return () => this.#listeners.get(name).delete(listener);
+  }
+
+  emit(name, ...values) {
+    for (const listener of this.#listeners.get(name) ?? []) listener(...values);
+  }
+}
+
+/** Call at most once in `ms`, and once more at the end if calls came in between. */
+export function throttled(ms, call) {
+  let last = -Infinity;
+  let waiting = null;
+  let newest = [];
+  const now = () => {
+    waiting = null;
+    last = performance.now();
+    call(...newest);
+  };
+  return (...values) => {
+    newest = values;
+    if (waiting) return;
+    const rest = ms - (performance.now() - last);
+    if (rest <= 0) now();
+    else waiting = setTimeout(now, rest);
+  };
+}
+
+/** Call once nothing more has come for `ms`. */
+export function settled(ms, call) {
+  let waiting = null;
+  return (...values) => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => call(...values), ms);
+  };
+}
+
+export const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
+
+/** A canvas that keeps the size of its box in device pixels; `redraw` is called after a change. */
+export function fitted(canvas, redraw) {
+  const observer = new ResizeObserver(() => {
+    const ratio = Math.min(2, window.devicePixelRatio || 1);
+    const width = Math.max(1, Math.round(canvas.clientWidth * ratio));
+    const height = Math.max(1, Math.round(canvas.clientHeight * ratio));
+    if (canvas.width === width && canvas.height === height) return;
+    canvas.width = width;
+    canvas.height = height;
+    redraw();
+  });
+  observer.observe(canvas);
+  return observer;
+}

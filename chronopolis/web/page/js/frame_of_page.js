@@ -1,0 +1,75 @@
+// How the page of a run is laid out: bar, map with its buttons, panels beside it, time below.
+
+import { el, fill } from "./dom.js";
+import { brand, searchBox, status, themeButton } from "./header.js";
+import { icon } from "./icons.js";
+import { helpDialog } from "./keyboard.js";
+import { layerButton, layerPanel } from "./layers.js";
+import { runLink } from "./links.js";
+import { splitter } from "./splitter.js";
+import { button, transport } from "./transport.js";
+
+export function frameOfPage(session) {
+  const { about, clock, map, people, timeline } = session;
+  const layers = layerPanel(map, session.codes, (options) => session.setLayers(options));
+  const search = searchBox(people.find.bind(people), (agent) => session.goToAgent(agent));
+  const time = transport(clock);
+  const help = helpDialog();
+  const standing = el("span");
+  const follow = el("button.round", {
+    type: "button", title: "Follow the selected agent (f)", "aria-label": "Follow the selected agent", "aria-pressed": "false",
+    "data-test": "follow-agent", onclick: () => session.setFollowAgent(!map.follow),
+  }, icon("follow"));
+  const act = (name, title, does, text) =>
+    el("button.button", { type: "button", title, onclick: does, "data-test": `do-${name}` }, icon(name, 15), el("span", text));
+
+  const bar = el(
+    "header.bar",
+    brand(),
+    el("span.slash", "/"),
+    el("span.run-name", { title: `run ${about.run}` }, about.name),
+    standing,
+    about.parent !== null && about.parent !== undefined && el("a.faint.from", { href: runLink(about.parent_name ?? about.parent, { tick: about.fork_tick }), title: "The run that it was forked from" }, icon("fork", 13), ` at ${about.fork_tick}`),
+    el("span.faint.engine", { title: "Who forms intentions" }, `${about.mind} minds`.replace("reflex minds", "reflex rules")),
+    el("span.space"),
+    search.node,
+    act("fork", "Fork here (k)", () => session.dialogs.fork(), "Fork"),
+    act("hand", "Intervene (i)", () => session.dialogs.intervene(), "Intervene"),
+    act("compare", "Compare with another run (c)", () => session.dialogs.compare(), "Compare"),
+    button("bookmark", "Bookmark this tick (b)", () => session.bookmark()),
+    themeButton(),
+    button("help", "Keys (?)", () => help.showModal()),
+  );
+  const zoom = (factor) => {
+    map.view.zoom(factor);
+    map.emit("change");
+  };
+  map.node.append(
+    el("div.map-buttons", layerButton(layers), follow, button("plus", "Zoom in (e)", () => zoom(1.5)), button("minus", "Zoom out (q)", () => zoom(1 / 1.5)), button("fit", "Show everything (z)", () => {
+      map.view.fit();
+      map.emit("change");
+    })),
+    layers.box,
+    layers.legend,
+  );
+  layers.box.hidden = true;
+  const side = session.panels.node;
+  const body = el("main.body", el("div.stage", map.node), splitter(side, () => clock.redraw()), side);
+  time.node.append(session.where.node);
+  const dock = el("footer.dock", time.node, timeline.node);
+
+  function showStatus() {
+    fill(standing, status(about.status));
+    time.follow.hidden = about.status !== "running" && !clock.follow && about.head_tick >= about.target;
+  }
+  showStatus();
+  return {
+    nodes: [bar, body, dock, help],
+    layers, search, time, help, zoom,
+    showStatus,
+    showFollow: () => {
+      follow.setAttribute("aria-pressed", String(map.follow));
+      follow.classList.toggle("on", map.follow);
+    },
+  };
+}

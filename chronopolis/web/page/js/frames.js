@@ -1,0 +1,170 @@
+// Frames: what the map shows of a tick, fetched ahead in the direction of travel and kept while there is room.
+
+import { getBuffer, runPath } from "./api.js";
+
+const MAGIC = 0x504f4c46;
+const ROOM = 160 * 2 ** 20; // bytes kept
+const AT_ONCE = 2; // of each sort, so that four connections are left for other questions
+const BATCH = 32;
+
+const padded = (bytes) => (bytes + 3) & ~3;
+
+/** Read one frame at `start`; its arrays are copies, so the batch it came in can be let go. */
+export function decode(batch, start) {
+  const header = new Int32Array(batch, start, 8);
+  const [magic, version, tick, n, cells, ties, bytes] = header;
+  if (magic !== MAGIC || version !== 1) throw new Error("This is not a frame that the page can read.");
+  const buffer = batch.slice(start, start + bytes);
+  let at = 32;
+  const take = (Type, length) => {
+    const array = new Type(buffer, at, length);
+    at += padded(array.byteLength);
+    return array;
+  };
+  return {
+    tick, n, bytes,
+    id: take(Int32Array, n), cell: take(Int32Array, n),
+    energy: take(Int16Array, n), satiety: take(Int16Array, n), company: take(Int16Array, n),
+    intention: take(Uint8Array, n), occupation: take(Uint8Array, n),
+    stock: take(Uint8Array, 4 * cells),
+    tieA: take(Int32Array, ties), tieB: take(Int32Array, ties),
+  };
+}
+
+/** The row of an agent in a frame, -1 if it does not live then. Rows are in the order of ids. */
+export function rowOf(frame, agent) {
+  let low = 0;
+  let high = frame.n - 1;
+  const { id } = frame;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    if (id[middle] === agent) return middle;
+    if (id[middle] < agent) low = middle + 1;
+    else high = middle - 1;
+  }
+  return -1;
+}
+
+export class FrameStore {
+  #kept = new Map(); // tick → frame, least recently used first
+  #bytes = 0;
+  #wanted = null; // the newest request that has not been sent
+  #sent = new Map(); // tick → promise, for single frames
+  #ahead = new Map(); // first tick → last tick, of batches under way
+  #generation = 0;
+
+  constructor(run) {
+    this.run = run;
+    this.head = -1;
+    this.ties = false;
+    this.version = undefined; // of the run: with it the browser may keep answers for ever
+    this.onArrive = () => {}; // (frame, sequence)
+    this.onError = () => {};
+  }
+
+  get(tick) {
+    const frame = this.#kept.get(tick);
+    if (frame) {
+      this.#kept.delete(tick);
+      this.#kept.set(tick, frame);
+    }
+    return frame;
+  }
+
+  has(tick) {
+    return this.#kept.has(tick);
+  }
+
+  get figures() {
+    return { frames: this.#kept.size, bytes: this.#bytes };
+  }
+
+  clear() {
+    this.#kept.clear();
+    this.#bytes = 0;
+    this.#generation++;
+    this.#sent.clear();
+    this.#ahead.clear();
+  }
+
+  setTies(on) {
+    if (on === this.ties) return;
+    this.ties = on;
+    this.clear();
+  }
+
+  /** Ask for one frame now. A later request takes the place of one that has not been sent. */
+  request(tick, sequence) {
+    if (this.has(tick) || this.#sent.has(tick)) return;
+    this.#wanted = { tick, sequence };
+    this.#pump();
+  }
+
+  async #pump() {
+    if (!this.#wanted || this.#sent.size >= AT_ONCE) return;
+    const { tick, sequence } = this.#wanted;
+    this.#wanted = null;
+    const generation = this.#generation;
+    this.#sent.set(tick, true);
+    try {
+      await this.#fetch(tick, 1, sequence);
+    } catch (error) {
+      this.onError(error);
+    } finally {
+      if (generation === this.#generation) this.#sent.delete(tick);
+      this.#pump();
+    }
+  }
+
+  async #fetch(first, count, sequence) {
+    const generation = this.#generation;
+    const batch = await getBuffer(runPath(this.run, "frames"), {
+      first, count, ties: this.ties ? 1 : undefined, v: this.version,
+    });
+    if (generation !== this.#generation) return;
+    for (let at = 0; at < batch.byteLength; ) {
+      const frame = decode(batch, at);
+      at += frame.bytes;
+      this.#keep(frame);
+      this.onArrive(frame, sequence);
+    }
+  }
+
+  #keep(frame) {
+    const old = this.#kept.get(frame.tick);
+    if (old) {
+      this.#bytes -= old.bytes;
+      this.#kept.delete(frame.tick);
+    }
+    this.#kept.set(frame.tick, frame);
+    this.#bytes += frame.bytes;
+    for (const [tick, each] of this.#kept) {
+      if (this.#bytes <= ROOM) break;
+      this.#kept.delete(tick);
+      this.#bytes -= each.bytes;
+    }
+  }
+
+  /** See that `many` frames from `tick` on in a direction are here or on their way. Batches start at round ticks,
+   *  so that the browser's own cache finds them again. */
+  prefetch(tick, direction, many) {
+    if (this.#ahead.size >= AT_ONCE) return;
+    const last = direction > 0 ? Math.min(this.head, tick + many) : Math.max(0, tick - many);
+    for (let t = tick; direction > 0 ? t <= last : t >= last; t += direction) {
+      if (this.has(t) || this.#sent.has(t) || this.#isAhead(t)) continue;
+      const first = Math.floor(t / BATCH) * BATCH;
+      const end = Math.min(first + BATCH - 1, this.head);
+      this.#ahead.set(first, end);
+      const generation = this.#generation;
+      this.#fetch(first, end - first + 1, -1)
+        .catch((error) => this.onError(error))
+        .finally(() => generation === this.#generation && this.#ahead.delete(first));
+      if (this.#ahead.size >= AT_ONCE) return;
+    }
+  }
+
+  #isAhead(tick) {
+    const first = Math.floor(tick / BATCH) * BATCH;
+    return (this.#ahead.get(first) ?? -1) >= tick;
+  }
+}

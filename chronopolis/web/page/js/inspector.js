@@ -1,0 +1,106 @@
+// The panel of what is selected: an agent, a cell, or, with nothing selected, the society at this tick.
+
+import { get, runPath } from "./api.js";
+import { segments } from "./bits.js";
+import { cellView } from "./cell_view.js";
+import { el, fill, settled } from "./dom.js";
+import { whole, words } from "./format.js";
+import { icon } from "./icons.js";
+import { latest } from "./latest.js";
+import { lifeView } from "./life_view.js";
+import { mindView } from "./mind_view.js";
+import { nowView } from "./now_view.js";
+import { overview } from "./overview.js";
+import { whoView } from "./who_view.js";
+
+export function inspector(session) {
+  const top = el("div.who");
+  const body = el("div");
+  const views = { now: nowView(session), life: lifeView(session), mind: mindView(session), who: whoView(session) };
+  let view = "now";
+  let selected = { agent: null, cell: null };
+  let answer = null;
+  const choice = segments(Object.keys(views), view, (name) => {
+    view = name;
+    show();
+    slowly();
+  });
+  const node = el("section", { "data-test": "inspector" }, top, body);
+  const asked = latest(
+    ([agent, tick], signal) => get(runPath(session.run, `agents/${agent}`), { tick }, { signal }),
+    (found, [agent]) => {
+      answer = described(found);
+      if (answer.name) session.people.learn(agent, answer.name);
+      showTop();
+      show();
+    },
+    { onError: (error) => (error.status === 404 && error.type !== "UnknownRun" ? unknown() : session.problem(error)) },
+  );
+  // Lists of the past are looked up once the cursor rests.
+  const slowly = settled(250, () => selected.agent !== null && !node.hidden && views[view].rest?.(selected.agent, session.clock.tick, answer));
+
+  function unknown() {
+    fill(top, el("h2", `Agent ${selected.agent}`), el("p.faint", "There is no such agent in this run by now."));
+    fill(body);
+  }
+
+  function showTop() {
+    const { name, agent, occupation, age, lifespan, alive } = answer;
+    fill(top,
+      el("div.who-line", el("h2", name ?? `Agent ${agent}`), el("span.faint", `agent ${agent}`), el("span.space"),
+        el("button.round", { type: "button", title: "Follow on the map (f)", "aria-label": "Follow on the map", onclick: () => session.setFollowAgent(!session.map.follow) }, icon("follow"))),
+      el("p.soft", alive
+        ? [words(occupation), age !== undefined && `, ${whole(age)} ticks old`, lifespan && el("span.faint", ` of about ${whole(lifespan)}`)]
+        : answer.unborn ? "Not yet born at this tick" : "Dead at this tick"),
+      choice.node);
+  }
+
+  function show() {
+    if (!answer) return;
+    fill(body, views[view].node);
+    views[view].show(answer, session.clock.tick);
+  }
+
+  function tick(now) {
+    if (node.hidden) return;
+    if (selected.agent !== null) {
+      asked.want([selected.agent, now], { again: true });
+      views[view].at?.(now);
+      slowly();
+    } else if (selected.cell !== null) cellView(session, top, body, selected.cell);
+    else overview(session, top, body);
+  }
+
+  // Whatever a frame says is shown as soon as it is drawn, without asking.
+  session.map.on("drawn", settled(60, () => {
+    if (node.hidden || selected.agent !== null) return;
+    tick(session.clock.tick);
+  }));
+
+  return {
+    node,
+    tick,
+    show: tick,
+    recolour: () => show(),
+    select(what) {
+      selected = what;
+      answer = null;
+      asked.forget();
+      for (const each of Object.values(views)) each.forget?.();
+      fill(top);
+      fill(body);
+      tick(session.clock.tick);
+    },
+    open: (name) => choice.choose(name),
+  };
+}
+
+/** One shape for an agent that lives, has died or is not yet born. */
+function described(found) {
+  const state = found.state ?? (typeof found.agent === "object" ? found.agent : {});
+  const whole = { ...found, ...state };
+  whole.agent = typeof found.agent === "object" ? found.agent.agent : found.agent;
+  whole.alive = found.alive !== false;
+  whole.unborn = !whole.alive && !found.last_event && !found.died;
+  return whole;
+}

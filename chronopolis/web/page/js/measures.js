@@ -1,0 +1,81 @@
+// Measures of the society over the whole run, one small chart each, with the clock's cursor on all of them.
+
+import { get, runPath } from "./api.js";
+import { empty } from "./bits.js";
+import { el, fill } from "./dom.js";
+import { figure, words } from "./format.js";
+import { latest } from "./latest.js";
+import { lineChart } from "./lines.js";
+
+const POINTS = 300;
+const COLOUR = "var(--accent)";
+
+export function measuresPanel(session) {
+  const filter = el("input", { type: "search", placeholder: "Filter measures", "aria-label": "Filter measures", oninput: () => sift() });
+  const list = el("div.measures");
+  const node = el("section", { "data-test": "measures" }, filter, list);
+  const charts = new Map(); // name → {chart, value, node}
+  let asked = -1;
+
+  const question = latest(
+    (head, signal) => get(runPath(session.run, "measures"), { first: 0, last: head, points: POINTS }, { signal }),
+    (found, head) => {
+      asked = head;
+      const colour = getComputedStyle(node).getPropertyValue("--accent").trim() || COLOUR;
+      const names = Object.keys(found.series);
+      if (!charts.size) fill(list);
+      for (const name of names) {
+        const about = found.about?.[name] ?? {};
+        const values = found.series[name].map((v) => (v === null ? null : about.milli ? v / 1000 : v));
+        if (!charts.has(name)) make(name, about);
+        charts.get(name).chart.set(found.ticks, [{ name: words(name), colour, values }], [0, Math.max(1, head)]);
+      }
+      at(session.clock.tick);
+      sift();
+    },
+    { onError: (error) => fill(list, empty(error.message)) },
+  );
+
+  function make(name, about) {
+    const value = el("b.measure-value");
+    const chart = lineChart({ label: words(name), high: 78, onSeek: (tick) => {
+      session.clock.pause();
+      session.clock.seek(tick);
+    } });
+    const each = el("div.measure", { "data-measure": name },
+      el("div.measure-head", { title: about.meaning ?? "" }, el("span", words(name)), about.unit && el("span.faint", about.unit), el("span.space"), value), chart.node);
+    charts.set(name, { chart, value, node: each });
+    list.append(each);
+  }
+
+  function sift() {
+    const wanted = filter.value.trim().toLowerCase();
+    for (const [name, each] of charts) each.node.hidden = !words(name).toLowerCase().includes(wanted);
+  }
+
+  function at(tick) {
+    for (const { chart, value } of charts.values()) {
+      chart.at(tick);
+      value.textContent = figure(chart.valueAt(tick));
+    }
+  }
+  // Cursors are elements of their own, so they can follow every frame.
+  session.clock.on("cursor", (tick) => !node.hidden && at(tick));
+
+  function look() {
+    if (node.hidden || session.clock.head === asked) return at(session.clock.tick);
+    if (!charts.size) fill(list, empty("Counting… the first time takes a while in a long run."));
+    question.want(session.clock.head);
+  }
+  return {
+    node,
+    tick: at,
+    show: look,
+    head: look,
+    recolour() {
+      asked = -1;
+      question.forget();
+      look();
+    },
+  };
+}

@@ -1,0 +1,33 @@
+// The society at the tick that is shown, counted from the frame: no question to the server, so it keeps up with play.
+
+import { bar, section } from "./bits.js";
+import { el, fill } from "./dom.js";
+import { whole, words } from "./format.js";
+import { INTENTIONS, NEEDS, NOTHING, OCCUPATIONS } from "./palette.js";
+
+export function overview(session, top, body) {
+  const { codes, map } = session;
+  const frame = map.frame;
+  if (!frame) return;
+  const { n } = frame;
+  const jobs = new Array(codes.occupation.length).fill(0);
+  const aims = new Array(codes.intention.length + 1).fill(0);
+  const sums = { energy: 0, satiety: 0, company: 0 };
+  let hungry = 0;
+  for (let k = 0; k < n; k++) {
+    jobs[frame.occupation[k]]++;
+    aims[Math.min(codes.intention.length, frame.intention[k])]++;
+    sums.energy += frame.energy[k];
+    sums.satiety += frame.satiety[k];
+    sums.company += frame.company[k];
+    if (frame.satiety[k] < 2500) hungry++;
+  }
+  const most = (counts) => Math.max(1, ...counts);
+  fill(top, el("div.who-line", el("h2", `${whole(n)} people`), el("span.faint", `at tick ${whole(frame.tick)}`)),
+    el("p.soft", "Click one on the map, or press ", el("kbd", "/"), " to search by name."));
+  fill(body,
+    section("Needs, on average", Object.keys(NEEDS).map((name) => bar(words(name), n ? sums[name] / n : 0, 10_000, { colour: `var(--${name})`, text: n ? (sums[name] / n / 1000).toFixed(2) : "–" })),
+      hungry > 0 && el("p.soft", `${whole(hungry)} ${hungry === 1 ? "is" : "are"} hungry (satiety below 2.5)`)),
+    section("By occupation", jobs.map((count, k) => bar(words(codes.occupation[k]), count, most(jobs), { colour: OCCUPATIONS[k], text: whole(count) }))),
+    section("By intention", aims.map((count, k) => bar(words(codes.intention[k] ?? "none"), count, most(aims), { colour: INTENTIONS[k] ?? NOTHING, text: whole(count) }))));
+}

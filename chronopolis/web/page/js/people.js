@@ -1,0 +1,81 @@
+// Names of agents. They never change, so what was learnt at one tick holds at every other.
+
+import { get, runPath } from "./api.js";
+import { Emitter } from "./dom.js";
+
+const DEAD_ASKED = 40; // agents that died before what was looked at, asked for one by one
+
+export class People extends Emitter {
+  #names = new Map();
+  #looked = new Set(); // ticks whose living were taken in
+  #asked = new Set(); // single agents
+  #under = null;
+
+  constructor(run) {
+    super();
+    this.run = run;
+  }
+
+  get size() {
+    return this.#names.size;
+  }
+
+  name = (agent) => this.#names.get(agent) ?? `Agent ${agent}`;
+
+  knows(agent) {
+    return this.#names.has(agent);
+  }
+
+  learn(agent, name) {
+    if (name && !this.#names.has(agent)) this.#names.set(agent, name);
+  }
+
+  /** Take in who lives at a tick. */
+  async at(tick) {
+    if (this.#looked.has(tick)) return;
+    this.#looked.add(tick);
+    this.#under = get(runPath(this.run, "state"), { tick, format: "json" })
+      .then((state) => {
+        for (const each of state.agents ?? []) this.learn(each.agent, each.name);
+        this.emit("change");
+      })
+      .catch(() => this.#looked.delete(tick));
+    await this.#under;
+  }
+
+  /** See that the living of a frame have names; asks only if one is missing. */
+  async seen(frame) {
+    if (this.#looked.size > 60) return;
+    for (let k = frame.n - 1; k >= 0; k--) {
+      if (!this.#names.has(frame.id[k])) return this.at(frame.tick);
+    }
+  }
+
+  /** Learn one who may be dead. */
+  async one(agent, tick) {
+    if (agent === undefined || agent < 0 || this.knows(agent) || this.#asked.has(agent) || this.#asked.size > DEAD_ASKED) return;
+    this.#asked.add(agent);
+    try {
+      const found = await get(runPath(this.run, `agents/${agent}`), { tick });
+      this.learn(agent, found.name ?? found.persona?.name);
+      this.emit("change");
+    } catch {
+      // It goes by its number.
+    }
+  }
+
+  /** Whose name begins with, or else holds, a text; or whose number it is. */
+  find(text, most = 12) {
+    const wanted = text.trim().toLowerCase();
+    if (!wanted) return [];
+    const first = [];
+    const later = [];
+    for (const [agent, name] of this.#names) {
+      const at = name.toLowerCase().indexOf(wanted);
+      if (String(agent) === wanted) first.unshift({ agent, name });
+      else if (at === 0) first.push({ agent, name });
+      else if (at > 0) later.push({ agent, name });
+    }
+    return [...first, ...later].slice(0, most);
+  }
+}

@@ -1,0 +1,60 @@
+// Breakpoints: run on, or back, to the tick at which an expression over measures and state holds.
+
+import { get, runPath } from "./api.js";
+import { el } from "./dom.js";
+import { whole } from "./format.js";
+import { notice } from "./notices.js";
+import { tell } from "./telling.js";
+import { button } from "./transport.js";
+
+export function whereBox(session) {
+  const { clock } = session;
+  const key = "polis.where";
+  const box = el("input.mono", {
+    type: "text", placeholder: "tick where … gini_coins > 0.3", "aria-label": "Expression to look for", "data-test": "where", spellcheck: "false",
+    value: localStorage.getItem(key) ?? "", title: "Measures and state, such as population < 480 or deaths > 0",
+    onkeydown: (event) => {
+      if (event.key === "Enter") find(event.shiftKey ? -1 : 1);
+      if (event.key === "Escape") box.blur();
+    },
+  });
+  const back = button("previous", "Back to the last tick where it held (shift+Enter)", () => find(-1), { "data-test": "where-back" });
+  const on = button("next", "On to the next tick where it holds (n)", () => find(1), { "data-test": "where-next" });
+  const node = el("div.where", { role: "search", "aria-label": "Run to a tick where" }, box, back, on);
+
+  async function find(direction) {
+    const expression = box.value.trim();
+    if (!expression) return box.focus();
+    localStorage.setItem(key, expression);
+    clock.pause();
+    const from = clock.tick + direction;
+    if (from < 0 || from > clock.head) return notice("There are no more ticks that way");
+    node.classList.add("busy");
+    back.disabled = on.disabled = true;
+    try {
+      const found = direction > 0
+        ? await get(runPath(session.run, "bisect"), { expression, first: from, last: clock.head })
+        : await get(runPath(session.run, "where"), { expression, first: 0, last: from, direction: "last" });
+      if (found.tick === null || found.tick === undefined) notice(`It holds at no ${direction > 0 ? "later" : "earlier"} tick`);
+      else {
+        session.found = [{ tick: found.tick, title: expression }];
+        session.showMarks();
+        clock.seek(found.tick);
+        notice(`It holds at tick ${whole(found.tick)}${because(found)}`, { ms: 8000 });
+      }
+    } catch (error) {
+      notice(error.message, { error: true });
+    } finally {
+      node.classList.remove("busy");
+      back.disabled = on.disabled = false;
+    }
+  }
+  /** The event that moved it most, where the answer names one. */
+  function because({ causes = [] }) {
+    const [first] = causes;
+    const told = first?.kind && tell(first, session.people.name, session.terrain.width);
+    return told ? `: ${told}` : "";
+  }
+
+  return { node, find, box };
+}

@@ -1,0 +1,6 @@
+-- What do people remember, and for how long?
+SELECT memory_kind, count(*) AS formed, avg(importance) AS importance, count(forgotten) AS forgotten,
+       avg(forgotten - born) AS ticks_until_forgotten
+FROM remembered
+GROUP BY memory_kind
+ORDER BY formed DESC, memory_kind;

@@ -1,0 +1,86 @@
+"""What a measure is: a name, a unit, a meaning, and one expression that computes it from a look at a tick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.errors import UnknownMeasure
+from domain.events import EventKind
+
+if TYPE_CHECKING:
+    from domain.measures.look import Look
+
+NO_VALUE = -(2**63)
+"""Stands where a measure has no value: the mean of nobody, the price of what was not traded."""
+
+SO_FAR = "_so_far"
+"""Ends the name of a flow's running total: `deaths_so_far` is how many died in all ticks up to this one."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure of a society, an integer at every tick.
+
+    Attributes
+    ----------
+    name : as people and expressions call it
+    unit : of the value as people see it; with `milli` the integer counts thousandths of it
+    meaning : in a sentence, with how it is rounded
+    kind : "level" (what is at the end of a tick) or "flow" (what happened within it)
+    of : computes the integer from a look at a tick
+    moved_by : kinds of event that can change it; empty: every action of an agent
+    rising : whether it never falls from a tick to the next
+    additive : of a flow, whether it can be summed over ticks; a price can't
+    source : where the formula is from
+    version : raised when `of` changes, so that what was kept of the older one is made anew
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    kind: str
+    of: Callable[[Look], int]
+    milli: bool = False
+    moved_by: tuple[EventKind, ...] = ()
+    rising: bool = False
+    additive: bool = True
+    source: str = ""
+    version: int = 1
+
+    @property
+    def is_summed(self) -> bool:
+        """Whether its sum over ticks means something."""
+        return self.kind == "flow" and self.additive
+
+    @property
+    def divisor(self) -> int:
+        """What the integer is divided by to be in `unit`."""
+        return 1000 if self.milli else 1
+
+
+def measure_named(name: str, measures: dict[str, Measure], aliases: dict[str, str]) -> tuple[Measure, bool]:
+    """Return the measure of that name, and whether its running total is meant.
+
+    Raises
+    ------
+    UnknownMeasure
+        Which names those that are spelt nearly so.
+    """
+    wanted = aliases.get(name, name)
+    if wanted in measures:
+        return measures[wanted], False
+    base = aliases.get(name.removesuffix(SO_FAR), name.removesuffix(SO_FAR))
+    if name.endswith(SO_FAR) and base in measures and measures[base].is_summed:
+        return measures[base], True
+    raise UnknownMeasure(name, tuple(get_close_matches(name, [*measures, *aliases], n=3, cutoff=0.5)))
+
+
+def natural(measure: Measure, values: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return values in the measure's unit, NaN where there is none."""
+    return np.where(values == NO_VALUE, np.nan, values / measure.divisor)

@@ -1,0 +1,114 @@
+"""What a server that shows runs asks of the store: lists, counts and pages of events, each in a query or two.
+
+`domain.ports` has what replay needs: whole ticks in order. Here a few rows are looked up among millions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import text
+
+from domain.inputs import INTERVENTION, answer_from
+from domain.ports import Lease, Run
+from infrastructure.event_pages import END, EventPages
+from infrastructure.lease import LOCK_CLASS
+from infrastructure.postgres_store import _run_of
+
+_STANDINGS = """
+SELECT r.*, l.status, l.target, l.epoch, l.holder, l.problem, h.tick AS head_tick, h.chain_hash AS head_hash,
+       EXISTS (SELECT FROM pg_locks
+               WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid = :class AND objid = r.run
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS alive
+FROM polis.runs r JOIN polis.leases l USING (run)
+LEFT JOIN LATERAL (SELECT tick, chain_hash FROM polis.ticks t WHERE t.run = r.run ORDER BY tick DESC LIMIT 1) h ON true
+WHERE :parent = 0 OR r.parent = :parent
+ORDER BY {order} LIMIT :limit
+"""
+_ORDERS = {"oldest": "r.run", "newest": "r.run DESC", "name": "r.name"}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run and where it stands.
+
+    Attributes
+    ----------
+    run, lease
+    head_tick, head_hash : the newest tick and its chain hash; -1 and None before the first
+    """
+
+    run: Run
+    lease: Lease
+    head_tick: int
+    head_hash: bytes | None
+
+
+class Browsing(EventPages):
+    """Looks here and there in a store.
+
+    Parameters
+    ----------
+    store : PostgresStore
+    """
+
+    def standings(self, *, parent: int = 0, order: str = "newest", limit: int = 1000) -> list[Standing]:
+        """Return runs with where they stand, all or the forks of one."""
+        query = text(_STANDINGS.format(order=_ORDERS[order]))
+        with self.store._connect() as connection:
+            rows = connection.execute(query, {"class": LOCK_CLASS, "parent": parent, "limit": limit}).all()
+        found = []
+        for row in rows:
+            run, tick, chain = _run_of(row), row.head_tick, row.head_hash
+            if tick is None and run.parent is not None:  # a fork that has not begun stands where it was forked
+                head = self.store.head(run)
+                tick, chain = (None, None) if head is None else (head.tick, head.chain_hash)
+            status = "running" if row.alive else ("paused" if row.status == "running" else row.status)
+            lease = Lease(status, row.target, row.epoch, row.holder if row.alive else None, row.problem)
+            found.append(Standing(run, lease, -1 if tick is None else tick, None if chain is None else bytes(chain)))
+        return found
+
+    def event_counts(self, run: Run, first: int, last: int, *, width: int = 1) -> list[int]:
+        """Return how many events there are in ticks first … last, summed over `width` ticks each."""
+        counts = np.zeros(max(0, -(-(last - first + 1) // width)), np.int64)
+        query = text(
+            "SELECT (tick - :first) / :width AS bin, sum(events)::int8 AS events FROM polis.ticks "
+            "WHERE run = :run AND tick BETWEEN :low AND :high GROUP BY 1"
+        )
+        with self.store._connect() as connection:
+            for source, low, high in self.store._segments(connection, run, first, last):
+                given = {"run": source, "low": low, "high": high, "first": first, "width": width}
+                for row in connection.execute(query, given):
+                    counts[row.bin] += row.events
+        return [int(n) for n in counts]
+
+    def thoughts(
+        self, run: Run, first: int, last: int, *, agent: int | None, limit: int, after: tuple[int, int]
+    ) -> tuple[list[dict[str, Any]], tuple[int, int] | None]:
+        """Return thoughts by the tick and agent that were asked, without prompts, and where to go on.
+
+        `after` is (tick, agent): all that was asked of one agent in one tick comes on one page.
+        """
+        query = text(
+            "SELECT asked_tick, agent, purpose, call, effect_tick, answer, engine, adapter, latency_ms, tokens_in, "
+            "tokens_out, attempts, reused_from FROM polis.inputs WHERE run = :run AND purpose <> :intervention "
+            "AND asked_tick BETWEEN :low AND :high AND (asked_tick, agent) > (:tick, :who) "
+            "AND (:agent < 0 OR agent = :agent) ORDER BY asked_tick, agent, purpose, call LIMIT :limit"
+        )
+        found: list[dict[str, Any]] = []
+        with self.store._connect() as connection:
+            for source, low, high in self.store._segments(connection, run, 0, END):
+                given = {
+                    "run": source, "intervention": INTERVENTION, "low": max(first, low - 1), "high": min(last, high),
+                    "tick": after[0], "who": after[1], "agent": -1 if agent is None else agent,
+                    "limit": limit + 1 - len(found),
+                }  # fmt: skip
+                for row in connection.execute(query, given).mappings():
+                    found.append(dict(row) | {"answer": answer_from(bytes(row["answer"]))})
+        if len(found) <= limit:
+            return found, None
+        beyond = found[limit]["asked_tick"], found[limit]["agent"]
+        page = [each for each in found[:limit] if (each["asked_tick"], each["agent"]) != beyond] or found[:limit]
+        return page, (page[-1]["asked_tick"], page[-1]["agent"])

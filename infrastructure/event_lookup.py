@@ -1,0 +1,122 @@
+"""Single events from a run's leaves: by place, or by agent, kind, cause and what they name.
+
+Where `event_reader` streams whole stretches, this asks for a few rows. A closed stretch finds them by its indexes
+on agent and on tick; a hot one is short enough to be scanned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import psycopg
+from psycopg import sql
+
+from domain.events import ABSENT, EVENT_DTYPE, EventBatch
+from infrastructure.copy_binary import COPY_COLUMNS
+
+_WINDOW = 64
+_COLUMNS = sql.SQL(", ").join(sql.Identifier(name) for name in COPY_COLUMNS[1:])
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A leaf of a run's events, and which ticks of it are read; a closed one has an index on agents."""
+
+    name: str
+    first: int
+    last: int
+    closed: bool
+
+
+class LeafLookup:
+    """Implements `domain.ports.EventLookup` over one connection.
+
+    Parameters
+    ----------
+    connection : as the application
+    leaves : in the order of ticks
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], leaves: Sequence[Leaf]) -> None:
+        self._connection, self._leaves = connection, leaves
+
+    def at(self, places: Sequence[tuple[int, int]]) -> EventBatch:
+        """Return the events at these (tick, ordinal) in order; those that do not exist are left out."""
+        rows: list[tuple[Any, ...]] = []
+        for leaf in self._leaves:
+            here = sorted({place for place in places if leaf.first <= place[0] <= leaf.last})
+            if here:
+                ticks = sorted({tick for tick, _ in here})
+                packed = [tick << 32 | ordinal for tick, ordinal in here]
+                which = sql.SQL("tick = ANY(%s) AND (tick::int8 << 32 | ordinal) = ANY(%s)")
+                rows += self._rows(leaf, which, [ticks, packed])
+        return _batch(rows)
+
+    def find(
+        self,
+        first: int,
+        last: int,
+        *,
+        agents: Sequence[int] = (),
+        kinds: Sequence[int] = (),
+        causes: Sequence[int] = (),
+        naming: Sequence[str] = (),
+        parties: Sequence[int] = (),
+        newest: int | None = None,
+    ) -> EventBatch:
+        """Return some events of ticks first … last; see `domain.ports.EventLookup.find`."""
+        parts: list[sql.Composable] = [sql.SQL("tick BETWEEN %s AND %s")]
+        values: list[Any] = []
+        for column, given in (("agent", agents), ("kind", kinds), ("cause", causes)):
+            if len(given):
+                parts.append(sql.SQL("{} = ANY(%s)").format(sql.Identifier(column)))
+                values.append([int(each) for each in given])
+        if len(parties):
+            parts.append(sql.SQL("(agent = ANY(%s) OR target = ANY(%s))"))
+            values += [[int(each) for each in parties]] * 2
+        if len(naming):
+            # Addresses stand in quotes in canonical JSON, so one can't be the beginning of another.
+            names = sql.SQL(" OR ").join([sql.SQL("position(%s IN payload) > 0")] * len(naming))
+            parts.append(sql.SQL("({})").format(names))
+            values += [f'"{address}"'.encode("ascii") for address in naming]
+        where = sql.SQL(" AND ").join(parts)
+        leaves = [leaf for leaf in self._leaves if leaf.first <= last and leaf.last >= first]
+        rows: list[tuple[Any, ...]] = []
+        if newest is None:
+            for leaf in leaves:
+                rows += self._rows(leaf, where, [max(first, leaf.first), min(last, leaf.last), *values])
+            return _batch(rows)
+        for leaf in reversed(leaves):
+            for low, high in _windows(max(first, leaf.first), min(last, leaf.last), whole=leaf.closed):
+                rows += self._rows(leaf, where, [low, high, *values], newest=newest - len(rows))
+                if len(rows) >= newest:
+                    return _batch(rows)
+        return _batch(rows)
+
+    def _rows(
+        self, leaf: Leaf, where: sql.Composable, values: list[Any], *, newest: int | None = None
+    ) -> list[tuple[Any, ...]]:
+        query = sql.SQL("SELECT {} FROM {} WHERE {}").format(_COLUMNS, sql.Identifier("polis", leaf.name), where)
+        if newest is not None:
+            query += sql.SQL(" ORDER BY tick DESC, ordinal DESC LIMIT {}").format(newest)
+        return self._connection.execute(query, values, binary=True).fetchall()
+
+
+def _windows(first: int, last: int, *, whole: bool) -> Iterator[tuple[int, int]]:
+    """Yield ranges of ticks from the newest back: all at once, or ever wider ones where only ticks are indexed."""
+    width = last - first + 1 if whole else _WINDOW
+    while last >= first:
+        low = max(first, last - width + 1)
+        yield low, last
+        last, width = low - 1, width * 4
+
+
+def _batch(rows: list[tuple[Any, ...]]) -> EventBatch:
+    rows.sort(key=lambda row: (row[0], row[1]))
+    records = np.empty(len(rows), EVENT_DTYPE)
+    for i, row in enumerate(rows):
+        records[i] = tuple(ABSENT if value is None else value for value in row[:-1])
+    return EventBatch.of(records, ((i, bytes(row[-1])) for i, row in enumerate(rows) if row[-1]))

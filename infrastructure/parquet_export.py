@@ -1,0 +1,284 @@
+"""A run as a folder of Parquet files, for DuckDB, polars and whatever else reads them.
+
+::
+
+    <folder>/
+    ├── manifest.json                        which run, which ticks, the head's hash, how many rows of what
+    ├── run.json                             what the run is made of
+    ├── views.sql                            the same views as in Postgres, for DuckDB
+    ├── events/kind=AgentMoved/block=0/…     events of a kind, so many ticks a block
+    ├── ticks.parquet
+    ├── answers.parquet                      who gave each answer of a mind, and what it cost
+    ├── deliberations.parquet                the same, with prompt and answer
+    ├── samples.parquet                      the living at every hundredth tick, as far as they are rolled up
+    └── measures.parquet                     as far as they were asked for
+
+Lineage is resolved: a fork's folder holds what it reads of its ancestors too. Everything is written to a folder beside
+and renamed, so that a folder of that name is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from domain.configuration import RELEASE
+from domain.errors import BeyondHead
+from domain.events import KIND_BY_NUMBER, KINDS, EventBatch, EventKind
+from domain.ports import Run
+from infrastructure.asking import Analyst, AnswerColumn
+from infrastructure.duckdb_views import views_sql
+from infrastructure.errors import ExportFailed, ExportRefused
+from infrastructure.event_tables import schema_of_kind, table_of_kind
+from infrastructure.files import says_disk_full
+from infrastructure.postgres_store import PostgresStore
+
+FORMAT = 1
+_BLOCK_EVENTS = 1_000_000  # about as many as a stretch of the store
+_GATHER_EVENTS = 262_144  # turned to columns at once
+_TABLES = {
+    "ticks": "SELECT * FROM ticks WHERE tick BETWEEN {first} AND {last} ORDER BY tick",
+    "deliberations": "SELECT * FROM deliberations WHERE asked_tick BETWEEN {first} AND {last} "
+    "ORDER BY asked_tick, agent, purpose, call",
+    "answers": "SELECT * FROM answers WHERE asked_tick BETWEEN {first} AND {last} ORDER BY asked_tick, agent, purpose, call",
+    "samples": "SELECT * FROM samples WHERE tick BETWEEN {first} AND {last} ORDER BY tick, agent",
+    "measures": "SELECT * FROM measures WHERE tick BETWEEN {first} AND {last} ORDER BY name, tick",
+}
+_DAY_S = 86_400.0
+
+Progress = Callable[[int, int], None]
+
+
+def export_run(
+    store: PostgresStore,
+    run: Run,
+    folder: Path,
+    *,
+    first: int = 0,
+    last: int | None = None,
+    overwrite: bool = False,
+    on_progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write ticks first … last of a run to a folder and return its manifest.
+
+    Parameters
+    ----------
+    folder : must not be there, or be empty; with `overwrite` an earlier export may be
+    on_progress : told how many ticks are done and how many there are, less one each
+
+    Raises
+    ------
+    ExportRefused
+        If there is something else in the folder.
+    ExportFailed
+        If the disk is full or may not be written; nothing is left behind.
+    BeyondHead
+    """
+    head = store.head(run)
+    head_tick = -1 if head is None else head.tick
+    last = head_tick if last is None else last
+    for tick in (first, last):
+        if not 0 <= tick <= head_tick:
+            raise BeyondHead(run.name, tick, head_tick)
+    folder = folder.absolute()
+    with (
+        _made_whole(folder, overwrite=overwrite) as new,
+        Analyst(store.database, run.name, timeout_s=_DAY_S) as analyst,
+    ):
+        block = _block_ticks(store.total_events(run), head_tick + 1)
+        counts = _write_events(store, run, new, first=first, last=last, block=block, on_progress=on_progress)
+        rows = {name: n for name in _TABLES if (n := _write_table(analyst, new, name, first, last)) is not None}
+        manifest = {
+            "format": FORMAT,
+            "run": run.name,
+            "number": run.id,
+            "first_tick": first,
+            "last_tick": last,
+            "head_hash": store.headers(run, last, last).at(0).chain_hash.hex(),
+            "block_ticks": block,
+            "events": sum(counts.values()),
+            "kinds": counts,
+            "rows": rows,
+            "release": RELEASE,
+        }
+        (new / "run.json").write_text(json.dumps(_about(store, run), indent=1, ensure_ascii=False) + "\n")
+        (new / "views.sql").write_text(views_sql(run, tables=tuple(rows)))
+        (new / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    return manifest | {"folder": str(folder), "bytes": sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())}
+
+
+def _about(store: PostgresStore, run: Run) -> dict[str, Any]:
+    names = {r.id: r.name for r, _, _ in store.runs()}
+    lineage = [{"run": names.get(s), "first_tick": a, "last_tick": b} for s, a, b in store.lineage(run)]
+    for segment in lineage:
+        if segment["last_tick"] == 2**31 - 1:
+            segment["last_tick"] = None
+    return {
+        "run": run.name, "number": run.id, "seed": run.seed, "configuration": asdict(run.configuration),
+        "genesis_hash": run.genesis_hash.hex(), "rules_version": run.rules_version,
+        "state_version": run.state_version, "hashing_version": run.hashing_version,
+        "parent": names.get(run.parent) if run.parent else None, "fork_tick": run.fork_tick, "lineage": lineage,
+        "engines": run.engines, "created_at": run.created_at,
+    }  # fmt: skip
+
+
+# -- events ------------------------------------------------------------------------------------------
+
+
+def _block_ticks(events: int, ticks: int) -> int:
+    """Return how many ticks have about `_BLOCK_EVENTS` events: one, two or five times a power of ten."""
+    wanted = max(1.0, _BLOCK_EVENTS * ticks / max(1, events))
+    power = 10 ** int(np.log10(wanted))
+    return int(power * max(step for step in (1, 2, 5) if step * power <= wanted))
+
+
+def _write_events(
+    store: PostgresStore, run: Run, new: Path, *, first: int, last: int, block: int, on_progress: Progress | None
+) -> dict[str, int]:
+    """Write the events, a folder a kind and block of ticks, and return how many of each kind."""
+    files = _Files(new / "events")
+    counts = {kind.name: 0 for kind in KINDS}
+    for events in _gathered(store.read(run, first, last)):
+        ticks = events.records["tick"]
+        for number in range(int(ticks[0]) // block, int(ticks[-1]) // block + 1):
+            start, stop = np.searchsorted(ticks, [number * block, (number + 1) * block])
+            part = events.slice(int(start), int(stop))
+            for kind_number in np.unique(part.records["kind"]):
+                kind = KIND_BY_NUMBER[int(kind_number)]
+                positions = np.flatnonzero(part.records["kind"] == kind_number)
+                files.write(kind, number, table_of_kind(kind, part, positions))
+                counts[kind.name] += len(positions)
+        if on_progress is not None:
+            on_progress(int(ticks[-1]) - first, last - first)
+    files.close()
+    for kind in KINDS:
+        if not counts[kind.name]:  # a view finds its columns even so
+            files.write(kind, first // block, schema_of_kind(kind.number).empty_table())
+    files.close()
+    return counts
+
+
+def _gathered(batches: Iterator[EventBatch]) -> Iterator[EventBatch]:
+    """Yield batches put together until they are worth turning to columns."""
+    waiting: list[EventBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= _GATHER_EVENTS:
+            yield EventBatch.concat(waiting)
+            waiting = []
+    if waiting:
+        yield EventBatch.concat(waiting)
+
+
+class _Files:
+    """The files being written: those of one block of ticks, a kind each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._block = folder, -1
+        self._open: dict[int, pq.ParquetWriter] = {}
+
+    def write(self, kind: EventKind, block: int, table: pa.Table) -> None:
+        if block != self._block:
+            self.close()
+            self._block = block
+        if kind.number not in self._open:
+            folder = self._folder / f"kind={kind.name}" / f"block={block}"
+            folder.mkdir(parents=True, exist_ok=True)
+            self._open[kind.number] = pq.ParquetWriter(folder / "0.parquet", table.schema, compression="zstd")
+        self._open[kind.number].write_table(table)
+
+    def close(self) -> None:
+        for writer in self._open.values():
+            writer.close()
+        self._open = {}
+
+
+# -- tables of their own -----------------------------------------------------------------------------
+
+_ARROW = {
+    "int2": pa.int16(), "int4": pa.int32(), "int8": pa.int64(), "float8": pa.float64(), "numeric": pa.float64(),
+    "bool": pa.bool_(), "timestamptz": pa.timestamp("us", "UTC"), "int4[]": pa.list_(pa.int32()),
+    "text[]": pa.list_(pa.string()),
+}  # fmt: skip
+
+
+def _write_table(analyst: Analyst, new: Path, name: str, first: int, last: int) -> int | None:
+    """Write the rows of a view as they come; None if the schema has no such view."""
+    there = [row for chunk in analyst.ask(f"SELECT to_regclass('polis_run.{name}')::text") for row in chunk]
+    if there == [(None,)]:
+        return None
+    answer, writer, count = analyst.ask(_TABLES[name].format(first=first, last=last)), None, 0
+    for chunk in answer:
+        schema = _schema(answer.columns)
+        columns = zip(*chunk, strict=True) if chunk else ((),) * len(schema)
+        table = pa.Table.from_arrays(
+            [pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
+        )
+        writer = writer or pq.ParquetWriter(new / f"{name}.parquet", schema, compression="zstd")
+        writer.write_table(table)
+        count += len(chunk)
+    if writer is not None:
+        writer.close()
+    return count
+
+
+def _schema(columns: tuple[AnswerColumn, ...]) -> pa.Schema:
+    return pa.schema([(c.name, _ARROW.get(c.type, pa.string())) for c in columns])
+
+
+# -- whole or not at all -----------------------------------------------------------------------------
+
+
+@contextmanager
+def _made_whole(folder: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Lend a new folder that takes the place of `folder` at the end, and is gone if anything went wrong."""
+    _require_free(folder, overwrite=overwrite)
+    _sweep(folder)
+    new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    try:
+        new.mkdir(parents=True)
+        yield new
+        if folder.exists() and any(folder.iterdir()):
+            old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+            os.rename(folder, old)
+            os.rename(new, folder)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.rename(new, folder)
+    except OSError as error:
+        full = says_disk_full(str(error))
+        raise ExportFailed(folder, "its disk is full" if full else f"{error.strerror or error}") from None
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _require_free(folder: Path, *, overwrite: bool) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ExportRefused(folder, "it is no folder")
+    if not any(folder.iterdir()):
+        return
+    if not (folder / "manifest.json").is_file() or not (folder / "events").is_dir():
+        raise ExportRefused(folder, "it is not empty, and no export of ours", "Name another folder.")
+    if not overwrite:
+        raise ExportRefused(folder, "it holds an export already", "--overwrite puts the new one in its place.")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what exports that were killed left beside the folder."""
+    for rest in folder.parent.glob(f".{folder.name}.*.new") if folder.parent.is_dir() else ():
+        with suppress(ValueError):
+            if not psutil.pid_exists(int(rest.name.split(".")[-2])):
+                shutil.rmtree(rest, ignore_errors=True)

@@ -1,0 +1,199 @@
+"""Bisect: the first tick at which something became true, and the events that made it so.
+
+By seeking where the expression can only go one way, so that a score of states settle it; by a scan otherwise, over
+series of measures where it uses nothing else, else over the states themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from domain.advance import new_world
+from domain.errors import BeyondHead
+from domain.events import EventBatch, empty_records
+from domain.expressions import AtTick, Expression, parse
+from domain.fold import fold
+from domain.measures import MEASURES, SO_FAR, Look
+from domain.ports import MeasuredHistory, Run
+from replay.blame import blame
+from replay.judging import Judge, totals_before, where_it_holds
+from replay.measures import BLOCK
+from replay.seek import at, ticks_of
+
+OnProgress = Callable[[int, int], None]
+_CHUNK = 8 * BLOCK
+_PROGRESS_EVERY = 200
+_NONE = EventBatch.of(empty_records(0))
+
+
+@dataclass(frozen=True)
+class Bisection:
+    """What bisecting found.
+
+    Attributes
+    ----------
+    tick : the first tick at which it is true; None if it never is
+    already : it was true at the first tick that was looked at, so that this need not be where it became so
+    value_before, value_after : of what the expression looks at: one value, or one a term if there are several
+    causes : events of the tick that moved it, those that moved it most first
+    method : "seek" or "scan"
+    looked_at : how many ticks were looked at
+    """
+
+    run: str
+    expression: str
+    tick: int | None
+    first: int
+    last: int
+    method: str
+    looked_at: int
+    already: bool = False
+    value_before: Any = None
+    value_after: Any = None
+    causes: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return dict(self.__dict__)
+
+
+def bisect(
+    store: MeasuredHistory,
+    run: Run,
+    expression: str | Expression,
+    *,
+    first: int = 0,
+    last: int | None = None,
+    method: str | None = None,
+    limit: int = 10,
+    on_progress: OnProgress | None = None,
+) -> Bisection:
+    """Find the first tick at which an expression is true.
+
+    Parameters
+    ----------
+    store : MeasuredHistory
+    run : Run
+    expression : see `domain.expressions`
+    first, last : the ticks to look at; up to the head if `last` is None
+    method : "seek" takes it for granted that once true it stays true; "scan" looks at every tick; None: whichever
+        is right
+    limit : how many causes at most
+    on_progress : callable, told (tick, last tick)
+
+    Raises
+    ------
+    InvalidExpression, BeyondHead
+    """
+    wanted = parse(expression) if isinstance(expression, str) else expression
+    last = require_range(store, run, first, last)
+    trend = wanted.trend(run.configuration.agents)
+    cheap = wanted.uses_state or all(m in MEASURES and MEASURES[m].rising for m in wanted.measures)
+    if method is None:
+        method = "seek" if trend is not None and cheap else "scan"
+    if method == "seek":
+        found, looked_at = _by_seeking(store, run, wanted, first, last, only_the_first=trend in (0, -1))
+    elif wanted.uses_state:
+        found, looked_at = _by_folding(store, run, wanted, first, last, on_progress)
+    else:
+        found, looked_at = _over_series(store, run, wanted, first, last, on_progress)
+    if found is None:
+        return Bisection(run.name, wanted.text, None, first, last, method, looked_at)
+    return _explained(store, run, wanted, found, Bisection(run.name, wanted.text, found, first, last, method, looked_at,
+                                                           already=found == first > 0), limit)  # fmt: skip
+
+
+def require_range(store: MeasuredHistory, run: Run, first: int, last: int | None) -> int:
+    """Return the last tick to look at; refuse ticks that have not happened.
+
+    Raises
+    ------
+    BeyondHead
+    """
+    head = store.head(run)
+    newest = -1 if head is None else head.tick
+    last = newest if last is None else last
+    if not 0 <= first <= last <= newest:
+        raise BeyondHead(run.name, first if not 0 <= first <= newest else last, newest)
+    return last
+
+
+def _by_seeking(
+    store: MeasuredHistory, run: Run, wanted: Expression, first: int, last: int, *, only_the_first: bool
+) -> tuple[int | None, int]:
+    looked_at = 0
+
+    def holds(tick: int) -> bool:
+        nonlocal looked_at
+        looked_at += 1
+        return wanted.holds(surroundings(store, run, wanted, tick))
+
+    if holds(first):
+        return first, looked_at
+    if only_the_first or not holds(last):
+        return None, looked_at
+    low, high = first, last  # false at low, true at high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high, looked_at
+
+
+def surroundings(store: MeasuredHistory, run: Run, wanted: Expression, tick: int) -> AtTick:
+    """Return what an expression is evaluated in at one tick, by seeking."""
+    world = at(store, run, tick)
+    flows = any(MEASURES[m].kind == "flow" for m in wanted.measures if m in MEASURES)
+    events = next(iter(ticks_of(store, run, tick, tick))) if flows else _NONE
+    totals = totals_before(store, run, wanted, tick + 1) if any(m.endswith(SO_FAR) for m in wanted.measures) else {}
+    return AtTick(Look().at(world, events), totals)
+
+
+def _over_series(
+    store: MeasuredHistory, run: Run, wanted: Expression, first: int, last: int, on_progress: OnProgress | None
+) -> tuple[int | None, int]:
+    start = first
+    while start <= last:
+        stop = min(last, start - start % BLOCK + _CHUNK - 1)
+        true = where_it_holds(store, run, wanted, start, stop, on_progress)
+        if true.any():
+            found = start + int(np.argmax(true))
+            return found, found - first + 1
+        start = stop + 1
+    return None, last - first + 1
+
+
+def _by_folding(
+    store: MeasuredHistory, run: Run, wanted: Expression, first: int, last: int, on_progress: OnProgress | None
+) -> tuple[int | None, int]:
+    judge = Judge(wanted, totals_before(store, run, wanted, first))
+    world = new_world(run.configuration) if first == 0 else at(store, run, first - 1)
+    for events in ticks_of(store, run, first, last):
+        if judge(fold(world, events), events):
+            return world.tick, world.tick - first + 1
+        if on_progress and world.tick % _PROGRESS_EVERY == 0:
+            on_progress(world.tick, last)
+    return None, last - first + 1
+
+
+def _explained(
+    store: MeasuredHistory, run: Run, wanted: Expression, tick: int, found: Bisection, limit: int
+) -> Bisection:
+    """Return it with values before and after, and with causes."""
+    before = new_world(run.configuration) if tick == 0 else at(store, run, tick - 1)
+    earlier = next(iter(ticks_of(store, run, tick - 1, tick - 1))) if tick else _NONE
+    events = next(iter(ticks_of(store, run, tick, tick)))
+    after = fold(before.copy(), events)
+    totals = [totals_before(store, run, wanted, tick), totals_before(store, run, wanted, tick + 1)]
+    values = [wanted.values(AtTick(Look().at(world, batch), sums))
+              for world, batch, sums in ((before, earlier, totals[0]), (after, events, totals[1]))]  # fmt: skip
+    told = [next(iter(v.values())) if len(v) == 1 else v or None for v in values]
+    causes = blame(wanted, before, after, events, totals[1], limit=limit)
+    return Bisection(**{**found.as_dict(), "value_before": told[0] if tick else None, "value_after": told[1],
+                        "causes": causes})  # fmt: skip
+
+
+__all__ = ["Bisection", "bisect", "require_range", "surroundings"]

@@ -1,0 +1,44 @@
+"""The guided story in docs/famine.md comes true, command by command.
+
+POLIS_WRITE_STORY=1 writes into the page what the commands print now.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infrastructure.embedded_postgres import EmbeddedPostgres
+from tests.support.postgres import FOR_TESTS
+from tests.support.story import comparable, rewritten, run_step, steps_of
+
+_PAGE = Path(__file__).parents[2] / "docs" / "famine.md"
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home of its own, whose database stays up between commands."""
+    folder = Path(tempfile.mkdtemp(prefix="polis-s-"))  # short: a socket lies in it
+    try:
+        with EmbeddedPostgres(folder, settings=FOR_TESTS):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.timeout(900)
+def test_every_command_of_the_famine_prints_what_the_page_says(tmp_path, home):
+    steps = list(steps_of(_PAGE))
+    printed = [run_step(step.command, home, folder=tmp_path) for step in steps]
+    if os.environ.get("POLIS_WRITE_STORY"):
+        _PAGE.write_text(rewritten(_PAGE.read_text(), printed))
+        return
+    for step, really in zip(steps, printed, strict=True):
+        assert comparable(really) == comparable(step.printed), step.command

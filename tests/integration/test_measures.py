@@ -1,0 +1,281 @@
+"""Measures: the projection equals a fold from scratch, whatever filled it, and SQL counts the same."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+import numpy as np
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import replay
+from domain.advance import new_world
+from domain.configuration import Configuration
+from domain.errors import BeyondHead, UnknownMeasure
+from domain.events import EventBatch
+from domain.fold import fold
+from domain.measures import MEASURES, NO_VALUE, Look, gini, society_figures
+from domain.ports import EventStore, Run
+from infrastructure.postgres_store import PostgresStore
+from replay import measures as projection
+from tests.support.histories import SCENARIOS, History, every_kind, scenario
+from tests.support.memory_store import MemoryStore
+from tests.support.postgres import FreshDatabase
+from tests.support.stores import TINY_WORLD, chain_of, go_on, keep, make_run
+
+pytestmark = pytest.mark.integration
+
+every_scenario = pytest.mark.parametrize("name", SCENARIOS)
+
+
+@pytest.fixture(autouse=True)
+def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let blocks end within short runs."""
+    monkeypatch.setattr(projection, "BLOCK", 16)
+
+
+def from_scratch(batches: Iterable[EventBatch], configuration: Configuration) -> dict[str, np.ndarray]:
+    """Return all measures at every tick, by a fresh look each time."""
+    world, rows = new_world(configuration), []
+    for batch in batches:
+        fold(world, batch)
+        look = Look().at(world, batch)
+        rows.append([m.of(look) for m in MEASURES.values()])
+    return dict(zip(MEASURES, np.array(rows, np.int64).T, strict=True))
+
+
+def of_history(history: History) -> dict[str, np.ndarray]:
+    return from_scratch(history.batches, history.configuration)
+
+
+def of_run(store: EventStore, run: Run) -> dict[str, np.ndarray]:
+    head = store.head(run)
+    assert head is not None
+    return from_scratch(replay.seek.ticks_of(store, run, 0, head.tick), run.configuration)
+
+
+def assert_equal(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], first: int, last: int) -> None:
+    for name, amounts in found.items():
+        assert amounts.tolist() == expected[name][first : last + 1].tolist(), name
+
+
+# -- what they are ---------------------------------------------------------------------------------
+
+
+@every_scenario
+def test_measures_agree_with_the_figures_of_a_state(name: str) -> None:
+    history = scenario(name)
+    world, look = new_world(history.configuration), Look()
+    for batch in history.batches:
+        fold(world, batch)
+        look.at(world, batch)
+        figures = society_figures(world)
+        assert MEASURES["population"].of(look) == figures["population"] == world.population
+        assert MEASURES["ties"].of(look) == figures["ties"]
+        assert MEASURES["coins"].of(look) == figures["coin"]
+        if world.population:
+            assert MEASURES["satiety"].of(look) / 1000 == pytest.approx(figures["satiety"], abs=0.0011)
+            assert MEASURES["gini_coins"].of(look) / 1000 == pytest.approx(figures["gini_coins"], abs=0.0011)
+        else:
+            assert MEASURES["satiety"].of(look) == NO_VALUE
+        numbers = {"births": 18, "trades": 14}
+        by_name = {kind: int((batch.records["kind"] == number).sum()) for kind, number in numbers.items()}
+        assert {kind: MEASURES[kind].of(look) for kind in by_name} == by_name
+
+
+@every_scenario
+def test_people_who_came_and_are_gone_account_for_those_who_live(name: str) -> None:
+    of = of_history(scenario(name))
+    assert np.array_equal(of["came"] - of["gone"], of["population"])
+    assert np.array_equal(np.cumsum(of["deaths"]), of["gone"])
+    assert np.array_equal(of["deaths_hunger"] + of["deaths_old_age"], of["deaths"])
+    for measure in MEASURES.values():
+        if measure.rising:
+            assert (np.diff(of[measure.name]) >= 0).all(), measure.name
+
+
+@given(st.lists(st.integers(0, 2**28 - 1), max_size=40))
+def test_the_gini_coefficient_in_thousandths_is_that_of_the_definition(values: list[int]) -> None:
+    from domain.measures.base import gini_milli
+
+    found = gini_milli(np.array(values, np.int64))
+    if not sum(values):
+        assert found == 0
+    else:
+        apart = sum(abs(a - b) for a in values for b in values)
+        exact = apart / (2 * len(values) * sum(values))
+        assert found / 1000 <= exact + 1e-9 < found / 1000 + 0.0011
+        assert gini(np.array(values, np.int64)) == pytest.approx(exact)
+
+
+def test_each_measure_says_what_moves_it_and_nothing_else_does() -> None:
+    for history in (*(scenario(name) for name in SCENARIOS), every_kind()):
+        of = of_history(history)
+        for measure in MEASURES.values():
+            if not measure.moved_by or measure.name in ("stock_food", "age"):  # time alone moves these as well
+                continue
+            numbers = [k.number for k in measure.moved_by]
+            for tick, batch in enumerate(history.batches[1:], start=1):
+                if not np.isin(batch.records["kind"], numbers).any():
+                    still = 0 if measure.additive else NO_VALUE
+                    before = of[measure.name][tick - 1] if measure.kind == "level" else still
+                    assert of[measure.name][tick] == before, f"{measure.name} at tick {tick}"
+
+
+# -- the projection --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["harsh", "doomed"])
+def test_the_projection_is_what_a_fold_from_scratch_gives(store: EventStore, name: str) -> None:
+    history = scenario(name)
+    run, last = keep(store, history), history.ticks - 1
+    expected = of_history(history)
+    assert_equal(projection.series(store, run, None, 0, last), expected, 0, last)
+    assert_equal(projection.series(store, run, None, 0, last), expected, 0, last)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 160), st.integers(0, 160)), min_size=1, max_size=6))
+def test_the_order_of_fills_makes_no_difference(asked: list[tuple[int, int]]) -> None:
+    history, store = scenario("calm"), MemoryStore()
+    run, expected = keep(store, history), of_history(history)
+    for pair in asked:
+        first, last = sorted(pair)
+        found = projection.series(store, run, ["food", "gini_coins", "trades"], first, last)
+        assert_equal(found, expected, first, last)
+
+
+def test_a_block_is_extended_as_its_run_goes_on(store: EventStore) -> None:
+    run = make_run(store, ticks=20)
+    projection.series(store, run, ["food"], 0, 20)
+    go_on(store, run, 43)
+    assert_equal(projection.series(store, run, ["food", "moves"], 0, 43), of_run(store, run), 0, 43)
+    ends = {b.first + len(b.amounts) - 1 for b in store.measure_blocks(run.id, ["food"], 0, 99)}
+    assert ends == {15, 31, 43}, "never above the head"
+
+
+def test_forks_share_the_blocks_of_their_parents(store: EventStore) -> None:
+    parent = make_run(store, ticks=40)
+    fork = store.create("fork", seed=7, configuration=TINY_WORLD, target=60, parent=parent, fork_tick=21)
+    second = store.create("second", seed=7, configuration=TINY_WORLD, target=60, parent=fork, fork_tick=33)
+    go_on(store, fork, 50)
+    go_on(store, second, 60)
+    expected = of_run(store, second)
+    assert_equal(projection.series(store, second, None, 0, 60), expected, 0, 60)
+    names = list(MEASURES)
+    firsts = {source.id: sorted({b.first for b in store.measure_blocks(source.id, names, 0, 99)})
+              for source in (parent, fork, second)}  # fmt: skip
+    assert firsts == {parent.id: [0, 16], fork.id: [22, 32], second.id: [34, 48]}
+    folded: list[int] = []
+    assert_equal(
+        projection.series(store, parent, None, 0, 31, on_progress=lambda tick, last: folded.append(tick)),
+        of_run(store, parent), 0, 31,
+    )  # fmt: skip
+    assert folded == [], "the parent finds what its fork has filled"
+
+
+def test_what_is_kept_of_an_older_definition_is_made_anew(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    import dataclasses
+
+    run = make_run(store, ticks=20)
+    projection.series(store, run, None, 0, 20)
+    newer = dataclasses.replace(MEASURES["food"], version=2, of=lambda look: 7)
+    monkeypatch.setitem(MEASURES, "food", newer)
+    assert projection.series(store, run, ["food"], 0, 20)["food"].tolist() == [7] * 21
+
+
+def test_rebuilding_mends_a_projection_that_somebody_changed(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    run = make_run(postgres_store, ticks=20)
+    good = projection.series(postgres_store, run, ["food"], 0, 20)["food"].tolist()
+    with psycopg.connect(migrated.admin_url, autocommit=True) as connection:
+        connection.execute("UPDATE polis.measure_blocks SET amounts = array_fill(1::int8, ARRAY[cardinality(amounts)])")
+    assert set(projection.series(postgres_store, run, ["food"], 0, 20)["food"].tolist()) == {1}
+    assert projection.rebuild(postgres_store, run) == 21
+    assert projection.series(postgres_store, run, ["food"], 0, 20)["food"].tolist() == good
+
+
+def test_two_who_fill_at_once_do_not_hinder_each_other(postgres_store: PostgresStore) -> None:
+    run = make_run(postgres_store, ticks=60)
+    expected, failures = of_run(postgres_store, run), []
+
+    def fill(names: list[str]) -> None:
+        try:
+            assert_equal(projection.series(postgres_store, run, names, 0, 60), expected, 0, 60)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=fill, args=(names,)) for names in (["food"], ["ties"], ["moves", "food"])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_looking_changes_no_hash(store: EventStore) -> None:
+    looked, other = make_run(store, "looked", ticks=20), make_run(store, "other", ticks=40)
+    projection.series(store, looked, None, 0, 20)
+    go_on(store, looked, 40)
+    assert chain_of(store, looked) == chain_of(store, other)
+
+
+def test_running_totals_are_sums_of_the_flow(store: EventStore) -> None:
+    run = keep(store, scenario("harsh"))
+    found = projection.series(store, run, ["deaths_so_far", "deaths", "gone"], 50, 400)
+    assert found["deaths_so_far"].tolist() == found["gone"].tolist()
+    for name in ("food_so_far", "price_food_so_far", "nothing", "death"):
+        with pytest.raises(UnknownMeasure):
+            projection.series(store, run, [name], 0, 1)
+    with pytest.raises(BeyondHead):
+        projection.series(store, run, ["food"], 0, 401)
+
+
+# -- SQL -------------------------------------------------------------------------------------------
+
+
+def test_sql_over_events_counts_the_same(postgres_store: PostgresStore, migrated: FreshDatabase) -> None:
+    parent = keep(postgres_store, scenario("harsh"))
+    run = postgres_store.create(
+        "fork", seed=parent.seed, configuration=parent.configuration, target=400, parent=parent, fork_tick=200
+    )
+    go_on(postgres_store, run, 230)
+    found = projection.series(postgres_store, run, ["population", "births", "deaths", "trades", "traded_food"], 0, 230)
+    sources = "lineage l JOIN {} e ON e.run = l.source AND e.tick BETWEEN l.tick_first AND l.tick_last WHERE l.run = %s"
+    with psycopg.connect(migrated.read_url, options="-c search_path=polis") as connection:
+
+        def by_tick(what: str, view: str, where: str = "") -> list[int]:
+            query = f"SELECT e.tick, {what} FROM {sources.format(view)} {where} GROUP BY e.tick"
+            counted = dict(connection.execute(query, (run.id,)).fetchall())
+            return [int(counted.get(tick, 0)) for tick in range(231)]
+
+        assert found["births"].tolist() == by_tick("count(*)", "births")
+        assert found["deaths"].tolist() == by_tick("count(*)", "deaths")
+        assert found["trades"].tolist() == by_tick("count(*)", "trades")
+        assert found["traded_food"].tolist() == by_tick("sum(quantity)", "trades", "AND good = 'food'")
+        came = np.cumsum(np.array(by_tick("count(*)", "arrivals")) + np.array(by_tick("count(*)", "births")))
+        assert found["population"].tolist() == (came - np.cumsum(by_tick("count(*)", "deaths"))).tolist()
+        view = connection.execute(
+            "SELECT tick, amount, value FROM measures WHERE run = %s AND name = 'traded_food' ORDER BY tick", (run.id,)
+        ).fetchall()
+        assert [(tick, amount) for tick, amount, _ in view] == list(enumerate(found["traded_food"].tolist()))
+        assert [value for _, _, value in view] == [amount / 1000 for amount in found["traded_food"].tolist()]
+        prices = connection.execute(
+            "SELECT count(*), count(value) FROM measures WHERE run = %s AND name = 'price_food'", (run.id,)
+        ).fetchone()
+        assert prices is not None and prices[0] == 231 > prices[1] > 0, "no value is null"
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("DELETE FROM measure_blocks")
+
+
+def test_measures_go_with_their_run(postgres_store: PostgresStore, migrated: FreshDatabase) -> None:
+    run = make_run(postgres_store, ticks=5)
+    projection.series(postgres_store, run, None, 0, 5)
+    with psycopg.connect(migrated.admin_url, autocommit=True) as connection:
+        connection.execute("SELECT polis.drop_run(%s, 'a test')", (run.id,))
+        left = connection.execute("SELECT count(*) FROM polis.measure_blocks").fetchone()
+    assert left == (0,)

@@ -1,0 +1,215 @@
+"""Who comes first, how much waits, and how much is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from chronopolis.web import histories as histories_module
+from chronopolis.web.crew import Crew
+from chronopolis.web.errors import Busy, Superseded, TookTooLong
+from chronopolis.web.histories import ClientWentAway, Histories
+from chronopolis.web.lanes import Lane
+from domain.configuration import Configuration
+from domain.errors import BeyondHead, UnknownRun
+from domain.ports import Run
+
+pytestmark = pytest.mark.unit
+
+
+def test_the_newest_request_is_served_first() -> None:
+    async def scene() -> list[int]:
+        lane, served = Lane(), []
+        await lane.enter(0)
+
+        async def ask(number: int) -> None:
+            await lane.enter(number)
+            served.append(number)
+            lane.leave()
+
+        tasks = [asyncio.create_task(ask(number)) for number in (1, 2, 3)]
+        await asyncio.sleep(0)
+        lane.leave()
+        await asyncio.gather(*tasks)
+        assert lane.idle
+        return served
+
+    assert asyncio.run(scene()) == [3, 2, 1]
+
+
+def test_one_that_reads_ahead_lets_a_newer_request_pass_between_its_parts() -> None:
+    async def scene() -> list[str]:
+        lane, served = Lane(), []
+
+        async def read_ahead() -> None:
+            for part in range(3):
+                await lane.enter(1)
+                served.append(f"ahead {part}")
+                for _ in range(3):  # it takes a while
+                    await asyncio.sleep(0)
+                lane.leave()
+
+        async def look(number: int) -> None:
+            await lane.enter(number)
+            served.append(f"look {number}")
+            lane.leave()
+
+        ahead = asyncio.create_task(read_ahead())
+        await asyncio.sleep(0)
+        looks = [asyncio.create_task(look(number)) for number in (2, 3)]
+        await asyncio.gather(ahead, *looks)
+        return served
+
+    assert asyncio.run(scene()) == ["ahead 0", "look 3", "look 2", "ahead 1", "ahead 2"]
+
+
+def test_when_too_many_wait_the_oldest_is_told_to_ask_again() -> None:
+    async def scene() -> list[Any]:
+        lane = Lane(most_waiting=2)
+        await lane.enter(0)
+        tasks = [asyncio.create_task(lane.enter(number)) for number in (1, 2, 3)]
+        await asyncio.sleep(0)
+        lane.leave()
+        await tasks[2]
+        lane.leave()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, second, third = asyncio.run(scene())
+    assert isinstance(first, Superseded)
+    assert second is None
+    assert third is None
+
+
+def test_a_request_that_is_broken_off_while_it_waits_holds_nobody_up() -> None:
+    async def scene() -> None:
+        lane = Lane()
+        await lane.enter(0)
+        first, second = (asyncio.create_task(lane.enter(number)) for number in (1, 2))
+        await asyncio.sleep(0)
+        lane.leave()  # it is the second's turn, and that very moment it is broken off
+        second.cancel()
+        await asyncio.wait_for(first, 1)
+        lane.leave()
+        assert lane.idle
+
+    asyncio.run(scene())
+
+
+def test_what_hangs_is_given_up_counted_and_comes_back_by_itself() -> None:
+    async def scene() -> None:
+        crew, gate = Crew("t", threads=1, most=2, timeout_s=0.05), threading.Event()
+        with pytest.raises(TookTooLong):
+            await crew.do(gate.wait)
+        with pytest.raises(TookTooLong):
+            await crew.do(lambda: None)  # behind the one that hangs
+        assert crew.in_hand == 2
+        with pytest.raises(Busy):
+            await crew.do(lambda: None)
+        gate.set()
+        for _ in range(100):
+            if crew.in_hand == 0:
+                break
+            await asyncio.sleep(0.01)
+        assert await crew.do(lambda: "again") == "again"
+        crew.close()
+
+    asyncio.run(scene())
+
+
+class Shelf:
+    """A store of runs without ticks, and cursors that say how much they were lent."""
+
+    def __init__(self) -> None:
+        self.found = 0
+        self.cursors: list[Any] = []
+
+    def find(self, name: str) -> Run:
+        self.found += 1
+        if name == "gone":
+            raise UnknownRun(name)
+        return Run(int(name), f"run-{name}", 7, Configuration(), b"g" * 32)
+
+    def head(self, run: Run) -> Any:
+        return SimpleNamespace(tick=10)
+
+
+@pytest.fixture
+def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    made = Shelf()
+
+    class Lent:
+        def __init__(self, store: Shelf, run: Run, *, cache_mib: int) -> None:
+            self.mib, self.run, self.closed = cache_mib, run, False
+            made.cursors.append(self)
+
+        def close(self) -> None:
+            self.closed = True
+
+    monkeypatch.setattr(histories_module, "Cursor", Lent)
+    return made
+
+
+def test_few_runs_are_kept_open_and_share_what_memory_there_is(shelf: Shelf) -> None:
+    async def scene() -> None:
+        histories = Histories(shelf, most_runs=3, mib=96)
+        for number in range(1, 8):
+            run = await histories.run(str(number))
+            assert await histories.look(run, lambda cursor: cursor.run.id) == number
+        assert histories.open_runs == [5, 6, 7]
+        open_cursors = [cursor for cursor in shelf.cursors if not cursor.closed]
+        assert sum(cursor.mib for cursor in open_cursors) <= 96
+        assert len(open_cursors) == 3
+        histories.close()
+        assert all(cursor.closed for cursor in shelf.cursors)
+
+    asyncio.run(scene())
+
+
+def test_names_that_can_be_no_runs_never_reach_the_store(shelf: Shelf) -> None:
+    async def scene() -> None:
+        histories = Histories(shelf)
+        for name in ("", "\0", "Ä", "a" * 64, "a/b", "a b", "'; DROP TABLE runs"):
+            with pytest.raises(UnknownRun):
+                await histories.run(name)
+        assert shelf.found == 0
+        await histories.run("5")
+        await histories.run("5")
+        assert shelf.found == 1
+        histories.close()
+
+    asyncio.run(scene())
+
+
+def test_a_head_that_is_known_is_not_asked_for_again(shelf: Shelf) -> None:
+    async def scene() -> None:
+        histories = Histories(shelf)
+        run = await histories.run("1")
+        assert await histories.tick(run, None) == 10
+        histories.saw(run, 12)
+        assert await histories.tick(run, 12) == 12
+        with pytest.raises(BeyondHead):
+            await histories.tick(run, 13)
+        histories.close()
+
+    asyncio.run(scene())
+
+
+def test_nothing_is_made_for_a_client_that_has_hung_up(shelf: Shelf) -> None:
+    async def scene() -> None:
+        histories = Histories(shelf)
+        run = await histories.run("1")
+
+        async def gone() -> bool:
+            return True
+
+        with pytest.raises(ClientWentAway):
+            await histories.look(run, lambda cursor: cursor, gone=gone)
+        assert not shelf.cursors
+        assert await histories.look(run, lambda cursor: "next") == "next"
+        histories.close()
+
+    asyncio.run(scene())
