@@ -1,5 +1,7 @@
-"""Where in a hot leaf some ticks lie. It has no index, since a tick pays for none, and is scanned; but rows lie
-nearly in the order of ticks, so a bisection over its pages says which part to scan.
+"""Where in a hot leaf some ticks lie.
+
+It has no index, since a tick pays for none, and is scanned; but rows lie nearly in the order of ticks, so a bisection
+over its pages says which part to scan.
 
 Nearly: whoever reads that part counts what came, and scans the whole if anything is missing.
 """
