@@ -1,14 +1,9 @@
-<<<<<<< HEAD
-"""Where in a hot leaf some ticks lie: it has no index, since a tick pays for none.
-=======
 """Where in a hot leaf some ticks lie.
 
 It has no index, since a tick pays for none, and is scanned; but rows lie nearly in the order of ticks, so a bisection
 over its pages says which part to scan.
->>>>>>> main
 
-Rows lie nearly in the order of ticks, so a bisection over the leaf's pages says which part of it to scan. Nearly:
-whoever reads that part counts what came, and scans the whole if anything is missing.
+Nearly: whoever reads that part counts what came, and scans the whole if anything is missing.
 """
 
 from __future__ import annotations
