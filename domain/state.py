@@ -101,6 +101,10 @@ class World:
         society.citizens.bind(self.agents, self.n)
         return society
 
+    def let_society_go(self) -> None:
+        """Forget the columns as mesa-frames sees them, until somebody asks for them again."""
+        self.__dict__.pop("society", None)
+
     def _columns_moved(self) -> None:
         """Show mesa-frames the columns where they are now."""
         if "society" in self.__dict__:

@@ -28,7 +28,9 @@ from replay.states import States
 _MIB = 1 << 20
 _NEAR = 512
 """A move over fewer ticks is a step: what comes next in its direction is got ready."""
-_EVENTS_AHEAD = 65_536
+_EVENTS_AHEAD, _EVENTS_AT_ONCE = 65_536, 131_072
+_EVENTS_OF_A_SNAPSHOT = 16_384
+"""To decode a snapshot takes about as long as to read and fold so many events."""
 
 
 class Cursor:
@@ -58,9 +60,11 @@ class Cursor:
     ) -> None:
         self.reader, self.run, self.on_problem = reader, run, on_problem
         self.tick = -1
-        self._states = States(cache_mib * _MIB * 3 // 4)
+        # What the thread that reads ahead has folded and nobody has come to yet takes an eighth at most.
+        self._states = States(cache_mib * _MIB * 5 // 8)
         self._passages = Passages(reader, run, most_bytes=cache_mib * _MIB // 4)
-        self._ready: deque[World] = deque()  # folded by the thread that reads ahead
+        self._ready: deque[World] = deque()
+        self._shown: World | None = None
         self._snapshot_ticks: list[int] = []
         self._head = -1
         self._mutex = threading.RLock()
@@ -84,6 +88,9 @@ class Cursor:
             world = self._states.get(tick)
             if world is None:
                 world = self._fold_to(tick)
+            if self._shown is not None and self._shown is not world:
+                self._shown.let_society_go()  # it may be larger than the state, and is counted nowhere
+            self._shown = world
             moved, self.tick = tick - self.tick, tick
             if 0 < abs(moved) <= _NEAR:
                 self._get_ready(tick, moved)
@@ -126,7 +133,7 @@ class Cursor:
     # -- within --------------------------------------------------------------------------------------
 
     def _require(self, tick: int) -> None:
-        if tick > self._head:  # what was below the head once is so for ever
+        if not 0 <= tick <= self._head:  # what was below the head once is so for ever
             head = self.reader.head(self.run)
             self._head = -1 if head is None else head.tick
         if not 0 <= tick <= self._head:
@@ -136,14 +143,16 @@ class Cursor:
         """Fold to a tick from the nearest state or snapshot before it, keeping some states on the way."""
         near = abs(tick - self.tick) <= _NEAR
         base = self._base(tick)
-        first, distance = base.tick + 1, tick - base.tick
-        if distance:
-            beyond = tick + self._passages.ticks_of_size() if near else tick
-            self._passages.need(first, tick, beyond=min(beyond, self._head))
+        distance = tick - base.tick
         gap = self._gap(distance, base)
         world = base.copy() if distance else base
-        for t in range(first, tick + 1):
-            passage = self._passages.here(t)
+        beyond = min(self._head, tick + self._passages.ticks_of_size() if near else tick)
+        for t in range(base.tick + 1, tick + 1):
+            passage = self._passages.at(t)
+            if passage is None:  # without snapshots it may be a long way: not all of it at once
+                last = min(tick, t + self._passages.ticks_of_size(_EVENTS_AT_ONCE) - 1)
+                self._passages.need(t, last, beyond=beyond if last == tick else last)
+                passage = self._passages.here(t)
             fold(world, passage.events(t))
             if t == tick or (tick - t) % gap == 0 or (near and tick - t < gap):
                 if world.state_hash != passage.state_hash(t):
@@ -154,12 +163,13 @@ class Cursor:
 
     def _gap(self, distance: int, world: World) -> int:
         """Return how far apart to keep states: to fold through a gap then costs as much as to fold to each of them."""
-        return max(1, math.isqrt(distance), 4 * distance * world.nbytes // self._states.most_bytes)
+        return max(1, math.isqrt(distance), 5 * distance * world.nbytes // self._states.most_bytes)
 
     def _base(self, tick: int) -> World:
         """Return the nearest state before a tick that there is: one that is kept, else one from a snapshot."""
         kept = self._states.before(tick)
-        if self._snapshot_before(tick) > kept and not self._is_read(kept + 1, tick):
+        close = kept >= 0 and tick - kept <= self._passages.ticks_of_size(_EVENTS_OF_A_SNAPSHOT)
+        if not close and self._snapshot_before(tick) > kept and not self._is_read(kept + 1, tick):
             world, _ = nearest_snapshot(self.reader, self.run, tick, self.on_problem)
             if world.tick > kept:
                 self._states.keep(world)
@@ -189,7 +199,8 @@ class Cursor:
     def _get_ready(self, tick: int, moved: int) -> None:
         """Have what comes next in the direction of a move read ahead, in a thread."""
         passage = self._passages.at(tick, wait=False)
-        size = min(max(self._passages.ticks_of_size(_EVENTS_AHEAD), 4 * abs(moved)), _NEAR)
+        most = self._passages.ticks_of_size(_EVENTS_AT_ONCE)
+        size = min(max(self._passages.ticks_of_size(_EVENTS_AHEAD), 4 * abs(moved)), most)
         if moved > 0:
             edge = tick if passage is None else passage.last
             if edge - tick < size and edge < self._head:
@@ -198,7 +209,7 @@ class Cursor:
         edge = tick if passage is None else passage.first
         if tick - edge < size and edge > 1:
             # The state at edge - 1 may be a snapshot's; those before it are folded from the one before that.
-            first = max(self._snapshot_before(edge - 2) + 1, edge - 2 * _NEAR)
+            first = max(self._snapshot_before(edge - 2) + 1, edge - most)
             self._passages.read_ahead(first, edge - 1, self._fold_ready)
 
     def _fold_ready(self, passage: Passage) -> None:

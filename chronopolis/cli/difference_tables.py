@@ -19,14 +19,14 @@ _BESIDE = ("tick", "ordinal", "kind", "agent", "cause_tick", "cause_ordinal")
 _LONGEST = 60
 
 
-def tables(found: Difference, *, agents: int, rows: int) -> list[Any]:
+def tables(found: Difference, entries: list[dict[str, Any]], *, agents: int) -> list[Any]:
     """Return panel and tables.
 
     Parameters
     ----------
     found : Difference
+    entries : what is to be shown of ties, cells and minds, as `found.entries` returns it
     agents : rows of the table of agents
-    rows : rows of each other table
     """
     shown = [_parting(found)]
     if not found.differing:
@@ -35,12 +35,9 @@ def tables(found: Difference, *, agents: int, rows: int) -> list[Any]:
     shown += _agents(found, agents)
     sides = _heading(found, "a"), _heading(found, "b")
     for area, table in (("ties", _ties), ("cells", _cells), ("minds", _minds)):
-        entries = [e for e in found.entries(limit=rows) if e["area"] == area]
-        if entries:
-            shown += [
-                table(entries, _heading(found, "a"), _heading(found, "b")),
-                _rest(found.counts[area] - len(entries), area),
-            ]
+        of_area = [e for e in entries if e["area"] == area]
+        if of_area:
+            shown += [table(of_area, *sides), _rest(found.counts[area] - len(of_area), area)]
     return [each for each in shown if each is not None]
 
 

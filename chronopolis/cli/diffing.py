@@ -59,7 +59,9 @@ def diff(
     Two runs are compared at the last tick that both have, unless a tick is given.
     """
     import replay
+    from chronopolis.cli.difference_tables import tables
     from chronopolis.errors import WrongUsage
+    from replay.remembered import tell_memories
     from workers.bootstrap import open_store
 
     if tick is not None and (tick_a is not None or tick_b is not None):
@@ -75,12 +77,14 @@ def diff(
                 store, ours, theirs, tick_a=tick if tick_a is None else tick_a,
                 tick_b=tick if tick_b is None else tick_b, on_progress=display.update,
             )  # fmt: skip
-    if as_json:
-        output.result(found.as_dict(limit=limit, agents=agents))
-    else:
-        from chronopolis.cli.difference_tables import tables
-
-        output.show(*tables(found, agents=_ROWS if agents is None else agents, rows=_ROWS if limit is None else limit))
+        if as_json:
+            values = found.as_dict(limit=limit, agents=agents)
+            tell_memories(store, found, values["differences"])
+            output.result(values)
+        else:
+            rows = _ROWS if limit is None else limit
+            entries = tell_memories(store, found, found.entries(limit=rows))
+            output.show(*tables(found, entries, agents=_ROWS if agents is None else agents))
     if exit_code and not found.identical:
         raise typer.Exit(1)
 

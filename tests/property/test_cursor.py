@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import replay
-from domain.errors import BeyondHead, CorruptHistory
+from domain.errors import BeyondHead, CorruptHistory, StoreUnavailable
 from domain.state import World
+from replay import cursor as cursor_module
 from replay.cursor import Cursor
 from tests.support.histories import SCENARIOS, scenario
 from tests.support.memory_store import MemoryStore
@@ -155,3 +159,114 @@ def test_a_run_without_a_tick_has_no_place_to_stand():
     run = store.create("empty", seed=1, configuration=TINY_WORLD, target=10)
     with Cursor(store, run) as cursor, pytest.raises(BeyondHead):
         cursor.at(0)
+
+
+class Counting:
+    """A reader that counts what it is asked."""
+
+    def __init__(self, store):
+        self._store, self.asked = store, Counter()
+
+    def __getattr__(self, name):
+        def ask(*arguments, **options):
+            self.asked[name] += 1
+            return getattr(self._store, name)(*arguments, **options)
+
+        return ask
+
+
+def test_stepping_on_reads_nothing_twice(made):
+    reader, run = Counting(made), made.find("made")
+    with Cursor(reader, run) as cursor:
+        cursor.at(10)
+        for _ in range(60):
+            cursor.step()
+        ticks = reader.asked["read"]
+        assert ticks <= 12, "in passages, not tick by tick"
+        assert reader.asked["snapshot_ticks"] <= 3 and reader.asked["head"] == 1
+        for by in (*[-1] * 40, *[1] * 40):
+            cursor.step(by)
+        assert reader.asked["read"] - ticks <= 4
+
+
+def test_a_live_run_is_followed_without_looking_for_snapshots_each_time():
+    store = MemoryStore()
+    run = make_run(store, "live", ticks=30)
+    reader = Counting(store)
+    with Cursor(reader, run) as cursor:
+        cursor.at(30)
+        before = reader.asked["snapshot_ticks"]
+        for tick in range(31, 51):
+            go_on(store, run, tick)
+            assert_equal(cursor.at(tick), replay.at(store, run, tick))
+        assert reader.asked["snapshot_ticks"] - before <= 2
+
+
+def test_a_long_way_from_the_last_snapshot_is_gone_in_parts_that_fit(made, monkeypatch):
+    monkeypatch.setattr(cursor_module, "_EVENTS_AT_ONCE", 100)
+    run = made.find("grandchild")
+    most = 0
+    with Cursor(made, run, cache_mib=1) as cursor:
+        read = cursor._passages._read
+
+        def watched(first, last, then=None):
+            nonlocal most
+            most = max(most, last - first + 1)
+            return read(first, last, then)
+
+        monkeypatch.setattr(cursor._passages, "_read", watched)
+        assert_equal(cursor.at(120), replay.at(made, run, 120))
+        assert most <= max(4, 100 // 12 + 1)
+
+
+def test_frames_that_were_made_of_a_state_do_not_stay_when_one_moves_on(made):
+    run = made.find("made")
+    with Cursor(made, run) as cursor:
+        world = cursor.at(40)
+        assert world.agents_frame().height == world.population
+        assert "society" in vars(world)
+        cursor.step()
+        assert "society" not in vars(world)
+        assert world.agents_frame().height == world.population, "it is made again when asked for"
+
+
+def test_a_tick_before_the_first_is_refused(made):
+    with Cursor(made, made.find("made")) as cursor:
+        for tick in (-1, -100):
+            with pytest.raises(BeyondHead, match="ticks 0 to 90"):
+                cursor.at(tick)
+        cursor.at(0)
+        with pytest.raises(BeyondHead):
+            cursor.step(-1)
+        assert cursor.tick == 0
+
+
+def test_threads_may_share_a_cursor(made):
+    run = made.find("grandchild")
+    expected = [h.hex() for h in made.headers(run, 0, 120).state_hash]
+    with Cursor(made, run, cache_mib=1) as cursor, ThreadPoolExecutor(4) as pool:
+        ticks = [(17 * i) % 121 for i in range(400)]
+        assert list(pool.map(lambda tick: cursor.at(tick).state_hash.hex(), ticks)) == [expected[t] for t in ticks]
+
+
+def test_a_store_that_goes_away_is_said_and_comes_back(made, monkeypatch):
+    monkeypatch.setattr(cursor_module, "_NEAR", 0)  # nothing is read ahead
+    run = made.find("made")
+
+    class Gone(Counting):
+        away = False
+
+        def __getattr__(self, name):
+            if self.away:
+                raise StoreUnavailable("it was stopped")
+            return super().__getattr__(name)
+
+    reader = Gone(made)
+    with Cursor(reader, run) as cursor:
+        cursor.at(30)
+        reader.away = True
+        with pytest.raises(StoreUnavailable):
+            cursor.at(85)
+        assert cursor.tick == 30
+        reader.away = False
+        assert_equal(cursor.at(85), replay.at(made, run, 85))

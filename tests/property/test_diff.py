@@ -21,6 +21,7 @@ from domain.minds.columns import N_MIND_STATE
 from domain.minds.contrast import _GROUPS
 from domain.state import World
 from replay.divergence import shared_ticks
+from replay.remembered import tell_memories
 from tests.support.histories import SCENARIOS, scenario
 from tests.support.memory_store import MemoryStore
 from tests.support.stores import TINY_WORLD, go_on, keep, make_run
@@ -203,6 +204,19 @@ def test_minds_are_told_by_what_one_has_and_the_other_has_not():
     assert json.loads(json.dumps(found.as_dict()))["counts"]["minds"] == sum(
         e["area"] == "minds" for e in found.entries()
     )
+
+
+def test_memories_are_told_in_their_words():
+    store, history = MemoryStore(), scenario("minded")
+    run = keep(store, history, durability="group")
+    found = replay.diff(store, run, run, tick_a=200, tick_b=400)
+    entries = tell_memories(store, found, found.entries())
+    told = [kept for e in entries if (e["area"], e["what"]) == ("minds", "memories") for kept in e["b"]]
+    for kept in told[:5]:
+        tick, ordinal = (int(part) for part in kept["memory"].split(":"))
+        assert json.loads(history.batches[tick].payload(ordinal))["text"] == kept["text"]
+    few = tell_memories(store, found, found.entries(), most=1)
+    assert sum("text" in kept for e in few if e["what"] == "memories" and e["area"] == "minds" for kept in e["b"]) == 1
 
 
 def test_every_column_of_a_mind_belongs_to_one_group():
