@@ -21,6 +21,7 @@ from domain.errors import UnknownEventKind
 from domain.events import AGENT_BORN, AGENT_JOINED, kind_named
 from domain.ports import Run
 from domain.state import World
+from replay import scenarios_of
 
 router = APIRouter(tags=["agents"])
 
@@ -39,9 +40,12 @@ async def one_agent(run: Found, agent: AgentInPath, using: Using, tick: Tick = N
     number = await agent_named(using, run, agent, await histories.head(run))
     assert number is not None
 
+    # Who people are comes from the genesis, also where a fork goes on with another seed.
+    genesis = await histories.quick.do(lambda: scenarios_of(using.store, run).root)
+
     def described(world: World) -> tuple[str, dict[str, Any] | None]:
         alive = world.row(number) is not None
-        told = people.describe(world, number) | {"persona": _persona(world, number, run.seed)} if alive else None
+        told = people.describe(world, number) | {"persona": _persona(world, number, genesis.seed)} if alive else None
         return world.state_hash.hex(), told
 
     state_hash, values = await histories.look(run, lambda cursor: described(cursor.at(wanted)))
