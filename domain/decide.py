@@ -268,7 +268,7 @@ class Decider:
             about["instead_of"] = Intention(own).name.lower()
             if answer.get("act") not in (None, "none"):
                 there = world.row(answer["to"])
-                about["unsaid"] = self._made.why_unsaid(row, there) or talk.why_unsaid(row, there)
+                about["unsaid"] = self._made.why_unsaid(row, there) or talk.why_unsaid(row, there, answer)
         cell = int(a[CELL, row]) if goal is None else goal
         taken = telling.tell(THOUGHT_TAKEN, who, cause, about, detail=int(intention), cell=cell)
         p[P_INTENTION, row], p[P_GOAL, row], p[P_INTENDED, row] = intention, cell, taken
