@@ -96,6 +96,8 @@ def measures(
     if tick is not None:
         _show_tick(output, found, tick, series)
     else:
+        if not names and not as_json:  # what never happened there needs no line
+            series = {name: amounts for name, amounts in series.items() if amounts.any()}
         _show_series(output, found, low, high, every, series)
 
 
