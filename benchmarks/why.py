@@ -30,7 +30,7 @@ import replay
 from benchmarks.laboratory import laboratory, new_home, remove_home
 from benchmarks.machine import machine
 from domain.configuration import Configuration
-from domain.events import KINDS
+from domain.events import KIND_BY_NAME, KINDS, EventBatch, as_json
 from domain.ports import EventLookup, Run
 from domain.state import World
 from infrastructure.postgres_store import PostgresStore
@@ -207,8 +207,8 @@ class _Prover:
         out, change, step, link = taken
         again, last = None, None
         for last in otherwise(self.store, self.run, change, event["tick"], answer=self.answer, before=before):
-            if again is None and int(last.records["tick"][0]) > change.tick:
-                again = next((e["tick"] for e in last if _is_again(e, out)), None)
+            if again is None and last.records["tick"][0] > change.tick:
+                again = _first_again(last, out)
         assert last is not None
         self.cases[name].append(_Case(event, out, change, verdict(event, last), link, step, again))
 
@@ -251,10 +251,15 @@ def _split(cases: list[_Case], by: Callable[[_Case], str]) -> dict[str, Any]:
     return {name: _rates(c for c in cases if by(c) == name) for name in sorted({by(c) for c in cases})}
 
 
-def _is_again(event: Event, taken: Event) -> bool:
-    """Return whether an event does later what was taken out."""
-    keys = ("kind", "agent", "intention", "good", "act", "target")
-    return all(event.get(key) == taken.get(key) for key in keys)
+def _first_again(events: EventBatch, taken: Event) -> int | None:
+    """Return the tick of these events if in it an agent does what was taken out."""
+    kind, agent = KIND_BY_NAME[taken["kind"]].number, taken.get("agent", -1)
+    keys = ("intention", "good", "act", "target")
+    for i in np.flatnonzero((events.records["kind"] == kind) & (events.records["agent"] == agent)).tolist():
+        event = as_json(events.records[i], events.payload(i))
+        if all(event.get(key) == taken.get(key) for key in keys):
+            return int(event["tick"])
+    return None
 
 
 def ancestors(event: Event, look: Timelines, first: int) -> dict[Place, tuple[Event, int, str]]:
