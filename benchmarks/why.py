@@ -18,7 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ _OUT = Path(__file__).parent.parent / "docs" / "benchmarks"
 _Z = 1.959964
 STEPS, SPAN, FIRST = 3, 200, 60
 """Causes are drawn up to so many steps and ticks away; events from so far on, so that there is a past to speak of."""
-OUTCOMES = ("causes", "further", "others", "own")
+OUTCOMES = ("causes", "one_tick", "further", "others", "own")
 
 
 def main() -> int:
@@ -113,7 +113,14 @@ class _Case:
     steps: int = 0
     again: int | None = None  # the first later tick in which the agent does that after all
 
+    def line(self) -> str:
+        """Return it in a line."""
+        how = f"{self.change.what} {self.change.agent} at {self.change.tick} and {len(self.change.also)} more"
+        event, taken = ("{}:{} {}".format(*place_of(e), e["kind"]) for e in (self.event, self.taken))
+        return f"{event} <- {taken} ({self.link}, {self.steps}): {how}: {self.outcome}"
+
     def as_dict(self) -> dict[str, Any]:
+        """Return it by names."""
         return {
             "event": "{}:{}".format(*place_of(self.event)), "kind": self.event["kind"],
             "taken_out": "{}:{}".format(*place_of(self.taken)), "taken_kind": self.taken["kind"],
@@ -191,6 +198,10 @@ class _Prover:
         _, change, *_ = first
         before = replay.at(self.store, self.run, change.tick - 1)
         self._try("causes", event, first, before.copy())
+        if change.also:  # and an intention to the letter: a rest in that one tick alone
+            self._try("one_tick", event, (first[0], replace(change, also=()), *first[2:]), before.copy())
+        else:
+            self.cases["one_tick"].append(self.cases["causes"][-1])
         self._try("further", event, self._drawn([each for each in near if each[2] > max(1, nearest)]))
         but = {change.agent, event.get("agent"), event.get("target")}
         self._try("others", event, self._unnamed(event, look.find(change.tick, change.tick), named, look, but), before)
@@ -243,7 +254,7 @@ class _Prover:
             "without_removable_cause": dict(Counter(e["kind"] for e in self.without)),
             "exceptions": [c.as_dict() for c in causes if c.outcome == SAME],
             "others_that_changed_it": [c.as_dict() for c in self.cases["others"] if c.outcome != SAME],
-            "cases": [c.as_dict() for c in causes],
+            "cases": [c.line() for c in causes],
         }
 
 
