@@ -59,6 +59,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--agents", type=int, default=300)
     parser.add_argument("--ticks", type=int, default=1_500)
+    parser.add_argument("--forks", type=int, default=5, help="so many pasts are also made by forks that are stored")
     parser.add_argument("--home", type=Path, help="keep a home, and the run in it")
     parser.add_argument("--out", type=Path, default=_OUT)
     given = parser.parse_args()
@@ -69,10 +70,15 @@ def main() -> int:
             run = _run(store, home, given.agents, given.ticks, given.seed)
             for name, draw in (("drawn_evenly", _evenly), ("drawn_by_kind", _by_kind)):
                 result[name] = prove(store, run, draw, events=given.events, seed=given.seed)
+            result["by_stored_forks"] = by_stored_forks(
+                store, run, Settings(home=home), result["drawn_evenly"]["cases"], count=given.forks
+            )
     finally:
         if given.home is None:
             remove_home(home)
     given.out.mkdir(parents=True, exist_ok=True)
+    for name in ("drawn_evenly", "drawn_by_kind"):
+        result[name]["cases"] = [line_of(case) for case in result[name]["cases"]]
     (given.out / "why.json").write_text(json.dumps({"machine": before, "result": result}, indent=1) + "\n")
     for name in ("drawn_evenly", "drawn_by_kind"):
         print(name, json.dumps({part: result[name][part] for part in OUTCOMES}, indent=1))
@@ -81,20 +87,26 @@ def main() -> int:
 
 def _run(store: PostgresStore, home: Path, agents: int, ticks: int, seed: int) -> Run:
     """Return the run that is asked about, made unless it is there."""
-    name = f"why-{agents}-{ticks}-{seed}"
-    if name in store.names():
-        return store.find(name)
-    settings = Settings(home=home)
+    name, settings = f"why-{agents}-{ticks}-{seed}", Settings(home=home)
     side = math.ceil(math.sqrt(agents * 12))  # close enough to meet and to talk
     configuration = Configuration(
         agents=agents, width=side, height=side, mind="scripted", think_budget=1_000, think_delay=10
     )  # fmt: skip
-    run = store.create(
-        name, seed=seed, configuration=configuration, target=ticks, engines=identity_of("scripted", settings)
-    )
-    with thinking_for(store, run, settings) as thinking:
-        Runner(store, run, durability="group", thinking=thinking).run(ticks)
+    engines = identity_of("scripted", settings)
+    run = (
+        store.find(name) if name in store.names()
+        else store.create(name, seed=seed, configuration=configuration, target=ticks, engines=engines)
+    )  # fmt: skip
+    _go_on(store, run, settings, ticks)
     return run
+
+
+def _go_on(store: PostgresStore, run: Run, settings: Settings, ticks: int) -> None:
+    """Let a run go on to a tick, if it is not there yet."""
+    head = store.head(run)
+    if head is None or head.tick < ticks:
+        with thinking_for(store, run, settings) as thinking:
+            Runner(store, run, durability="group", thinking=thinking).run(ticks)
 
 
 _Taken = tuple[Event, Change, int, str]
@@ -113,18 +125,12 @@ class _Case:
     steps: int = 0
     again: int | None = None  # the first later tick in which the agent does that after all
 
-    def line(self) -> str:
-        """Return it in a line."""
-        how = f"{self.change.what} {self.change.agent} at {self.change.tick} and {len(self.change.also)} more"
-        event, taken = ("{}:{} {}".format(*place_of(e), e["kind"]) for e in (self.event, self.taken))
-        return f"{event} <- {taken} ({self.link}, {self.steps}): {how}: {self.outcome}"
-
     def as_dict(self) -> dict[str, Any]:
         """Return it by names."""
         return {
             "event": "{}:{}".format(*place_of(self.event)), "kind": self.event["kind"],
             "taken_out": "{}:{}".format(*place_of(self.taken)), "taken_kind": self.taken["kind"],
-            "how": f"{self.change.what} {self.change.agent} at {self.change.tick}", "and_later": len(self.change.also),
+            "what": self.change.what, "agent": self.change.agent, "ticks": [self.change.tick, *self.change.also],
             "outcome": self.outcome,
             "link": self.link, "steps": self.steps, "done_later_at": self.again,
         }  # fmt: skip
@@ -254,7 +260,7 @@ class _Prover:
             "without_removable_cause": dict(Counter(e["kind"] for e in self.without)),
             "exceptions": [c.as_dict() for c in causes if c.outcome == SAME],
             "others_that_changed_it": [c.as_dict() for c in self.cases["others"] if c.outcome != SAME],
-            "cases": [c.line() for c in causes],
+            "cases": [c.as_dict() for c in causes],
         }
 
 
@@ -291,6 +297,36 @@ def ancestors(event: Event, look: Timelines, first: int) -> dict[Place, tuple[Ev
                     found[link.place] = (other, step, link.name)
                     following.append(other)
         level = following
+    return found
+
+
+def line_of(case: dict[str, Any]) -> str:
+    """Return a case in a line."""
+    how = f"{case['what']} {case['agent']} at {case['ticks'][0]} and in {len(case['ticks']) - 1} ticks more"
+    link = f"{case['link']}, {case['steps']}"
+    return (
+        f"{case['event']} {case['kind']} <- {case['taken_out']} {case['taken_kind']} ({link}): {how}: {case['outcome']}"
+    )
+
+
+def by_stored_forks(
+    store: PostgresStore, run: Run, settings: Settings, cases: list[dict[str, Any]], *, count: int
+) -> list[dict[str, Any]]:
+    """Make some of the pasts as `polis fork` does, with a runner and minds that answer, and look there too."""
+    found: list[dict[str, Any]] = []
+    for case in [c for c in cases if c["what"] == REST][:count]:
+        tick, ordinal = (int(part) for part in case["event"].split(":"))
+        first, name = case["ticks"][0], f"{run.name}-without-{case['taken_out'].replace(':', '-')}"
+        rests = [{"agent": case["agent"], "rest": True, "at": at} for at in case["ticks"]]
+        child = store.find(name) if name in store.names() else replay.fork(
+            store, run, at=first - 1, name=name, interventions=rests, by="a benchmark", target=tick
+        )  # fmt: skip
+        _go_on(store, child, settings, tick)
+        with store.lookup(run) as lookup:
+            (event,) = lookup.at([(tick, ordinal)])
+        with store.lookup(child) as lookup:
+            forked = verdict(event, lookup.find(tick, tick))
+        found.append({"event": case["event"], "fork": name, "imagined": case["outcome"], "forked": forked})
     return found
 
 
