@@ -28,9 +28,14 @@ from domain.configuration import Configuration
 from domain.measures import society_figures
 from domain.state import World
 from workers.bootstrap import Settings, export_run, open_analyst, open_store
+from workers.rollups import events_behind, refresh
 
 # How mesa-frames calls polars is nothing that a notebook should be told.
 warnings.filterwarnings("ignore", module=r"mesa_frames\b")
+
+
+_TAKEN_IN_AT_ONCE = 3_000_000
+"""As many events as a question has rolled up first, if they are not; `polis db refresh` takes in more."""
 
 
 @dataclass(frozen=True)
@@ -287,6 +292,8 @@ class History:
         ------
         WrongUsage, BadQuery, QueryTimedOut
         """
+        if 0 < events_behind(self._store, self._run) <= _TAKEN_IN_AT_ONCE:
+            refresh(self._store, self._run)
         with open_analyst(self._store, self._run, timeout_s=timeout_s) as analyst:
             answer = ask(analyst, query, limit=limit)
             chunks = list(answer)
@@ -301,6 +308,7 @@ class History:
         ------
         ExportRefused, ExportFailed, BeyondHead
         """
+        refresh(self._store, self._run)
         return export_run(self._store, self._run, Path(folder), first=first, last=last, overwrite=overwrite)
 
     def measures(self, *names: str, first: int = 0, last: int | None = None) -> pl.DataFrame:

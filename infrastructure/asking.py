@@ -111,21 +111,29 @@ class Analyst:
         answer._chunks = self._rows(answer, query, limit)
         return answer
 
-    def cancel(self) -> None:
-        """Stop the query that runs, if one does."""
-        with contextlib.suppress(psycopg.Error, OSError):
-            self._connection.cancel_safe(timeout=2.0)
+    def _described(self, query: str) -> tuple[AnswerColumn, ...]:
+        """Return the columns of a query's answer, which an answer without rows would not tell."""
+        pgconn = self._connection.pgconn
+        for result in (pgconn.prepare(b"", query.encode()), pgconn.describe_prepared(b"")):
+            if result.status != psycopg.pq.ExecStatus.COMMAND_OK:
+                raise psycopg.errors.error_from_result(result, self._connection.info.encoding)
+        found = []
+        for i in range(result.nfields):
+            info = self._connection.adapters.types.get(result.ftype(i))
+            is_array = info is not None and result.ftype(i) == info.array_oid
+            kind = "text" if info is None else f"{info.name}[]" if is_array else info.name
+            found.append(AnswerColumn((result.fname(i) or b"").decode(), kind))
+        return tuple(found)
 
     def _rows(self, answer: Answer, query: str, limit: int | None) -> Iterator[list[tuple[Any, ...]]]:
         began, clock = time.monotonic(), _Clock(self._connection, self._database, self._timeout_s + _GRACE_S)
         try:
             with clock, self._connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL statement_timeout = {math.ceil(self._timeout_s * 1000)}")
+                answer.columns = self._described(query)
                 rows: Any = cursor.stream(query, size=_CHUNK)
                 chunk: list[tuple[Any, ...]] = []
                 for number, row in enumerate(rows):
-                    if not answer.columns:
-                        answer.columns = _columns(cursor)
                     if number == limit:
                         answer.cut = True
                         break
@@ -133,7 +141,6 @@ class Analyst:
                     if len(chunk) == _CHUNK:
                         yield chunk
                         chunk = []
-                answer.columns = answer.columns or _columns(cursor)
                 yield chunk
                 if answer.cut:
                     rows.close()  # which cancels the query
@@ -183,7 +190,7 @@ def _conninfo(database: Database, run: str | None) -> str:
     options = [f"search_path={path}", "default_transaction_read_only=on", "client_connection_check_interval=2s"]
     # Views upon views leave the planner guessing that a join gives one row; a nested loop over a whole run for each of
     # the many that there are then takes minutes. Hash and merge joins are never far from the best.
-    options += ["enable_nestloop=off", "work_mem=64MB"]
+    options += ["enable_nestloop=off", "jit=off", "work_mem=64MB"]
     if run is not None:
         options.append(f"polis.run={run}")
     if database.embedded is None:
@@ -215,16 +222,6 @@ class _Hex(Loader):
 
 
 _LOADERS: dict[str, type[Loader]] = {"numeric": _Number, "json": _Text, "jsonb": _Text, "bytea": _Hex}
-
-
-def _columns(cursor: psycopg.Cursor[Any]) -> tuple[AnswerColumn, ...]:
-    found = []
-    for column in cursor.description or ():
-        info = cursor.adapters.types.get(column.type_code)
-        name = "text" if info is None else info.name
-        is_array = info is not None and column.type_code == info.array_oid
-        found.append(AnswerColumn(column.name, f"{name}[]" if is_array else name))
-    return tuple(found)
 
 
 def _named(error: psycopg.Error, query: str, *, struck: bool, timeout_s: float) -> Exception:

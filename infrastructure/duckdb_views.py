@@ -6,10 +6,39 @@ Paths are relative to the folder: run the file there, or ``SET file_search_path`
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from domain.events import CAUSE, GIVEN, KINDS, NEEDS, TAKEN, EventKind, Field
 from domain.ports import Run
 from infrastructure.event_tables import schema_of_kind
+
+_DERIVED = Path(__file__).parent.parent / "migrations" / "sql" / "0006" / "derived.sql"
+_OF_EVENTS = """\
+-- holdings: what an agent holds of a good after an event that changed it
+CREATE OR REPLACE VIEW holdings AS
+SELECT run, tick, ordinal, agent, given_good AS good, given_holding AS holding FROM events WHERE given_good IS NOT NULL
+UNION ALL
+SELECT run, tick, ordinal, agent, taken_good, taken_holding FROM events WHERE taken_good IS NOT NULL
+UNION ALL
+SELECT run, tick, ordinal, agent, 'tool', tool_uses FROM crafts;
+
+-- positions: where an agent is after an event that says so
+CREATE OR REPLACE VIEW positions AS
+SELECT run, tick, ordinal, agent, cell FROM arrivals
+UNION ALL
+SELECT run, tick, ordinal, agent, cell FROM moves
+UNION ALL
+SELECT run, tick, ordinal, agent, cell FROM births;
+
+-- activity: how many events of a kind there were in 100 ticks
+CREATE OR REPLACE VIEW activity AS
+SELECT run, tick - tick % 100 AS tick, kind, count(*) AS events FROM events GROUP BY run, tick - tick % 100, kind;
+
+-- footsteps: how many steps were made from a cell to another in 1,000 ticks
+CREATE OR REPLACE VIEW footsteps AS
+SELECT run, tick - tick % 1000 AS tick, from_cell, cell, count(*) AS steps
+FROM moves GROUP BY run, tick - tick % 1000, from_cell, cell;
+"""
 
 
 def views_sql(run: Run, *, tables: tuple[str, ...]) -> str:
@@ -34,6 +63,9 @@ def _statements(run: Run, tables: tuple[str, ...]) -> Iterator[str]:
     yield ""
     for table in tables:
         yield f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM read_parquet('{table}.parquet');"
+    yield ""
+    yield _OF_EVENTS
+    yield _DERIVED.read_text(encoding="utf-8").replace("CREATE VIEW", "CREATE OR REPLACE VIEW")
 
 
 def _general(kind: EventKind) -> str:

@@ -8,8 +8,10 @@
     ├── views.sql                            the same views as in Postgres, for DuckDB
     ├── events/kind=AgentMoved/block=0/…     events of a kind, so many ticks a block
     ├── ticks.parquet
-    ├── deliberations.parquet                thoughts with prompt, answer and what they cost
-    └── measures.parquet                     where any are kept
+    ├── answers.parquet                      who gave each answer of a mind, and what it cost
+    ├── deliberations.parquet                the same, with prompt and answer
+    ├── samples.parquet                      the living at every hundredth tick, as far as they are rolled up
+    └── measures.parquet                     as far as they were asked for
 
 Lineage is resolved: a fork's folder holds what it reads of its ancestors too. Everything is written to a folder beside
 and renamed, so that a folder of that name is whole.
@@ -49,7 +51,10 @@ _TABLES = {
     "ticks": "SELECT * FROM ticks WHERE tick BETWEEN {first} AND {last} ORDER BY tick",
     "deliberations": "SELECT * FROM deliberations WHERE asked_tick BETWEEN {first} AND {last} "
     "ORDER BY asked_tick, agent, purpose, call",
-    "measures": "SELECT * FROM measures WHERE tick BETWEEN {first} AND {last} ORDER BY tick",
+    "answers": "SELECT * FROM answers WHERE asked_tick BETWEEN {first} AND {last} "
+    "ORDER BY asked_tick, agent, purpose, call",
+    "samples": "SELECT * FROM samples WHERE tick BETWEEN {first} AND {last} ORDER BY tick, agent",
+    "measures": "SELECT * FROM measures WHERE tick BETWEEN {first} AND {last} ORDER BY name, tick",
 }
 _DAY_S = 86_400.0
 

@@ -39,10 +39,13 @@ from infrastructure.migrate import (
 )
 from infrastructure.parquet_export import export_run
 from infrastructure.postgres_store import PostgresStore
+from infrastructure.rollups import BLOCK as ROLLUP_BLOCK
+from infrastructure.rollups import Rollups
 from infrastructure.settings import Settings
 
 __all__ = [
     "ENGINES",
+    "ROLLUP_BLOCK",
     "Analyst",
     "AnswerColumn",
     "Browsing",
@@ -68,6 +71,7 @@ __all__ = [
     "open_database",
     "open_engine",
     "open_memory_index",
+    "open_rollups",
     "open_store",
     "psql_path",
     "reach",
@@ -116,6 +120,11 @@ def open_store(
 def open_analyst(store: PostgresStore, run: Run | None = None, *, timeout_s: float = 30.0) -> Analyst:
     """Open a session that can only ask: about one run, or about all; see `infrastructure.asking`."""
     return Analyst(store.database, None if run is None else run.name, timeout_s=timeout_s)
+
+
+def open_rollups(store: PostgresStore) -> Rollups:
+    """Return what keeps the rollups of a store's runs."""
+    return Rollups(store.database)
 
 
 @contextmanager

@@ -41,6 +41,7 @@ def export(
     DuckDB. The folder is there whole or not at all.
     """
     from chronopolis.cli.live import CheckDisplay
+    from chronopolis.cli.refreshing import take_in
     from chronopolis.errors import WrongUsage
     from workers.bootstrap import export_run, open_store
 
@@ -49,6 +50,7 @@ def export(
         raise WrongUsage(f"--from {first} lies after --to {last}")
     with open_store(say=output.say) as store:
         found = store.find(run)
+        take_in(store, found, output)
         with CheckDisplay(output, f"exporting {found.name}") as display:
             values = export_run(
                 store, found, parquet, first=first, last=last, overwrite=overwrite, on_progress=display.update

@@ -32,6 +32,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from chronopolis.cli import (
+    bisecting,
     causes,
     checking,
     database,
@@ -45,9 +46,11 @@ from chronopolis.cli import (
     measuring,
     memory,
     minds,
+    refreshing,
     running,
     sql,
     thinking,
+    watching,
     worker,
 )
 
@@ -132,6 +135,8 @@ causes.register(app)
 thinking.register(app)
 forking.register(app)
 measuring.register(app)
+bisecting.register(app)
+watching.register(app)
 demo.register(app)
 debugging.register(app)
 app.add_typer(database.app, name="db")
@@ -140,6 +145,7 @@ app.add_typer(minds.app, name="minds")
 worker.register(app)
 doctor.register(app)
 sql.register(app)
+refreshing.register(database.app)
 export.register(app)
 
 

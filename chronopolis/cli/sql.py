@@ -60,12 +60,15 @@ def sql(
     included. --json writes one JSON object a row. A query that takes too long is stopped, with exit code 3; one that
     the database does not take leaves with 2.
     """
+    from chronopolis.cli.refreshing import take_in_a_little
     from workers.bootstrap import open_analyst, open_store
 
     output = Output(as_json=as_json, quiet=quiet)
     queries = _queries(command, file, formats=(as_json, as_csv, parquet is not None))
     with open_store(say=output.say) as store:
         found = None if run is None else store.find(run)
+        if found is not None:
+            take_in_a_little(store, found, output)
         with open_analyst(store, found, timeout_s=timeout) as analyst:
             if queries is None:
                 from chronopolis.cli.sql_prompt import converse

@@ -1,12 +1,12 @@
 -- When does hunger set in, and how many does it kill?
-SELECT n.tick, n.satiety, n.starving, coalesce(d.deaths, 0) AS died_of_hunger
+-- The share of the living whose satiety is below 2,000 of 10,000, and those who died of hunger in the 100 ticks before.
+SELECT s.tick, s.people, s.satiety, s.starving, coalesce(d.deaths, 0) AS died_of_hunger
 FROM (
-    SELECT tick - tick % 50 AS tick, avg(satiety) AS satiety,
-           avg(CASE WHEN satiety < 2000 THEN 1.0 ELSE 0.0 END) AS starving
-    FROM events WHERE satiety IS NOT NULL
-    GROUP BY tick - tick % 50
-) n
+    SELECT tick, count(*) AS people, avg(satiety) AS satiety, avg(CASE WHEN satiety < 2000 THEN 1.0 ELSE 0.0 END) AS starving
+    FROM samples GROUP BY tick
+) s
 LEFT JOIN (
-    SELECT tick - tick % 50 AS tick, count(*) AS deaths FROM deaths WHERE because = 'hunger' GROUP BY tick - tick % 50
-) d ON d.tick = n.tick
-ORDER BY n.tick;
+    SELECT tick - tick % 100 + 100 AS tick, count(*) AS deaths FROM deaths WHERE because = 'hunger'
+    GROUP BY tick - tick % 100 + 100
+) d ON d.tick = s.tick
+ORDER BY s.tick;

@@ -18,8 +18,9 @@ def _run(name: str) -> None:
 
 def upgrade() -> None:
     """Add them."""
-    for name in ("kinds.sql", "answers.sql", "derived.sql", "comments.sql", "scope.sql", "roles.sql", "grants.sql"):
-        _run(name)
+    files = ("kinds", "answers", "derived", "scope", "rollups", "comments", "roles", "grants")
+    for name in files:
+        _run(f"{name}.sql")
 
 
 def downgrade() -> None:

@@ -49,6 +49,7 @@ class _Shelf:
     late: Counter[InputKey] = field(default_factory=Counter)
     snapshots: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
     measures: dict[tuple[str, int], Block] = field(default_factory=dict)
+    pause: tuple[int, int, str] | None = None  # epoch, tick, why
 
 
 class MemoryStore:
@@ -230,6 +231,11 @@ class MemoryStore:
         shelf.inputs[given.key] = dataclasses.replace(given, about={**given.about, "asked_chain": chain})
         return True
 
+    def request_pause(self, run: Run, *, tick: int, because: str) -> bool:
+        shelf = self.shelves[run.id]
+        shelf.pause = (shelf.lease.epoch, tick, because)
+        return shelf.held
+
     # -- measures ----------------------------------------------------------------------------------
 
     def measure_blocks(self, source: int, names: Sequence[str], first: int, last: int) -> list[Block]:
@@ -337,6 +343,15 @@ class MemoryWriter:
                 self.shelf.held = False
                 if self.shelf.lease.status == "running":
                     self.shelf.lease = dataclasses.replace(self.shelf.lease, status="paused")
+
+    @property
+    def pause_tick(self) -> int:
+        asked = self.shelf.pause
+        return asked[1] if asked is not None and asked[0] == self.epoch else _FOR_EVER
+
+    @property
+    def pause_because(self) -> str:
+        return self.shelf.pause[2] if self.shelf.pause is not None else ""
 
     def begin(self, tick: int, *, inputs_used: int = 0) -> None:
         pass

@@ -22,6 +22,9 @@ BEGIN
         ('ties', 'a tie after something that made or changed it'),
         ('thoughts_answered', 'an answer of a mind as it took effect: why it was asked, what it changed, what it cost'),
         ('remembered', 'a memory: when it was formed and forgotten, what it rests on'),
+        ('activity', 'how many events of a kind there were in 100 ticks'),
+        ('footsteps', 'how many steps were made from a cell to another in 1,000 ticks'),
+        ('samples', 'a living agent at a hundredth tick: place, needs, goods'),
         ('places', 'a cell of the grid: where it lies, what covers it')
     ) AS v (view, summary) LOOP
         EXECUTE format('COMMENT ON VIEW polis.%I IS %L', each.view, each.summary);

@@ -152,7 +152,7 @@ SELECT e.run, e.tick, e.ordinal,
        convert_from(e.payload, 'UTF8')::jsonb ->> 'act' AS act,
        convert_from(e.payload, 'UTF8')::jsonb ->> 'text' AS text,
        convert_from(e.payload, 'UTF8')::jsonb ->> 'conversation' AS conversation,
-       convert_from(e.payload, 'UTF8')::jsonb -> 'terms' AS terms,
+       nullif(convert_from(e.payload, 'UTF8')::jsonb -> 'terms', 'null') AS terms,
        convert_from(e.payload, 'UTF8')::jsonb ->> 'news' AS news
 FROM stored_events e WHERE e.kind = 25;
 
@@ -176,7 +176,7 @@ SELECT e.run, e.tick, e.ordinal,
        ((e.cause >> 32) & 4294967295)::int4 AS cause_tick,
        (e.cause & 4294967295)::int4 AS cause_ordinal,
        convert_from(e.payload, 'UTF8')::jsonb AS payload,
-       convert_from(e.payload, 'UTF8')::jsonb -> 'terms' AS terms,
+       nullif(convert_from(e.payload, 'UTF8')::jsonb -> 'terms', 'null') AS terms,
        convert_from(e.payload, 'UTF8')::jsonb ->> 'proposal' AS proposal
 FROM stored_events e WHERE e.kind = 27;
 
@@ -250,3 +250,27 @@ SELECT e.run, e.tick, e.ordinal,
        (convert_from(e.payload, 'UTF8')::jsonb ->> 'call')::int4 AS call,
        convert_from(e.payload, 'UTF8')::jsonb ->> 'answer' AS answer
 FROM stored_events e WHERE e.kind = 33;
+
+-- ScenarioChanged: A fork goes on under other constants, or with other chances, than its parent; the first event of its own.
+CREATE OR REPLACE VIEW scenario_changes AS
+SELECT e.run, e.tick, e.ordinal,
+       ((e.cause >> 32) & 4294967295)::int4 AS cause_tick,
+       (e.cause & 4294967295)::int4 AS cause_ordinal,
+       convert_from(e.payload, 'UTF8')::jsonb AS payload,
+       nullif(convert_from(e.payload, 'UTF8')::jsonb -> 'settings', 'null') AS settings,
+       nullif(convert_from(e.payload, 'UTF8')::jsonb -> 'seed', 'null') AS seed
+FROM stored_events e WHERE e.kind = 34;
+
+-- A cell has no needs: StockChanged keeps another figure in that column.
+CREATE OR REPLACE VIEW events AS
+SELECT e.run, e.tick, e.ordinal, k.name AS kind, e.agent, e.target, e.cell, e.detail,
+       (ARRAY['food', 'wood', 'stone', 'ore', 'coin', 'tool'])[(e.given >> 56) + 1] AS given_good,
+       ((e.given >> 28) & 268435455)::int4 AS given_quantity, (e.given & 268435455)::int4 AS given_holding,
+       (ARRAY['food', 'wood', 'stone', 'ore', 'coin', 'tool'])[(e.taken >> 56) + 1] AS taken_good,
+       ((e.taken >> 28) & 268435455)::int4 AS taken_quantity, (e.taken & 268435455)::int4 AS taken_holding,
+       CASE WHEN e.kind <> 35 THEN ((e.needs >> 32) & 65535)::int4 END AS energy,
+       CASE WHEN e.kind <> 35 THEN ((e.needs >> 16) & 65535)::int4 END AS satiety,
+       CASE WHEN e.kind <> 35 THEN (e.needs & 65535)::int4 END AS company,
+       (e.cause >> 32)::int4 AS cause_tick, (e.cause & 4294967295)::int4 AS cause_ordinal,
+       convert_from(e.payload, 'UTF8')::jsonb AS payload
+FROM stored_events e JOIN event_kinds k ON k.number = e.kind;

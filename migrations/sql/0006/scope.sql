@@ -20,9 +20,10 @@ BEGIN
     RETURN true;
 END $$;
 
--- The run that is looked at: by its name, else by its number.
-CREATE FUNCTION current_run() RETURNS int4
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = polis, pg_temp AS $$
+-- The run that is looked at: by its name, else by its number. What is called within other functions is this, which
+-- nobody may take for a constant: a function's own plans outlive a change of the setting.
+CREATE FUNCTION chosen_run() RETURNS int4
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = polis, pg_temp AS $$
 DECLARE wanted text := nullif(current_setting('polis.run', true), ''); found int4;
 BEGIN
     IF wanted IS NULL THEN
@@ -39,17 +40,21 @@ BEGIN
     RETURN found;
 END $$;
 
--- {run, first tick, last tick} of the ancestor so many generations up as far as the run reads it; NULLs where there is
--- none, which the planner knows to be no row at all. Generation 0 is the run itself.
+CREATE FUNCTION current_run() RETURNS int4
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = polis, pg_temp
+AS $$ BEGIN RETURN chosen_run(); END $$;
+
+-- {run, first tick, last tick} of the ancestor so many generations up as far as the run reads it, as the view lineage has
+-- it; NULL where there is none, which the planner knows to be no row at all. Generation 0 is the run itself.
 CREATE FUNCTION ancestor(generation int4) RETURNS int4[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = polis, pg_temp AS $$
-DECLARE at int4 := current_run(); above int4; first_tick int4; last_tick int4 := 2147483647; fork int4;
+DECLARE at int4 := chosen_run(); above int4; first_tick int4; last_tick int4 := 2147483647; fork int4;
 BEGIN
     FOR step IN 0 .. generation LOOP
         SELECT parent, fork_tick INTO above, fork FROM runs WHERE run = at;
         first_tick := coalesce(fork + 1, 0);
         IF step = generation THEN
-            RETURN CASE WHEN first_tick <= last_tick THEN ARRAY[at, first_tick, last_tick] END;
+            RETURN CASE WHEN first_tick - 1 <= last_tick THEN ARRAY[at, first_tick, last_tick] END;
         END IF;
         last_tick := least(last_tick, first_tick - 1);
         at := above;
@@ -61,7 +66,7 @@ END $$;
 -- Make every view of schema polis anew in polis_run, over that run alone. A migration that adds or changes a view calls
 -- this afterwards. The tables come first; a view's text, read by the names of polis_run, then means that run.
 CREATE FUNCTION make_run_views() RETURNS void
-LANGUAGE plpgsql SET search_path = polis, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = polis, pg_temp SET client_min_messages = warning AS $$
 DECLARE
     generations CONSTANT int4 := 12;  -- of forks of forks that are pruned when planning; the rest are read by a join
     source record; leg text; legs text; columns text; within text; made text; known text; view_name text;
@@ -100,14 +105,46 @@ BEGIN
     END LOOP;
     FOR source IN SELECT c.relname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'run'
                   WHERE c.relnamespace = 'polis'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-                  AND c.relname NOT IN ('stored_events', 'ticks', 'inputs', 'texts', 'snapshots') LOOP
+                  -- Blocks of measures are found by lineage, by the very view that reads them.
+                  AND c.relname NOT IN ('stored_events', 'ticks', 'inputs', 'texts', 'snapshots', 'measure_blocks') LOOP
         EXECUTE format('CREATE VIEW polis_run.%I AS SELECT * FROM polis.%I WHERE run = polis.current_run() '
                        'AND polis.still_scoped(polis.scope())', source.name, source.name);
     END LOOP;
-    FOR source IN SELECT c.relname AS name, c.oid FROM pg_class c
+    -- What is rolled up, and the events after it.
+    SELECT string_agg(CASE WHEN attname = 'run' THEN 'polis.current_run() AS run' ELSE format('t.%I', attname) END, ', '
+                      ORDER BY attnum)
+    INTO columns FROM pg_attribute
+    WHERE attrelid = 'polis.stored_events'::regclass AND attnum > 0 AND NOT attisdropped;
+    EXECUTE format('CREATE VIEW polis_run.rare_events AS SELECT %s FROM polis_rollup.rare t WHERE t.run = polis.current_run() '
+                   'AND t.tick <= polis.rolled_through() AND polis.still_rolled(polis.rolled_through()) '
+                   'AND polis.still_scoped(polis.scope()) UNION ALL SELECT %s '
+                   'FROM polis_run.stored_events t WHERE t.tick > polis.rolled_through() AND polis.is_rare(t.kind)', columns, columns);
+    FOR source IN SELECT c.relname AS name, c.oid, k.number AS kind FROM pg_class c
+                  LEFT JOIN event_kinds k ON k.view = c.relname
                   WHERE c.relnamespace = 'polis'::regnamespace AND c.relkind = 'v' ORDER BY c.oid LOOP
         PERFORM set_config('search_path', 'polis, pg_temp', true);
-        made := pg_get_viewdef(source.oid);
+        made := CASE source.name
+            WHEN 'activity' THEN
+                'SELECT a.run, a.tick, k.name AS kind, a.events FROM polis_rollup.activity a JOIN event_kinds k ON k.number = a.kind '
+                'WHERE a.run = current_run() AND a.tick <= rolled_through() AND still_rolled(rolled_through()) '
+                'AND still_scoped(scope()) UNION ALL '
+                'SELECT e.run, e.tick / 100 * 100, k.name, count(*) FROM stored_events e JOIN event_kinds k ON k.number = e.kind '
+                'WHERE e.tick > rolled_through() GROUP BY e.run, e.tick / 100 * 100, k.name'
+            WHEN 'footsteps' THEN
+                'SELECT f.run, f.tick, f.from_cell, f.cell, f.steps FROM polis_rollup.footsteps f '
+                'WHERE f.run = current_run() AND f.tick <= rolled_through() AND still_rolled(rolled_through()) '
+                'AND still_scoped(scope()) UNION ALL '
+                'SELECT e.run, e.tick / 1000 * 1000, e.detail, e.cell, count(*) FROM stored_events e '
+                'WHERE e.tick > rolled_through() AND e.kind = 6 GROUP BY e.run, e.tick / 1000 * 1000, e.detail, e.cell'
+            WHEN 'lineage' THEN
+                'SELECT * FROM polis.lineage WHERE run = current_run() AND still_scoped(scope())'
+            WHEN 'samples' THEN
+                'SELECT * FROM polis_rollup.samples WHERE run = current_run() AND still_scoped(scope())'
+            ELSE pg_get_viewdef(source.oid)
+        END;
+        IF source.kind IS NOT NULL AND is_rare(source.kind) THEN
+            made := regexp_replace(made, '\mstored_events\M', 'rare_events');
+        END IF;
         PERFORM set_config('search_path', 'polis_run, polis, pg_temp', true);
         EXECUTE format('CREATE VIEW polis_run.%I AS %s', source.name, made);
         EXECUTE format('COMMENT ON VIEW polis_run.%I IS %L', source.name, obj_description(source.oid));
@@ -122,5 +159,5 @@ BEGIN
     GRANT SELECT ON ALL TABLES IN SCHEMA polis_run TO polis_app, polis_read, polis_maintenance;
 END $$;
 
-REVOKE ALL ON FUNCTION scope, still_scoped, current_run, ancestor, make_run_views FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION scope, still_scoped, current_run, ancestor TO polis_app, polis_read, polis_maintenance;
+REVOKE ALL ON FUNCTION scope, still_scoped, chosen_run, current_run, ancestor, make_run_views FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION scope, still_scoped, chosen_run, current_run, ancestor TO polis_app, polis_read, polis_maintenance;
