@@ -2,7 +2,7 @@
 # A Python 3.11 or 3.12 is all that the machine needs. Arguments pass through: make test ARGS="-k fold".
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-vllm lint fmt types bench bench-minds chaos lock docs clean
+.PHONY: help install demo test test-vllm lint fmt types bench bench-minds bench-replay chaos lock docs clean
 .SILENT:
 MAKEFLAGS += --no-print-directory
 unexport PYTHONHOME PYTHONPATH
@@ -69,6 +69,9 @@ bench: install  ## measure against the bars; writes docs/benchmarks
 
 bench-minds: install  ## measure thoughts a second against the engine itself; writes docs/benchmarks
 	$(BIN)/python -m benchmarks.minds $(ARGS)
+
+bench-replay: install  ## measure seek, step, fork, diff, bisect and why on a long run; ARGS="--record pace10" soaks too
+	$(BIN)/python -m benchmarks.replay $(ARGS)
 
 chaos: install  ## kill runs at every kind of moment; writes docs/benchmarks
 	$(BIN)/python -m benchmarks.chaos $(ARGS)

@@ -14,7 +14,7 @@ from typing import Any
 from chronopolis.sentences import Names, agent_number, sentence
 from replay.why import Causes
 
-BOX_WIDTH, LINE_HEIGHT, PADDING = 232, 15, 8
+BOX_WIDTH, LINE_HEIGHT, PADDING = 258, 15, 8
 GAP_ACROSS, GAP_DOWN, MARGIN, HEADING = 78, 14, 24, 40
 _LETTERS, _LINES = 38, 4
 NODES_MAX = 80

@@ -10,6 +10,7 @@ import replay
 from chronopolis.errors import WrongUsage
 from chronopolis.names import memorable_name
 from chronopolis.people import find_agent
+from domain.configuration import MINDS
 from domain.errors import InvalidInput, RunExists, TickHasBegun
 from domain.inputs import INTERVENTION, NOBODY, Input, InputKey, validated
 from domain.ports import EventStore, Run
@@ -47,7 +48,7 @@ def make_fork(
 
     Returns
     -------
-    dict, {"run", "name", "parent", "forked_at", "head_hash", "target", "changed", "interventions"}
+    dict, {"run", "name", "parent", "parent_run", "forked_at", "head_hash", "target", "changed", "interventions"}
 
     Raises
     ------
@@ -61,7 +62,7 @@ def make_fork(
         given = {
             "at": tick, "settings": settings, "seed": seed, "by": by or getpass.getuser(), "why": why,
             "interventions": _with_ids(store, parent, tick, interventions),
-            "target": None if ticks is None else tick + ticks,
+            "target": None if ticks is None else tick + ticks, "engines": _engines(parent, settings),
         }  # fmt: skip
         child = _named(store, parent, name, given)
     except InvalidInput as error:
@@ -79,6 +80,17 @@ def _named(store: Any, parent: Run, name: str | None, given: dict[str, Any]) -> 
             continue
 
 
+def _engines(parent: Run, settings: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return who answers a child whose mind is another; None if its parent's engines do."""
+    mind = (settings or {}).get("mind", parent.configuration.mind)
+    if mind == parent.configuration.mind or mind not in MINDS or "reflex" in (mind, parent.configuration.mind):
+        return None
+    from workers.bootstrap import Settings  # late: who changes no mind need not wait for engines
+    from workers.staff import identity_of
+
+    return identity_of(mind, Settings.from_environment())
+
+
 def _with_ids(store: EventStore, run: Run, tick: int, given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return interventions with the ids of the agents that they name, who have to live at the fork."""
     if all(each.get("agent") is None for each in given):
@@ -90,6 +102,8 @@ def _with_ids(store: EventStore, run: Run, tick: int, given: Sequence[Mapping[st
 def _agent(world: World | None, run: Run, wanted: int | str | None) -> int:
     if wanted is None or wanted == NOBODY:
         return NOBODY
+    if world is None and str(wanted).isdecimal():
+        return int(wanted)  # a founder, when it comes
     if world is None:
         raise WrongUsage(f"run {run.name} has no tick yet, and nobody lives there")
     return find_agent(world, run.name, str(wanted))

@@ -15,7 +15,7 @@ def family_tree(store: EventStore, of: Run | None = None) -> list[dict[str, Any]
     Returns
     -------
     list of dict, each {"run", "name", "status", "head_tick", "head_hash", "target", "here", "parent", "forked_at",
-        "changed", "interventions", "children"}; the last before `children` are None for a run that is no fork
+        "changed", "interventions", "children"}; from "parent" on they are None for a run that is no fork
     """
     found = store.runs()
     children: dict[int | None, list[tuple[Run, Lease, Header | None]]] = {}

@@ -75,6 +75,8 @@ def _speech(e: Event, names: Names) -> str:
 
 
 def _died(e: Event, names: Names) -> str:
+    if e["because"] == "removed":
+        return f"{_me(e, names)} was taken out of the world"
     heir = f"; {_other(e, names)} inherits" if "target" in e else ""
     return f"{_me(e, names)} died of {e['because'].replace('_', ' ')}{heir}"
 
@@ -84,6 +86,16 @@ def _intervention(e: Event, names: Names) -> str:
     refused = f"; refused: {e['refused']}" if e.get("refused") else ""
     about = f" with {_me(e, names)}" if "agent" in e else ""
     return f"{e.get('by') or 'somebody'} intervened{about}{why}{refused}"
+
+
+def _scenario(e: Event, names: Names) -> str:
+    changes = [f"{name.replace('_', ' ')} {c['before']} → {c['after']}" for name, c in e["settings"].items()]
+    chances = ["other chances"] if e.get("seed") else []
+    return f"this fork goes on with {', '.join([*changes, *chances])}"
+
+
+def _stock(e: Event, names: Names) -> str:
+    return f"cell {e['cell']} was made to hold {amount(e['good'], e['stock'])}"
 
 
 def _thought(e: Event, names: Names) -> str:
@@ -131,5 +143,7 @@ _WORDS: dict[str, Callable[[Event, Names], str]] = {
     f"that {_quoted(e['text'])}",
     "MemoryFormed": lambda e, n: f"{_me(e, n)} remembers: {_quoted(e['text'])}",
     "MemoryForgotten": lambda e, n: f"{_me(e, n)} forgot the memory {e['memory']}",
+    "ScenarioChanged": _scenario,
+    "StockChanged": _stock,
     "ReflectionMade": lambda e, n: f"{_me(e, n)} drew a conclusion",
 }  # fmt: skip

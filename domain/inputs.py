@@ -171,6 +171,8 @@ def _validate_intervention(key: tuple[int, int, str, int], answer: dict[str, Any
     for name in ("rest", "remove"):
         if name in answer and (answer[name] is not True or len(done) > 1):
             raise InvalidInput(key, f"{name} {answer[name]!r} is true or not there, and goes with nothing else")
+    if key[1] == NOBODY and not set(done) <= {"add", "stock"}:
+        raise InvalidInput(key, f"whom does it concern? {', '.join(done)} is done to an agent")
     if "add" in done or "stock" in done:
         if key[1] != NOBODY or not set(done) <= {"add", "stock"}:
             raise InvalidInput(key, "what is done to the world concerns no agent")

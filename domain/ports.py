@@ -273,6 +273,16 @@ class Appender(Protocol):
         """The newest tick that is safe from any crash; -1 before tick 0."""
         ...
 
+    @property
+    def pause_tick(self) -> int:
+        """The tick from which on somebody asks this writer to stop; beyond all ticks if nobody does."""
+        ...
+
+    @property
+    def pause_because(self) -> str:
+        """Why, in their words."""
+        ...
+
     def begin(self, tick: int, *, inputs_used: int = 0) -> None:
         """Be told that a tick is being decided now, with so many inputs: the store may prepare for it."""
         ...
@@ -351,6 +361,10 @@ class EventStore(MeasuredHistory, Protocol):
 
     def find_answer(self, run: Run, key: InputKey, asked_chain: bytes, *, engine: str) -> Input | None:
         """Return the first answer of that engine to the same question in the same past, in another run."""
+        ...
+
+    def request_pause(self, run: Run, *, tick: int, because: str) -> bool:
+        """Ask whoever writes a run now to stop once a tick is reached; False if nobody does."""
         ...
 
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:

@@ -1,4 +1,4 @@
-"""Housekeeping of a run beside its writer: snapshots, the next stretch, indexes for closed ones.
+"""Housekeeping of a run beside its writer: snapshots, the next stretch, indexes for closed ones, who asks it to stop.
 
 One thread with a connection of its own, so that no tick waits for it. Nothing here is history: what
 fails is counted and said, and tried again when it matters.
@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _MAX_SNAPSHOTS_WAITING = 16
 _NICENESS = 10
+_LISTEN_EVERY_S, _AWAY_S = 0.1, 1.0
+NEVER = 2**31 - 1
 _log = logging.getLogger(__name__)
 
 
@@ -42,9 +45,13 @@ class Housekeeper:
         stretches: Stretches,
         figures: WriterFigures,
         durable: Callable[[], int],
+        *,
+        epoch: int = 0,
     ) -> None:
         self._database, self._run, self._stretches, self._figures = database, run, stretches, figures
-        self._durable = durable
+        self._durable, self._epoch = durable, epoch
+        self.pause: tuple[int, str] = (NEVER, "")
+        self._listened = 0.0
         self._waiting: collections.deque[tuple[int, bytes, bytes]] = collections.deque()
         self._changed = threading.Condition()
         self._closing = self._resting = False
@@ -93,7 +100,7 @@ class Housekeeper:
         while True:
             with self._changed:
                 if not self._closing:
-                    self._changed.wait(0.5)
+                    self._changed.wait(_LISTEN_EVERY_S)
                 closing = self._closing
                 ready = []
                 while self._waiting and self._waiting[0][0] <= self._durable():
@@ -101,6 +108,7 @@ class Housekeeper:
             try:
                 for snapshot in ready:
                     self._write_snapshot(*snapshot)
+                self._listen()
                 if not closing:
                     self._stretches.make_ahead(self._durable(), self._connect())
                     self._close_stretches()
@@ -112,11 +120,21 @@ class Housekeeper:
                 if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | StoreUnavailable):
                     self._figures.problems.append(str(error).strip())  # refused, rather than away for a while
                 _log.info("run %s: housekeeping has to wait: %s", self._run.name, str(error).strip())
+                self._listened = time.monotonic() + _AWAY_S
                 if self._connection is not None:
                     self._connection.close()
                     self._connection = None
             if closing:
                 return
+
+    def _listen(self) -> None:
+        """See whether somebody asks this writer to stop."""
+        if time.monotonic() - self._listened < _LISTEN_EVERY_S:
+            return
+        query = "SELECT tick, because FROM polis.pause_requests WHERE run = %s AND epoch = %s"
+        row = self._connect().execute(query, (self._run.id, self._epoch)).fetchone()
+        self.pause = (NEVER, "") if row is None else (int(row[0]), str(row[1]))
+        self._listened = time.monotonic()
 
     def _connect(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:

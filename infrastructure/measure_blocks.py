@@ -52,7 +52,7 @@ def read(connection: Connection, source: int, names: Sequence[str], first: int, 
     """Return what is kept of a run, of blocks that begin in ticks first … last, by tick."""
     with _driver(connection).cursor(binary=True) as cursor:
         cursor.execute(
-            "SELECT name, version, tick_first, amounts FROM polis.measure_blocks WHERE run = %s AND name = ANY(%s) "
+            "SELECT name, version, tick_first, amounts FROM polis.measure_blocks WHERE source = %s AND name = ANY(%s) "
             "AND tick_first BETWEEN %s AND %s ORDER BY tick_first, name",
             (source, list(names), first, last),
         )
@@ -83,7 +83,8 @@ def keep(connection: Connection, source: int, blocks: Sequence[Block]) -> None:
         )
         cursor.executemany(
             "INSERT INTO polis.measure_blocks AS kept VALUES (%s, %s, %s, %s, %s) "
-            "ON CONFLICT (run, name, tick_first) DO UPDATE SET version = excluded.version, amounts = excluded.amounts "
+            "ON CONFLICT (source, name, tick_first) DO UPDATE SET version = excluded.version, "
+            "amounts = excluded.amounts "
             "WHERE kept.version <> excluded.version OR cardinality(kept.amounts) < cardinality(excluded.amounts)",
             [(source, b.name, b.first, b.version, _Amounts(b.amounts)) for b in rows],
         )

@@ -219,16 +219,16 @@ class PostgresStore:
         else:
             newest = int(headers.ticks[-1]) if len(headers) else -1
         with self._connect() as connection:
-            leaves: list[tuple[str, int, int, NDArray[np.int64]]] = []
+            leaves: list[tuple[str, int, int, NDArray[np.int64], bool]] = []
             for segment in self._segments(connection, run, first, min(last, newest)):
                 for leaf, low, high in self._leaves.leaves(connection, *segment):
                     if headers is None:
                         counts = self._counts(connection, segment[0], low, high)
                     else:
                         counts = _counts_of(headers, low, high)
-                    leaves.append((leaf, low, high, counts))
-        for leaf, low, high, counts in leaves:
-            yield from read_segment(self.database, leaf, low, high, counts)
+                    leaves.append((leaf, low, high, counts, self._leaves.is_hot(segment[0], leaf)))
+        for leaf, low, high, counts, hot in leaves:
+            yield from read_segment(self.database, leaf, low, high, counts, hot=hot)
 
     @contextmanager
     def lookup(self, run: Run) -> Iterator[LeafLookup]:
@@ -468,6 +468,20 @@ class PostgresStore:
         with self._connect() as connection:
             return int(connection.execute(select(func.count()).where(t.c.run == run.id)).scalar_one())
 
+    # -- asked of a writer -------------------------------------------------------------------------
+
+    def request_pause(self, run: Run, *, tick: int, because: str) -> bool:
+        """Ask whoever writes a run now to stop once a tick is reached; False if nobody does."""
+        lease = self.lease(run)
+        if lease.status != "running":
+            return False
+        t = schema.pause_requests
+        asked = {"epoch": lease.epoch, "tick": tick, "because": because, "asked_at": func.now()}
+        with self._connect() as connection:
+            added = pg_insert(t).values(run=run.id, **asked)
+            connection.execute(added.on_conflict_do_update(index_elements=["run"], set_=asked))
+        return True
+
     # -- measures ----------------------------------------------------------------------------------
 
     def measure_blocks(self, source: int, names: Sequence[str], first: int, last: int) -> list[Block]:
@@ -484,7 +498,7 @@ class PostgresStore:
         """Let go of a run's blocks of measures."""
         t = schema.measure_blocks
         with self._connect() as connection:
-            connection.execute(delete(t).where(t.c.run == source))
+            connection.execute(delete(t).where(t.c.source == source))
 
     # -- writing -----------------------------------------------------------------------------------
 

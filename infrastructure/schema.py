@@ -124,7 +124,7 @@ snapshots = Table(
 
 measure_blocks = Table(
     "measure_blocks", metadata,
-    Column("run", Integer, primary_key=True),
+    Column("source", Integer, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("tick_first", Integer, primary_key=True),
     Column("version", Integer),

@@ -130,7 +130,9 @@ class TickWriter:
         self._durable = self._stored_head()
         self._count_inputs = self._inputs_query()
         self._stretches = Stretches(self.run, self._connection)
-        self._housekeeper = Housekeeper(self.database, self.run, self._stretches, self.figures, lambda: self._durable)
+        self._housekeeper = Housekeeper(
+            self.database, self.run, self._stretches, self.figures, lambda: self._durable, epoch=self.epoch
+        )
         self._housekeeper.start()
         if self.durability == "group":
             self._start_committing()
@@ -205,6 +207,16 @@ class TickWriter:
     def durable_tick(self) -> int:
         """The newest tick that is safe from any crash."""
         return self._durable
+
+    @property
+    def pause_tick(self) -> int:
+        """The tick from which on somebody asks this writer to stop."""
+        return self._housekeeper.pause[0]
+
+    @property
+    def pause_because(self) -> str:
+        """Why, in their words."""
+        return self._housekeeper.pause[1]
 
     def append(self, events: EventBatch, header: Header, *, inputs_used: int = 0) -> None:
         """Take a tick; see `domain.ports.Appender.append`."""

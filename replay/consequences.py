@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from domain import events as ev
-from replay.links import DERIVED, Link, links_of, name_of_recorded, opening_of
+from replay.body_links import opening_of
+from replay.link import MEETINGS, Link, name_of_recorded
+from replay.links import DERIVED, links_of
 from replay.timelines import CHUNK, Event, Place, Timelines, cause_of, place_of
 
 _ANYBODYS = {k.name for k in (ev.WORLD_FOUNDED, ev.AGENT_DIED, ev.INTERVENTION_MADE)} | {"ScenarioChanged"}
@@ -70,7 +72,7 @@ class Consequences:
             own = [*own, *self.look.find(first, min(self.last, first + CHUNK - 1), parties=[agent], kinds=kinds)]
         self.look.load(place for event in own if (place := cause_of(event)) is not None)
         # Whoever was met has the meeting's second leg only; its first is the other's event, and rests on both.
-        firsts = [opening_of(event, self.look) for event in own if event["kind"] in _MEETINGS]
+        firsts = [opening_of(event, self.look) for event in own if event["kind"] in MEETINGS]
         self._take([*own, *firsts])
 
     def _take(self, events: Iterable[Event]) -> None:
@@ -83,9 +85,6 @@ class Consequences:
                     self._inverse.setdefault(link.place, {})[place] = Link(place, link.name, link.about)
             elif (by := cause_of(event)) is not None and (cause := self.look.at(by)) is not None:
                 self._inverse.setdefault(by, {})[place] = Link(place, name_of_recorded(event, cause))
-
-
-_MEETINGS = {ev.WORDS_SPOKEN.name, ev.GOODS_TRADED.name, ev.GIFT_RECEIVED.name, ev.GOODS_GIVEN.name}
 
 
 def _parties(event: Event) -> list[int]:

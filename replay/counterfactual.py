@@ -12,20 +12,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-import replay.seek
 from domain.advance import advance
-from domain.codes import Intention, Purpose
-from domain.columns import INTENDED
+from domain.codes import Purpose
 from domain.decide import Decider
-from domain.events import AGENT_RESTED, THOUGHT_REQUESTED, EventBatch
-from domain.inputs import INTENTION, INTERVENTION, Input, InputKey, Inputs
-from domain.minds.talk import Talk, is_dying
-from domain.minds.telling import Telling
+from domain.events import THOUGHT_REQUESTED, EventBatch
+from domain.inputs import INTERVENTION, Input, InputKey, Inputs
 from domain.ports import EventStore, Run
-from domain.rules.constants import IDLE_COST, REST_GAIN, SPEAK
-from domain.rules.emit import needs_after
-from domain.rules.plan import P_ACTION, P_FORMED, P_INTENDED, P_INTENTION, P_OPEN
 from domain.state import World
+from replay.scenario import scenarios_of
+from replay.seek import at
 
 REST, REFUSE, WITHHOLD = "rest", "refuse", "withhold"
 
@@ -42,44 +37,13 @@ class Change:
     what : "rest": the agent rests in that tick, whatever it was set on, and forms no intention in it; "refuse": the
         thought that takes effect in that tick is none; "withhold": nobody intervenes with that agent in that tick
     agent, tick : whose, and when
+    also : later ticks in which the agent rests too
     """
 
     what: str
     agent: int
     tick: int
-
-
-class _Otherwise(Decider):
-    """Decides as ever, but for one agent that rests in one tick."""
-
-    def __init__(self, run: Run, change: Change) -> None:
-        super().__init__(run.seed, run.configuration)
-        self.change = change
-        self._rests: int | None = None
-
-    def _apply_inputs(self, world: World, inputs: Inputs, telling: Telling, talk: Talk | None) -> None:
-        self._rests = world.row(self.change.agent) if self._is_now(world) else None
-        if self._rests is not None and is_dying(world, self._rests, telling.tick):
-            self._rests = None  # nothing keeps it alive
-        super()._apply_inputs(world, inputs, telling, talk)
-        row, a, p = self._rests, world.agents, self._plan
-        if row is not None:
-            gain = REST_GAIN if p[P_INTENTION, row] == Intention.REST else -IDLE_COST
-            needs = int(needs_after(a, row, self.configuration.hunger, gain, 0, 0))
-            cause = int(p[P_INTENDED, row] if p[P_INTENDED, row] >= 0 else a[INTENDED, row])
-            telling.tell(AGENT_RESTED, self.change.agent, cause, needs=needs)
-
-    def _choose(self, world: World, tick: int) -> None:
-        p, row = self._plan, self._rests
-        kept = None if row is None else p[P_INTENTION : P_INTENDED + 1, row].copy()
-        super()._choose(world, tick)
-        if row is not None:
-            # Told already, as speeches are: nobody can meet it, and it does nothing else.
-            p[P_INTENTION : P_INTENDED + 1, row] = kept
-            p[P_ACTION, row], p[P_OPEN, row], p[P_FORMED, row] = SPEAK, 0, 0
-
-    def _is_now(self, world: World) -> bool:
-        return self.change.what == REST and self.change.tick == world.tick + 1
+    also: tuple[int, ...] = ()
 
 
 def otherwise(
@@ -103,14 +67,16 @@ def otherwise(
         If the tick before the change has not happened.
     """
     run.require_our_rules()
-    world = replay.seek.at(reader, run, change.tick - 1) if before is None else before
+    world = at(reader, run, change.tick - 1) if before is None else before
     recorded = reader.inputs_after(run, change.tick - 1)
-    decider = _Otherwise(run, change)
+    decider = Decider(run.seed, run.configuration, scenarios=scenarios_of(reader, run))
     asked: dict[int, list[Input]] = {}
     try:
         for tick in range(change.tick, until + 1):
             given = [i for i in recorded.get(tick, Inputs()).rows if _stands(i, change)]
-            inputs = Inputs(_changed(i, change) for i in [*given, *asked.pop(tick, [])])
+            rests = change.what == REST and tick in (change.tick, *change.also)
+            held = [_held(change, tick, given)] if rests else []
+            inputs = Inputs([*held, *(_changed(i, change) for i in [*given, *asked.pop(tick, [])])])
             events, _ = advance(world, decider, run.genesis_hash, inputs)
             yield events
             for effect, thought in _thoughts(world, events, recorded, answer):
@@ -127,14 +93,20 @@ def _stands(given: Input, change: Change) -> bool:
     return given.key.asked_tick < change.tick
 
 
+def _held(change: Change, tick: int, given: list[Input]) -> Input:
+    """Return the intervention by which an agent rests, as a fork would record it."""
+    asked = tick - 1
+    taken = {i.key.call for i in given if (i.key.asked_tick, i.key.agent) == (asked, change.agent)}
+    call = next(k for k in range(len(taken) + 1) if k not in taken)
+    answer = {"by": "a counterfactual", "why": "", "rest": True}
+    return Input(InputKey(asked, change.agent, INTERVENTION, call), tick, answer)
+
+
 def _changed(given: Input, change: Change) -> Input:
-    if (given.key.agent, given.effect_tick) != (change.agent, change.tick) or given.key.purpose == INTERVENTION:
-        return given
-    if change.what == REFUSE:
+    """Return a thought as it takes effect here: a refusal if it is the one that is left out."""
+    here = (given.key.agent, given.effect_tick) == (change.agent, change.tick)
+    if change.what == REFUSE and here and given.key.purpose != INTERVENTION:
         return replace(given, answer={"refused": "this thought is left out"})
-    if change.what == REST and given.key.purpose == INTENTION:
-        silent = {name: value for name, value in given.answer.items() if name not in ("act", "to", "say", "terms")}
-        return replace(given, answer=silent)
     return given
 
 
@@ -143,9 +115,9 @@ def _thoughts(
 ) -> Iterator[tuple[int, Input]]:
     """Yield (tick of effect, answer) for each request among the events of a tick."""
     records = events.records
-    for at in np.flatnonzero(records["kind"] == THOUGHT_REQUESTED.number).tolist():
-        purpose = Purpose(int(records["target"][at])).name.lower()
-        key, effect = InputKey(world.tick, int(records["agent"][at]), purpose), int(records["detail"][at])
+    for i in np.flatnonzero(records["kind"] == THOUGHT_REQUESTED.number).tolist():
+        purpose = Purpose(int(records["target"][i])).name.lower()
+        key, effect = InputKey(world.tick, int(records["agent"][i]), purpose), int(records["detail"][i])
         if answer is not None:
             yield effect, Input(key, effect, answer(world, key))
             continue

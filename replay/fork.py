@@ -11,12 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
+from domain.codes import Purpose
+from domain.columns import ALIVE, ASKED, ID, THOUGHT_DUE
 from domain.configuration import Configuration
 from domain.errors import BeyondHead, InvalidConfiguration, InvalidInput
 from domain.inputs import INTERVENTION, NOBODY, Input, InputKey, validated
+from domain.minds.columns import PURPOSE
 from domain.ports import EventStore, HistoryReader, Run
 from domain.scenario import Scenario, changes_between
 from replay.scenario import scenarios_of
+from replay.seek import at as replay_at
 
 _FIXED = {
     "agents": "the founders have come already; intervene to add agents",
@@ -52,7 +58,8 @@ def fork(
     seed : what decides chance from then on, if another
     interventions : answers as `domain.inputs.Input` describes them, each with "agent" if it concerns one and "at" if
         it takes effect later than tick `at` + 1
-    by, why : who forks and why, for the interventions that do not say so themselves
+    by, why : who forks and why, for the interventions that do not say so themselves; a reason for other constants
+        alone is told as an intervention that does nothing else
     target : the tick at which the child is complete; its parent's, or a tick further, if left out
     engines : who answers the child's minds; its parent's if left out
 
@@ -73,6 +80,12 @@ def fork(
         raise BeyondHead(parent.name, at, -1 if head is None else head.tick)
     before = scenarios_of(store, parent).at(at + 1)
     after = changed(before, settings or {}, seed)
+    if after.configuration.mind != before.configuration.mind:
+        _require_answered(store, parent, at)
+    if why and not interventions:
+        if after == before:
+            raise InvalidConfiguration("why", why, "a fork that changes nothing repeats its parent, without a reason")
+        interventions = [{}]
     given = [_input_of(each, number, at, by, why) for number, each in enumerate(interventions)]
     for each in given:
         validated(each, n_cells=after.configuration.n_cells)
@@ -84,6 +97,18 @@ def fork(
     for each in given:
         record_intervention(store, child, each)
     return child
+
+
+def _require_answered(reader: EventStore, parent: Run, at: int) -> None:
+    """Refuse another mind while thoughts are in flight: whoever runs first answers them, for both."""
+    world = replay_at(reader, parent, at)
+    a, n, minds = world.agents, world.n, world.minds
+    assert minds is not None
+    for row in np.flatnonzero((a[ALIVE, :n] != 0) & (a[THOUGHT_DUE, :n] > at)).tolist():
+        purpose = Purpose(int(minds[PURPOSE, row])).name.lower()
+        if not reader.has_input(parent, InputKey(int(a[ASKED, row]) >> 32, int(a[ID, row]), purpose)):
+            because = f"thoughts of run {parent.name} are in flight at tick {at} and its own mind has to answer them"
+            raise InvalidConfiguration("mind", "another", f"{because}; run it on, or fork at another tick")
 
 
 def changed(before: Scenario, settings: Mapping[str, Any], seed: int | None) -> Scenario:

@@ -15,7 +15,8 @@ from domain import events as ev
 from domain.errors import BeyondHead, UnknownEvent
 from domain.ports import EventStore, Run
 from replay.consequences import Consequences
-from replay.links import DERIVED, Link, links_of
+from replay.link import Link
+from replay.links import DERIVED, links_of
 from replay.timelines import CHUNK, Event, Place, Timelines, cause_of, place_of
 
 DEPTH, BREADTH, HORIZON = 6, 8, 400
@@ -32,7 +33,8 @@ class Causes:
     run : name of the run
     event : as `polis events --json` tells it; a thought with its prompt, answer and memories
     causes, effects : events of the same form, each with `link`, the way in which it is linked, and with its own
-        causes or effects. One that stands elsewhere in the tree already has `again`, and nothing below it.
+        causes or effects. Nothing stands below one that is opened elsewhere in the tree (it has `again`), nor below one
+        on which nothing hung: a store of goods, a line that was left out of a prompt.
     bounds : depth, breadth and horizon (ticks forwards)
     cut : what a bound has left out: `at` which event, `by` which bound, `of` causes or effects, and how many if known
     """
@@ -150,6 +152,8 @@ class _Tree:
                     if link.place in seen:
                         child["again"] = True
                         continue
+                    if link.name == "store" or link.about.get("in_prompt") is False:
+                        continue  # shown, and not followed: nothing hung on it
                     seen.add(link.place)
                     child[side] = []
                     if len(seen) > NODES_MAX:

@@ -26,7 +26,10 @@ from domain.measures import society_figures
 from domain.ports import Appender, EventStore, Run
 from domain.state import World
 from domain.warm_up import warm_up
+from replay.watch import Breakpoint
 from workers.memory import peak_rss_mb, pss_of_everything_mb
+from workers.minutes import Minutes
+from workers.pausing import Pausing
 from workers.thinking import Thinking
 
 # Snapshots: so many events apart, for seeking, but seldom enough that ticks beside which one is written are under one
@@ -87,6 +90,7 @@ class Summary:
     late_inputs: int
     figures: dict[str, float | int]
     problem: str | None = None
+    paused_because: str | None = None
 
     thinking: dict[str, Any] = field(default_factory=dict)
 
@@ -126,7 +130,9 @@ class Runner:
     pace_ms : milliseconds from the beginning of one tick to that of the next; None: flat out
     take_over : end another runner of this run
     thinking : what is owed to minds; needed by a run whose agents have them
+    breakpoint_ : says at which tick to pause; None: at none
     on_progress : callable, told a few times a second
+    minutes : tells of the figures of each minute
     say : callable, told in a sentence what a person should know
     """
 
@@ -140,7 +146,9 @@ class Runner:
         pace_ms: float | None = None,
         take_over: bool = False,
         thinking: Thinking | None = None,
+        breakpoint_: Breakpoint | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        minutes: Minutes | None = None,
         say: Callable[[str], None] | None = None,
     ) -> None:
         if not 1 <= threads <= 64:
@@ -152,14 +160,15 @@ class Runner:
         if run.configuration.thinks and thinking is None:
             raise InvalidConfiguration("mind", run.configuration.mind, "this runner was given nobody to ask")
         self._on_progress = on_progress or (lambda progress: None)
+        self._minutes = minutes
         self._say = say or (lambda sentence: None)
-        self._stopping = False
+        self._pausing = Pausing(breakpoint_)
         self._shown = 0.0
         self._held: Progress | None = None
 
     def stop(self) -> None:
         """Finish the tick at hand, make it durable, keep a snapshot, and return from `run`."""
-        self._stopping = True
+        self._pausing.told = True
 
     def run(self, target: int) -> Summary:
         """Advance to `target` and return how it went.
@@ -186,11 +195,14 @@ class Runner:
             try:
                 if self.thinking is not None:
                     self.thinking.start(world, head, lambda: writer.durable_tick)
+                self._pausing.start(world, writer)
                 world, last = self._advance_to(target, world, head, decider, writer, clock)
                 if clock.ticks:
                     writer.keep_snapshot(world)
-                status = "paused" if self._stopping and world.tick < target else "complete"
+                status = "paused" if world.tick < target else "complete"
                 writer.flush()
+                if self._minutes is not None:
+                    self._minutes.look(clock.tick_ms, writer.durable_tick, at_end=True)
                 problems = [*writer.figures.problems]
                 if self.thinking is not None:
                     problems += self.thinking.problems()
@@ -226,6 +238,7 @@ class Runner:
                 writer.restart()
                 head = self.store.head(self.run_)
                 world = replay.at_head(self.store, self.run_, on_problem=self._say)
+                self._pausing.start(world, writer)
                 if self.thinking is not None:
                     self.thinking.start(world, head, lambda: writer.durable_tick)
 
@@ -240,11 +253,12 @@ class Runner:
         # mesa-frames' model and agent set exist for the whole run, over the columns that it changes.
         _ = world.society
         due = time.perf_counter()
-        while world.tick < target and not self._stopping:
+        pausing = self._pausing
+        while world.tick < target and not pausing.due(world.tick):
             effective = inputs.get(world.tick + 1, NO_INPUTS)
             if thinking is not None and world.tick >= 0:
                 # What one waits for at the barrier is no part of the tick.
-                waited = thinking.inputs_of(world, lambda: self._stopping)
+                waited = thinking.inputs_of(world, lambda: pausing.due(world.tick))
                 if waited is None:
                     break
                 effective = waited
@@ -257,15 +271,18 @@ class Runner:
                 clock.tick_ms.append((time.perf_counter() - began) * 1e3)
             if thinking is not None:
                 thinking.after_tick(world, events, header, effective)
+            pausing.after_tick(world, events)
             self._count(clock, events)
             events_before_snapshot += len(events)
             if world.tick == 0 or _snapshot_is_due(world.tick - kept_tick, events_before_snapshot):
                 writer.keep_snapshot(world)
                 events_before_snapshot, kept_tick = 0, world.tick
             self._show(world, target, clock, writer)
+            if self._minutes is not None:
+                self._minutes.look(clock.tick_ms, writer.durable_tick)
             if self.pace_ms is not None:
                 due = max(due + self.pace_ms / 1e3, time.perf_counter() - 1.0)
-                while (left := due - time.perf_counter()) > 0 and not self._stopping:
+                while (left := due - time.perf_counter()) > 0 and not pausing.due(world.tick):
                     time.sleep(min(left, 0.05))
         return header
 
@@ -341,5 +358,6 @@ class Runner:
             late_inputs=self.store.late_inputs(self.run_),
             figures=society_figures(world) | clock.counted,
             problem=problem,
+            paused_because=self._pausing.because(world.tick) if status == "paused" else None,
             thinking={} if self.thinking is None else self.thinking.figures.as_dict(),
         )

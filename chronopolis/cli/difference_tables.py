@@ -6,7 +6,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from chronopolis.cli.output import facts, plain
+from chronopolis.sentences import agent_number, sentence
 from domain.codes import Good
+from replay.difference import difference_of
 
 if TYPE_CHECKING:
     from replay import Difference
@@ -57,7 +59,9 @@ def _parting(found: Difference) -> Any:
             rows["states part at"] = f"tick {parted['state']['tick']:,}: {', '.join(parted['state']['areas'])}"
         if parted["event"] is not None:
             rows["first event"] = f"ordinal {parted['event']['ordinal']}"
-            rows[f"  {a.name}"], rows[f"  {b.name}"] = (event_line(parted["event"][side]) for side in "ab")
+            if parted["event"]["columns"] and "kind" not in parted["event"]["columns"]:
+                rows["first event"] += f", of which {', '.join(parted['event']['columns'])} differ"
+            rows[f"  {a.name}"], rows[f"  {b.name}"] = _event_lines(parted["event"], found)
     for name, (ours, theirs) in found.configuration.items():
         rows[name] = f"{ours} and {theirs}"
     rows["differences"] = ", ".join(f"{n:,} of {area}" for area, n in found.counts.items()) or None
@@ -67,23 +71,37 @@ def _parting(found: Difference) -> Any:
     return facts(rows, title=title + ("identical" if found.identical else "different"), good=found.identical)
 
 
-def event_line(event: dict[str, Any] | None) -> str:
-    """Return an event on a line."""
-    if event is None:
-        return "(none)"
+def _event_lines(event: dict[str, Any], found: Difference) -> list[str]:
+    """Return the event of either side as a sentence; with all its values where sentences say too little."""
+
+    def name(agent: int) -> str:
+        return found.name_of(agent) or agent_number(agent)
+
+    told = ["(none)" if event[side] is None else sentence(event[side], name) for side in "ab"]
+    if told[0] == told[1]:
+        return [_values(event[side]) for side in "ab"]
+    bare = [
+        event[side] is not None and text.endswith(event[side]["kind"]) for side, text in zip("ab", told, strict=True)
+    ]
+    return [_values(event[side]) if bare[i] else told[i] for i, side in enumerate("ab")]
+
+
+def _values(event: dict[str, Any]) -> str:
     rest = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in event.items() if name not in _BESIDE)
     who = f" of agent {event['agent']}" if "agent" in event else ""
     return f"{event['kind']}{who}{': ' if rest else ''}{rest}"
 
 
 def _figures(found: Difference) -> list[Any]:
-    table = _table("the society", "figure", found_name(found, "a"), found_name(found, "b"), "by")
+    table = _table("the society", "figure", _heading(found, "a"), _heading(found, "b"), "by")
     for name, (ours, theirs) in found.figures.items():
-        table.add_row(name.replace("_", " "), _number(ours), _number(theirs), _signed(theirs - ours))
+        by = difference_of(ours, theirs)
+        values = ("–" if value is None else _number(value) for value in (ours, theirs))
+        table.add_row(name.replace("_", " "), *values, "" if by is None else _signed(by))
     return [table] if found.figures else []
 
 
-def found_name(found: Difference, side: str) -> str:
+def _heading(found: Difference, side: str) -> str:
     """Return what a column of one side is headed with."""
     run, world = (found.a, found.world_a) if side == "a" else (found.b, found.world_b)
     return run.name if found.a.id != found.b.id else f"tick {world.tick:,}"

@@ -32,6 +32,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from chronopolis.cli import (
+    bisecting,
     causes,
     checking,
     database,
@@ -49,6 +50,7 @@ from chronopolis.cli import (
     running,
     sql,
     thinking,
+    watching,
     worker,
 )
 
@@ -133,6 +135,8 @@ causes.register(app)
 thinking.register(app)
 forking.register(app)
 measuring.register(app)
+bisecting.register(app)
+watching.register(app)
 demo.register(app)
 debugging.register(app)
 app.add_typer(database.app, name="db")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,12 +38,22 @@ Pace = Annotated[
         metavar="MS", min=0.001, max=60_000, help="Milliseconds from tick to tick; as fast as it goes if left out."
     ),
 ]
+FiguresFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--figures", metavar="FILE", help="Add a JSON line a minute: its ticks, their p50, p99 and max, memory."
+    ),
+]
 AnswersMode = Annotated[
     Answers,
     typer.Option(
         help="record: ask the engine; reuse: first look for an answer to the same question in the same past; "
         "only: stop where there is none."
     ),
+]
+BreakAt = Annotated[
+    str | None,
+    typer.Option("--break", metavar="EXPR", help="Pause at the tick where this becomes true; as for `polis bisect`."),
 ]
 Patience = Annotated[
     float, typer.Option(metavar="S", min=1, max=3_600, help="Seconds to wait for a late thought before it is refused.")

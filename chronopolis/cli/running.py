@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,8 +20,10 @@ from chronopolis.cli.options import (
     Answers,
     AnswersMode,
     AsJson,
+    BreakAt,
     Durability,
     DurabilityMode,
+    FiguresFile,
     Pace,
     Patience,
     Quiet,
@@ -63,6 +65,7 @@ def register(app: typer.Typer) -> None:
             "polis run --set sight=6 --set regrowth_percent=80 --name lean-years",
             "polis run --agents 500 --ticks 3000 --seed 7 --mind llama  # agents think with a language model",
             "polis run --mind vllm --adapter farmer=plain --adapter trader=shrewd",
+            "polis run --break 'hungry > 0.3'  # pause at the tick where that becomes true",
             "polis run --agents 500 --ticks 5000 --seed 7 --json --quiet  # for scripts",
         )
     )(run)
@@ -104,6 +107,8 @@ def run(
     durability: DurabilityMode = Durability.TICK,
     pace: Pace = None,
     threads: Threads = 1,
+    figures: FiguresFile = None,
+    break_at: BreakAt = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -114,6 +119,8 @@ def run(
     """
     output = Output(as_json=as_json, quiet=quiet)
     require_ticks(ticks)
+    require_writable(figures)
+    require_expression(break_at)
     base: dict[str, Any] = {"agents": agents, "width": width, "height": height, "mind": mind}
     base |= profile_of(profile)
     configuration = configuration_of(base, settings or [])
@@ -128,7 +135,7 @@ def run(
         )
         summary = drive(
             output, store, made, target=ticks, durability=durability.value, threads=threads, pace_ms=pace,
-            answers=answers.value, patience_s=patience,
+            answers=answers.value, patience_s=patience, figures=figures, break_at=break_at,
         )  # fmt: skip
     finish(output, summary, resumed=False)
 
@@ -145,11 +152,15 @@ def resume(
     answers: AnswersMode = Answers.REUSE,
     patience: Patience = 60.0,
     take_over: Annotated[bool, typer.Option("--take-over", help="End another runner of this run first.")] = False,
+    figures: FiguresFile = None,
+    break_at: BreakAt = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run: after a stop or a crash, or beyond its end."""
     output = Output(as_json=as_json, quiet=quiet)
+    require_writable(figures)
+    require_expression(break_at)
 
     from workers.bootstrap import open_store
 
@@ -165,7 +176,8 @@ def resume(
             output.say(f"run {found.name}: on from tick {newest:,} to {target:,}")
         summary = drive(
             output, store, found, target=max(target, newest), durability=durability.value, threads=threads,
-            pace_ms=pace, take_over=take_over, answers=answers.value, patience_s=patience,
+            pace_ms=pace, take_over=take_over, answers=answers.value, patience_s=patience, figures=figures,
+            break_at=break_at,
         )  # fmt: skip
     finish(output, summary, resumed=True)
 
@@ -179,6 +191,25 @@ def require_ticks(ticks: int) -> None:
 
     if not 0 <= ticks <= TICKS_MAX:
         raise InvalidConfiguration("ticks", ticks, f"must lie between 0 and {TICKS_MAX:,}")
+
+
+def require_writable(figures: Path | None) -> None:
+    """Refuse a file of figures that can't be added to, before a run is made."""
+    from chronopolis.errors import WrongUsage
+
+    try:
+        if figures is not None:
+            figures.open("a").close()
+    except OSError as error:
+        raise WrongUsage(f"--figures {figures}: {error.strerror}") from None
+
+
+def require_expression(break_at: str | None) -> None:
+    """Refuse a breakpoint that means nothing, before anything is opened or made."""
+    if break_at is not None:
+        from domain.expressions import parse
+
+        parse(break_at)
 
 
 def configuration_of(base: dict[str, Any], settings: list[str]) -> Configuration:
@@ -280,10 +311,14 @@ def drive(
     take_over: bool = False,
     answers: str = "reuse",
     patience_s: float = 60.0,
+    figures: Path | None = None,
+    break_at: str | None = None,
 ) -> Summary:
     """Advance a run to `target` with a live display, until it is done or a signal asks it to stop."""
     from chronopolis.cli.doctor import compiled_kernels
+    from replay.watch import Breakpoint
     from workers.bootstrap import Settings
+    from workers.minutes import Minutes
     from workers.runner import Runner
     from workers.staff import thinking_for
 
@@ -295,13 +330,23 @@ def drive(
     with staff as thinking, RunDisplay(output, run.name) as display:
         runner = Runner(
             store, run, durability=durability, threads=threads, pace_ms=pace_ms, take_over=take_over,
-            thinking=thinking, on_progress=display.update, say=output.warn,
+            thinking=thinking, breakpoint_=None if break_at is None else Breakpoint(store, run, break_at),
+            on_progress=display.update, say=output.warn,
+            minutes=None if figures is None else Minutes(lambda minute: _add_line(figures, minute)),
         )  # fmt: skip
         with _stopping(runner, output):
             try:
                 return runner.run(target)
             except KeyboardInterrupt:
                 raise StoppedAtOnce(run.name) from None
+
+
+def _add_line(file: Path, values: dict[str, Any]) -> None:
+    """Add a JSON line to a file; a run does not fail because it can't."""
+    import json
+
+    with suppress(OSError), file.open("a") as out:
+        out.write(json.dumps(values) + "\n")
 
 
 @contextmanager
@@ -352,7 +397,8 @@ def finish(output: Output, summary: Summary, *, resumed: bool) -> None:
         output.show(summary_panel(values))
     if values["status"] == "paused":
         output.quiet = False
-        output.say(f"stopped at tick {values['head_tick']:,}; `polis resume {values['name']}` goes on")
+        because = f", since {values['paused_because']}" if values.get("paused_because") else ""
+        output.say(f"stopped at tick {values['head_tick']:,}{because}; `polis resume {values['name']}` goes on")
         raise typer.Exit(_STOPPED)
     if values["status"] != "complete":
         output.warn(f"run {values['name']} ended {values['status']}: {values.get('problem') or 'see its figures'}")
@@ -368,6 +414,7 @@ def _thoughts(values: dict[str, Any]) -> str | None:
         f"{values['asked']:,} asked, {values['reused']:,} reused",
         f"mean {ms['mean']:,.0f} ms, p95 {ms['p95']:,.0f} ms",
         f"{tokens['in']:,} tokens in, {tokens['out']:,} out",
+        *([f"{unsaid:,} could not be said"] if (unsaid := sum(values.get("unsaid", {}).values())) else []),
     ))  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chronopolis.errors import UnknownAgent, WrongUsage
 from domain.codes import Good, Skill
-from domain.events import ABSENT, AGENT_DIED, CELL, KINDS, NEEDS, SKILL_IMPROVED, EventBatch
+from domain.events import ABSENT, AGENT_DIED, CELL, KINDS, NEEDS, SKILL_IMPROVED, TOOL_CRAFTED, EventBatch
 from domain.ports import Run
 from workers.bootstrap import Browsing
 
@@ -30,7 +30,11 @@ def _good(good: Good) -> Callable[[NDArray[np.void]], _Values]:
     def read(records: NDArray[np.void]) -> _Values:
         given, taken = records["given"], records["taken"]
         in_given, in_taken = (((c != ABSENT) & (c >> 56 == good)) for c in (given, taken))
-        return in_given | in_taken, np.where(in_taken, taken, given) & 0xFFFFFFF
+        told, values = in_given | in_taken, np.where(in_taken, taken, given) & 0xFFFFFFF
+        if good == Good.TOOL:
+            crafted = records["kind"] == TOOL_CRAFTED.number
+            return told | crafted, np.where(crafted, records["detail"], values)
+        return told, values
 
     return read
 
@@ -78,7 +82,9 @@ def history_of(
     if unknown or not names:
         raise WrongUsage(f"no column {', '.join(unknown) or 'named'}", f"There are {', '.join(COLUMNS)}.")
     events = browsing.events_of_agent(run, agent, last, limit=_EVENTS_MAX)
-    if not len(events):
+    came = browsing.page_of_events(run, 0, last, limit=1, agent=agent).events if len(events) else ()
+    arrival = next(iter(came), None)
+    if arrival is None:
         raise UnknownAgent(run.name, last, str(agent))
     width = max(1, -(-(last - first + 1) // points))
     ends = np.minimum(np.arange(first, last + 1, width) + width - 1, last)
@@ -87,19 +93,21 @@ def history_of(
         "last": last,
         "width": width,
         "ticks": ends.tolist(),
-        "series": {name: _sampled(events, _READERS[name], ends) for name in names},
+        "series": {name: _sampled(events, name, ends, arrival) for name in names},
         "about": {name: {"unit": "" if name in _COUNTED else "milli"} for name in names},
     }
 
 
-def _sampled(events: EventBatch, read: Callable[[NDArray[np.void]], _Values], ends: NDArray[np.int64]) -> list[Any]:
-    """Return the newest value at each tick; None before there is one, and after a death."""
+def _sampled(events: EventBatch, name: str, ends: NDArray[np.int64], arrival: dict[str, Any]) -> list[int | None]:
+    """Return the newest value at each tick; None before the agent came, and from its death on."""
     records = events.records
-    told, values = read(records)
-    ticks, values = records["tick"][told], values[told]
+    told, values = _READERS[name](records)
+    ticks, values = records["tick"][told], values[told].astype(np.int64)
     at = np.searchsorted(ticks, ends, side="right") - 1
     died = records["tick"][records["kind"] == AGENT_DIED.number]
-    alive = ends < died[0] if len(died) else np.ones(len(ends), bool)
-    known = (at >= 0) & alive
-    found = values[np.maximum(at, 0)].tolist() if len(values) else [0] * len(ends)
-    return [value if there else None for value, there in zip(found, known.tolist(), strict=True)]
+    alive = (ends >= arrival["tick"]) & ((ends < died[0]) if len(died) else True)
+    # What no event has told yet is as it was on arrival: skills as the persona has them, and no goods.
+    skills = dict(zip((skill.name.lower() for skill in Skill), arrival.get("skills") or (), strict=False))
+    values = np.append(values, skills.get(name, 0))
+    found = values[np.where(at >= 0, at, len(values) - 1)].tolist()
+    return [value if there else None for value, there in zip(found, alive.tolist(), strict=True)]

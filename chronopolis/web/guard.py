@@ -11,7 +11,6 @@ import hashlib
 import secrets
 import socket
 import time
-from collections import OrderedDict
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
@@ -22,37 +21,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chronopolis.web.errors import problem
+from chronopolis.web.rates import TokenBucket
 
 BODY_MAX = 1 << 20
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _OPEN = ("/healthz",)  # what a probe may ask without a token: it tells nothing
 _READS, _READS_AT_ONCE = 400.0, 1_500.0  # a second; a slider that is dragged in three windows stays below it
 _CHANGES, _CHANGES_AT_ONCE = 5.0, 30.0
-_CLIENTS_KNOWN = 4_096
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-class TokenBucket:
-    """Lets so many through a second, and so many at once; the clients seen last are remembered.
-
-    Parameters
-    ----------
-    rate, burst : a second, at once
-    """
-
-    def __init__(self, rate: float, burst: float) -> None:
-        self.rate, self.burst = rate, burst
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, client: str, now: float) -> bool:
-        """Say whether one more is let through."""
-        left, then = self._left.pop(client, (self.burst, now))
-        left = min(self.burst, left + (now - then) * self.rate)
-        allowed = left >= 1
-        self._left[client] = (left - 1 if allowed else left, now)
-        if len(self._left) > _CLIENTS_KNOWN:
-            self._left.popitem(last=False)
-        return allowed
 
 
 class Guard:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import replay
 from chronopolis.errors import NoTicksYet
 from chronopolis.web.crew import Crew
 from chronopolis.web.lanes import Lane, arrivals
 from domain.errors import BeyondHead, UnknownRun
 from domain.ports import Run
+from domain.state import World
 from replay.cursor import Cursor
 from workers.bootstrap import Browsing
 
@@ -63,6 +66,7 @@ class Histories:
         self._most, self._mib_each = most_runs, max(1, mib // most_runs)
         self._open: OrderedDict[int, _Open] = OrderedDict()
         self._found: OrderedDict[str, tuple[float, Run]] = OrderedDict()
+        self._mutex = threading.Lock()
 
     @property
     def open_runs(self) -> list[int]:
@@ -168,10 +172,18 @@ class Histories:
         future.add_done_callback(lambda _: opened.lane.leave())
         return await self.quick.wait(future)
 
+    def state(self, run: Run, tick: int) -> World:
+        """Return a state, to be read only; for work in a thread, which a cursor serves one after another."""
+        opened = self._open.get(run.id)
+        if opened is None or opened.run != run:
+            return replay.at(self.store, run, tick)
+        return self._cursor(opened).at(tick)
+
     def _cursor(self, opened: _Open) -> Cursor:
-        if opened.cursor is None:
-            opened.cursor = Cursor(self.store, opened.run, cache_mib=self._mib_each)
-        return opened.cursor
+        with self._mutex:
+            if opened.cursor is None:
+                opened.cursor = Cursor(self.store, opened.run, cache_mib=self._mib_each)
+            return opened.cursor
 
     def _opened(self, run: Run) -> _Open:
         opened = self._open.get(run.id)

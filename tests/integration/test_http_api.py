@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,20 +17,23 @@ import pytest
 import replay
 from chronopolis import people
 from chronopolis.web.frames import decode_frames, decode_terrain, encode_frame
-from domain.columns import AREAS, CAPACITY, CELL, ENERGY, GOODS
+from domain.codes import Good
+from domain.columns import AREAS, CAPACITY, CELL, COMPANY, ENERGY, GOODS, SKILLS
+from domain.configuration import Configuration
 from domain.events import AGENT_BORN, AGENT_DIED, KIND_BY_NUMBER, MEMORY_FORMED, SPEECH_MADE
 from domain.inputs import Input, InputKey
 from domain.ports import Run
 from infrastructure.postgres_store import PostgresStore
-from tests.support.histories import scenario
+from tests.support.histories import SCENARIOS
+from tests.support.histories import run as made_history
 from tests.support.postgres import TestServer
 from tests.support.stores import keep, make_run, opened
 from tests.support.web import served
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
 
-MINDED = scenario("minded")
-HEAD = 600
+HEAD = 240
+MINDED = made_history(5, HEAD, Configuration(**SCENARIOS["minded"][2]))
 Get = Callable[..., Any]
 
 
@@ -53,7 +59,7 @@ def client(store: PostgresStore, run: Run) -> Iterator[httpx.Client]:
 @pytest.fixture
 def get(client: httpx.Client) -> Get:
     def ask(path: str, *, status: int = 200, **parameters: Any) -> Any:
-        answer = client.get(path, params=parameters)
+        answer = client.get(path, params=parameters or None)
         assert answer.status_code == status, answer.text
         if status != 200:
             error = answer.json()["error"]
@@ -93,7 +99,7 @@ def test_runs_are_listed_and_described(get: Get, store: PostgresStore, run: Run)
 
 def test_density_counts_every_event_once(get: Get) -> None:
     per_tick = [len(batch) for batch in MINDED.batches]
-    for bins, first, last in ((1, 0, HEAD), (7, 3, 411), (1000, 0, HEAD), (10, 590, 10_000)):
+    for bins, first, last in ((1, 0, HEAD), (7, 3, 211), (1000, 0, HEAD), (10, 230, 10_000)):
         told = get("/api/runs/brave-otter/density", bins=bins, first=first, last=last)
         assert told["last"] == min(last, HEAD)
         assert sum(told["events"]) == sum(per_tick[first : told["last"] + 1])
@@ -138,7 +144,7 @@ def test_a_run_that_has_not_begun_says_so(get: Get, store: PostgresStore) -> Non
 
 
 def test_frames_are_those_of_the_states(client: httpx.Client, store: PostgresStore, run: Run) -> None:
-    for first, count, step in ((0, 3, 1), (250, 5, 60), (HEAD, 1, 1), (HEAD - 1, 10, 1), (590, 64, 3)):
+    for first, count, step in ((0, 3, 1), (50, 5, 40), (HEAD, 1, 1), (HEAD - 1, 10, 1), (230, 64, 3)):
         parameters = {"first": first, "count": count, "step": step, "ties": 1}
         answer = client.get("/api/runs/brave-otter/frames", params=parameters)
         wanted = range(first, min(HEAD, first + (count - 1) * step) + 1, step)
@@ -170,7 +176,7 @@ def test_terrain_is_the_land(get: Get, store: PostgresStore, run: Run) -> None:
     assert land.capacity.tolist() == world.cells[CAPACITY : CAPACITY + 4].tolist()
 
 
-@pytest.mark.parametrize("tick", [0, 77, 401, HEAD])
+@pytest.mark.parametrize("tick", [0, 77, 201, HEAD])
 def test_the_state_is_that_of_replay(get: Get, store: PostgresStore, run: Run, tick: int) -> None:
     world = replay.at(store, run, tick)
     told = get("/api/runs/brave-otter/state", tick=tick)
@@ -230,15 +236,21 @@ def test_one_who_has_died_or_is_not_born_yet_is_told_with_what_tells_of_it(get: 
 
 
 def test_how_an_agent_fared_is_what_the_states_say(get: Get, store: PostgresStore, run: Run) -> None:
-    world = replay.at(store, run, HEAD)
-    agent = world.agents_frame()["unique_id"].to_list()[0]
-    told = get(f"/api/runs/brave-otter/agents/{agent}/history", columns="energy,cell,food,coin", points=13)
-    for at, tick in enumerate(told["ticks"]):
-        world = replay.at(store, run, tick)
-        row = world.row(agent)
-        for name, column in (("energy", ENERGY), ("cell", CELL), ("food", GOODS), ("coin", GOODS + 4)):
-            assert told["series"][name][at] == (None if row is None else world.agents[column, row]), (name, tick)
-    assert told["ticks"][-1] == HEAD
+    everybody = [0, 3, *(event["agent"] for event in all_events(AGENT_BORN.number)[:2])]
+    columns = {
+        "energy": ENERGY, "company": COMPANY, "cell": CELL, "farming": SKILLS, "mining": SKILLS + 3,
+        **{good.name.lower(): GOODS + good for good in Good},
+    }  # fmt: skip
+    cursor = replay.Cursor(store, run)
+    for agent in everybody:
+        told = get(f"/api/runs/brave-otter/agents/{agent}/history", columns=",".join(columns), points=13)
+        assert told["ticks"][-1] == HEAD
+        for at, tick in enumerate(told["ticks"]):
+            world = cursor.at(tick)
+            row = world.row(agent)
+            for name, column in columns.items():
+                assert told["series"][name][at] == (None if row is None else world.agents[column, row]), (name, tick)
+    cursor.close()
 
 
 def test_a_history_is_empty_after_a_death(get: Get) -> None:
@@ -311,13 +323,13 @@ def test_thoughts_come_page_by_page_and_one_with_its_prompt(get: Get, store: Pos
 
 
 def test_conversations_hold_every_speech(get: Get) -> None:
-    speeches = [s for s in all_events(SPEECH_MADE.number) if s["tick"] <= 200]
-    told = get("/api/runs/brave-otter/conversations", last=200, limit=1000)
+    speeches = [s for s in all_events(SPEECH_MADE.number) if s["tick"] <= 120]
+    told = get("/api/runs/brave-otter/conversations", last=120, limit=1000)
     assert told["next"] is None
     found = [s for talk in told["conversations"] for s in talk["speeches"]]
     assert sorted(found, key=lambda s: (s["tick"], s["ordinal"])) == speeches
     who = speeches[0]["agent"]
-    of_one = get("/api/runs/brave-otter/conversations", agent=who, last=200, limit=1000)["conversations"]
+    of_one = get("/api/runs/brave-otter/conversations", agent=who, last=120, limit=1000)["conversations"]
     assert all(who in talk["agents"] for talk in of_one if talk["speeches"])
 
 
@@ -342,12 +354,12 @@ def test_a_run_that_is_not_there_is_a_404_that_says_what_to_do(get: Get, path: s
 
 
 @pytest.mark.parametrize(
-    "path", ["state?tick=601", "frames?first=601", "agents/1?tick=601", "memories?agent=1&tick=700"]
+    "path", ["state?tick=241", "frames?first=241", "agents/1?tick=241", "memories?agent=1&tick=700"]
 )
 def test_a_tick_beyond_the_head_says_which_there_are(get: Get, path: str) -> None:
     error = get(f"/api/runs/brave-otter/{path}", status=404)
     assert error["type"] == "BeyondHead"
-    assert "0 to 600" in error["message"]
+    assert "0 to 240" in error["message"]
 
 
 @pytest.mark.parametrize(
@@ -420,8 +432,7 @@ def test_answers_are_as_they_are_described(client: httpx.Client, get: Get) -> No
     told = get("/api/openapi.json")
     for rest, given in {
         "": "", "/density": "", "/marks": "", "/state": "", "/events": "", "/agents/{agent}": "?tick=1",
-        "/thoughts": "",
-        "/memories": "?agent=3", "/agents/{agent}/history": "", "/conversations": "",
+        "/thoughts": "", "/memories": "?agent=3", "/agents/{agent}/history": "", "/conversations": "",
     }.items():  # fmt: skip
         path, shown = f"/api/runs/{{run}}{rest}", f"/api/runs/brave-otter{rest.format(agent=3)}{given}"
         schema = told["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
@@ -455,3 +466,39 @@ def test_a_guarded_server_is_guarded_as_a_whole(store: PostgresStore, run: Run) 
         assert client.get("/api/runs", headers={"Host": "evil.example"}).status_code == 403
         forged = client.post("/api/runs/brave-otter/fork", json={"at": 1}, headers={"Origin": "http://evil.example"})
         assert (forged.status_code, forged.json()["error"]["type"]) == (403, "ForbiddenOrigin")
+
+
+# -- a database that hangs -----------------------------------------------------------------------------
+
+
+def test_a_database_that_is_paused_is_a_503_and_all_goes_on_when_it_is_not(
+    store: PostgresStore, run: Run, postgres_server: TestServer
+) -> None:
+    with served(store) as client:
+        assert client.get("/api/runs/brave-otter").status_code == 200
+        quick = client.app.state.services.histories.quick  # type: ignore[attr-defined]
+        quick.timeout_s = 0.5
+        with store.database.connect_as_owner() as connection:
+            query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            backends = [int(row[0]) for row in connection.execute(query).fetchall()]
+        postmaster = postgres_server.embedded.postmaster_pid
+        assert postmaster is not None
+        backends.append(postmaster)  # so that no new connection is answered either
+        for pid in backends:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            for path in ("", "/density", "/events"):
+                paused = client.get(f"/api/runs/brave-otter{path}")
+                assert (paused.status_code, paused.json()["error"]["type"]) == (503, "TookTooLong")
+                assert paused.headers["retry-after"] == "1"
+            assert client.get("/healthz").status_code == 200, "the server itself is well"
+        finally:
+            for pid in backends:
+                os.kill(pid, signal.SIGCONT)
+        quick.timeout_s = 20
+        assert client.get("/api/runs/brave-otter").status_code == 200
+        for _ in range(150):
+            if quick.in_hand == 0:
+                break
+            time.sleep(0.1)
+        assert quick.in_hand == 0, "whatever hung has come back"

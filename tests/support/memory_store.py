@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -49,6 +49,7 @@ class _Shelf:
     late: Counter[InputKey] = field(default_factory=Counter)
     snapshots: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
     measures: dict[tuple[str, int], Block] = field(default_factory=dict)
+    pause: tuple[int, int, str] | None = None  # epoch, tick, why
 
 
 class MemoryStore:
@@ -186,6 +187,17 @@ class MemoryStore:
                 by_tick.setdefault(given.effect_tick, []).append(given)
         return {effect: Inputs(rows) for effect, rows in by_tick.items()}
 
+    def deliberations(
+        self, run: Run, *, agent: int | None = None, first: int = 0, last: int = _FOR_EVER
+    ) -> list[dict[str, Any]]:
+        found = []
+        for i in sorted(self._readable(run), key=lambda i: i.key):
+            key = dict(zip(("asked_tick", "agent", "purpose", "call"), i.key.as_tuple(), strict=True))
+            if i.key.purpose != "intervention" and first <= i.key.asked_tick <= last and agent in (None, i.key.agent):
+                about = {name: i.about.get(name) for name in ("prompt", "raw", "engine", "retrieved")}
+                found.append(key | {"effect_tick": i.effect_tick, "answer": i.answer} | about)
+        return found
+
     def interventions(self, run: Run) -> list[tuple[int, Input]]:
         found = [
             (shelf.run.id, given)
@@ -218,6 +230,11 @@ class MemoryStore:
         chain = None if asked_chain is None else asked_chain.hex()
         shelf.inputs[given.key] = dataclasses.replace(given, about={**given.about, "asked_chain": chain})
         return True
+
+    def request_pause(self, run: Run, *, tick: int, because: str) -> bool:
+        shelf = self.shelves[run.id]
+        shelf.pause = (shelf.lease.epoch, tick, because)
+        return shelf.held
 
     # -- measures ----------------------------------------------------------------------------------
 
@@ -252,8 +269,8 @@ class MemoryLookup:
         self.events = events
 
     def at(self, places: Sequence[tuple[int, int]]) -> EventBatch:
-        wanted = set(places)
-        return self._chosen(lambda e, payload: (int(e["tick"]), int(e["ordinal"])) in wanted)
+        packed = self.events.records["tick"].astype(np.int64) << 32 | self.events.records["ordinal"]
+        return self._chosen(np.flatnonzero(np.isin(packed, [t << 32 | o for t, o in places])).tolist())
 
     def find(
         self,
@@ -267,24 +284,22 @@ class MemoryLookup:
         parties: Sequence[int] = (),
         newest: int | None = None,
     ) -> EventBatch:
-        def fits(e: np.void, payload: bytes) -> bool:
-            return (
-                first <= e["tick"] <= last
-                and (not agents or e["agent"] in agents)
-                and (not kinds or e["kind"] in kinds)
-                and (not causes or e["cause"] in causes)
-                and (not naming or any(f'"{address}"'.encode() in payload for address in naming))
-                and (not parties or e["agent"] in parties or e["target"] in parties)
-            )
+        records = self.events.records
+        fits = (records["tick"] >= first) & (records["tick"] <= last)
+        for column, wanted in (("agent", agents), ("kind", kinds), ("cause", causes)):
+            if len(wanted):
+                fits &= np.isin(records[column], wanted)
+        if len(parties):
+            fits &= np.isin(records["agent"], parties) | np.isin(records["target"], parties)
+        kept = np.flatnonzero(fits).tolist()
+        if len(naming):
+            names = [f'"{address}"'.encode() for address in naming]
+            kept = [i for i in kept if any(name in self.events.payload(i) for name in names)]
+        return self._chosen(kept if newest is None else kept[max(0, len(kept) - newest) :])
 
-        found = self._chosen(fits)
-        return found if newest is None else found.slice(max(0, len(found) - newest), len(found))
-
-    def _chosen(self, fits: Callable[[np.void, bytes], bool]) -> EventBatch:
-        events = self.events
-        kept = [i for i in range(len(events)) if fits(events.records[i], events.payload(i))]
-        payloads = ((k, events.payload(i)) for k, i in enumerate(kept) if events.payload(i))
-        return EventBatch.of(events.records[kept], payloads)
+    def _chosen(self, kept: list[int]) -> EventBatch:
+        payloads = ((k, self.events.payload(i)) for k, i in enumerate(kept) if self.events.payload(i))
+        return EventBatch.of(self.events.records[kept], payloads)
 
 
 @dataclass
@@ -328,6 +343,15 @@ class MemoryWriter:
                 self.shelf.held = False
                 if self.shelf.lease.status == "running":
                     self.shelf.lease = dataclasses.replace(self.shelf.lease, status="paused")
+
+    @property
+    def pause_tick(self) -> int:
+        asked = self.shelf.pause
+        return asked[1] if asked is not None and asked[0] == self.epoch else _FOR_EVER
+
+    @property
+    def pause_because(self) -> str:
+        return self.shelf.pause[2] if self.shelf.pause is not None else ""
 
     def begin(self, tick: int, *, inputs_used: int = 0) -> None:
         pass

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chronopolis.web.guard import BODY_MAX, Guard, TokenBucket
+from chronopolis.web.guard import BODY_MAX, Guard
+from chronopolis.web.rates import TokenBucket
 
 pytestmark = pytest.mark.unit
 

@@ -14,6 +14,9 @@ from chronopolis.web.api.parameters import First, Found, Last, Tick, agent_named
 from chronopolis.web.histories import Histories
 from chronopolis.web.remembering import conversation_of, texts_of
 from chronopolis.web.services import Using
+from domain.biography import biography
+from domain.codes import N_TRAITS, Occupation
+from domain.columns import BORN, FAMILY_NAME, GIVEN_NAME, OCCUPATION, TRAITS
 from domain.errors import UnknownEventKind
 from domain.events import AGENT_BORN, AGENT_JOINED, kind_named
 from domain.ports import Run
@@ -38,7 +41,8 @@ async def one_agent(run: Found, agent: AgentInPath, using: Using, tick: Tick = N
 
     def described(world: World) -> tuple[str, dict[str, Any] | None]:
         alive = world.row(number) is not None
-        return world.state_hash.hex(), people.describe(world, number) if alive else None
+        told = people.describe(world, number) | {"persona": _persona(world, number, run.seed)} if alive else None
+        return world.state_hash.hex(), told
 
     state_hash, values = await histories.look(run, lambda cursor: described(cursor.at(wanted)))
     head = {"run": run.id, "run_name": run.name, "tick": wanted, "state_hash": state_hash, "agent": number}
@@ -51,6 +55,16 @@ async def one_agent(run: Found, agent: AgentInPath, using: Using, tick: Tick = N
         return json.dumps(told, ensure_ascii=False).encode()
 
     return Response(await histories.quick.do(completed), media_type="application/json")
+
+
+def _persona(world: World, agent: int, seed: int) -> dict[str, Any]:
+    """Return who an agent is in words, the same for life: what a mind is told of itself."""
+    a = world.agents[:, world.row(agent)].tolist()
+    told = biography(
+        agent=agent, given=a[GIVEN_NAME], family=a[FAMILY_NAME], occupation=Occupation(a[OCCUPATION]),
+        traits=a[TRAITS : TRAITS + N_TRAITS], born=a[BORN], seed=seed,
+    )  # fmt: skip
+    return {"values": list(told.values), "backstory": told.backstory, "style": told.style}
 
 
 def _in_mind(histories: Histories, run: Run, tick: int, values: dict[str, Any]) -> dict[str, Any]:

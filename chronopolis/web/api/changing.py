@@ -6,10 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from chronopolis.errors import WrongUsage
+from chronopolis.forking import intervene as record_intervention
+from chronopolis.forking import make_fork
 from chronopolis.web.api.models import ContinueWanted, Continuing, ForkWanted, Freely, InterventionWanted
 from chronopolis.web.api.parameters import Found
 from chronopolis.web.children import Child
-from chronopolis.web.errors import NotBuilt, NothingStarted, built
+from chronopolis.web.errors import NothingStarted
 from chronopolis.web.services import Services, Using
 from domain.errors import RunIsHeld
 from domain.ports import Run
@@ -22,12 +25,11 @@ _SOMEBODY = "the debugger"
 @router.post("/api/runs/{run}/fork", status_code=201)
 async def fork(run: Found, wanted: ForkWanted, using: Using) -> Freely:
     """Fork a run at a tick, as `polis fork` does; with `run_on` it goes on at once."""
-    forking = built("chronopolis.forking", "fork a run")
     given: dict[str, Any] = {
         "at": wanted.at, "name": wanted.name, "settings": wanted.set or None, "seed": wanted.seed,
         "interventions": wanted.interventions, "by": wanted.by or _SOMEBODY, "why": wanted.why, "ticks": wanted.ticks,
     }  # fmt: skip
-    made = await using.histories.slow.do(lambda: forking.make_fork(using.store, run.name, **given))
+    made = await using.histories.slow.do(lambda: make_fork(using.store, run.name, **given))
     if wanted.run_on:
         child = await using.histories.run(made["name"])
         ahead = wanted.ticks or max(1, made.get("target", 0) - made["forked_at"])
@@ -38,12 +40,11 @@ async def fork(run: Found, wanted: ForkWanted, using: Using) -> Freely:
 @router.post("/api/runs/{run}/intervene", status_code=201)
 async def intervene(run: Found, wanted: InterventionWanted, using: Using) -> Freely:
     """Change the world from outside at a tick that has not begun, as `polis intervene` does."""
-    intervening = getattr(built("chronopolis.forking", "intervene"), "intervene", None)
-    if intervening is None:
-        raise NotBuilt("intervene")
     given = wanted.model_dump(exclude_none=True, exclude={"agent", "at", "by", "why"})
-    about = {"agent": wanted.agent, "at": wanted.at, "by": wanted.by or _SOMEBODY, "why": wanted.why}
-    return Freely(**await using.histories.slow.do(lambda: intervening(using.store, run, given, **about)))
+    if not given:
+        raise WrongUsage("nothing to do", "Give endow, news, rest, remove, add or stock.")
+    about: dict[str, Any] = {"agent": wanted.agent, "at": wanted.at, "by": wanted.by or _SOMEBODY, "why": wanted.why}
+    return Freely(**await using.histories.slow.do(lambda: record_intervention(using.store, run, given, **about)))
 
 
 @router.post("/api/runs/{run}/continue", status_code=202)

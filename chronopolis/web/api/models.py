@@ -195,7 +195,7 @@ class InterventionWanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    agent: int = Field(-1, ge=-1, le=2**31 - 1)
+    agent: int | str | None = Field(None, description="id or name; null if it concerns the world")
     at: int | None = Field(None, ge=1, le=2**31 - 1, description="tick of effect; soon if left out")
     by: str = Field("", max_length=400)
     why: str = Field("", max_length=400)

@@ -12,12 +12,13 @@ from chronopolis.web.api.models import Density, Health, Marks, RunBrief, RunDeta
 from chronopolis.web.api.parameters import First, Found, Last, span
 from chronopolis.web.services import Services, Using
 from domain.configuration import RELEASE
+from domain.inputs import Input
 from domain.ports import Run
 from workers.bootstrap import Standing
 
 router = APIRouter(tags=["runs"])
 
-_CHILDREN_MAX = 200
+_CHILDREN_MAX, _INTERVENTIONS_MAX = 200, 2_000
 
 
 def brief(standing: Standing) -> dict[str, Any]:
@@ -117,8 +118,16 @@ async def marks(run: Found, using: Using) -> Marks:
         forks = [each.run for each in histories.browsing.standings(parent=run.id, order="oldest")]
         return {
             "forks": [{"tick": fork.fork_tick, "run": fork.id, "name": fork.name} for fork in forks],
-            "interventions": histories.browsing.interventions(run),
+            "interventions": [_told(given) for _, given in using.store.interventions(run)][:_INTERVENTIONS_MAX],
             "snapshots": using.store.snapshot_ticks(run),
         }
 
     return Marks(**await histories.quick.do(found))
+
+
+def _told(given: Input) -> dict[str, Any]:
+    what = {name: value for name, value in given.answer.items() if name not in ("by", "why")}
+    return {
+        "tick": given.effect_tick, "agent": given.key.agent, "by": given.answer.get("by") or "",
+        "why": given.answer.get("why") or "", "what": what, "asked_tick": given.key.asked_tick, "call": given.key.call,
+    }  # fmt: skip

@@ -2,12 +2,12 @@ SET LOCAL search_path = polis;
 -- Measures: what each was at every tick, in blocks of ticks. A projection of events: `polis measures RUN --rebuild`
 -- makes it again, so unlike history it may be changed, and it goes with its run.
 CREATE TABLE measure_blocks (
-    run        int4 NOT NULL REFERENCES runs ON DELETE CASCADE,  -- the run whose own ticks these are; forks read them too
+    source     int4 NOT NULL REFERENCES runs ON DELETE CASCADE,  -- the run whose own ticks these are; forks read them too
     name       text NOT NULL,
     tick_first int4 NOT NULL,
     version    int4 NOT NULL,    -- of the measure's definition
     amounts    int8[] NOT NULL,  -- one a tick from tick_first on; the smallest int8 stands for no value
-    PRIMARY KEY (run, name, tick_first)
+    PRIMARY KEY (source, name, tick_first)
 );
 
 -- What the names mean, kept beside them by whoever fills the blocks.
@@ -26,7 +26,7 @@ SELECT l.run, (b.tick_first + v.place - 1)::int4 AS tick, b.name,
        nullif(v.amount, -9223372036854775808)::float8 / n.divisor AS value, n.unit,
        nullif(v.amount, -9223372036854775808) AS amount
 FROM lineage l
-JOIN measure_blocks b ON b.run = l.source AND b.tick_first <= l.tick_last
+JOIN measure_blocks b ON b.source = l.source AND b.tick_first <= l.tick_last
                      AND b.tick_first + cardinality(b.amounts) > l.tick_first
 JOIN measure_names n ON n.name = b.name AND n.version = b.version
 CROSS JOIN LATERAL unnest(b.amounts) WITH ORDINALITY AS v (amount, place)

@@ -18,7 +18,7 @@ export function bar(name, value, most, { colour = "var(--accent)", text = milli(
 }
 
 export const facts = (pairs) =>
-  el("dl.facts", pairs.filter(([, value]) => value !== undefined && value !== null && value !== "").map(([name, value]) => [el("dt", name), el("dd", value)]));
+  el("dl.facts", pairs.filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== false).map(([name, value]) => [el("dt", name), el("dd", value)]));
 
 /** A tick that can be gone to. */
 export const tickLink = (session, tick, text = whole(tick)) =>

@@ -8,7 +8,7 @@ import { layered } from "./layering.js";
 import { sortOf, tell } from "./telling.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const [WIDE, HIGH, GAP_X, GAP_Y] = [148, 46, 12, 30];
+const [WIDE, HIGH, GAP_X, GAP_Y] = [148, 54, 12, 28];
 
 const svg = (tag, attributes = {}, ...children) => {
   const node = document.createElementNS(SVG, tag);

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { bar, empty, section } from "./bits.js";
 import { el, fill, settled } from "./dom.js";
-import { figure, whole, words } from "./format.js";
+import { figure, milli, whole, words } from "./format.js";
 import { latest } from "./latest.js";
 
 const SHOWN = 150;
@@ -58,6 +58,7 @@ export function differencePanel(comparison) {
     const entries = found?.differences ?? [];
     const mine = comparison.agent === null ? entries : entries.filter((each) => each.agent === undefined || each.agent === comparison.agent);
     const areas = [...new Set(mine.map((each) => each.area))];
+    headed = false;
     fill(list, notes,
       Object.keys(found?.configuration ?? {}).length > 0 && section("Made otherwise", table(Object.entries(found.configuration).map(([what, [a, b]]) => ({ what, a, b })))),
       areas.map((area) => {
@@ -67,14 +68,22 @@ export function differencePanel(comparison) {
       !entries.length && found && empty("The states at this tick are the same."));
   }
 
+  let headed = false; // the letters stand over the first table only
+
   function table(entries) {
-    return el("table.diff", el("tbody", entries.map((each) =>
+    const first = !headed;
+    headed = true;
+    return el("table.diff", first && el("thead", el("tr", el("th"), ...["A", "B"].map((letter) => el("th.num", el("b.letter", letter))))), el("tbody", entries.map((each) =>
       el("tr", { class: each.agent !== undefined ? "pick" : "", onclick: () => each.agent !== undefined && comparison.select(each.agent, { go: true }) },
         el("td", each.name && el("span.diff-name", each.name), el("span.soft", `${each.name ? " " : ""}${words(each.what ?? "").toLowerCase()}`), each.cell !== undefined && each.agent === undefined && el("span.faint", ` cell ${each.cell}`)),
-        el("td.num", value(each.a)), el("td.num", value(each.b))))));
+        el("td.num", value(each.a, each.unit)), el("td.num", value(each.b, each.unit))))));
   }
 
-  const value = (v) => (v === null || v === undefined ? "–" : typeof v === "number" ? (Number.isInteger(v) ? whole(v) : figure(v)) : typeof v === "object" ? JSON.stringify(v).slice(0, 60) : String(v));
+  function value(v, unit) {
+    if (v === null || v === undefined) return "–";
+    if (typeof v === "number") return unit === "milli" ? milli(v) : Number.isInteger(v) ? whole(v) : figure(v);
+    return typeof v === "object" ? JSON.stringify(v).slice(0, 60) : String(v);
+  }
 
   return {
     node, jump,

@@ -81,6 +81,7 @@ export class HexMap extends Emitter {
     const { width, height } = this.canvas;
     this.above.width = width;
     this.above.height = height;
+    this.view.below = 44 * this.ratio;
     this.view.resize(width, height);
     this.#image = new ImageData(width, height);
     this.#pixels = new Uint32Array(this.#image.data.buffer);

@@ -5,8 +5,8 @@ import { words } from "./format.js";
 import { icon } from "./icons.js";
 import { css } from "./palette.js";
 
-const GROUNDS = ["land", "elevation", 0, 1, 2, 3];
-const COLOURINGS = ["occupation", "intention", "energy", "satiety", "company"];
+export const GROUNDS = ["land", "elevation", 0, 1, 2, 3];
+export const COLOURINGS = ["occupation", "intention", "energy", "satiety", "company"];
 
 export function layerPanel(map, codes, onChange) {
   const groundName = (layer) => (typeof layer === "number" ? codes.good[layer] : layer);

@@ -9,6 +9,7 @@ import { whole } from "./format.js";
 import { FrameStore } from "./frames.js";
 import { HexMap } from "./hexmap.js";
 import { frameOfPage } from "./frame_of_page.js";
+import { COLOURINGS, GROUNDS } from "./layers.js";
 import { readLink, writeLink } from "./links.js";
 import { Live } from "./live.js";
 import { allMarks } from "./marks.js";
@@ -27,6 +28,8 @@ export async function startSession(root, { run, codes, kinds }) {
   fill(root, banner(), noticePlace(), el("main.opening", { "aria-busy": "true" }, el("i.pulse"), `Opening ${run}…`));
   try {
     const about = await get(runPath(run));
+    // An id, or the beginning of a name, leads here as well; the address says the name.
+    history.replaceState(history.state, "", `/run/${encodeURIComponent(about.name)}${location.search}`);
     const terrain = about.head_tick < 0 ? null : await fetchTerrain(run, about.version);
     if (!terrain) return waitForFirstTick(root, { run, codes, kinds });
     return new Session(root, { about, terrain, codes, kinds });
@@ -104,12 +107,13 @@ export class Session {
   #begin() {
     const { clock, link, about } = this;
     clock.setHead(this.track, about.head_tick);
-    const tick = link.tick ?? (about.status === "running" ? about.head_tick : 0);
+    const tick = link.tick ?? (link.event ? Number(link.event.split(":")[0]) : about.status === "running" ? about.head_tick : 0);
     if (tick > about.head_tick)
       notice(`Tick ${whole(tick)} has not happened yet: the newest is ${whole(about.head_tick)}`, { error: true });
     clock.seek(Math.min(tick, about.head_tick), { byPerson: false });
-    if (link.layer) this.page.layers.choose({ layer: /^\d$/.test(link.layer) ? Number(link.layer) : link.layer });
-    if (link.by) this.page.layers.choose({ by: link.by });
+    const layer = GROUNDS.find((each) => String(each) === link.layer);
+    if (layer !== undefined) this.page.layers.choose({ layer });
+    if (COLOURINGS.includes(link.by)) this.page.layers.choose({ by: link.by });
     if (link.agent !== undefined) this.select({ agent: link.agent });
     else if (link.cell !== undefined) this.select({ cell: link.cell });
     if (link.tab) this.panels.open(link.tab);

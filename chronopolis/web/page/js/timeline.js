@@ -1,7 +1,7 @@
 // The timeline: how much happened when, what was marked, where the cursor is. Drag to scrub, wheel to zoom.
 
 import { get, runPath } from "./api.js";
-import { Emitter, clamp, el, fill, fitted, settled } from "./dom.js";
+import { Emitter, clamp, el, fill, fitted, settled, throttled } from "./dom.js";
 import { short, whole } from "./format.js";
 import { Scale, roundNumbers } from "./scale.js";
 
@@ -30,6 +30,7 @@ export class Timeline extends Emitter {
     this.node = el("div.timeline-box", this.canvas, this.note);
     this.#listen();
     this.fetchDensity = settled(90, () => this.#fetchDensity());
+    this.fetchDensityNow = throttled(700, () => this.#fetchDensity());
     fitted(this.canvas, () => {
       this.fetchDensity();
       this.draw();
@@ -52,7 +53,7 @@ export class Timeline extends Emitter {
   setHead() {
     this.scale.setEnd(this.clock.head);
     this.canvas.setAttribute("aria-valuemax", this.clock.head);
-    this.fetchDensity();
+    this.fetchDensityNow(); // a live run moves on faster than one has to ask
     this.draw();
   }
 
@@ -184,6 +185,7 @@ export class Timeline extends Emitter {
       context.fillRect(x, high - BASE, 1, 4);
       const text = whole(tick);
       const half = context.measureText(text).width / 2;
+      if (Math.abs(x - this.scale.toX(this.clock.tick, wide)) < half + 24) continue; // the cursor's own number stands there
       context.fillStyle = this.#colours.faint;
       context.fillText(text, clamp(x - half, 2, wide - 2 * half - 2), high - BASE / 2 + 1);
     }

@@ -14,6 +14,7 @@ export class View {
     this.top = 0;
     this.wide = 1;
     this.high = 1;
+    this.below = 0; // what the legend covers
     this.whole = true; // shows everything, and keeps doing so when the window changes
   }
 
@@ -26,13 +27,13 @@ export class View {
   }
 
   get smallest() {
-    return Math.min(this.wide / this.size.x, this.high / this.size.y) * 0.97;
+    return Math.min((this.wide * 0.98) / this.size.x, ((this.high - this.below) * 0.98) / this.size.y);
   }
 
   fit() {
     this.whole = true;
     this.scale = this.smallest;
-    this.centre(this.size.x / 2, this.size.y / 2);
+    this.centre(this.size.x / 2, this.size.y / 2 + this.below / 2 / this.scale);
   }
 
   /** Zoom around a point on the screen. */

@@ -4,6 +4,7 @@ import { get, runPath } from "./api.js";
 import { el } from "./dom.js";
 import { whole } from "./format.js";
 import { notice } from "./notices.js";
+import { tell } from "./telling.js";
 import { button } from "./transport.js";
 
 export function whereBox(session) {
@@ -31,13 +32,15 @@ export function whereBox(session) {
     node.classList.add("busy");
     back.disabled = on.disabled = true;
     try {
-      const found = await get(runPath(session.run, "where"), { expression, from, direction: direction > 0 ? "next" : "previous" });
+      const found = direction > 0
+        ? await get(runPath(session.run, "bisect"), { expression, first: from, last: clock.head })
+        : await get(runPath(session.run, "where"), { expression, first: 0, last: from, direction: "last" });
       if (found.tick === null || found.tick === undefined) notice(`It holds at no ${direction > 0 ? "later" : "earlier"} tick`);
       else {
         session.found = [{ tick: found.tick, title: expression }];
         session.showMarks();
         clock.seek(found.tick);
-        notice(`It holds at tick ${whole(found.tick)}`);
+        notice(`It holds at tick ${whole(found.tick)}${because(found)}`, { ms: 8000 });
       }
     } catch (error) {
       notice(error.message, { error: true });
@@ -46,5 +49,12 @@ export function whereBox(session) {
       back.disabled = on.disabled = false;
     }
   }
+  /** The event that moved it most, where the answer names one. */
+  function because({ causes = [] }) {
+    const [first] = causes;
+    const told = first?.kind && tell(first, session.people.name, session.terrain.width);
+    return told ? `: ${told}` : "";
+  }
+
   return { node, find, box };
 }

@@ -10,9 +10,8 @@ export function whoView(session) {
     node,
     show(agent) {
       const { persona = {}, traits_milli: traits, skills_milli: skills } = agent;
-      const texts = Object.entries(persona).filter(([name, value]) => (typeof value === "string" || Array.isArray(value)) && !["name", "occupation"].includes(name));
       fill(node,
-        texts.length > 0 && section("Persona", texts.map(([name, value]) => el("p.persona", el("span.faint", `${words(name)}: `), Array.isArray(value) ? value.join(", ") : value))),
+        persona.backstory && section("Persona", el("p.persona", persona.backstory), facts([["Values", persona.values?.join(", ")], ["Speech", persona.style]])),
         section("Life", facts([
           ["Occupation", words(agent.occupation ?? persona.occupation ?? "")],
           ["Born", agent.born === undefined ? null : agent.born < 0 ? "before the first tick" : `tick ${whole(agent.born)}`],

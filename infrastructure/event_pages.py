@@ -1,0 +1,202 @@
+"""Pages of a run's events: some kinds, of one agent, from a place on, a few of the millions that there may be.
+
+`infrastructure.event_lookup` finds all events that something wants; here somebody turns the pages.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import sql
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from domain.events import ABSENT, CATALOGUE_VERSION, EVENT_DTYPE, VERSIONS_BY_CATALOGUE, EventBatch
+from domain.ports import Run
+from domain.upcast import upcast
+from infrastructure.copy_binary import COPY_COLUMNS
+from infrastructure.postgres_store import PostgresStore
+
+END = 2**31 - 1
+_PATIENCE_S = 1.5  # then a page is cut short, and the next one goes on from there
+_COLUMNS = sql.SQL(", ").join(sql.Identifier(name) for name in COPY_COLUMNS[1:])
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some events in order, and where to go on.
+
+    Attributes
+    ----------
+    events : as today's definitions have them
+    after : (tick, ordinal) after which the next page begins; None if this was the last
+    """
+
+    events: EventBatch
+    after: tuple[int, int] | None
+
+
+class EventPages:
+    """Turns the pages of a store.
+
+    Parameters
+    ----------
+    store : PostgresStore
+    """
+
+    def __init__(self, store: PostgresStore) -> None:
+        self.store = store
+
+    def page_of_events(
+        self,
+        run: Run,
+        first: int,
+        last: int,
+        *,
+        limit: int,
+        kinds: Sequence[int] = (),
+        agent: int | None = None,
+        party: int | None = None,
+        after: tuple[int, int] = (-1, END),
+        newest_first: bool = False,
+    ) -> Page:
+        """Return some of the events of ticks first … last.
+
+        Parameters
+        ----------
+        run, first, last
+        limit : at most so many
+        kinds : numbers of kinds; empty: all
+        agent : whose own events
+        party : whose own events, or those that were directed at this agent
+        after : (tick, ordinal) that the page begins after; before, if the newest come first
+        newest_first : whether the page is taken from the end; its events are in order all the same
+
+        Notes
+        -----
+        A page may be short, or empty, and not the last: so long a history is not searched in one go.
+        """
+        head = self.store.head(run)
+        last = min(last, -1 if head is None else head.tick)
+        if newest_first:
+            last = min(last, after[0]) if after[0] >= 0 else last
+        else:
+            first = max(first, after[0])
+        began, reached = time.monotonic(), None
+        rows: list[tuple[Any, ...]] = []
+        # An agent's own events are found by an index; others lie side by side, the more so the fewer are left out.
+        size = 4_096 if agent is not None else 256 if len(kinds) or party is not None else max(4, limit // 64)
+        with self.store._connect() as connection:
+            cursor = connection.connection.driver_connection.cursor(binary=True)  # type: ignore[union-attr]
+            leaves = _leaves(connection, self.store._segments(connection, run, first, last))
+            for leaf, low, high in _windows(leaves, size, newest_first):
+                query, given = _query(leaf, low, high, kinds, agent, party, after, limit - len(rows), newest_first)
+                rows += cursor.execute(query, given).fetchall()
+                if len(rows) >= limit:
+                    reached = rows[-1][0], rows[-1][1]
+                    break
+                if time.monotonic() - began > _PATIENCE_S and (low > first if newest_first else high < last):
+                    reached = (low, 0) if newest_first else (high, END)
+                    break
+            rows.sort(key=lambda row: (row[0], row[1]))
+            events = _current(connection, self.store._segments(connection, run, first, last), _batch(rows))
+        return Page(events, reached)
+
+    def events_of_agent(self, run: Run, agent: int, last: int, *, limit: int) -> EventBatch:
+        """Return an agent's own events up to a tick, in order, without their payloads."""
+        head = self.store.head(run)
+        last = min(last, -1 if head is None else head.tick)
+        parts: list[NDArray[np.void]] = []
+        with self.store._connect() as connection:
+            cursor = connection.connection.driver_connection.cursor(binary=True)  # type: ignore[union-attr]
+            segments = self.store._segments(connection, run, 0, last)
+            for leaf, low, high in _leaves(connection, segments):
+                query, given = _query(leaf, low, high, (), agent, None, (-1, END), limit, False)
+                batch = _batch(cursor.execute(query, given).fetchall())
+                parts.append(_current(connection, segments, batch).records)
+        records = np.concatenate([np.empty(0, EVENT_DTYPE), *parts])[:limit]
+        return EventBatch(records, np.zeros(len(records), np.int64))
+
+
+def _leaves(connection: Connection, segments: list[tuple[int, int, int]]) -> list[tuple[str, int, int]]:
+    query = text(
+        "SELECT leaf, tick_first, tick_end FROM polis.stretches "
+        "WHERE run = :run AND tick_first <= :high AND tick_end > :low ORDER BY tick_first"
+    )
+    found = []
+    for source, low, high in segments:
+        for row in connection.execute(query, {"run": source, "low": low, "high": high}):
+            found.append((row.leaf, max(low, row.tick_first), min(high, row.tick_end - 1)))
+    return found
+
+
+def _windows(leaves: list[tuple[str, int, int]], size: int, newest_first: bool) -> Iterator[tuple[str, int, int]]:
+    """Cut leaves into windows of ticks, larger and larger, from one end or the other."""
+    for leaf, first, last in reversed(leaves) if newest_first else leaves:
+        done = 0
+        while done <= last - first:
+            take = min(size, last - first + 1 - done)
+            low = last - done - take + 1 if newest_first else first + done
+            yield leaf, low, low + take - 1
+            done += take
+            size *= 4
+
+
+def _query(
+    leaf: str, low: int, high: int, kinds: Sequence[int], agent: int | None, party: int | None,
+    after: tuple[int, int], limit: int, newest_first: bool,
+) -> tuple[sql.Composed, list[Any]]:  # fmt: skip
+    where = ["tick BETWEEN %s AND %s"]
+    given: list[Any] = [low, high]
+    if len(kinds):
+        where.append("kind = ANY(%s)")
+        given.append([int(kind) for kind in kinds])
+    if agent is not None:
+        where.append("agent = %s")
+        given.append(agent)
+    if party is not None:
+        where.append("(agent = %s OR target = %s)")
+        given += [party, party]
+    if after[0] >= 0:
+        where.append("(tick, ordinal) < (%s, %s)" if newest_first else "(tick, ordinal) > (%s, %s)")
+        given += after
+    order = " DESC" if newest_first else ""
+    query = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY tick{}, ordinal{} LIMIT %s").format(
+        _COLUMNS, sql.Identifier("polis", leaf), sql.SQL(" AND ".join(where)), sql.SQL(order), sql.SQL(order)
+    )
+    return query, [*given, limit]
+
+
+def _batch(rows: Sequence[tuple[Any, ...]]) -> EventBatch:
+    records = np.empty(len(rows), EVENT_DTYPE)
+    for i, row in enumerate(rows):
+        records[i] = tuple(ABSENT if value is None else value for value in row[:-1])
+    return EventBatch.of(records, ((i, bytes(row[-1])) for i, row in enumerate(rows) if row[-1]))
+
+
+def _current(connection: Connection, segments: list[tuple[int, int, int]], events: EventBatch) -> EventBatch:
+    """Return events as today's definitions have them."""
+    if not len(events):
+        return events
+    ticks = events.records["tick"]
+    query = text("SELECT tick, catalogue FROM polis.ticks WHERE run = :run AND tick = ANY(:ticks)")
+    catalogues: dict[int, int] = {}
+    for source, low, high in segments:
+        here = [int(tick) for tick in np.unique(ticks) if low <= tick <= high]
+        if here:
+            rows = connection.execute(query, {"run": source, "ticks": here})
+            catalogues |= {row.tick: row.catalogue for row in rows}
+    written = [catalogues.get(int(tick), CATALOGUE_VERSION) for tick in ticks]
+    parts, start = [], 0
+    for stop in range(1, len(written) + 1):
+        if stop == len(written) or written[stop] != written[start]:
+            part = events.slice(start, stop)
+            current = written[start] == CATALOGUE_VERSION
+            parts.append(part if current else upcast(part, VERSIONS_BY_CATALOGUE[written[start]]))
+            start = stop
+    return EventBatch.concat(parts)

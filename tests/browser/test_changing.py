@@ -1,0 +1,205 @@
+"""Following a run that goes on, forking it, intervening, going on with it, comparing: all from the page."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import VILLAGE, Watched, drawn, shot, tick_of
+from tests.support.debugger import Polis, Server
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def going(recorded: Polis, server: Server) -> Iterator[str]:
+    """The name of a run that goes on, some fifty ticks a second, until the test ends."""
+    name = "on-the-way"
+    arguments = ("--agents", "40", "--width", "24", "--height", "24", "--ticks", "20000", "--pace", "20", "--seed", "9")
+    process = recorded.start("run", "--name", name, *arguments, "--quiet")
+    while name not in [run["name"] for run in server.get("/api/runs") if run["head_tick"] > 5]:
+        assert process.poll() is None, "polis run ended early"
+    yield name
+    process.send_signal(signal.SIGTERM)
+    process.wait(20)
+
+
+def test_a_live_run_is_followed_as_it_goes_until_one_looks_back(new_page: Open, going: str, recorded: Polis) -> None:
+    page = new_page(f"/run/{going}?follow=1")
+    drawn(page)
+    expect(page.locator("[data-test=status]")).to_have_text("running")
+    first = tick_of(page)
+    page.wait_for_function(f"window.polis.clock.tick > {first + 20} && window.polis.track.shown.tick > {first + 15}")
+    shot(page, "live")
+    page.keyboard.press("Home")
+    drawn(page, 0)
+    expect(page.locator("[data-test=follow-head]")).to_have_attribute("aria-pressed", "false")
+    head = page.evaluate("window.polis.clock.head")
+    page.wait_for_function(f"window.polis.clock.head > {head + 10}")
+    assert tick_of(page) == 0
+    page.click("[data-test=follow-head]")
+    page.wait_for_function(f"window.polis.clock.tick > {head + 10}")
+    recorded.running[-1].send_signal(signal.SIGTERM)
+    expect(page.locator("[data-test=status]")).to_have_text("paused", timeout=15_000)
+
+
+def test_the_list_of_runs_shows_them_with_forks_under_their_parents(new_page: Open, recorded: Polis) -> None:
+    recorded("fork", VILLAGE, "--at", "100", "--name", "listed-fork")
+    page = new_page("/")
+    expect(page).to_have_url(re.compile("/runs$"))
+    names = page.locator("tr[data-run]")
+    expect(names.filter(has_text="listed-fork")).to_contain_text("from tick 100")
+    listed = [row.get_attribute("data-run") for row in names.all()]
+    assert listed.index("listed-fork") > listed.index(VILLAGE)
+    page.fill("[data-test=filter-runs]", "talking")
+    expect(names).to_have_count(1)
+    shot(page, "runs")
+    names.first.click()
+    expect(page).to_have_url(re.compile(f"/run/{VILLAGE}"))
+    drawn(page)
+
+
+def test_a_fork_made_from_the_page_goes_on_by_itself(village: Open, server: Server) -> None:
+    page = village("?tick=150")
+    page.keyboard.press("k")
+    dialog = page.get_by_role("dialog", name="Fork")
+    expect(page.locator("[data-test=fork-at]")).to_have_value("150")
+    page.fill("[data-test=fork-name]", "page-fork")
+    page.fill("[data-test=fork-set]", "hunger=90")
+    page.fill("[data-test=fork-ticks]", "60")
+    shot(page, "fork")
+    dialog.locator("[data-test=submit]").click()
+    expect(page).to_have_url(re.compile("/run/page-fork"), timeout=20_000)
+    page.wait_for_function("window.polis?.clock.head === 210", timeout=40_000)
+    made = server.get("/api/runs/page-fork")
+    assert (made["fork_tick"], made["configuration"]["hunger"]) == (150, 90)
+    parent = village("?tick=150")
+    parent.wait_for_function("window.polis.timeline.marks.some((m) => m.kind === 'fork' && m.run === 'page-fork')")
+
+
+def test_a_fork_that_can_not_be_is_refused_in_words_before_and_by_the_server(village: Open, watched: Watched) -> None:
+    watched.forgiven = ("/fork",)
+    page = village("?tick=150")
+    page.click("[data-test=do-fork]")
+    dialog = page.get_by_role("dialog", name="Fork")
+    alert = dialog.get_by_role("alert")
+    for what, value, problem in (
+        ("fork-at", "99999", "lies from 0 to"),
+        ("fork-set", "hunger", "name=number"),
+        ("fork-set", "hungr=4", "no setting hungr"),
+        ("fork-set", "width=4", "can't change under way"),
+        ("fork-name", "No Such Name!", "small letters"),
+        ("fork-seed", "x", "whole number"),
+        ("fork-name", VILLAGE, VILLAGE),  # this one the server refuses
+    ):
+        box = page.locator(f"[data-test={what}]")
+        before = box.input_value()
+        box.fill(value)
+        dialog.locator("[data-test=submit]").click()
+        expect(alert).to_contain_text(problem)
+        box.fill(before)
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_an_intervention_from_the_page_takes_effect_when_the_run_goes_on(
+    new_page: Open, recorded: Polis, server: Server
+) -> None:
+    recorded("fork", VILLAGE, "--at", "200", "--name", "helped")
+    page = new_page("/run/helped?agent=7")
+    drawn(page)
+    page.keyboard.press("i")
+    page.select_option("[data-test=intervention-good]", "coin")
+    page.fill("[data-test=intervention-amount]", "500")
+    page.fill("[data-test=intervention-why]", "to see what riches do")
+    page.locator("[data-test=submit]").click()
+    expect(page.locator(".notice")).to_contain_text("takes effect")
+    page.keyboard.press("5")
+    page.fill("[data-test=continue-ticks]", "40")
+    page.click("[data-test=continue]")
+    page.wait_for_function("window.polis.clock.head === 240", timeout=40_000)
+    marks = server.get("/api/runs/helped/marks")["interventions"]
+    assert [mark["why"] for mark in marks] == ["to see what riches do"]
+    page.wait_for_function("window.polis.timeline.marks.some((m) => m.kind === 'intervention')")
+    before, after = (
+        server.get(f"/api/runs/helped/agents/7?tick={tick}")["goods"]["coin"] for tick in (marks[0]["tick"] - 1, 240)
+    )
+    assert after >= before + 400
+
+
+def test_two_runs_stand_side_by_side_under_one_clock(new_page: Open, recorded: Polis, server: Server) -> None:
+    recorded("fork", VILLAGE, "--at", "120", "--name", "hungrier", "--set", "hunger=80")
+    recorded("resume", "hungrier", "--ticks", "100", "--quiet")
+    page = new_page(f"/run/{VILLAGE}?tick=160")
+    drawn(page)
+    page.keyboard.press("c")
+    page.select_option("[data-test=compare-with]", "hungrier")
+    page.locator("[data-test=submit]").click()
+    expect(page).to_have_url(re.compile(r"/compare\?a="))
+    drawn(page, 160)
+    expect(page.locator("[data-side=A]")).to_contain_text(VILLAGE)
+    expect(page.locator("[data-side=B]")).to_contain_text("hungrier")
+    assert page.evaluate("window.polis.sides.map((s) => s.track.shown.tick)") == [160, 160]
+    truth = server.get(f"/api/diff?a={VILLAGE}&b=hungrier&tick_a=160&tick_b=160&limit=5")
+    parted = page.locator("[data-test=first-divergence]")
+    expect(parted).to_have_text(str(truth["first_divergence"]["tick"]), timeout=20_000)
+    frames = page.evaluate("window.polis.sides.map((s) => Array.from(s.track.shown.cell))")
+    apart = sum(a != b for a, b in zip(*frames, strict=True))
+    expect(page.get_by_role("meter", name="Elsewhere")).to_have_attribute("aria-valuenow", str(apart))
+    shot(page, "compare")
+    parted.click()
+    drawn(page, 121)
+    page.keyboard.press("ArrowLeft")
+    drawn(page, 120)
+    expect(page.get_by_role("meter", name="Elsewhere")).to_have_attribute("aria-valuenow", "0")
+    page.keyboard.press("End")  # the longer run goes on where the shorter has ended
+    page.wait_for_function("window.polis.sides.map((s) => s.track.shown.tick).join() === '260,220'")
+    expect(page.locator("[data-side=B]")).to_contain_text("ends at tick 220")
+
+
+def test_a_breakpoint_runs_on_to_the_tick_where_it_holds(village: Open, server: Server) -> None:
+    page = village("?tick=0")
+    tick = server.get(f"/api/runs/{VILLAGE}/bisect?expression=trades_so_far%20%3E%20300&first=1")["tick"]
+    page.fill("[data-test=where]", "trades_so_far > 300")
+    page.keyboard.press("Enter")
+    drawn(page, tick)
+    expect(page.locator(".notice")).to_contain_text("It holds at tick")
+
+
+def test_a_breakpoint_runs_back_to_the_last_tick_where_it_held(village: Open, server: Server) -> None:
+    page = village("?tick=200")
+    truth = server.get(f"/api/runs/{VILLAGE}/where?expression=speeches%20%3E%200&direction=last&last=199")["tick"]
+    page.fill("[data-test=where]", "speeches > 0")
+    page.click("[data-test=where-back]")
+    drawn(page, truth)
+    said = server.get(f"/api/runs/{VILLAGE}/events?kind=SpeechMade&first={truth}&last=199")["events"]
+    assert {event["tick"] for event in said} == {truth}
+    page.wait_for_function(f"window.polis.timeline.marks.some((m) => m.kind === 'found' && m.tick === {truth})")
+
+
+def test_a_breakpoint_that_can_not_be_read_is_told_why(village: Open, watched: Watched) -> None:
+    watched.forgiven = ("/bisect",)
+    page = village("?tick=0")
+    page.fill("[data-test=where]", "gini_coins >")
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.bad")).to_be_visible()
+
+
+def test_measures_are_charts_that_follow_the_cursor_and_lead_back_to_it(village: Open, server: Server) -> None:
+    page = village("?tick=130&tab=measures")
+    ties = page.locator("[data-measure=ties]")
+    expect(ties).to_be_visible(timeout=30_000)
+    there = server.get(f"/api/runs/{VILLAGE}/measures?names=ties&first=130&last=130")["series"]["ties"][-1]
+    expect(ties.locator(".measure-value")).to_have_text(str(there))
+    box = ties.locator("canvas").bounding_box()
+    assert box
+    page.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + 20)
+    page.wait_for_function("window.polis.clock.tick > 215 && window.polis.clock.tick < 250")
+    page.get_by_label("Filter measures").fill("gini")
+    expect(ties).to_be_hidden()
+    page.get_by_label("Filter measures").fill("")
+    shot(page, "measures")

@@ -1,0 +1,93 @@
+"""When things are not there: the server, a run, a tick. The page says so, keeps its place, and recovers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import VILLAGE, Watched, drawn, tick_of
+from tests.support.debugger import Polis, Server
+
+Open = Callable[..., Page]
+# A browser writes into its console whatever request of its own fails.
+_AWAY = (
+    "ERR_CONNECTION_REFUSED",
+    "ERR_CONNECTION_RESET",
+    "ERR_INCOMPLETE_CHUNKED_ENCODING",
+    "ERR_EMPTY_RESPONSE",
+    "WebSocket",
+    "Failed to fetch",
+)
+
+
+def test_a_server_that_is_killed_and_comes_back_finds_the_page_where_it_was(
+    village: Open, server: Server, watched: Watched
+) -> None:
+    watched.forgiven = _AWAY
+    page = village("?tick=140&agent=7")
+    server.kill()
+    page.keyboard.press("ArrowRight")  # kept frames can still be looked at
+    page.wait_for_function("window.polis.clock.tick === 141")
+    page.evaluate("window.polis.clock.seek(33)")
+    expect(page.locator(".banner")).to_be_visible(timeout=15_000)
+    expect(page.locator(".banner")).to_contain_text("does not answer")
+    server.start()
+    expect(page.locator(".banner")).to_be_hidden(timeout=30_000)
+    drawn(page, 33, timeout=30_000)
+    assert "tick=33" in page.url and "agent=7" in page.url
+    page.wait_for_function("window.polis.agent === 7")
+    page.keyboard.press("ArrowRight")
+    drawn(page, 34)
+
+
+def test_a_run_that_never_was_has_a_page_that_says_so_and_a_way_back(new_page: Open, watched: Watched) -> None:
+    watched.forgiven = ("nobody-knows",)
+    page = new_page("/run/nobody-knows")
+    expect(page.get_by_role("heading", name="There is no run nobody-knows")).to_be_visible()
+    page.get_by_role("link", name="All runs").click()
+    expect(page.get_by_role("link", name=VILLAGE, exact=True)).to_be_visible()
+
+
+def test_a_run_that_is_dropped_while_one_looks_at_it_is_told_to_be_gone(
+    new_page: Open, recorded: Polis, watched: Watched
+) -> None:
+    name = "soon-gone"
+    made = recorded(
+        "run", "--name", name, "--agents", "12", "--width", "12", "--height", "12", "--ticks", "400", "--quiet"
+    )
+    watched.forgiven = (name, "404")
+    page = new_page(f"/run/{name}?tick=20")
+    drawn(page)
+    assert recorded.database_url
+    with psycopg.connect(recorded.database_url, autocommit=True) as connection:
+        connection.execute("SELECT polis.drop_run(%s, 'a test')", (made["run"],))
+    page.keyboard.press("End")
+    expect(page.get_by_role("heading", name=f"There is no run {name}")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("link", name="All runs")).to_be_visible()
+
+
+def test_a_comparison_without_its_runs_says_what_it_needs(new_page: Open, watched: Watched) -> None:
+    page = new_page("/compare")
+    expect(page.get_by_role("heading", name="Two runs are needed")).to_be_visible()
+    watched.forgiven = ("nobody-knows",)
+    page = new_page(f"/compare?a={VILLAGE}&b=nobody-knows")
+    expect(page.get_by_role("heading", name="There is no run nobody-knows")).to_be_visible()
+
+
+def test_nonsense_in_the_address_is_passed_over(village: Open) -> None:
+    page = village("?tick=abc&agent=-1&event=x&marks=a,b,12&layer=%3Cscript%3E&tab=nothing")
+    assert tick_of(page) == 0
+    assert page.evaluate("window.polis.bookmarks.ticks") == [12]
+    assert page.evaluate("window.polis.map.layer") == "land"
+
+
+def test_words_of_agents_are_text_and_never_markup(village: Open) -> None:
+    page = village("?tick=60")
+    page.evaluate("window.polis.people.learn(900001, '<img src=x onerror=alert(1)>')")
+    page.keyboard.press("/")
+    page.keyboard.type("<img")
+    option = page.get_by_role("option").first
+    expect(option).to_contain_text("<img src=x")
+    assert option.locator("img").count() == 0

@@ -1,0 +1,309 @@
+"""Looking at the map, at an agent, at events and their causes: what the page says is what the record says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import VILLAGE, Watched, drawn, shot
+from tests.support.debugger import Server
+
+Open = Callable[..., Page]
+RUN = f"/api/runs/{VILLAGE}"
+
+
+@pytest.fixture(scope="module")
+def thought(server: Server) -> dict[str, Any]:
+    """A thought whose words were said."""
+    found = server.get(f"{RUN}/thoughts?limit=100")["thoughts"]
+    return next(each for each in found if (each["answer"] or {}).get("say") and each["effect_tick"] < 200)
+
+
+def where(page: Page, agent: int) -> tuple[float, float]:
+    """Return the place of an agent on the page, in pixels."""
+    x, y = page.evaluate(
+        """(agent) => {
+            const { map } = window.polis, place = map.placeOf(agent), box = map.above.getBoundingClientRect();
+            return [box.left + place.x / map.ratio, box.top + place.y / map.ratio];
+        }""",
+        agent,
+    )  # fmt: skip
+    return x, y
+
+
+def pixel(page: Page, x: float, y: float) -> list[int]:
+    """Return red, green and blue of what the map shows at a place of the page."""
+    return list(
+        page.evaluate(
+            """([x, y]) => {
+                const { map } = window.polis, box = map.canvas.getBoundingClientRect();
+                const [px, py] = [(x - box.left) * map.ratio, (y - box.top) * map.ratio];
+                return [...map.canvas.getContext("2d").getImageData(px, py, 1, 1).data.slice(0, 3)];
+            }""",
+            [x, y],
+        )
+    )  # fmt: skip
+
+
+# -- the map ----------------------------------------------------------------------------------------------
+
+
+def test_a_click_selects_the_agent_under_it(village: Open) -> None:
+    page = village("?tick=60")
+    page.mouse.click(*where(page, 11))
+    page.wait_for_function("window.polis.agent === 11")
+    assert "agent=11" in page.url
+    expect(page.locator("[data-test=inspector] h2")).not_to_contain_text("people")
+
+
+def test_a_click_on_empty_land_shows_the_cell(village: Open, server: Server) -> None:
+    page = village("?tick=60")
+    cell = page.evaluate(
+        """() => {
+            const { map } = window.polis, taken = new Set(map.frame.cell);
+            for (let cell = 435; ; cell++) if (!taken.has(cell) && map.terrain.biome[cell] > 0) return cell;
+        }"""
+    )  # fmt: skip
+    x, y = page.evaluate(
+        """async (cell) => {
+            const { centreX, centreY } = await import("chronopolis/hexes.js");
+            const { map } = window.polis, { scale, left, top } = map.view, box = map.above.getBoundingClientRect();
+            const w = map.terrain.width, { ratio } = map;
+            const [x, y] = [centreX(cell, w) * scale - left, centreY(cell, w) * scale - top];
+            return [box.left + x / ratio, box.top + y / ratio];
+        }""",
+        cell,
+    )  # fmt: skip
+    page.mouse.click(x, y)
+    expect(page.locator("[data-test=inspector]")).to_contain_text(f"cell {cell}")
+    expect(page.locator("[data-test=inspector]")).to_contain_text(f"Row {cell // 30}, column {cell % 30}")
+
+
+def test_hovering_tells_who_and_what_is_there(village: Open) -> None:
+    page = village("?tick=60&agent=11")
+    page.wait_for_function("window.polis.people.size > 0")
+    page.mouse.move(*where(page, 11))
+    note = page.locator(".map .note")
+    expect(note).to_contain_text(str(page.evaluate("window.polis.people.name(11)")))
+    expect(note).to_contain_text(re.compile(r"energy \d"))
+    page.mouse.move(5, 5)
+    expect(note).to_be_hidden()
+
+
+def test_wheel_and_drag_zoom_and_pan_the_map_and_z_shows_it_all(village: Open) -> None:
+    page = village("?tick=10")
+    scale = page.evaluate("window.polis.map.view.scale")
+    page.mouse.move(400, 300)
+    page.mouse.wheel(0, -800)
+    page.wait_for_function(f"window.polis.map.view.scale > {2 * scale}")
+    left = page.evaluate("window.polis.map.view.left")
+    page.mouse.down()
+    page.mouse.move(340, 300, steps=4)
+    page.mouse.up()
+    assert page.evaluate("window.polis.map.view.left") == pytest.approx(left + 60, abs=8)
+    assert page.evaluate("window.polis.agent") is None  # a drag is no click
+    page.keyboard.press("z")
+    page.wait_for_function(f"window.polis.map.view.scale === {scale}")
+
+
+def test_following_keeps_the_agent_in_sight(village: Open) -> None:
+    page = village("?tick=0&agent=11")
+    page.keyboard.press("f")
+    expect(page.locator("[data-test=follow-agent]")).to_have_attribute("aria-pressed", "true")
+    for tick in (60, 120, 180, 240):
+        page.evaluate(f"window.polis.clock.seek({tick})")
+        drawn(page, tick)
+        box = page.locator(".map").bounding_box()
+        x, y = where(page, 11)
+        assert box and box["x"] + 0.2 * box["width"] < x < box["x"] + 0.8 * box["width"]
+        assert box["y"] + 0.2 * box["height"] < y < box["y"] + 0.8 * box["height"]
+
+
+def test_layers_change_what_the_map_shows(village: Open) -> None:
+    page = village("?tick=60")
+    page.keyboard.press("l")
+    layers = page.get_by_role("group", name="Layers")
+    seen = {}
+    for name in ("Land", "Elevation", "Food", "Wood", "Stone", "Ore"):
+        layers.get_by_label(name, exact=True).check()
+        page.wait_for_timeout(60)
+        seen[name] = page.evaluate("window.polis.map.ground.colours.slice(0, 1200).join()")
+    assert len(set(seen.values())) == 6
+    layers.get_by_label("Land", exact=True).check()
+    x, y = where(page, 11)
+    with_agents = pixel(page, x, y)
+    layers.get_by_label("Agents", exact=True).uncheck()
+    page.wait_for_timeout(60)
+    assert pixel(page, x, y) != with_agents
+    layers.get_by_label("Ties", exact=True).check()
+    page.wait_for_function("window.polis.map.frame.tieA.length > 0")
+
+
+def test_the_map_shows_what_the_state_says(village: Open, server: Server) -> None:
+    page = village("?tick=133")
+    agents = server.get(f"{RUN}/state?tick=133")["agents"]
+    shown = page.evaluate(
+        """() => {
+            const f = window.polis.map.frame;
+            return Array.from(f.id, (id, k) => [id, f.cell[k], f.energy[k], f.satiety[k], f.company[k]]);
+        }"""
+    )
+    assert shown == [[a["agent"], a["cell"], a["energy"], a["satiety"], a["company"]] for a in agents]
+
+
+# -- an agent ---------------------------------------------------------------------------------------------
+
+
+def test_the_inspector_shows_an_agent_as_the_state_has_it(village: Open, server: Server) -> None:
+    page = village("?tick=120&agent=7")
+    state = server.get(f"{RUN}/agents/7?tick=120")
+    panel = page.locator("[data-test=inspector]")
+    expect(panel.locator("h2")).to_have_text(state["name"])
+    for need, value in state["needs_milli"].items():
+        expect(panel.get_by_role("meter", name=need.capitalize())).to_have_attribute("aria-valuenow", str(value))
+    for tie in state["ties"]:
+        expect(panel).to_contain_text(tie["name"])
+    expect(panel.locator("[data-event]").first).to_be_visible()
+    page.click("[data-test=segment-who]")
+    expect(panel).to_contain_text(state["persona"]["backstory"])
+    expect(panel.get_by_role("meter", name="Openness")).to_have_attribute(
+        "aria-valuenow", str(state["traits_milli"]["openness"])
+    )
+
+
+def test_the_inspector_follows_the_cursor(village: Open, server: Server) -> None:
+    page = village("?tick=120&agent=7")
+    for tick in (121, 122, 200):
+        page.evaluate(f"window.polis.clock.seek({tick})")
+        energy = server.get(f"{RUN}/agents/7?tick={tick}")["needs_milli"]["energy"]
+        meter = page.locator("[data-test=inspector]").get_by_role("meter", name="Energy")
+        expect(meter).to_have_attribute("aria-valuenow", str(energy))
+
+
+def test_state_over_time_is_drawn_and_a_click_on_it_goes_there(village: Open) -> None:
+    page = village("?tick=120&agent=7")
+    page.click("[data-test=segment-life]")
+    chart = page.get_by_role("img", name="Needs over time")
+    page.wait_for_function("window.polis.timeline.life !== null")
+    box = chart.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + box["width"] * 0.75, box["y"] + 40)
+    page.wait_for_function("window.polis.clock.tick > 170 && window.polis.clock.tick < 210")
+    shot(page, "life")
+
+
+def test_a_thought_shows_its_exact_prompt_and_answer(village: Open, server: Server, thought: dict[str, Any]) -> None:
+    page = village(f"?tick={thought['effect_tick']}&agent={thought['agent']}")
+    page.click("[data-test=segment-mind]")
+    page.locator("[data-test=thought]").first.locator("text=prompt and answer").click()
+    whole = server.get(f"{RUN}/thoughts/{thought['agent']}/{thought['asked_tick']}")
+    dialog = page.get_by_role("dialog", name="A thought")
+    for message in whole["request"]:
+        assert message["content"] in dialog.locator("pre").all_inner_texts()
+    answer = dialog.locator("pre").all_inner_texts()[len(whole["request"])]
+    assert json.loads(answer) == json.loads(whole["raw"])
+    shot(page, "thought")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_memories_and_conversations_up_to_the_cursor_are_listed(
+    village: Open, server: Server, thought: dict[str, Any]
+) -> None:
+    tick, agent = 240, thought["agent"]
+    page = village(f"?tick={tick}&agent={agent}")
+    page.click("[data-test=segment-mind]")
+    panel = page.locator("[data-test=inspector]")
+    memories = server.get(f"{RUN}/memories?agent={agent}&tick={tick}")["memories"]
+    assert memories
+    for memory in memories:
+        expect(panel.locator(".memory-text", has_text=memory["text"]).first).to_be_visible()
+    talks = server.get(f"{RUN}/conversations?agent={agent}&last={tick}")["conversations"]
+    expect(panel.locator("[data-test=conversation]")).to_have_count(len(talks))
+    panel.locator("[data-test=conversation] summary").last.click(position={"x": 5, "y": 8})
+    expect(panel).to_contain_text(talks[0]["speeches"][0]["text"])
+    shot(page, "mind")
+
+
+def test_an_agent_that_is_not_there_is_told_so(village: Open, watched: Watched) -> None:
+    watched.forgiven = ("agents/4000",)  # a browser writes every 404 into its console
+    page = village("?tick=10&agent=4000")
+    expect(page.locator("[data-test=inspector]")).to_contain_text("no such agent")
+
+
+# -- events and causes ------------------------------------------------------------------------------------
+
+
+def test_events_are_filtered_by_kind_agent_and_ticks_and_paged(village: Open, server: Server) -> None:
+    page = village("?tick=200&tab=events")
+    rows = page.locator("[data-test=events] .event")
+    expect(rows.first).to_have_attribute("data-event", re.compile("^200:"))
+    page.select_option("[data-test=filter-kind]", "GoodsTraded")
+    page.fill("[data-test=filter-agent]", "7")
+    page.keyboard.press("Enter")
+    wanted = server.get(f"{RUN}/events?kind=GoodsTraded&agent=7&last=200&limit=1000")["events"]
+    expect(rows).to_have_count(min(100, len(wanted)))
+    assert [row.get_attribute("data-event") for row in rows.all()] == [
+        f"{e['tick']}:{e['ordinal']}" for e in reversed(wanted[-100:])
+    ]
+    page.fill("[data-test=filter-agent]", "")
+    page.select_option("[data-test=filter-kind]", "")
+    page.fill("[data-test=filter-first]", "50")
+    page.fill("[data-test=filter-last]", "52")
+    page.keyboard.press("Enter")
+    expect(rows.first).to_have_attribute("data-event", re.compile("^52:"))
+    page.click("[data-test=older]")
+    expect(rows.first).not_to_have_attribute("data-event", re.compile("^52:"))
+    page.click("[data-test=newest]")
+    expect(rows.first).to_have_attribute("data-event", re.compile("^52:"))
+
+
+def test_a_click_on_an_event_goes_there_and_shows_what_caused_it(village: Open, server: Server) -> None:
+    page = village("?tick=200&tab=events")
+    page.select_option("[data-test=filter-kind]", "SpeechMade")
+    row = page.locator("[data-test=events] .event").nth(1)
+    row.click()
+    address = row.get_attribute("data-event")
+    assert address
+    tick, ordinal = map(int, address.split(":"))
+    drawn(page, tick)
+    graph = page.locator("[data-test=event-more] .graph")
+    expect(graph.locator(f"[data-event='{address}']")).to_have_class(re.compile("asked"))
+    causes = server.get(f"{RUN}/why/{tick}/{ordinal}?depth=3&breadth=4")["causes"]
+    for cause in causes:
+        expect(graph.locator(f"[data-event='{cause['tick']}:{cause['ordinal']}']")).to_have_count(1)
+    shot(page, "events")
+
+
+def test_causes_can_be_followed_from_event_to_event(village: Open, server: Server, thought: dict[str, Any]) -> None:
+    events = server.get(f"{RUN}/events?kind=SpeechMade&first={thought['effect_tick']}&limit=50")["events"]
+    spoken = next(e for e in events if e["agent"] == thought["agent"])
+    page = village(f"?event={spoken['tick']}:{spoken['ordinal']}")
+    panel = page.locator("[data-test=causes-panel]")
+    expect(panel.locator(".cause.asked")).to_have_attribute("data-event", f"{spoken['tick']}:{spoken['ordinal']}")
+    expect(panel).to_contain_text("Because")
+    shot(page, "causes")
+    cause = server.get(f"{RUN}/why/{spoken['tick']}/{spoken['ordinal']}")["causes"][0]
+    address = f"{cause['tick']}:{cause['ordinal']}"
+    panel.locator(f".graph [data-event='{address}']").click()
+    expect(panel.locator(".cause.asked")).to_have_attribute("data-event", address)
+    drawn(page, cause["tick"])
+    assert f"event={address}" in page.url
+    panel.get_by_role("button", name="Back").click()
+    expect(panel.locator(".cause.asked")).to_have_attribute("data-event", f"{spoken['tick']}:{spoken['ordinal']}")
+
+
+def test_an_agent_is_found_by_name(village: Open) -> None:
+    page = village("?tick=60")
+    page.wait_for_function("window.polis.people.size > 0")
+    name = page.evaluate("window.polis.people.name(23)")
+    page.keyboard.press("/")
+    page.keyboard.type(name[: len(name) - 2])
+    expect(page.get_by_role("option").first).to_contain_text(name)
+    page.keyboard.press("Enter")
+    page.wait_for_function("window.polis.agent === 23")

@@ -1,0 +1,124 @@
+"""The tree as sentences and as a picture: everything that was found is in it, nothing lies over anything else."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+import replay
+from chronopolis import causes
+from chronopolis.causes_layout import BOX_WIDTH, NODES_MAX, Box, lay_out
+from chronopolis.causes_picture import draw, svg
+from chronopolis.errors import WrongUsage
+from chronopolis.sentences import sentence
+from domain.events import KINDS
+from domain.ports import Run
+from replay import Causes
+from tests.support.causes import everything, nodes
+from tests.support.histories import every_kind, scenario
+from tests.support.memory_store import MemoryStore
+from tests.support.stores import keep
+
+pytestmark = pytest.mark.unit
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def kept() -> tuple[MemoryStore, Run]:
+    store = MemoryStore()
+    return store, keep(store, scenario("minded"))
+
+
+@pytest.fixture(scope="module")
+def found(kept: tuple[MemoryStore, Run]) -> Causes:
+    speech = next(e for e in everything(*kept, first=300, last=320) if e["kind"] == "SpeechMade")
+    return replay.why(*kept, speech["tick"], speech["ordinal"], depth=4, horizon=30)
+
+
+def test_every_kind_has_a_sentence_of_its_own() -> None:
+    store = MemoryStore()
+    run = keep(store, every_kind())
+    said: dict[str, str] = {}
+    for event in everything(store, run):
+        said[event["kind"]] = sentence(event)
+    told = {kind.name for kind in KINDS if kind.name in said}
+    assert len(told) >= 33
+    assert [kind for kind in told if not said[kind] or kind in said[kind]] == []
+
+
+def test_names_stand_in_sentences_and_unknown_kinds_are_named(found: Causes) -> None:
+    assert "Ada" in sentence({"kind": "AgentRested", "agent": 3}, lambda agent: "Ada")
+    assert "WellDug" in sentence({"kind": "WellDug", "agent": 3})
+    assert "cut" not in sentence(found.event)
+
+
+def test_a_picture_holds_every_event_once_and_every_link(found: Causes) -> None:
+    drawing = lay_out(found)
+    shown = {box.address for box in drawing.boxes}
+    everybody = [*nodes(found.causes, "causes"), *nodes(found.effects, "effects")]
+    addresses = {f"{e['tick']}:{e['ordinal']}" for e in [found.event, *everybody]}
+    assert shown <= addresses and len(shown) == len(drawing.boxes)
+    assert shown == addresses or len(shown) >= NODES_MAX // 2
+    assert len(drawing.edges) >= len(drawing.boxes) - 1
+
+
+def test_no_two_boxes_of_a_picture_overlap_and_all_lie_within_it(found: Causes) -> None:
+    drawing = lay_out(found)
+    for one, other in itertools.combinations(drawing.boxes, 2):
+        apart = one.x != other.x or one.y + one.height <= other.y + 0.01 or other.y + other.height <= one.y + 0.01
+        assert apart, (one, other)
+    for box in drawing.boxes:
+        assert 0 <= box.x <= drawing.width - BOX_WIDTH and 0 <= box.y <= drawing.height - box.height
+
+
+def test_causes_stand_left_of_it_and_effects_right(found: Causes) -> None:
+    (root,) = [box for box in lay_out(found).boxes if box.column == 0]
+    drawing = lay_out(found)
+    top = {f"{e['tick']}:{e['ordinal']}" for e in found.causes}
+    by_address: dict[str, Box] = {box.address: box for box in drawing.boxes}
+    assert top and all(by_address[address].x < root.x for address in top)
+
+
+def test_an_svg_is_well_formed_escapes_what_people_said_and_knows_dark_and_light(found: Causes) -> None:
+    spiteful = found.event | {"text": "<script>alert('&')</script>"}
+    text = svg(Causes(found.run, spiteful, found.causes, found.effects, found.bounds, found.cut))
+    root = ElementTree.fromstring(text)
+    assert root.tag == f"{SVG}svg" and float(root.attrib["width"]) > BOX_WIDTH
+    assert not list(root.iter(f"{SVG}script"))
+    assert len(list(root.iter(f"{SVG}rect"))) == len(lay_out(found).boxes)
+    assert "prefers-color-scheme:dark" in text
+
+
+@pytest.mark.parametrize(("name", "begins"), [("why.svg", b"<svg"), ("why.PNG", b"\x89PNG\r\n\x1a\n")])
+def test_a_picture_is_written_by_its_ending(found: Causes, tmp_path: Path, name: str, begins: bytes) -> None:
+    draw(found, tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    assert data.startswith(begins)
+    draw(found, tmp_path / f"again-{name}")
+    assert (tmp_path / f"again-{name}").read_bytes() == data, "equal answers, equal bytes"
+
+
+@pytest.mark.parametrize("name", ["why.jpg", "why", "no/such/folder/why.svg"])
+def test_a_picture_that_can_not_be_written_is_refused(found: Causes, tmp_path: Path, name: str) -> None:
+    with pytest.raises(WrongUsage):
+        draw(found, tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["12:x", "12", "", ":", "-1:3", "1:2:3", "12:" + "9" * 11, "a:b"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(WrongUsage, match="TICK:ORDINAL"):
+        causes.address(text)
+
+
+def test_addresses_are_taken_as_events_are_shown() -> None:
+    assert causes.address("1200:17") == causes.address(" 1200.17 ") == (1200, 17)
+
+
+@pytest.mark.parametrize("bounds", [{"depth": 0}, {"breadth": 0}, {"horizon": 0}, {"depth": 51}])
+def test_bounds_that_make_no_sense_are_refused(kept: tuple[MemoryStore, Run], bounds: dict[str, Any]) -> None:
+    with pytest.raises(WrongUsage):
+        causes.why(*kept, "10:1", **bounds)
