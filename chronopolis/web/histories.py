@@ -22,8 +22,8 @@ from workers.bootstrap import Browsing
 
 T = TypeVar("T")
 
-_MOST_RUNS = 6
-_MIB = 384
+_MOST_RUNS = 4
+_MIB = 512
 _KNOWN_FOR_S = 1.0  # how long a run that was found is believed to be there still
 _NAME = re.compile("[a-z0-9][a-z0-9_-]{0,62}")
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from numpy.typing import NDArray
 
 from chronopolis.errors import WrongUsage
+from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import Freely, Series
 from chronopolis.web.api.parameters import First, Found, Last, Ordinal, Tick, TickInPath, span
 from chronopolis.web.services import Using
@@ -19,7 +20,7 @@ from replay.measures import series as measured
 from replay.why import BREADTH, DEPTH, HORIZON
 from replay.why import why as explain
 
-router = APIRouter(tags=["questions"])
+router = APIRouter(tags=["questions"], route_class=Described)
 
 _POINTS_MAX = 4_000
 _NAMES_MAX = 200

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from chronopolis.errors import WrongUsage
 from chronopolis.forking import intervene as record_intervention
 from chronopolis.forking import make_fork
+from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import ContinueWanted, Continuing, ForkWanted, Freely, InterventionWanted
 from chronopolis.web.api.parameters import Found
 from chronopolis.web.children import Child
@@ -17,7 +18,7 @@ from chronopolis.web.services import Services, Using
 from domain.errors import RunIsHeld
 from domain.ports import Run
 
-router = APIRouter(tags=["change"])
+router = APIRouter(tags=["change"], route_class=Described)
 
 _SOMEBODY = "the debugger"
 
