@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from chronopolis import people
 from chronopolis.web.agent_history import COLUMNS, history_of
+from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import AgentAnswer, Series
 from chronopolis.web.api.parameters import First, Found, Last, Tick, agent_named, span
 from chronopolis.web.histories import Histories
@@ -23,7 +24,7 @@ from domain.ports import Run
 from domain.state import World
 from replay import scenarios_of
 
-router = APIRouter(tags=["agents"])
+router = APIRouter(tags=["agents"], route_class=Described)
 
 AgentInPath = Annotated[str, Path(max_length=100, description="Id or name of the agent.")]
 _POINTS_MAX = 4_000
