@@ -17,7 +17,8 @@ export function el(what, properties, ...children) {
 function set(node, name, value) {
   if (value === undefined || value === null || value === false) return;
   if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-  else if (name === "style" && typeof value === "object") for (const [k, v] of Object.entries(value)) node.style.setProperty(k, v);
+  else if (name === "style" && typeof value === "object")
+    for (const [k, v] of Object.entries(value)) node.style.setProperty(k, v);
   else if (name === "value" || name === "checked" || name === "disabled") node[name] = value;
   else node.setAttribute(name, value === true ? "" : value);
 }

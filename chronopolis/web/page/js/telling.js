@@ -18,17 +18,20 @@ const SENTENCES = {
   ToolCrafted: (e, who) => `${who(e.agent)} made a tool`,
   AgentsMet: (e, who) => `${who(e.agent)} got to know ${who(e.target)}`,
   WordsSpoken: (e, who) => `${who(e.agent)} to ${who(e.target)}: “${e.text}”`,
-  GoodsTraded: (e, who) => `${who(e.agent)} gave ${who(e.target)} ${good(e)} for ${good(e, "taken_good", "taken_quantity")}`,
+  GoodsTraded: (e, who) =>
+    `${who(e.agent)} gave ${who(e.target)} ${good(e)} for ${good(e, "taken_good", "taken_quantity")}`,
   GoodsGiven: (e, who) => `${who(e.agent)} gave ${who(e.target)} ${good(e)}`,
   GiftReceived: (e, who) => `${who(e.agent)} got ${good(e, "taken_good", "taken_quantity")} from ${who(e.target)}`,
   ChildBorne: (e, who) => `${who(e.agent)} had a child, ${who(e.target)}`,
   AgentBorn: (e, who) => `${e.name ?? who(e.agent)} was born to ${who(e.target)}`,
   AgentDied: (e, who) => `${who(e.agent)} died of ${plain(e.because)}`,
-  GoodsInherited: (e, who) => `${who(e.agent)} inherited ${good(e, "taken_good", "taken_quantity")} from ${who(e.target)}`,
+  GoodsInherited: (e, who) =>
+    `${who(e.agent)} inherited ${good(e, "taken_good", "taken_quantity")} from ${who(e.target)}`,
   ThoughtRequested: (e, who) => `${who(e.agent)} began to think (${plain(e.reason)})`,
   ThoughtTaken: (e, who) => `${who(e.agent)} decided to ${plain(e.intention)}`,
   ThoughtRefused: (e, who) => `A thought of ${who(e.agent)} came to nothing: ${e.because}`,
-  InterventionMade: (e, who) => `${e.by} intervened${e.agent >= 0 ? ` with ${who(e.agent)}` : ""}${e.why ? `: ${e.why}` : ""}${e.refused ? ` – refused: ${e.refused}` : ""}`,
+  InterventionMade: (e, who) =>
+    `${e.by} intervened${e.agent >= 0 ? ` with ${who(e.agent)}` : ""}${e.why ? `: ${e.why}` : ""}${e.refused ? ` – refused: ${e.refused}` : ""}`,
   SpeechMade: (e, who) => `${who(e.agent)} to ${who(e.target)}: “${e.text}”`,
   ConversationClosed: (e, who) => `${who(e.agent)} and ${who(e.target)} stopped talking (${plain(e.because)})`,
   PledgeMade: (e, who) => `${who(e.agent)} and ${who(e.target)} agreed`,
@@ -44,7 +47,8 @@ const plain = (name) => words(name ?? "").toLowerCase();
 
 /** Tell an event; `who` gives an agent's name and `width` is that of the grid. */
 export function tell(event, who, width) {
-  const place = (cell) => (cell === undefined ? "elsewhere" : `row ${Math.floor(cell / width)}, column ${cell % width}`);
+  const place = (cell) =>
+    cell === undefined ? "elsewhere" : `row ${Math.floor(cell / width)}, column ${cell % width}`;
   try {
     const told = SENTENCES[event.kind]?.(event, who, place);
     if (told) return told;
