@@ -268,7 +268,7 @@ class Decider:
             about["instead_of"] = Intention(own).name.lower()
             if answer.get("act") not in (None, "none"):
                 there = world.row(answer["to"])
-                about["unsaid"] = self._made.why_unsaid(row, there) or talk.why_unsaid(row, there)
+                about["unsaid"] = self._made.why_unsaid(row, there) or talk.why_unsaid(row, there, answer)
         cell = int(a[CELL, row]) if goal is None else goal
         taken = telling.tell(THOUGHT_TAKEN, who, cause, about, detail=int(intention), cell=cell)
         p[P_INTENTION, row], p[P_GOAL, row], p[P_INTENDED, row] = intention, cell, taken
@@ -290,8 +290,8 @@ class Decider:
         room = first + 3 * n + 7 * dying + 16
         out = np.empty(room, EVENT_DTYPE)
         phrases = np.full(room, -1, np.int32)
-        for k, record in enumerate(before.records):
-            out[k] = record
+        if first:
+            out[:first] = before.batch().records
         next_agent = world.next_agent + self._made.newcomers
         count, births, died = emit_events(
             a, n, world.cells, p, self._board, world.row_of, tick, self.configuration.hunger, self.configuration.meal,

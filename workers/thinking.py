@@ -9,6 +9,7 @@ one; what never comes is recorded as a refusal.
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from domain.advance import Header
 from domain.codes import Purpose
 from domain.columns import ALIVE, ASKED, ID, THOUGHT_DUE
 from domain.errors import MissingAnswer, StoreUnavailable, TickHasBegun
-from domain.events import MEMORY_FORMED, THOUGHT_REQUESTED, EventBatch
+from domain.events import MEMORY_FORMED, THOUGHT_REQUESTED, THOUGHT_TAKEN, EventBatch
 from domain.inputs import INTERVENTION, NO_INPUTS, Input, InputKey, Inputs
 from domain.minds import columns as m
 from domain.minds.percepts import percept_of
@@ -58,6 +59,7 @@ class ThoughtFigures:
     reused: int = 0
     refused: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
+    unsaid: dict[str, int] = field(default_factory=dict)
     waited_s: float = 0.0
     waits: int = 0
     tokens_in: int = 0
@@ -73,6 +75,7 @@ class ThoughtFigures:
             "reused": self.reused,
             "refused": self.refused,
             "refusals": dict(sorted(self.reasons.items(), key=lambda item: -item[1])[:5]),
+            "unsaid": dict(sorted(self.unsaid.items(), key=lambda item: -item[1])),
             "latency_ms": {"mean": round(float(ms.mean()), 1), "p95": round(float(np.percentile(ms, 95)), 1)},
             "waited_s": round(self.waited_s, 3),
             "tokens": {"in": self.tokens_in, "out": self.tokens_out},
@@ -215,6 +218,10 @@ class Thinking:
         for given in inputs.rows:
             self._count(given)
         records = events.records
+        for at in np.flatnonzero(records["kind"] == THOUGHT_TAKEN.number).tolist():
+            because = json.loads(events.payload(at)).get("unsaid")
+            if because:  # words that could not be said when their time came
+                self.figures.unsaid[because] = self.figures.unsaid.get(because, 0) + 1
         asked = np.flatnonzero(records["kind"] == THOUGHT_REQUESTED.number).tolist()
         requests = [self._request(world, int(records["agent"][i]), header) for i in asked]
         with self._mutex:

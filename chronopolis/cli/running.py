@@ -414,6 +414,7 @@ def _thoughts(values: dict[str, Any]) -> str | None:
         f"{values['asked']:,} asked, {values['reused']:,} reused",
         f"mean {ms['mean']:,.0f} ms, p95 {ms['p95']:,.0f} ms",
         f"{tokens['in']:,} tokens in, {tokens['out']:,} out",
+        *([f"{unsaid:,} could not be said"] if (unsaid := sum(values.get("unsaid", {}).values())) else []),
     ))  # fmt: skip
 
 

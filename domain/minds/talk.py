@@ -126,8 +126,8 @@ class Talk:
 
     # -- speaking ----------------------------------------------------------------------------------
 
-    def why_unsaid(self, row: int, there: int | None) -> str | None:
-        """Return why words can't be said now; None if they can."""
+    def why_unsaid(self, row: int, there: int | None, answer: dict[str, Any]) -> str | None:
+        """Return why the words of an answer can't be said now; None if they can."""
         world = self.world
         if row in self.spoke:
             return "has spoken already"
@@ -144,7 +144,17 @@ class Talk:
         other_talk, other_partner, _, _ = self._in_talk(there)
         if other_talk >= 0 and other_partner != int(a[ID, row]):
             return "the other is talking to somebody else"
+        # To agree in words to what can't bind would be a pledge that nobody keeps and nobody hears of again.
+        act = Act[answer["act"].upper()]
+        if act == Act.ACCEPT and "work" not in (self._terms(row, there, act, answer) or {"work": None}):
+            if self._is_pledged(row):
+                return "pledged already"
+            if self._is_pledged(there):
+                return "the other is pledged already"
         return None
+
+    def _is_pledged(self, row: int) -> bool:
+        return bool(self.minds[m.PLEDGE_WITH, row] >= 0 or int(self.world.agents[ID, row]) in self._pledged)
 
     def speak(self, row: int, there: int, answer: dict[str, Any], cause: int) -> None:
         """Let somebody say something to somebody who hears it, with all that it does."""
@@ -194,13 +204,10 @@ class Talk:
         return terms_on_offer(self.world, row) if self.minds[m.OFFER_FROM, row] == other else None
 
     def _bind(self, row: int, there: int, terms: dict[str, Any], cause: int) -> None:
-        """Make the pledge that an acceptance is; `there` proposed. Who is pledged already can't be pledged twice."""
+        """Make the pledge that an acceptance is; `there` proposed. Who is pledged to trade did not get as far."""
         a, p, minds = self.world.agents, self.plan, self.minds
         who, other = int(a[ID, row]), int(a[ID, there])
-        if "work" not in terms and any(
-            minds[m.PLEDGE_WITH, r] >= 0 or int(a[ID, r]) in self._pledged for r in (row, there)
-        ):
-            return
+        assert "work" in terms or not (self._is_pledged(row) or self._is_pledged(there)), "see why_unsaid"
         told = {"terms": terms, "proposal": address_of(int(minds[m.OFFER_AT, row]))}
         pledge = self.telling.tell(PLEDGE_MADE, other, cause, told, target=who)
         if "work" not in terms:

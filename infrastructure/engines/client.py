@@ -34,6 +34,7 @@ class Dialect:
         no spaces between its parts, a quarter of the tokens of a short one
     checks_model : whether the engine says which model answered by the name that was asked for
     reasoning_tokens : 0, or how many a model that thinks before it answers may think, unconstrained
+    sampling : what else is said of how to draw, by the names of that engine
     """
 
     model: str
@@ -42,6 +43,7 @@ class Dialect:
     guided: bool = False
     checks_model: bool = False
     reasoning_tokens: int = 0
+    sampling: Mapping[str, float] = field(default_factory=dict)
 
 
 class ChatEngine:
@@ -124,6 +126,7 @@ class ChatEngine:
             "max_tokens": wanted.max_tokens,
             "temperature": wanted.temperature_milli / 1000,
             "stream": False,
+            **self._dialect.sampling,
         }
         if self._dialect.sends_seed:
             body["seed"] = wanted.seed

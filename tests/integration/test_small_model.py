@@ -99,7 +99,7 @@ def test_constrained_answers_are_valid_and_short():
         print(tokens, answer)
     assert valid >= 0.95 * len(people)
     assert max(tokens_in for tokens_in, _ in spent) <= BUDGET_TOKENS
-    assert max(tokens_out for _, tokens_out in spent) <= 48
+    assert max(tokens_out for _, tokens_out in spent) <= 32
 
 
 def test_a_reflection_is_valid():

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-_ACTS = ("gossip", "accept", "greet", "ignore")
-"""The first of these that the schema allows. None is said in words of the news: those travel with the act."""
+_KINDS = ("gossip", "accept", "greet", "ignore")
+"""What is done: the first of these that the schema allows. The words hold no news, which travel with the act."""
 
 
 def _answer_to(body: dict[str, Any]) -> str:
@@ -20,14 +20,11 @@ def _answer_to(body: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(body["messages"]).encode()).digest()
     if "insight" in schema:
         return json.dumps({"insight": "It is as they say.", "cites": schema["cites"]["items"]["enum"][:1]})
-    people = schema["to"]["enum"]
-    words = "" if people == ["nobody"] else "Listen, friend."
-    return json.dumps({
-        "intention": "socialise",
-        "act": next(act for act in _ACTS if act in schema["act"]["enum"]),
-        "to": people[digest[0] % max(1, len(people) - 1)],
-        "say": words,
-    })  # fmt: skip
+    choices = schema["act"]["enum"]
+    kind = next(kind for kind in _KINDS if any(choice.startswith(kind) for choice in choices))
+    fitting = [choice for choice in choices if choice.startswith(kind)]
+    words = "" if choices == ["ignore"] else "Listen, friend."
+    return json.dumps({"do": "socialise", "act": fitting[digest[0] % len(fitting)], "say": words})
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -22,7 +22,7 @@ from workers.minds.answers import (
     repair_messages,
     schema_of,
 )
-from workers.minds.people import ACTS, SAID_AS, acts_of
+from workers.minds.people import ACTS, SILENT, acts_of, options_of
 from workers.minds.prompts import render
 
 pytestmark = pytest.mark.unit
@@ -31,7 +31,7 @@ _REFLECTING = percept(purpose="reflection")
 
 
 def said(**changes: Any) -> str:
-    return json.dumps({"intention": "rest", "act": "greet", "to": "Bo Hill", "say": "Good day."} | changes)
+    return json.dumps({"do": "rest", "act": "greet Bo", "say": "Good day."} | changes)
 
 
 def can_be_recorded(answer: dict[str, Any], shown: dict[str, Any]) -> bool:
@@ -43,14 +43,26 @@ def can_be_recorded(answer: dict[str, Any], shown: dict[str, Any]) -> bool:
 # -- the schema -----------------------------------------------------------------------------------
 
 
+def choices(shown: dict[str, Any]) -> list[str]:
+    return schema_of(shown)["properties"]["act"]["enum"]
+
+
 def test_the_schema_lists_what_is_possible_now_and_nothing_else():
-    schema = schema_of(FULL)
+    schema = schema_of(percept(pending=None))
     options = {name: part.get("enum") for name, part in schema["properties"].items()}
-    assert options["intention"] == ["forage", "cut_wood", "quarry", "mine", "rest", "socialise", "explore", "craft"]
-    assert options["act"] == ["greet", "inform", "ask", "accept", "refuse", "thank", "gossip"]
-    assert options["to"] == ["Bo Hill", "Theo Kestrel", "Priya Yarrow", "Anouk Linden"]
+    assert options["do"] == ["forage", "cut_wood", "quarry", "mine", "rest", "socialise", "explore", "craft"]
+    everybody = ("Bo", "Theo", "Priya", "Anouk")
+    assert options["act"] == [
+        "greet Theo",
+        *(f"tell {name}" for name in everybody),
+        *(f"ask {name}" for name in everybody),
+        "trade with Bo", "trade with Theo", "join Priya", "trade with Anouk",
+        *(f"thank {name}" for name in everybody),
+        *(f"gossip with {name}" for name in everybody),
+        "ignore",
+    ]  # fmt: skip
     assert schema["additionalProperties"] is False
-    assert schema["required"] == list(schema["properties"]) == ["intention", "act", "to", "say"]
+    assert schema["required"] == list(schema["properties"]) == ["do", "act", "say"]
 
 
 @pytest.mark.parametrize(
@@ -65,42 +77,49 @@ def test_the_schema_lists_what_is_possible_now_and_nothing_else():
 def test_acts_that_mean_nothing_now_can_not_be_chosen(changes, missing):
     shown = percept(**changes)
     assert set(acts_of(shown)) == set(ACTS) - missing
-    assert set(schema_of(shown)["properties"]["act"]["enum"]) <= {SAID_AS.get(act, act) for act in acts_of(shown)}
-    for act in missing:
+    assert {act for act, _ in options_of(shown).values()} == set(ACTS) - missing - {"none"}
+    assert set(choices(shown)) <= {*options_of(shown), SILENT}
+    everything = options_of(FULL)
+    for said_so in set(everything) - set(options_of(shown)):
         with pytest.raises(AnswerUnusable):
-            parse(said(act=act), shown)
+            parse(said(act=said_so), shown)
 
 
-def test_who_makes_an_offer_is_not_met_with_silence():
-    assert "nobody" not in schema_of(FULL)["properties"]["to"]["enum"]
-    asked = schema_of(percept(pending=None))["properties"]
-    assert "nobody" in asked["to"]["enum"] and "ignore" in asked["act"]["enum"]
+def test_who_makes_an_offer_is_answered_yes_or_no():
+    assert choices(FULL) == ["accept Bo", "refuse Bo"]
+    assert "ignore" in choices(percept(pending=None))
     # A mind that is held to no schema may be silent all the same.
-    assert parse(said(act="none", to="nobody"), FULL) == {"intention": "rest"}
+    assert parse(said(act="ignore"), FULL) == {"intention": "rest"}
+
+
+def test_who_has_spoken_is_not_greeted_anew():
+    assert "greet Bo" not in choices(percept(pending=None)) and "greet Theo" in choices(percept(pending=None))
+    assert "greet Bo" in choices(percept(pending=None, inbox=[]))
 
 
 def test_a_tool_is_made_only_of_what_one_holds():
     for goods in ({"wood": 2.0}, {"wood": 1.9, "ore": 5}, {"wood": 9, "ore": 9, "tool": 4}):
         shown = percept(goods=goods)
-        assert "craft" not in schema_of(shown)["properties"]["intention"]["enum"]
+        assert "craft" not in schema_of(shown)["properties"]["do"]["enum"]
         with pytest.raises(AnswerUnusable, match="possible"):
-            parse(said(intention="craft"), shown)
+            parse(said(do="craft"), shown)
 
 
 def test_who_offered_can_be_answered_even_from_behind_others():
     shown = percept(near=FULL["near"][1:])
-    assert schema_of(shown)["properties"]["to"]["enum"][-1] == "Bo Hill"
-    assert parse(said(act="accept"), shown)["to"] == 9
+    assert choices(shown) == ["accept Bo", "refuse Bo"]
+    assert parse(said(act="accept Bo"), shown)["to"] == 9
 
 
 def test_somebody_alone_can_only_choose_what_to_do():
     schema = schema_of(percept(**ALONE))["properties"]
-    assert (schema["act"]["enum"], schema["to"]["enum"], schema["say"]["enum"]) == (["ignore"], ["nobody"], [""])
+    assert (schema["act"]["enum"], schema["say"]["enum"]) == (["ignore"], [""])
 
 
 def test_a_reflection_cites_by_number():
     schema = schema_of(_REFLECTING, MEMORIES)["properties"]
     assert schema["cites"]["items"]["enum"] == [1, 2, 3, 4, 5]
+    assert list(schema) == ["cites", "insight"], "words last: cut off, they are still an answer"
     answer = parse('{"insight": "Bo is fair.", "cites": [4, 2, 4]}', _REFLECTING, MEMORIES)
     assert answer == {"insight": "Bo is fair.", "cites": [MEMORIES[3].id, MEMORIES[1].id]}
     assert can_be_recorded(answer, _REFLECTING)
@@ -111,21 +130,18 @@ def test_a_reflection_cites_by_number():
 
 def test_a_label_becomes_an_id_and_terms_come_from_the_percept():
     assert parse(said(), FULL) == {"intention": "rest", "act": "greet", "to": 9, "say": "Good day."}
-    proposed = parse(said(act="propose", to="Theo Kestrel"), FULL)
+    proposed = parse(said(act="trade with Theo"), FULL)
     assert proposed["terms"] == {"give": "coin", "quantity": 3, "take": "ore", "taken": 1000}
 
 
 @pytest.mark.parametrize(
     ("what", "becomes"),
     [
-        ({"act": "none"}, {"intention": "rest"}),
-        ({"to": "nobody"}, {"intention": "rest"}),
+        ({"act": "ignore"}, {"intention": "rest"}),
         ({"say": " \n\t"}, {"intention": "rest"}),
-        ({"act": "accept", "to": "nobody"}, {"intention": "rest", "act": "accept", "to": 9, "say": "Good day."}),
-        ({"act": "refuse", "to": "Theo Kestrel"}, {"intention": "rest", "act": "refuse", "to": 9, "say": "Good day."}),
-        ({"act": "propose", "to": "Priya Yarrow"}, {"intention": "rest", "act": "ask", "to": 44, "say": "Good day."}),
+        ({"act": "join Priya"}, {"intention": "rest", "act": "ask", "to": 44, "say": "Good day."}),
         (
-            {"act": "propose", "to": "Priya Yarrow", "intention": "mine"},
+            {"act": "join Priya", "do": "mine"},
             {"intention": "mine", "act": "propose", "to": 44, "say": "Good day."},
         ),
     ],
@@ -141,18 +157,21 @@ def test_an_act_that_does_not_fit_is_read_in_the_weaker_way(what, becomes):
         ("", "empty"),
         ("I would rest.", "no JSON"),
         ("[1, 2]", "no JSON"),
-        ('{"intention": "rest"', "cut off"),
-        (said(intention="conquer"), "conquer"),
-        (said(act="steal"), "act"),
-        (said(to="Zoe Ash"), "Zoe Ash"),
+        ('{"do": "rest"', "act"),
+        ('{"do"', "cut off"),
+        ('{"do": "rest", "act": "greet', "say"),
+        (said(do="conquer"), "conquer"),
+        (said(act="steal Bo"), "act"),
+        (said(act="greet Zoe"), "Zoe"),
+        (said(act="accept Theo"), "Theo"),
         (said(say=7), "say"),
         (said(give="everything"), "give"),
-        ('{"intention": "rest", "act": "greet", "to": "Bo Hill"}', "say"),
+        ('{"do": "rest", "act": "greet Bo"}', "say"),
         ("{" + '"a":{' * 5_000, "cut off"),
         ("[" * 30_000, "no JSON"),
         ("x" * 10_000_000, "10,000,000"),
         (said(say=9**50), "say"),
-        ('{"intention": ' + "9" * 6_000 + "}", "cut off"),
+        ('{"do": ' + "9" * 6_000 + "}", "cut off"),
     ],
 )
 def test_what_can_not_be_used_says_why(text, because):
@@ -165,9 +184,10 @@ def test_what_can_not_be_used_says_why(text, because):
 @pytest.mark.parametrize(
     "text",
     [
-        '```json\n{"intention": "rest", "act": "greet", "to": "Bo Hill", "say": "Good day."}\n```',
-        '<think>Bo {is} here.</think>\n{"intention": "rest", "act": "greet", "to": "Bo Hill", "say": "Good day."} ok',
-        '\ufeff {"intention": "rest", "act": "greet", "to": "Bo Hill", "say": "Good day.',
+        '```json\n{"do": "rest", "act": "greet Bo", "say": "Good day."}\n```',
+        '<think>Bo {is} here.</think>\n{"do": "rest", "act": "greet Bo", "say": "Good day."} ok',
+        '\ufeff {"do": "rest", "act": "greet Bo", "say": "Good day.',
+        '{"do": "rest", "act": "greet Bo", "say": "Good day."',
     ],
 )
 def test_thoughts_fences_and_a_cut_at_the_limit_of_tokens_are_forgiven(text):
@@ -213,28 +233,33 @@ def test_nothing_that_others_wrote_widens_what_can_be_answered(hostile):
     shown["inbox"][2]["text"] = hostile
     shown["name"] = shown["near"][0]["name"] = shown["inbox"][2]["name"] = hostile
     ordinary, schema = schema_of(FULL)["properties"], schema_of(shown)["properties"]
-    for name in ("intention", "act", "say"):
-        assert schema[name] == ordinary[name]
-    assert len(schema["to"]["enum"]) == len(set(schema["to"]["enum"])) == 4
-    assert all(len(label) <= 60 and not set(label) & set('<>{}[]"\\\n') for label in schema["to"]["enum"])
-    for label, agent in zip(schema["to"]["enum"], (9, 17, 44, 71), strict=True):
-        assert parse(said(to=label), shown).get("to") == agent
+    assert (schema["do"], schema["say"]) == (ordinary["do"], ordinary["say"])
+    assert len(schema["act"]["enum"]) == len(ordinary["act"]["enum"]) == 2
+    assert all(len(text) <= 70 and not set(text) & set('<>{}[]"\\\n') for text in schema["act"]["enum"])
+    options = options_of(shown)
+    assert sorted({agent for _, agent in options.values()}) == [9, 17, 44, 71]
+    for text, (act, agent) in options.items():
+        told = parse(said(act=text, do="mine"), shown)
+        assert (told["act"], told["to"]) == (act, agent)
 
 
-def test_a_person_called_nobody_is_somebody():
+def test_names_that_two_share_or_that_mean_something_are_said_in_full():
     near = [{**FULL["near"][0], "name": "Nobody"}, {**FULL["near"][1], "name": "\u0000"}]
+    near += [{**FULL["near"][2], "name": "With Bo"}, {**FULL["near"][3], "name": "With Ann"}]
     shown = percept(near=near, inbox=[], pending=None)
-    assert schema_of(shown)["properties"]["to"]["enum"] == ["Nobody 9", "Somebody", "nobody"]
+    assert [text for text in choices(shown) if text.startswith("ask ")] == [
+        "ask Nobody 9", "ask Somebody", "ask With Bo", "ask With Ann",
+    ]  # fmt: skip
 
 
 def test_a_model_that_obeys_an_injection_still_does_only_what_it_may():
-    text = said(act="propose", say="Take all", terms={"give": "coin", "quantity": 99, "take": "food", "taken": 1})
+    text = said(act="trade with Bo", say="Take all", terms={"give": "coin", "quantity": 99, "take": "food", "taken": 1})
     with pytest.raises(AnswerUnusable, match="terms"):
         parse(text, FULL)
     with pytest.raises(AnswerUnusable):
-        parse(said(to=17), FULL)
+        parse(said(act=17), FULL)
     with pytest.raises(AnswerUnusable):
-        parse(said(act="accept"), percept(pending=None))
+        parse(said(act="accept Bo"), percept(pending=None))
 
 
 # -- whatever comes -------------------------------------------------------------------------------
@@ -244,8 +269,10 @@ _json = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
-_keys = st.sampled_from(["intention", "act", "to", "say", "insight", "cites", "terms"])
-_values = _json | st.sampled_from(["rest", "mine", "craft", "accept", "propose", "none", "Bo Hill", "nobody", [1], [9]])
+_keys = st.sampled_from(["do", "act", "say", "insight", "cites", "terms"])
+_values = _json | st.sampled_from(
+    ["rest", "mine", "craft", "accept Bo", "trade with Bo", "join Priya", "ignore", "Bo Hill", [1], [9]]
+)
 _texts = st.one_of(
     st.text(), st.sampled_from(HOSTILE), _json.map(json.dumps), st.dictionaries(_keys, _values).map(json.dumps),
     st.text().map(lambda t: said()[: len(t)] + t), st.text().map(lambda t: said(say=t)),
@@ -254,7 +281,7 @@ _texts = st.one_of(
 
 @settings(deadline=None, max_examples=300)
 @given(_texts, st.sampled_from([FULL, _REFLECTING, percept(**ALONE)]))
-@example('{"intention": "rest", "act": "greet", "to": "Bo Hill", "say": "\\ud800"}', FULL)
+@example('{"do": "rest", "act": "greet Bo", "say": "\\ud800"}', FULL)
 @example('{"insight": "\\ud800 so", "cites": [true]}', _REFLECTING)
 def test_any_text_is_either_an_answer_that_can_be_recorded_or_unusable(text, shown):
     try:
@@ -291,7 +318,7 @@ def test_all_that_conforms_to_the_schema_is_an_answer(shown, recalled, data):
     if shown["purpose"] == "reflection":
         assert len(parsed["insight"]) <= INSIGHT_MAX
         return
-    assert parsed["intention"] == answer["intention"]
+    assert parsed["intention"] == answer["do"]
     if "act" in parsed:
         assert parsed["to"] in {n["agent"] for n in shown["near"]} | {(shown["pending"] or {}).get("from")}
         assert 0 < len(parsed["say"]) <= SAY_MAX

@@ -154,8 +154,19 @@ def test_who_is_pledged_can_not_be_pledged_again_until_that_is_over():
     agree(scene, TRADE)
     first = [m["pledge"] for m in minds(scene).values()]
     told = agree(scene, TRADE | {"taken": 1})
-    assert every(told, "SpeechMade", act="accept") and not every(told, "PledgeMade")
+    assert not every(told, "SpeechMade", act="accept") and not every(told, "PledgeMade")
+    assert one(told, "ThoughtTaken", agent=1)["unsaid"] == "pledged already"
     assert [m["pledge"] for m in minds(scene).values()] == first
+
+
+def test_nobody_agrees_with_one_who_is_pledged_to_somebody_else():
+    scene = two(ana={"goods": {}})
+    scene.agent(1, intention="rest", energy=3_000, goods=RICH)
+    agree(scene, TRADE)
+    scene.step(words(scene.world, 0, 2, "propose", terms=TRADE))
+    told = scene.step(words(scene.world, 2, 0, "accept"))
+    assert one(told, "ThoughtTaken", agent=2)["unsaid"] == "the other is pledged already"
+    assert not every(told, "PledgeMade")
 
 
 def test_shared_work_needs_no_end_of_a_trade_that_is_owed():

@@ -49,8 +49,8 @@ def test_a_percept_is_put_into_words():
         "- Priya Yarrow (trader, close friend)\n"
         'Priya Yarrow has heard: "They say there is ore beyond the northern ridge."\n'
         'Anouk Linden greets you: "Good day to you, Ada."\n'
-        'Bo Hill offers 1 food for your 1 wood, accept or refuse: "Would you take my food for some of your wood?"\n'
-        "What do you do, and do you accept or refuse?"
+        'Bo Hill offers 1 food for your 1 wood, refuse or accept: "Would you take my food for some of your wood?"\n'
+        "What do you do, and do you refuse or accept?"
     )
 
 
@@ -62,7 +62,12 @@ def test_somebody_alone_is_asked_about_work_only():
 
 def test_an_offer_to_work_together_is_told():
     text = user(percept(pending={"from": 9, "terms": {"work": "cut_wood"}}), budget_tokens=_AMPLE)
-    assert "Bo Hill wants you for cutting wood together, accept or refuse" in text
+    assert "Bo Hill wants you for cutting wood together, refuse or accept" in text
+
+
+def test_character_says_which_answer_to_an_offer_is_named_first():
+    agreeable = percept(traits={**FULL["traits"], "agreeableness": 700})
+    assert user(agreeable).endswith("do you accept or refuse?") and user(FULL).endswith("do you refuse or accept?")
 
 
 @pytest.mark.parametrize(
@@ -190,4 +195,4 @@ def test_templates_and_words_do_not_change_without_a_new_version():
         render(percept(purpose=purpose), MEMORIES, budget_tokens=_AMPLE, purpose=purpose, question="Why?").text
         for purpose in prompts.PURPOSES
     )
-    assert (TEMPLATE_VERSION, hashlib.sha256(said.encode()).hexdigest()[:16]) == (1, "558dccf4fbeac3b5")
+    assert (TEMPLATE_VERSION, hashlib.sha256(said.encode()).hexdigest()[:16]) == (2, "b3a409aa5862a9f0")

@@ -29,7 +29,7 @@ from workers.minds.think import UnusableRequest, seed_of, think
 
 pytestmark = pytest.mark.unit
 
-GOOD = json.dumps({"intention": "rest", "act": "greet", "to": "Bo Hill", "say": "Good day."})
+GOOD = json.dumps({"do": "rest", "act": "accept Bo", "say": "Good day."})
 
 
 class Store(MemoryStore):
@@ -122,7 +122,7 @@ def test_an_answer_is_recorded_with_all_there_is_to_tell(store, covered):
     given = recorded(store)
     assert given.key == InputKey(120, 3, "intention")
     assert given.effect_tick == 150
-    assert given.answer == {"intention": "rest", "act": "greet", "to": 9, "say": "Good day."}
+    assert given.answer == {"intention": "rest", "act": "accept", "to": 9, "say": "Good day."}
     about = given.about
     assert about["retrieved"] == [{"id": m.id, "score": m.score} for m in MEMORIES]
     assert (about["engine"], about["adapter"], about["attempts"], about["repaired"]) == ("told 1", "dialect", 1, False)
@@ -134,7 +134,7 @@ def test_an_answer_is_recorded_with_all_there_is_to_tell(store, covered):
     assert covered[0][:2] == (run_of(store).id, 120)
     (asked,) = engine.asked
     assert asked.adapter == "dialect" and asked.schema is not None and asked.seed == seed_of(given.key)
-    assert asked.max_tokens == 48 and asked.temperature_milli == 700
+    assert asked.max_tokens == 32 and asked.temperature_milli == 700
 
 
 def test_settings_of_the_run_reach_the_engine(store):

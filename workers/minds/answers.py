@@ -10,26 +10,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain.errors import MindError
 from domain.ports import Recalled
-from workers.minds.people import NOBODY, SAID_AS, WORKS, acts_of, deals_of, intentions_of, offerer_of, people_of
+from workers.minds.people import SILENT, WORKS, choices_of, deals_of, intentions_of, options_of
 from workers.minds.plain import plain
 
 SAY_MAX, INSIGHT_MAX = 80, 120
 """Characters that are kept."""
-SAY_ASKED, INSIGHT_ASKED = 60, 110
+SAY_ASKED, INSIGHT_ASKED = 40, 84
 """Characters that an engine is asked to keep to, so that the answer fits into `ANSWER_TOKENS`."""
-ANSWER_TOKENS = {"intention": 48, "reflection": 64, "interview": 80}
-CITES_MAX = 5
+ANSWER_TOKENS = {"intention": 32, "reflection": 32, "interview": 80}
+"""Every token costs a pass through the model: so keys are short words, and who is meant stands in the act."""
+CITES_MAX = 3
 _TEXT_MAX = 4_000
 _THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
-
-Act = Literal["none", "greet", "inform", "ask", "propose", "accept", "refuse", "thank", "gossip", "ignore", "trade"]
-_MEANT = {said: act for act, said in SAID_AS.items()}
 
 
 class AnswerUnusable(MindError):
@@ -50,25 +48,24 @@ class _Answer(BaseModel):
 class IntentionAnswer(_Answer):
     """What a mind is set on, and what it says to whom."""
 
-    intention: str = Field(max_length=20)
-    act: Act
-    to: str = Field(max_length=100)
+    do: str = Field(max_length=20)
+    act: str = Field(max_length=120)
     say: str = Field(max_length=_TEXT_MAX)
 
 
 class ReflectionAnswer(_Answer):
     """What a mind has learned, and the numbers of the memories it learned it from."""
 
-    insight: str = Field(max_length=_TEXT_MAX)
     cites: list[int] = Field(max_length=50)
+    insight: str = Field(max_length=_TEXT_MAX)
 
 
 def schema_of(percept: dict[str, Any], memories: Sequence[Recalled] = ()) -> dict[str, Any]:
     """Return the JSON schema of the answer to a percept.
 
     Flat, with enums, lengths and `required` alone, which llama.cpp's grammars and the structured
-    output of vLLM and others all take. That an act and a person fit together is not said here but
-    settled by `parse`, since only nested alternatives could say it and not every engine has them.
+    output of vLLM and others all take. An act and whom it is aimed at are one choice, so only what
+    fits together can be chosen. Words come last: cut off at the limit of tokens, they are still an answer.
 
     Parameters
     ----------
@@ -80,23 +77,16 @@ def schema_of(percept: dict[str, Any], memories: Sequence[Recalled] = ()) -> dic
         numbers = list(range(1, len(memories) + 1))
         cites: dict[str, Any] = {"type": "array", "items": {"type": "integer", "enum": numbers or [0]}}
         cites |= {"minItems": min(1, len(numbers)), "maxItems": min(CITES_MAX, len(numbers))}
-        properties = {"insight": {"type": "string", "minLength": 1, "maxLength": INSIGHT_ASKED}, "cites": cites}
+        properties = {"cites": cites, "insight": {"type": "string", "minLength": 1, "maxLength": INSIGHT_ASKED}}
     else:
-        people, acts = [*people_of(percept), NOBODY], list(acts_of(percept))
-        alone = len(people) == 1
-        if offerer_of(percept) is not None:
-            # Somebody waits for an answer, so neither silence nor another offer is on the list (`parse` would still
-            # take them).
-            people.remove(NOBODY)
-            acts = [act for act in acts if act not in ("none", "propose")]
+        choices = list(choices_of(percept))
         properties = {
-            "intention": {"type": "string", "enum": list(intentions_of(percept))},
-            "act": {"type": "string", "enum": [SAID_AS.get(act, act) for act in acts]},
-            "to": {"type": "string", "enum": people},
+            "do": {"type": "string", "enum": list(intentions_of(percept))},
+            "act": {"type": "string", "enum": choices},
             # With nobody to hear it, a sentence would only cost time. Else there must be one: words act.
-            "say": {"type": "string", "enum": [""]}
-            if alone
-            else {"type": "string", "minLength": 1, "maxLength": SAY_ASKED},
+            "say": {"type": "string", "minLength": 1, "maxLength": SAY_ASKED}
+            if choices != [SILENT]
+            else {"type": "string", "enum": [""]},
         }
     return {
         "type": "object",
@@ -112,10 +102,9 @@ def parse(text: str, percept: dict[str, Any], memories: Sequence[Recalled] = ())
     For an intention: {"intention"} alone in silence, else {"intention", "act", "to": agent id, "say"},
     with "terms" if a trade is proposed. For a reflection: {"insight", "cites": [ids of memories]}.
 
-    Whatever conforms to the schema is taken. Where an act doesn't fit the person it is aimed at, the
-    weaker reading holds: accepting and refusing are meant for who made the one open offer; proposing
-    without a deal is proposing to work together, and where the intention is no work, asking; speaking
-    to nobody, or without words, is silence. Only an insight without one ordinary character is not taken.
+    Whatever conforms to the schema is taken. Where an act can't be meant, the weaker reading holds: to
+    join somebody in what is no work is asking; speaking without words is silence. Only an insight without
+    one ordinary character is not taken.
 
     Raises
     ------
@@ -151,23 +140,19 @@ def repair_messages(prompt: Sequence[dict[str, str]], text: str, because: str) -
 
 
 def _intention(said: IntentionAnswer, percept: dict[str, Any]) -> dict[str, Any]:
-    people = people_of(percept)
-    if said.intention not in intentions_of(percept):
-        raise AnswerUnusable(f"intention {plain(said.intention, limit=20)!r} is none that is possible now")
-    act = _MEANT.get(said.act, said.act)
-    if act not in acts_of(percept):
-        raise AnswerUnusable(f"act {said.act!r} is not possible now")
-    if said.to != NOBODY and said.to not in people:
-        raise AnswerUnusable(f"{plain(said.to, limit=40)!r} is not near")
-    to, words = people.get(said.to), plain(said.say, limit=SAY_MAX)
-    deal = deals_of(percept).get(to) if to is not None else None
-    if act in ("accept", "refuse"):
-        to = offerer_of(percept)
-    elif act == "propose" and deal is None and said.intention not in WORKS:
+    if said.do not in intentions_of(percept):
+        raise AnswerUnusable(f"do: {plain(said.do, limit=20)!r} is not possible now")
+    words = plain(said.say, limit=SAY_MAX)
+    if said.act == SILENT or not words:
+        return {"intention": said.do}
+    options = options_of(percept)
+    if said.act not in options:
+        raise AnswerUnusable(f"act: {plain(said.act, limit=60)!r} is not possible now")
+    act, to = options[said.act]
+    deal = deals_of(percept).get(to)
+    if act == "propose" and deal is None and said.do not in WORKS:
         act = "ask"
-    if act == "none" or to is None or not words:
-        return {"intention": said.intention}
-    answer: dict[str, Any] = {"intention": said.intention, "act": act, "to": to, "say": words}
+    answer: dict[str, Any] = {"intention": said.do, "act": act, "to": to, "say": words}
     if act == "propose" and deal is not None:
         answer["terms"] = {k: deal[k] for k in ("give", "quantity", "take", "taken")}
     return answer
@@ -196,7 +181,7 @@ def _object_in(text: str) -> dict[str, Any]:
     if start < 0:
         raise AnswerUnusable("it holds no JSON object")
     text = text[start:]
-    for candidate in (text, _closed(text)):
+    for candidate in (text, *_closed(text)):
         try:
             # What follows the object (a fence, an afterthought) is not read.
             found, _ = json.JSONDecoder().raw_decode(candidate)
@@ -207,13 +192,13 @@ def _object_in(text: str) -> dict[str, Any]:
     raise AnswerUnusable("it is no JSON object, or one that was cut off")
 
 
-def _closed(text: str) -> str:
-    """Return a text that was cut off in its last words (at the limit of tokens) with string and object closed.
+def _closed(text: str) -> tuple[str, str]:
+    """Return a text that was cut off in or after its last words (at the limit of tokens) with string and object closed.
 
     What is said so far is the mind's own, so it is kept; if anything else is missing, it still fails.
     """
     cut = re.sub(r"\\(?:u[0-9a-fA-F]{0,3})?$", "", text)
-    return cut + '"}'
+    return cut + '"}', text + "}"
 
 
 def _whole(value: Any) -> Any:

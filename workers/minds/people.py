@@ -13,8 +13,16 @@ INTENTIONS = tuple(i.name.lower() for i in Intention)
 WORKS = INTENTIONS[:4]
 """Those that two can share: proposing without a deal means to do one of these together."""
 ACTS = ("none", *(a.name.lower() for a in Act))
-SAID_AS = {"none": "ignore", "propose": "trade"}
-"""What two acts are called to a mind. A small model nearly always takes "none", and never thinks of proposing."""
+SILENT = "ignore"
+"""What a mind says in place of an act if it says nothing."""
+SAID_AS = {
+    "greet": "greet {}", "inform": "tell {}", "ask": "ask {}", "propose": "trade with {}", "accept": "accept {}",
+    "refuse": "refuse {}", "thank": "thank {}", "gossip": "gossip with {}",
+}  # fmt: skip
+"""What acts are called to a mind, each with whom it is aimed at."""
+SHARED_AS = "join {}"
+"""What it is called to propose to somebody with whom there is no deal: to work together."""
+ANSWERS = ("accept", "refuse")
 NAME_MAX = 40
 
 
@@ -50,6 +58,41 @@ def offerer_of(percept: dict[str, Any]) -> int | None:
     """Return who waits for a yes or no and can be answered."""
     pending = percept.get("pending")
     return int(pending["from"]) if pending and int(pending["from"]) in people_of(percept).values() else None
+
+
+def short_names_of(percept: dict[str, Any]) -> dict[int, str]:
+    """Return what each who can be spoken to is called in an answer: the given name, where no two share it."""
+    people = people_of(percept)
+    given = [label.split(maxsplit=1)[0] for label in people]
+    return {
+        agent: first if given.count(first) == 1 and first.casefold() not in (NOBODY, "with") else label
+        for first, (label, agent) in zip(given, people.items(), strict=True)
+    }
+
+
+def options_of(percept: dict[str, Any]) -> dict[str, tuple[str, int]]:
+    """Return all that can be done with words now: how a mind says it, and which act it is, aimed at whom."""
+    offerer, deals = offerer_of(percept), deals_of(percept)
+    options: dict[str, tuple[str, int]] = {}
+    for act in acts_of(percept):
+        for agent, name in short_names_of(percept).items():
+            if act != "none" and (act not in ANSWERS or agent == offerer):
+                said = SHARED_AS if act == "propose" and agent not in deals else SAID_AS[act]
+                options[said.format(name)] = (act, agent)
+    return options
+
+
+def choices_of(percept: dict[str, Any]) -> tuple[str, ...]:
+    """Return what a mind is given to choose from, of `options_of` and silence.
+
+    Somebody who made an offer waits for a yes or a no, and nothing else; who has spoken already is not greeted: a
+    small model would else do little but greet.
+    """
+    options = options_of(percept)
+    if offerer_of(percept) is not None:
+        return tuple(said for said, (act, _) in options.items() if act in ANSWERS)
+    spoke = {int(line["from"]) for line in percept.get("inbox", ())}
+    return (*(said for said, (act, who) in options.items() if act != "greet" or who not in spoke), SILENT)
 
 
 def acts_of(percept: dict[str, Any]) -> tuple[str, ...]:

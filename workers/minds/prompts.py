@@ -22,7 +22,7 @@ from workers.minds.people import deals_of, people_of
 from workers.minds.plain import plain
 from workers.minds.words import LINE_MAX, QUESTION_MAX, sides_of, view_of
 
-TEMPLATE_VERSION = 1
+TEMPLATE_VERSION = 2
 """Raised whenever the same percept would give another prompt, be it by a template or by `words`."""
 PURPOSES = ("intention", "reflection", "interview")
 BUDGET_TOKENS = 300

@@ -17,7 +17,7 @@ from domain.ports import Completed, Completion
 from domain.rules.barter import worth_of_next
 from domain.rules.constants import LARDER, LONELY, STOCKED, TIRED
 from workers.minds.answers import INSIGHT_MAX, SAY_MAX
-from workers.minds.people import NOBODY, SAID_AS, WORKS, acts_of, intentions_of, offerer_of, people_of
+from workers.minds.people import SILENT, WORKS, acts_of, intentions_of, offerer_of, options_of, people_of
 from workers.minds.plain import plain
 from workers.minds.words import sides_of
 
@@ -115,11 +115,11 @@ class ScriptedEngine:
 def _decided(percept: dict[str, Any], seed: int) -> dict[str, Any]:
     intention = _intention(percept, seed)
     act, to, kind = _act(percept, seed)
-    label = next((name for name, agent in people_of(percept).items() if agent == to), NOBODY)
-    if label == NOBODY:
-        return {"intention": intention, "act": SAID_AS["none"], "to": NOBODY, "say": ""}
-    words = _say(percept, seed, kind, label, to, intention)
-    return {"intention": intention, "act": SAID_AS.get(act, act), "to": label, "say": words}
+    said = next((option for option, meant in options_of(percept).items() if meant == (act, to)), SILENT)
+    if to is None or said == SILENT:
+        return {"do": intention, "act": SILENT, "say": ""}
+    label = next(name for name, agent in people_of(percept).items() if agent == to)
+    return {"do": intention, "act": said, "say": _say(percept, seed, kind, label, to, intention)}
 
 
 def _intention(percept: dict[str, Any], seed: int) -> str:

@@ -42,6 +42,7 @@ _VERBS = {
     "thank": "thanks you",
     "gossip": "has heard",
 }
+_AGREEABLE = 450
 _LONELY, _LONELY_BY_EXTRAVERSION, _SOCIABLE = 2.5, 3.0, 8.5  # as `domain.rules.constants` and `choose._wish`
 
 
@@ -65,6 +66,7 @@ def view_of(percept: dict[str, Any]) -> dict[str, Any]:
         "doing": _INTENTIONS.get(str(percept.get("intention")), ""),
         "near": [_person(other, labels, offerer) for other in list(percept.get("near", ()))[:SHOWN_NEAR]],
         "inbox": [_heard(line, labels) for line in lines],
+        "answers": _yes_or_no(percept),
         "offer": f'{offer}: "{words}"' if words else offer,
         "recent": [plain(line, limit=LINE_MAX) for line in list(percept.get("recent", ()))[-SHOWN_RECENT:]],
         "news": [plain(line, limit=LINE_MAX) for line in list(percept.get("news", ()))[-SHOWN_NEWS:]],
@@ -144,12 +146,18 @@ def _heard(line: dict[str, Any], labels: dict[int, str]) -> str:
     return f'{name} {verb}: "{text}"' if text else f"{name} {verb}."
 
 
+def _yes_or_no(percept: dict[str, Any]) -> str:
+    """Return the two answers to an offer. A small model leans to the first it reads, so character puts it there."""
+    agreeable = float(percept.get("traits", {}).get("agreeableness", 500)) >= _AGREEABLE
+    return "accept or refuse" if agreeable else "refuse or accept"
+
+
 def _offer(percept: dict[str, Any], labels: dict[int, str]) -> str:
     pending = percept.get("pending")
     if not pending or int(pending["from"]) not in labels or not pending.get("terms"):
         return ""
-    who, terms = labels[int(pending["from"])], pending["terms"]
+    who, terms, yes_or_no = labels[int(pending["from"])], pending["terms"], _yes_or_no(percept)
     if "work" in terms:
-        return f"{who} wants you for {_INTENTIONS[str(terms['work'])]} together, accept or refuse"
+        return f"{who} wants you for {_INTENTIONS[str(terms['work'])]} together, {yes_or_no}"
     given, taken = sides_of(terms)
-    return f"{who} offers {given} for your {taken}, accept or refuse"
+    return f"{who} offers {given} for your {taken}, {yes_or_no}"
