@@ -31,10 +31,14 @@ export function differencePanel(comparison) {
     },
     { onError: (error) => fill(list, empty(error.message)) },
   );
-  const atRest = settled(300, (tick) => {
-    const last = Math.min(...comparison.sides.map((side) => side.store.head));
-    asked.want(Math.min(tick, last));
-  });
+  const atRest = settled(
+    300,
+    (tick) => {
+      const last = Math.min(...comparison.sides.map((side) => side.store.head));
+      asked.want(Math.min(tick, last));
+    },
+    1500,
+  );
 
   function mark({ tick }) {
     comparison.timeline.setMarks([{ kind: "found", tick, title: "Here they part" }]);

@@ -71,12 +71,18 @@ export function throttled(ms, call) {
   };
 }
 
-/** Call once nothing more has come for `ms`. */
-export function settled(ms, call) {
+/** Call once nothing more has come for `ms`; while it goes on coming, every `most` ms if that is given. */
+export function settled(ms, call, most = Infinity) {
   let waiting = null;
+  let since = null;
   return (...values) => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => call(...values), ms);
+    since ??= performance.now();
+    const rest = Math.max(0, Math.min(ms, since + most - performance.now()));
+    waiting = setTimeout(() => {
+      since = null;
+      call(...values);
+    }, rest);
   };
 }
 

@@ -95,7 +95,7 @@ export function eventsPanel(session) {
   }
   const again = () => page(null);
   // The list ends at the cursor, unless a last tick was asked for: it is looked up anew once the cursor rests.
-  const followed = settled(220, () => !node.hidden && after === null && number(to) === undefined && again());
+  const followed = settled(220, () => !node.hidden && after === null && number(to) === undefined && again(), 1000);
 
   function show(events) {
     shown = events.length ? events : null;

@@ -40,6 +40,7 @@ export function inspector(session) {
   const slowly = settled(
     250,
     () => selected.agent !== null && !node.hidden && views[view].rest?.(selected.agent, session.clock.tick, answer),
+    1000,
   );
 
   function unknown() {
@@ -102,10 +103,14 @@ export function inspector(session) {
   // Whatever a frame says is shown as soon as it is drawn, without asking.
   session.map.on(
     "drawn",
-    settled(60, () => {
-      if (node.hidden || selected.agent !== null) return;
-      tick(session.clock.tick);
-    }),
+    settled(
+      60,
+      () => {
+        if (node.hidden || selected.agent !== null) return;
+        tick(session.clock.tick);
+      },
+      250,
+    ),
   );
 
   return {

@@ -34,7 +34,7 @@ export const HELP = [
       ["/", "search an agent"],
       ["1 … 5", "agent, events, causes, measures, run"],
       ["b", "bookmark this tick"],
-      ["n", "next tick where …"],
+      ["n · shift n", "on, back to a tick where …"],
       ["m", "zoom the timeline to everything"],
     ],
   ],

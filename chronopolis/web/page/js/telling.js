@@ -32,6 +32,8 @@ const SENTENCES = {
   ThoughtRefused: (e, who) => `A thought of ${who(e.agent)} came to nothing: ${e.because}`,
   InterventionMade: (e, who) =>
     `${e.by} intervened${e.agent >= 0 ? ` with ${who(e.agent)}` : ""}${e.why ? `: ${e.why}` : ""}${e.refused ? ` – refused: ${e.refused}` : ""}`,
+  ScenarioChanged: (e) => `This fork goes on under other constants: ${changesOf(e)}`,
+  StockChanged: (e, who, place) => `The ${e.good} at ${place(e.cell)} was changed to ${milli(e.stock)}`,
   SpeechMade: (e, who) => `${who(e.agent)} to ${who(e.target)}: “${e.text}”`,
   ConversationClosed: (e, who) => `${who(e.agent)} and ${who(e.target)} stopped talking (${plain(e.because)})`,
   PledgeMade: (e, who) => `${who(e.agent)} and ${who(e.target)} agreed`,
@@ -42,6 +44,11 @@ const SENTENCES = {
   MemoryForgotten: (e, who) => `${who(e.agent)} forgot something`,
   ReflectionMade: (e, who) => `${who(e.agent)} drew a conclusion`,
 };
+
+function changesOf({ settings, seed }) {
+  const named = Object.entries({ ...settings, ...(seed ? { seed } : {}) });
+  return named.map(([name, { before, after }]) => `${plain(name)} ${before} → ${after}`).join(", ") || "none";
+}
 
 const plain = (name) => words(name ?? "").toLowerCase();
 
@@ -64,6 +71,7 @@ const SORTS = {
   bond: "AgentsMet GoodsTraded GoodsGiven GiftReceived PledgeMade PledgeKept PledgeLapsed",
   word: "WordsSpoken SpeechMade ConversationClosed NewsHeard",
   mind: "IntentionFormed ThoughtRequested ThoughtTaken ThoughtRefused MemoryFormed MemoryForgotten ReflectionMade",
+  world: "WorldFounded CellFormed",
   life: "AgentJoined ChildBorne AgentBorn AgentDied GoodsInherited",
   hand: "InterventionMade GoodsEndowed ScenarioChanged StockChanged",
 };
