@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import httpx
 import psutil
 import pytest
 
+from chronopolis.cli.doctor_minds import minds
 from domain.errors import EngineRefused, EngineUnavailable
 from domain.ports import Completion
 from infrastructure.engines import child, engine_identity, open_engine
@@ -119,6 +121,12 @@ def test_it_listens_on_loopback_alone_at_low_priority_and_asks_for_its_key(engin
     assert httpx.post(f"{url}/v1/chat/completions", json={"messages": []}).status_code == 401
     for name in ("wanted.json", "server.json"):
         assert (engine._server.folder / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_doctor_sees_it_and_how_soon_it_answers(engine: SupervisedEngine, home: Path) -> None:
+    (check,) = [check for check in minds(Settings(home=home)) if check.name == "engine"]
+    assert check.status == "ok" and f"llama, embedded (pid {engine.pid}, " in check.found
+    assert re.search(r"answers in \d+\.\d ms", check.found)
 
 
 def test_a_prompt_beyond_the_context_is_refused(engine: SupervisedEngine) -> None:
