@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.errors import PolisError
 from infrastructure.engines import ENGINES, engine_identity
-from infrastructure.engines.server import SharedServer
+from infrastructure.engines.server import ModelServer
 from infrastructure.settings import Settings
 
 
@@ -35,7 +35,7 @@ def engines_running(settings: Settings) -> Iterator[dict[str, Any]]:
 
 def _servers(engine: str, settings: Settings) -> Iterator[dict[str, Any]]:
     for folder in sorted((settings.home / "engines").glob(f"{engine}-*")):
-        server = SharedServer(settings.home, engine, folder.name.partition("-")[2], {})
+        server = ModelServer(settings.home, engine, folder.name.partition("-")[2], {})
         running = server.found()
         if running is not None:
             began = time.perf_counter()

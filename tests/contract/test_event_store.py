@@ -306,13 +306,14 @@ class TestAnEventStore:
 
     def test_what_became_of_all_thoughts_is_counted_to_a_tick_and_over_a_fork(self, store: EventStore) -> None:
         made = make_run(store, ticks=5)
-        for given in (thought(1, asked=5, effect=9), thought(2, asked=5, effect=9, refused="no \x00 'answer'"),
-                      thought(3, asked=5, effect=12, refused="late"), gift(4, asked=5, effect=9)):  # fmt: skip
+        refused = dataclasses.replace(thought(2, asked=5, effect=9), answer={"refused": "no \x00 'answer'"})
+        late = dataclasses.replace(thought(3, asked=5, effect=12), answer={"refused": "late"})
+        for given in (thought(1, asked=5, effect=9), refused, late, gift(4, asked=5, effect=9)):
             store.record_input(made, given)
         assert store.thoughts_through(made, 8) == (0, {})
         assert store.thoughts_through(made, 9) == (1, {"no \x00 'answer'": 1})
         assert store.thoughts_through(made, 99) == (1, {"no \x00 'answer'": 1, "late": 1})
-        fork = make_run(store, ticks=0, name="fork", parent=made, fork_tick=5)
+        fork = forked(store, made, 5)
         assert store.thoughts_through(fork, 9) == (1, {"no \x00 'answer'": 1})
 
     def test_an_input_that_makes_no_sense_is_refused(self, store: EventStore) -> None:
