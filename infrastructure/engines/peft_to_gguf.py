@@ -28,7 +28,8 @@ CONVERTER = "1"
 _ARCHITECTURE = "llama"  # SmolLM2, Llama 2 and 3, Mistral
 _MODULES = {
     "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+    "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
 }  # fmt: skip
 _MATRIX = re.compile(r"base_model\.model\.model\.layers\.(\d+)\.([\w.]+)\.lora_([AB])\.(?:\w+\.)?weight")
 _UNKNOWN = ("use_dora", "fan_in_fan_out", "modules_to_save", "layer_replication", "trainable_token_indices")
@@ -71,7 +72,7 @@ def _converted(
     architecture = model.keys.get("general.architecture")
     if architecture != _ARCHITECTURE:
         raise AdapterUnusable(
-            name, f"only adapters of Llama's family can be made into GGUF here, not of {architecture}"
+            name, f"only adapters of the Llama family can be made into GGUF, not of {architecture}"
         )
     if config.get("peft_type") != "LORA":
         raise AdapterUnusable(name, f"it is of type {config.get('peft_type')!r}, and only LORA can be served")
