@@ -47,7 +47,7 @@ def test_a_worker_on_another_host_answers_over_addresses_and_tls(
         port = other_host.forward(("127.0.0.1", int(database.port or 0)))
         url = database._replace(netloc=f"{database.username}:{database.password}@{here}:{port}").geturl()
         broker = f"rediss://{here}:{other_host.forward(valkey.socket, tls=shown)}/0?ssl_cert_reqs=required"
-        with pytest.raises(QueueUnavailable, match="(?i)certificate"):
+        with pytest.raises(QueueUnavailable, match=r"(?i)certificate"):
             Broker(broker).ping()  # nobody has vouched for it
         broker += f"&ssl_ca_certs={trusted}"
         assert Broker(broker).ping() < 1_000
