@@ -117,7 +117,8 @@ class _Case:
         return {
             "event": "{}:{}".format(*place_of(self.event)), "kind": self.event["kind"],
             "taken_out": "{}:{}".format(*place_of(self.taken)), "taken_kind": self.taken["kind"],
-            "how": f"{self.change.what} {self.change.agent} at {self.change.tick}", "outcome": self.outcome,
+            "how": f"{self.change.what} {self.change.agent} at {self.change.tick}", "and_later": len(self.change.also),
+            "outcome": self.outcome,
             "link": self.link, "steps": self.steps, "done_later_at": self.again,
         }  # fmt: skip
 
@@ -178,7 +179,8 @@ class _Prover:
         named = ancestors(event, look, max(1, event["tick"] - SPAN))
         near = [
             (cause, change, step, link) for cause, step, link in named.values()
-            if step <= STEPS and (change := change_without(cause, look)) is not None and change.tick <= event["tick"]
+            if step <= STEPS and (change := change_without(cause, look, until=event["tick"])) is not None
+            and change.tick <= event["tick"]
         ]  # fmt: skip
         if not near:
             self.without.append(event)
@@ -191,10 +193,10 @@ class _Prover:
         self._try("causes", event, first, before.copy())
         self._try("further", event, self._drawn([each for each in near if each[2] > max(1, nearest)]))
         but = {change.agent, event.get("agent"), event.get("target")}
-        other = self._unnamed(event, change.tick, change.tick, named, look, but=but)
-        self._try("others", event, other, before)
-        own = self._unnamed(event, change.tick, event["tick"] - 1, named, look, of=event.get("agent"))
-        self._try("own", event, own)
+        self._try("others", event, self._unnamed(event, look.find(change.tick, change.tick), named, look, but), before)
+        if "agent" in event:
+            own = look.find(change.tick, event["tick"] - 1, agents=[event["agent"]])
+            self._try("own", event, self._unnamed(event, own, named, look, set()))
 
     def _drawn(self, found: list[_Taken]) -> _Taken | None:
         return found[int(self.rng.integers(0, len(found)))] if found else None
@@ -211,27 +213,23 @@ class _Prover:
         self.cases[name].append(_Case(event, out, change, verdict(event, last), link, step, again))
 
     def _unnamed(
-        self, event: Event, first: int, last: int, named: dict[Place, Any], look: Timelines, *,
-        of: int | None = None, but: set[Any] | None = None,
-    ) -> _Taken | None:  # fmt: skip
-        """Return an event of these ticks that is not named, drawn from those that can be taken out.
+        self, event: Event, pool: list[Event], named: dict[Place, Any], look: Timelines, but: set[Any]
+    ) -> _Taken | None:
+        """Return one of these events that is not named and can be taken out, drawn evenly; None if there is none.
 
         Nothing that goes with it may be named either: what else its agent does in that tick, and whoever it meets.
         """
-        here: dict[tuple[int, Any], list[Event]] = {}
-        for e in look.find(first, last):
-            here.setdefault((e["tick"], e.get("agent")), []).append(e)
-        found: list[_Taken] = []
-        for (tick, agent), deeds in here.items():
-            if agent is None or (of is not None and agent != of) or agent in (but or ()):
+        for k in self.rng.permutation(len(pool)).tolist():
+            drawn = pool[k]
+            change = change_without(drawn, look, until=event["tick"])
+            if drawn.get("agent") in but or change is None or (change.what, change.agent) != (REST, drawn["agent"]):
                 continue
-            mates = {agent, *(e["target"] for e in deeds if "target" in e)}
-            goes = [e for mate in mates for e in here.get((tick, mate), ())]
-            if mates & (but or set()) or any(place_of(e) in named or place_of(e) == place_of(event) for e in goes):
-                continue
-            changes = [(e, change_without(e, look)) for e in deeds]
-            found += [(e, c, 0, "") for e, c in changes if c is not None and (c.what, c.agent) == (REST, agent)]
-        return self._drawn(found)
+            here = look.find(drawn["tick"], drawn["tick"])
+            mates = {drawn["agent"], *(e["target"] for e in here if e.get("agent") == drawn["agent"] and "target" in e)}
+            goes = [place_of(e) for e in here if e.get("agent") in mates]
+            if not mates & but and not any(place in named or place == place_of(event) for place in goes):
+                return drawn, change, 0, ""
+        return None
 
     def result(self) -> dict[str, Any]:
         """Return the figures and the cases."""

@@ -111,7 +111,9 @@ def _parsed(value: Any) -> Any:
 
 
 def _csv_value(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else "" if value is None else _plain(value)
+    if isinstance(value, list | bool):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else _plain(value)
 
 
 _READERS = {"json": _parsed, "jsonb": _parsed}

@@ -330,8 +330,8 @@ class History:
 
     def why(
         self, event: str, *, depth: int = 6, breadth: int = 8, horizon: int = 400, effects: bool = True
-    ) -> replay.Causes:
-        """Return what led to an event, given as ``"1200:17"``, and what came of it.
+    ) -> causes.Explained:
+        """Return what led to an event, given as ``"1200:17"``, and what came of it; a notebook shows it as a picture.
 
         Parameters
         ----------

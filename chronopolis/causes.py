@@ -10,11 +10,21 @@ from typing import Any
 import replay
 from chronopolis import people
 from chronopolis.errors import WrongUsage
+from chronopolis.record import require_tick
 from chronopolis.sentences import agent_number
 from domain.ports import EventStore, Run
 from replay.why import BREADTH, DEPTH, HORIZON, Causes
 
 _ADDRESS = re.compile(r"([0-9]{1,10})[:.]([0-9]{1,10})")
+
+
+class Explained(Causes):
+    """What led to an event and what came of it, which a notebook shows as a picture."""
+
+    def _repr_svg_(self) -> str:
+        from chronopolis.causes_picture import svg
+
+        return svg(self)
 
 
 def address(text: str) -> tuple[int, int]:
@@ -35,18 +45,20 @@ def address(text: str) -> tuple[int, int]:
 def why(
     store: EventStore, run: Run, event: str, *, depth: int = DEPTH, breadth: int = BREADTH, horizon: int = HORIZON,
     effects: bool = True,
-) -> Causes:  # fmt: skip
+) -> Explained:  # fmt: skip
     """Return what led to an event and what came of it; see `replay.why`.
 
     Raises
     ------
-    WrongUsage, BeyondHead, UnknownEvent
+    WrongUsage, NoTicksYet, BeyondHead, UnknownEvent
     """
     for name, value, most in (("depth", depth, 50), ("breadth", breadth, 200), ("horizon", horizon, 20_000)):
         if not 1 <= value <= most:
             raise WrongUsage(f"{name} {value} lies outside 1 … {most:,}")
     tick, ordinal = address(event)
-    return replay.why(store, run, tick, ordinal, depth=depth, breadth=breadth, horizon=horizon, effects=effects)
+    require_tick(store, run, tick)
+    found = replay.why(store, run, tick, ordinal, depth=depth, breadth=breadth, horizon=horizon, effects=effects)
+    return Explained(**vars(found))
 
 
 def names_at(store: EventStore, run: Run, tick: int) -> Callable[[int], str]:

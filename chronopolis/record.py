@@ -94,7 +94,7 @@ def select_events(
         if kept is None:
             yield events
         elif len(kept):
-            yield _take(events, kept)
+            yield taken(events, kept)
 
 
 def _selection(records: NDArray[np.void], kinds: NDArray[np.int16], agent: int | None) -> NDArray[np.int64] | None:
@@ -107,7 +107,8 @@ def _selection(records: NDArray[np.void], kinds: NDArray[np.int16], agent: int |
     return None if mask is None else np.flatnonzero(mask)
 
 
-def _take(events: EventBatch, positions: NDArray[np.int64]) -> EventBatch:
+def taken(events: EventBatch, positions: NDArray[np.int64]) -> EventBatch:
+    """Return the events at some positions, rising."""
     lengths = np.diff(events.payload_ends, prepend=0)
     payloads = ((k, events.payload(int(i))) for k, i in enumerate(positions) if lengths[i])
     return EventBatch.of(events.records[positions], payloads)

@@ -290,8 +290,8 @@ class Decider:
         room = first + 3 * n + 7 * dying + 16
         out = np.empty(room, EVENT_DTYPE)
         phrases = np.full(room, -1, np.int32)
-        for k, record in enumerate(before.records):
-            out[k] = record
+        if first:
+            out[:first] = before.batch().records
         next_agent = world.next_agent + self._made.newcomers
         count, births, died = emit_events(
             a, n, world.cells, p, self._board, world.row_of, tick, self.configuration.hunger, self.configuration.meal,

@@ -464,7 +464,8 @@ def fold(world: World, events: EventBatch) -> World:
         handler = _IN_PYTHON.get(int(records["kind"][at]))
         if handler is not None:
             try:
-                handler(world, records[at], json.loads(events.payload(at) or b"{}"))
+                payload = events.payload(at)
+                handler(world, records[at], json.loads(payload) if payload else {})
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 e = records[at]
                 because = f"its payload can't be read ({type(error).__name__}: {error})"

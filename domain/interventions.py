@@ -217,9 +217,9 @@ class Interventions:
         self.cells[STOCK + good, cells], self.cells[SINCE + good, cells] = after, self.telling.tick
         if pace is not None:
             self.cells[REGROWTH + good, cells] = pace
-        paces = [ABSENT] * len(cells) if pace is None else pace.tolist()
-        for cell, stock, regrowth in zip(cells.tolist(), after.tolist(), paces, strict=True):
-            self.telling.tell(STOCK_CHANGED, ABSENT, cause, cell=cell, target=good, detail=stock, needs=regrowth)
+        regrowth = np.full(len(cells), ABSENT) if pace is None else pace
+        goods = np.full(len(cells), good)
+        self.telling.tell_each(STOCK_CHANGED, cause, cell=cells, target=goods, detail=after, needs=regrowth)
 
 
 def _endowments(answer: dict[str, Any]) -> list[tuple[Good, str, int]]:

@@ -11,6 +11,7 @@ import os
 import queue
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import psycopg
@@ -21,26 +22,62 @@ from domain.errors import StoreUnavailable
 from domain.events import EVENT_DTYPE, EventBatch
 from infrastructure.copy_binary import COPY_COLUMNS, RowReceiver, in_order, libpq_functions, records_from_arrow
 from infrastructure.database import Database
+from infrastructure.hot_leaf import pages_of
 
 READERS = ("libpq", "adbc")
 _AHEAD = 3  # batches read ahead of the fold
+_FEWEST_SPLIT, _MOST_AT_ONCE = 12_000, 150_000  # events
+
+Pages = tuple[int, int]
+"""The first page of a leaf to read, and the one after the last."""
 
 
 def read_segment(
-    database: Database, leaf: str, first: int, last: int, counts: NDArray[np.int64]
+    database: Database, leaf: str, first: int, last: int, counts: NDArray[np.int64], *, hot: bool = False
 ) -> Iterator[EventBatch]:
     """Yield the events of ticks first … last of one leaf, in order, in batches of whole ticks.
 
-    `counts` is how many events the header of each of these ticks counts. The reader is libpq where its
-    address can be found, else ADBC; POLIS_READER names one.
+    `counts` is how many events the header of each of these ticks counts; a `hot` leaf has no index. The reader is
+    libpq where its address can be found, else ADBC; POLIS_READER names one.
 
     Raises
     ------
     StoreUnavailable
         If the connection breaks.
     """
+    total = int(counts.sum())
+    if hot and total <= _MOST_AT_ONCE:
+        found = list(_read(database, leaf, first, last, counts, _pages_of(database, leaf, first, last)))
+        if sum(map(len, found)) == total:
+            yield from found
+            return
+    elif _FEWEST_SPLIT <= total <= _MOST_AT_ONCE and last > first:
+        # So few are waited for as one, and the server sends them no faster than one of its processes can: two send.
+        middle = first + int(np.searchsorted(np.cumsum(counts), total // 2))
+        if middle < last:
+            with ThreadPoolExecutor(1, thread_name_prefix="polis-read") as pool:
+                rest = pool.submit(lambda: list(_read(database, leaf, middle + 1, last, counts[middle + 1 - first :])))
+                yield from _read(database, leaf, first, middle, counts[: middle + 1 - first])
+                yield from rest.result()
+            return
+    yield from _read(database, leaf, first, last, counts)
+
+
+def _read(
+    database: Database, leaf: str, first: int, last: int, counts: NDArray[np.int64], pages: Pages | None = None
+) -> Iterator[EventBatch]:
     rows_of = _adbc_rows if uses_adbc() else _libpq_rows
-    yield from _whole_ticks(rows_of(database, leaf, first, last), first, counts)
+    yield from _whole_ticks(rows_of(database, _query(leaf, first, last, pages), last - first + 1), first, counts)
+
+
+def _pages_of(database: Database, leaf: str, first: int, last: int) -> Pages:
+    connection = database.readers.take()
+    try:
+        return pages_of(connection, leaf, first, last)
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable(str(error).strip()) from None
+    finally:
+        database.readers.give_back(connection)
 
 
 def uses_adbc() -> bool:
@@ -49,13 +86,16 @@ def uses_adbc() -> bool:
     return wanted == "adbc" or (wanted != "libpq" and libpq_functions() is None)
 
 
-def _query(leaf: str, first: int, last: int) -> sql.Composed:
+def _query(leaf: str, first: int, last: int, pages: Pages | None) -> sql.Composed:
     columns = sql.SQL(", ").join(sql.Identifier(c) for c in COPY_COLUMNS[1:])
     where = sql.SQL("tick BETWEEN {} AND {}").format(sql.Literal(first), sql.Literal(last))
+    if pages is not None:
+        bounds = (sql.Literal(f"({page},0)") for page in pages)
+        where = sql.SQL("{} AND ctid >= {} AND ctid < {}").format(where, *bounds)
     return sql.SQL("SELECT {} FROM {} WHERE {}").format(columns, sql.Identifier("polis", leaf), where)
 
 
-def _libpq_rows(database: Database, leaf: str, first: int, last: int) -> Iterator[EventBatch]:
+def _libpq_rows(database: Database, rows: sql.Composed, ticks: int) -> Iterator[EventBatch]:
     """Yield batches as they come, read ahead by a thread that holds no GIL while it reads."""
     connection = database.readers.take()
     ready: queue.Queue[EventBatch | BaseException | None] = queue.Queue(_AHEAD)
@@ -71,12 +111,12 @@ def _libpq_rows(database: Database, leaf: str, first: int, last: int) -> Iterato
     def receive() -> None:
         try:
             pgconn = connection.pgconn
-            query = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(_query(leaf, first, last))
+            query = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(rows)
             result = pgconn.exec_(query.as_bytes(connection))
             if result.status != psycopg.pq.ExecStatus.COPY_OUT:
                 raise StoreUnavailable(result.error_message.decode(errors="replace").strip())
             address: int = getattr(pgconn, "pgconn_ptr")  # noqa: B009 -- psycopg's own PGconn has it, its protocol not
-            receiver = RowReceiver(address, rows=min(131_072, max(4_096, 4_096 * (last - first + 1))))
+            receiver = RowReceiver(address, rows=min(131_072, max(4_096, 4_096 * ticks)))
             while not stop.is_set():
                 batch = receiver.receive()
                 if batch is None:
@@ -109,13 +149,13 @@ def _libpq_rows(database: Database, leaf: str, first: int, last: int) -> Iterato
         database.readers.give_back(connection)
 
 
-def _adbc_rows(database: Database, leaf: str, first: int, last: int) -> Iterator[EventBatch]:
+def _adbc_rows(database: Database, rows: sql.Composed, ticks: int) -> Iterator[EventBatch]:
     import adbc_driver_postgresql.dbapi as adbc
     import pyarrow as pa
 
     with adbc.connect(database.app_conninfo_uri()) as connection, connection.cursor() as cursor:
         cursor.execute("SET max_parallel_workers_per_gather = 0")
-        cursor.execute(_query(leaf, first, last).as_string(None))
+        cursor.execute(rows.as_string(None))
         reader = cursor.fetch_record_batch()
         for batch in reader:
             yield records_from_arrow(pa.Table.from_batches([batch]))

@@ -23,7 +23,7 @@ class Leaves:
 
     def __init__(self) -> None:
         self._lineages: OrderedDict[int, list[Any]] = OrderedDict()  # run → segments
-        self._stretches: OrderedDict[int, list[Any]] = OrderedDict()  # run → (first tick, end, leaf)
+        self._stretches: OrderedDict[int, list[Any]] = OrderedDict()  # run → (first tick, end, leaf, closed)
         self._mutex = threading.Lock()
 
     def segments(self, connection: Connection, run: Run, first: int, last: int) -> list[Segment]:
@@ -45,9 +45,14 @@ class Leaves:
         if not known or known[-1][1] <= last:
             t = schema.stretches
             rows = connection.execute(select(t).where(t.c.run == source).order_by(t.c.tick_first)).all()
-            known = [(r.tick_first, r.tick_end, r.leaf) for r in rows]
+            known = [(r.tick_first, r.tick_end, r.leaf, r.closed) for r in rows]
             self._remember(self._stretches, source, known)
-        return [(leaf, max(first, low), min(last, end - 1)) for low, end, leaf in known if low <= last and end > first]
+        inside = (s for s in known if s[0] <= last and s[1] > first)
+        return [(leaf, max(first, low), min(last, end - 1)) for low, end, leaf, _ in inside]
+
+    def is_hot(self, source: int, leaf: str) -> bool:
+        """Whether a leaf had no indexes yet when it was last looked for."""
+        return any(name == leaf and not closed for *_, name, closed in self._stretches.get(source, ()))
 
     def _remember(self, kept: OrderedDict[int, list[Any]], run: int, what: list[Any]) -> None:
         with self._mutex:

@@ -83,7 +83,8 @@ def keep(connection: Connection, source: int, blocks: Sequence[Block]) -> None:
         )
         cursor.executemany(
             "INSERT INTO polis.measure_blocks AS kept VALUES (%s, %s, %s, %s, %s) "
-            "ON CONFLICT (source, name, tick_first) DO UPDATE SET version = excluded.version, amounts = excluded.amounts "
+            "ON CONFLICT (source, name, tick_first) DO UPDATE SET version = excluded.version, "
+            "amounts = excluded.amounts "
             "WHERE kept.version <> excluded.version OR cardinality(kept.amounts) < cardinality(excluded.amounts)",
             [(source, b.name, b.first, b.version, _Amounts(b.amounts)) for b in rows],
         )

@@ -51,7 +51,8 @@ _TABLES = {
     "ticks": "SELECT * FROM ticks WHERE tick BETWEEN {first} AND {last} ORDER BY tick",
     "deliberations": "SELECT * FROM deliberations WHERE asked_tick BETWEEN {first} AND {last} "
     "ORDER BY asked_tick, agent, purpose, call",
-    "answers": "SELECT * FROM answers WHERE asked_tick BETWEEN {first} AND {last} ORDER BY asked_tick, agent, purpose, call",
+    "answers": "SELECT * FROM answers WHERE asked_tick BETWEEN {first} AND {last} "
+    "ORDER BY asked_tick, agent, purpose, call",
     "samples": "SELECT * FROM samples WHERE tick BETWEEN {first} AND {last} ORDER BY tick, agent",
     "measures": "SELECT * FROM measures WHERE tick BETWEEN {first} AND {last} ORDER BY name, tick",
 }

@@ -221,16 +221,16 @@ class PostgresStore:
         else:
             newest = int(headers.ticks[-1]) if len(headers) else -1
         with self._connect() as connection:
-            leaves: list[tuple[str, int, int, NDArray[np.int64]]] = []
+            leaves: list[tuple[str, int, int, NDArray[np.int64], bool]] = []
             for segment in self._segments(connection, run, first, min(last, newest)):
                 for leaf, low, high in self._leaves.leaves(connection, *segment):
                     if headers is None:
                         counts = self._counts(connection, segment[0], low, high)
                     else:
                         counts = _counts_of(headers, low, high)
-                    leaves.append((leaf, low, high, counts))
-        for leaf, low, high, counts in leaves:
-            yield from read_segment(self.database, leaf, low, high, counts)
+                    leaves.append((leaf, low, high, counts, self._leaves.is_hot(segment[0], leaf)))
+        for leaf, low, high, counts, hot in leaves:
+            yield from read_segment(self.database, leaf, low, high, counts, hot=hot)
 
     @contextmanager
     def lookup(self, run: Run) -> Iterator[LeafLookup]:

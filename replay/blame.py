@@ -59,7 +59,8 @@ def blame(
     for term in expression.terms:
         causes = list(_causes(expression.text_of(term), term, look_before, Look().at(after, events), totals))
         whole = sum(abs(c.contribution) for c in causes if c.contribution) or 1.0
-        moved = _moved(term, AtTick(look_before, totals), AtTick(Look().at(after, events), totals))
+        look_after = Look().at(after, events)
+        moved = _moved(term, AtTick(look_before, totals, fine=True), AtTick(look_after, totals, fine=True))
         for cause in causes:
             share = (cause.contribution or 0.0) / whole
             found.append((share * moved if moved else abs(share), cause))
@@ -115,7 +116,7 @@ def _without_events(
     else:
 
         def value() -> float:
-            return float(term.of(AtTick(look, totals)))
+            return float(term.of(AtTick(look, totals, fine=True)))
 
     whole, events, world = value(), look.events, look.world
     for at in positions[:EVENTS_WEIGHED].tolist():
@@ -131,12 +132,12 @@ def _without_agents(
 ) -> Iterator[Cause]:  # fmt: skip
     """Weigh the agents that something happened to, each by what the term would be had its row stayed as it was."""
     records, living = after.events.records, after.living.copy()
-    whole = float(term.of(AtTick(after, totals)))
+    whole = float(term.of(AtTick(after, totals, fine=True)))
     agents = np.unique(records["agent"][concerned & (records["agent"] != ABSENT)])
     for who in agents[:EVENTS_WEIGHED].tolist():
         was, now = before.row_of.get(who), after.row_of.get(who)
         after.show(_with_row(living, now, None if was is None else before.living[:, was]))
-        without = float(term.of(AtTick(after, totals)))
+        without = float(term.of(AtTick(after, totals, fine=True)))
         after.show(living)
         contribution = _rounded(whole - without)
         own = np.flatnonzero(concerned & (records["agent"] == who))

@@ -10,7 +10,10 @@ from replay.link import ACTIONS, INTENTIONS, MEETINGS, NEWCOMERS, Link, link_to
 from replay.timelines import Event, Timelines, cause_of, place_of
 
 Derive = Callable[[Event, Timelines], Iterator[Link]]
-_ACTIONS = {kind.name for kind in ACTIONS}
+_RECEIPTS = (
+    ev.GOODS_GATHERED, ev.GOODS_ENDOWED, ev.AGENT_BORN, ev.GOODS_TRADED, ev.GIFT_RECEIVED, ev.GOODS_INHERITED,
+    ev.TOOL_CRAFTED,
+)  # fmt: skip
 
 
 def _used(*goods: str) -> Derive:
@@ -36,7 +39,7 @@ def _used(*goods: str) -> Derive:
 
 
 def _source(event: Event, good: str, look: Timelines) -> Event | None:
-    return look.newest(event["agent"], place_of(event), lambda e: brought(e, good) > 0)
+    return look.newest(event["agent"], place_of(event), _RECEIPTS, lambda e: brought(e, good) > 0)
 
 
 _NEEDED = {ev.CHILD_BORNE.name: BIRTH_FOOD, ev.GOODS_GIVEN.name: GIFT_RESERVE}
@@ -54,7 +57,7 @@ def brought(event: Event, good: str) -> int:
 
 
 def _gathered(event: Event, look: Timelines) -> Iterator[Link]:
-    yield from link_to(look.newest_of(event["agent"], place_of(event), (ev.AGENT_MOVED, *NEWCOMERS)), "place")
+    yield from link_to(look.newest(event["agent"], place_of(event), (ev.AGENT_MOVED, *NEWCOMERS)), "place")
     if event.get("taken_good") == "tool":
         yield from _used("taken_good")(event, look)
 
@@ -63,7 +66,7 @@ def _formed(event: Event, look: Timelines) -> Iterator[Link]:
     """The intention before: it was over, or something pressed more."""
     cause = look.at(cause_of(event) or (-1, -1))
     if cause is not None and cause["kind"] != ev.PLEDGE_MADE.name:
-        yield from link_to(look.newest_of(event["agent"], place_of(event), INTENTIONS), "intention")
+        yield from link_to(look.newest(event["agent"], place_of(event), INTENTIONS), "intention")
 
 
 def _met(event: Event, look: Timelines) -> Iterator[Link]:
@@ -73,11 +76,11 @@ def _met(event: Event, look: Timelines) -> Iterator[Link]:
     if cause is None or cause["kind"] == ev.PLEDGE_MADE.name:
         return
     if first["agent"] != event["agent"]:
-        yield from link_to(look.newest_of(event["agent"], place, (*INTENTIONS, *NEWCOMERS)), "intention")
+        yield from link_to(look.newest(event["agent"], place, (*INTENTIONS, *NEWCOMERS)), "intention")
     elif first is event:
-        yield from link_to(look.newest_of(event["target"], place, (*INTENTIONS, *NEWCOMERS)), "partner")
+        yield from link_to(look.newest(event["target"], place, (*INTENTIONS, *NEWCOMERS)), "partner")
     if event["kind"] == ev.GIFT_RECEIVED.name:  # the giver saw how it stood with the other
-        yield from link_to(look.newest(event["agent"], (place[0], 0), lambda e: e["kind"] in _ACTIONS), "situation")
+        yield from link_to(look.newest(event["agent"], (place[0], 0), ACTIONS), "situation")
 
 
 def opening_of(event: Event, look: Timelines) -> Event:

@@ -37,11 +37,13 @@ class Change:
     what : "rest": the agent rests in that tick, whatever it was set on, and forms no intention in it; "refuse": the
         thought that takes effect in that tick is none; "withhold": nobody intervenes with that agent in that tick
     agent, tick : whose, and when
+    also : later ticks in which the agent rests too
     """
 
     what: str
     agent: int
     tick: int
+    also: tuple[int, ...] = ()
 
 
 def otherwise(
@@ -72,7 +74,8 @@ def otherwise(
     try:
         for tick in range(change.tick, until + 1):
             given = [i for i in recorded.get(tick, Inputs()).rows if _stands(i, change)]
-            held = [_held(change, given)] if (change.what, change.tick) == (REST, tick) else []
+            rests = change.what == REST and tick in (change.tick, *change.also)
+            held = [_held(change, tick, given)] if rests else []
             inputs = Inputs([*held, *(_changed(i, change) for i in [*given, *asked.pop(tick, [])])])
             events, _ = advance(world, decider, run.genesis_hash, inputs)
             yield events
@@ -90,13 +93,13 @@ def _stands(given: Input, change: Change) -> bool:
     return given.key.asked_tick < change.tick
 
 
-def _held(change: Change, given: list[Input]) -> Input:
+def _held(change: Change, tick: int, given: list[Input]) -> Input:
     """Return the intervention by which an agent rests, as a fork would record it."""
-    asked = change.tick - 1
+    asked = tick - 1
     taken = {i.key.call for i in given if (i.key.asked_tick, i.key.agent) == (asked, change.agent)}
     call = next(k for k in range(len(taken) + 1) if k not in taken)
     answer = {"by": "a counterfactual", "why": "", "rest": True}
-    return Input(InputKey(asked, change.agent, INTERVENTION, call), change.tick, answer)
+    return Input(InputKey(asked, change.agent, INTERVENTION, call), tick, answer)
 
 
 def _changed(given: Input, change: Change) -> Input:

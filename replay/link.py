@@ -56,12 +56,14 @@ _BY_EFFECT = {
 def name_of_recorded(event: Event, cause: Event) -> str:
     """Return in which way an event rests on its recorded cause.
 
-    "before" says that the cause is only what the agent did last: an intervention comes from outside, and a mind is
-    asked because of its reason, which is a link of its own.
+    "before" says that the cause is only what the agent did last: an intervention comes from outside, a mind is asked
+    because of its reason, which is a link of its own, and whoever dies of old age does so whatever it did.
     """
     kind, by = event["kind"], cause["kind"]
     if kind in _BY_EFFECT:
         return _BY_EFFECT[kind]
+    if kind == "AgentDied" and event["because"] == "old_age":
+        return "before"
     if kind == "ThoughtRequested":
         return "situation" if event["reason"] == "crisis" else "before"
     if kind in MEETINGS and by in MEETINGS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from domain import events as ev
@@ -17,8 +18,9 @@ INBOX_SLOTS, NEWS_SLOTS = 3, 3
 MEMORIES_SHOWN = 12
 
 
-_RECENT = {k.name for k in (ev.GOODS_TRADED, ev.GOODS_GIVEN, ev.GIFT_RECEIVED, ev.CHILD_BORNE, ev.GOODS_INHERITED,
-                            ev.TOOL_CRAFTED)}  # fmt: skip
+_RECENT = (
+    ev.GOODS_TRADED, ev.GOODS_GIVEN, ev.GIFT_RECEIVED, ev.CHILD_BORNE, ev.GOODS_INHERITED, ev.TOOL_CRAFTED,
+)  # fmt: skip
 
 
 def _requested(event: Event, look: Timelines) -> Iterator[Link]:
@@ -41,9 +43,7 @@ def milestone(event: Event, look: Timelines) -> Event | None:
     The same bookkeeping as the fold's of `REASON`, over the events of which the agent is a party.
     """
     who, tick = event["agent"], event["tick"]
-    before = look.newest(
-        who, (tick, 0), lambda e: e["kind"] == "ThoughtRequested" and e["purpose"] == "intention"
-    )  # fmt: skip
+    before = look.newest(who, (tick, 0), (ev.THOUGHT_REQUESTED,), lambda e: e["purpose"] == "intention")
     first = 0 if before is None else before["tick"]
     kinds = (ev.SPEECH_MADE, ev.CONVERSATION_CLOSED, ev.PLEDGE_KEPT, ev.PLEDGE_LAPSED, ev.NEWS_HEARD, ev.CHILD_BORNE,
              ev.GOODS_INHERITED, ev.GIFT_RECEIVED, ev.THOUGHT_REQUESTED)  # fmt: skip
@@ -70,7 +70,8 @@ def milestone(event: Event, look: Timelines) -> Event | None:
 def since_reflection(event: Event, look: Timelines) -> list[Event]:
     """Return the newest memories that came together since the last reflection, newest first."""
     found = []
-    for e in look.backwards(event["agent"], place_of(event)):
+    kinds = (ev.MEMORY_FORMED, ev.REFLECTION_MADE, ev.THOUGHT_REFUSED)
+    for e in look.backwards(event["agent"], place_of(event), kinds):
         if e["kind"] == "ReflectionMade" or (e["kind"] == "ThoughtRefused" and e["purpose"] == "reflection"):
             break
         if e["kind"] == "MemoryFormed" and e["memory_kind"] != "reflection" and e["tick"] < event["tick"]:
@@ -95,13 +96,8 @@ def _thought(event: Event, look: Timelines) -> Iterator[Link]:
     news = look.find(0, asked, agents=[who], kinds=[ev.NEWS_HEARD.number], newest=NEWS_SLOTS)
     for heard in reversed(news):
         yield from link_to(heard, "news", **_shown(heard["text"], prompt))
-    recent = 0
-    for e in look.backwards(who, after):
-        if e["kind"] in _RECENT:
-            yield from link_to(e, "prompt")
-            recent += 1
-        if recent == RECENT_SLOTS:
-            break
+    for e in islice(look.backwards(who, after, _RECENT), RECENT_SLOTS):
+        yield from link_to(e, "prompt")
 
 
 _SHOWN = 80
@@ -132,7 +128,7 @@ def _said(event: Event, look: Timelines) -> Iterator[Link]:
                 yield from link_to(speech, "conversation")
                 break
     if "news" in event:
-        heard = look.newest(event["agent"], place, lambda e: e["kind"] == "NewsHeard" and e["news"] == event["news"])
+        heard = look.newest(event["agent"], place, (ev.NEWS_HEARD,), lambda e: e["news"] == event["news"])
         yield from link_to(heard, "news")
 
 
@@ -142,7 +138,7 @@ def _closed(event: Event, look: Timelines) -> Iterator[Link]:
         yield from link_to(look.death_among(who, place[0]), "death")
     elif event["because"] == "distance":
         for one in who:
-            yield from link_to(look.newest_of(one, (place[0], 0), (ev.AGENT_MOVED,)), "place")
+            yield from link_to(look.newest(one, (place[0], 0), (ev.AGENT_MOVED,)), "place")
 
 
 def _lapsed(event: Event, look: Timelines) -> Iterator[Link]:

@@ -25,13 +25,16 @@ _ADDRESSES = (
 SAME, AFTERMATH, OTHER, GONE = "same", "other aftermath", "other deed", "gone"
 
 
-def change_without(event: Event, look: Timelines) -> Change | None:
+def change_without(event: Event, look: Timelines, *, until: int | None = None) -> Change | None:
     """Return the change that takes an event out of the past; None if there is none.
 
     What an agent does is taken out by letting it rest instead, and with it what it set its mind on in that tick. A
     thought, or the request for it, is taken out by a refusal; an intervention by withholding it. What merely comes
     of a deed in the same tick (a memory, news, a pledge, an estate) is taken out with that deed. What begins history,
     and a rest itself, can't be taken out so; nor can death, which no rest prevents.
+
+    An intention that is not formed in one tick is formed in the next. So it takes more to be without it: with `until`,
+    the agent rests in every tick before that one in which it did something because of that intention.
     """
     at: Event | None = event
     while at is not None and at["tick"] == event["tick"] > 0:
@@ -48,9 +51,18 @@ def change_without(event: Event, look: Timelines) -> Change | None:
         cause = None if place is None else look.at(place)
         agreed = kind == ev.INTENTION_FORMED.name and cause is not None and cause["kind"] == ev.PLEDGE_MADE.name
         if kind in _DOINGS and not agreed:
-            return Change(REST, agent, at["tick"])
+            return Change(REST, agent, at["tick"], _ticks_under(at, until, look))
         at = cause
     return None
+
+
+def _ticks_under(event: Event, until: int | None, look: Timelines) -> tuple[int, ...]:
+    """Return the later ticks in which an agent acted because of an intention, up to another."""
+    if event["kind"] != ev.INTENTION_FORMED.name or until is None:
+        return ()
+    packed = event["tick"] << 32 | event["ordinal"]
+    found = look.find(event["tick"] + 1, until - 1, agents=[event["agent"]], causes=[packed])
+    return tuple(sorted({e["tick"] for e in found}))
 
 
 def verdict(event: Event, there: Iterable[Event]) -> str:

@@ -16,8 +16,8 @@ Event = dict[str, Any]
 Place = tuple[int, int]
 """Tick and ordinal."""
 
-LOOK_BACK = 4_000
-"""Ticks that are searched for what an event rests on, where nothing recorded says where it is."""
+PAGES_MAX, _PAGE = 40, 512
+"""How many pages, of how many ticks, are searched back for what an event of an agent's rests on."""
 CHUNK = 64
 _MEMORIES_AT_ONCE, _TIMES = 24, 10
 
@@ -51,9 +51,10 @@ class Timelines:
 
     def __init__(self, reader: EventStore, run: Run, lookup: EventLookup, head: int) -> None:
         self.reader, self.run, self.lookup, self.head = reader, run, lookup, head
-        self.exhausted: set[Place] = set()  # events for which LOOK_BACK ended a search
+        self.exhausted: set[Place] = set()  # events for which PAGES_MAX ended a search
         self._events: dict[Place, Event | None] = {}
         self._chunks: dict[tuple[int, int], list[Event]] = {}  # agent, number of the chunk → its own events
+        self._pages: dict[tuple[int, tuple[int, ...], int], list[Event]] = {}
         self._deliberations: dict[tuple[Any, ...], dict[str, Any] | None] = {}
 
     # -- by place ----------------------------------------------------------------------------------
@@ -99,34 +100,46 @@ class Timelines:
 
     # -- by agent ----------------------------------------------------------------------------------
 
-    def backwards(self, agent: int, before: Place) -> Iterator[Event]:
-        """Yield an agent's own events before a place, newest first, as far as LOOK_BACK goes."""
-        at, lowest, step = before[0] // CHUNK, max(0, before[0] - LOOK_BACK) // CHUNK, 1
-        while at >= lowest:
-            low = max(lowest, at - step + 1)
-            self.load_chunks([agent], low, at)
-            for chunk in range(at, low - 1, -1):
-                for event in reversed(self._chunks[agent, chunk]):
-                    if place_of(event) < before:
-                        yield event
-            at, step = low - 1, min(16, step * 4)
+    def backwards(self, agent: int, before: Place, kinds: Iterable[EventKind]) -> Iterator[Event]:
+        """Yield an agent's own events of some kinds before a place, newest first.
+
+        The last chunks are read whole, since much else is looked for in them; what lies further back, page by page.
+        """
+        numbers = {kind.number: kind.name for kind in kinds}
+        chunk = before[0] // CHUNK
+        for number in (chunk, chunk - 1):
+            for event in reversed(self.chunk(agent, number)):
+                if event["kind"] in numbers.values() and place_of(event) < before:
+                    yield event
+        last = (chunk - 1) * CHUNK - 1
+        newest, oldest = last // _PAGE, max(0, last // _PAGE - PAGES_MAX + 1)
+        for page in range(newest, oldest - 1, -1):
+            for event in reversed(self._page(agent, tuple(numbers), page)):
+                if event["tick"] <= last:
+                    yield event
+        if oldest > 0:
+            self.exhausted.add(before)
+
+    def _page(self, agent: int, kinds: tuple[int, ...], number: int) -> list[Event]:
+        key = agent, kinds, number
+        if key not in self._pages:
+            first = number * _PAGE
+            last = min(self.head, first + _PAGE - 1)
+            self._pages[key] = self.find(first, last, agents=[agent], kinds=kinds)
+        return self._pages[key]
 
     def chunk(self, agent: int, number: int) -> list[Event]:
         """Return an agent's own events in the ticks of a chunk, in order."""
+        if number < 0:
+            return []
         self.load_chunks([agent], number, number)
         return self._chunks[agent, number]
 
-    def newest(self, agent: int, before: Place, fits: Callable[[Event], bool]) -> Event | None:
-        """Return the newest of an agent's own events before a place that fits."""
-        found = next((event for event in self.backwards(agent, before) if fits(event)), None)
-        if found is None and before[0] > LOOK_BACK:
-            self.exhausted.add(before)
-        return found
-
-    def newest_of(self, agent: int, before: Place, kinds: Sequence[EventKind]) -> Event | None:
-        """Return the newest of an agent's own events of some kinds before a place."""
-        names = {kind.name for kind in kinds}
-        return self.newest(agent, before, lambda event: event["kind"] in names)
+    def newest(
+        self, agent: int, before: Place, kinds: Iterable[EventKind], fits: Callable[[Event], bool] = lambda event: True
+    ) -> Event | None:
+        """Return the newest of an agent's own events of some kinds before a place that fits."""
+        return next((event for event in self.backwards(agent, before, kinds) if fits(event)), None)
 
     def newest_ever(self, agent: int, kinds: Sequence[EventKind], last: int) -> Event | None:
         """Return the newest of an agent's own events of some kinds up to a tick, however long ago."""

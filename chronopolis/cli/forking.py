@@ -13,6 +13,7 @@ from chronopolis.cli.output import Output, facts
 from chronopolis.errors import WrongUsage
 
 By = Annotated[str, typer.Option(help="Who does it; whoever is logged in, if left out.")]
+_CHANGES_SHOWN = 8
 Why = Annotated[str, typer.Option(help="The reason, for whoever reads the history.")]
 
 
@@ -178,7 +179,9 @@ def _branch(node: dict[str, Any], branch: Any = None) -> Any:
     line.append("  no tick yet" if node["head_tick"] < 0 else f"  at tick {node['head_tick']:,}")
     line.append(f"  {node['status']}  {(node['head_hash'] or '')[:12]}", "dim")
     if node["forked_at"] is not None:
-        line.append("\n  " + ("; ".join(changes_lines(node)) or "nothing changed"), "dim italic")
+        changes = changes_lines(node) or ["nothing changed"]
+        more = [f"and {len(changes) - _CHANGES_SHOWN} more"] if len(changes) > _CHANGES_SHOWN else []
+        line.append("".join(f"\n  {each}" for each in changes[:_CHANGES_SHOWN] + more), "dim italic")
     here = Tree(line, guide_style="dim") if branch is None else branch.add(line)
     for child in node["children"]:
         _branch(child, here)

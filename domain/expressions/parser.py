@@ -8,8 +8,8 @@
     unary       "-" unary | primary
     primary     number | 'word' | name | function "(" … ")" | agent "(" n ")" "." name | "(" expression ")"
 
-Within `count`, `share`, `any`, `all`, `mean`, `sum`, `total`, `min` and `max`, a name is something that every agent has
-before it is a measure. So ``satiety`` is the mean satiety, and ``count(satiety < 2)`` counts agents.
+Within `count`, `share`, `any`, `all`, `mean`, `sum`, `total`, and `min` or `max` of one argument, a name is something
+that every agent has before it is a measure: ``satiety`` is the mean satiety, ``count(satiety < 2)`` counts agents.
 """
 
 from __future__ import annotations
@@ -275,13 +275,25 @@ class _Parser:
         if name in ("agent", "cell"):
             return self.one_of(token)
         self.must("(")
-        before, self.within = self.within, self.within or name in (*v.OVER_TRUTHS, *v.OVER_NUMBERS, *v.OVER_EITHER)
+        over_agents = name in (*v.OVER_TRUTHS, *v.OVER_NUMBERS) or (name in v.OVER_EITHER and not self.has_several())
+        before, self.within = self.within, self.within or over_agents
         arguments = [self.either()]
         while self.take(","):
             arguments.append(self.either())
         closing = self.must(")")
         self.within = before
         return self.applied(token, arguments, closing.stop)
+
+    def has_several(self) -> bool:
+        """Return whether the call whose parenthesis was just opened has more than one argument."""
+        depth = 0
+        for token in self.tokens[self.at :]:
+            if token.text == "," and depth == 0:
+                return True
+            depth += (token.text == "(") - (token.text == ")")
+            if depth < 0:
+                break
+        return False
 
     def applied(self, token: Token, arguments: list[Node], stop: int) -> Node:
         name = token.text

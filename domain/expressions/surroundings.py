@@ -42,10 +42,11 @@ class AtTick:
     ----------
     look : Look
     totals : running totals by name, such as `deaths_so_far`, for expressions that use them
+    fine : whether measures are computed without rounding, to weigh what moves them by little
     """
 
-    def __init__(self, look: Look, totals: Mapping[str, float] | None = None) -> None:
-        self.look, self.totals = look, totals or {}
+    def __init__(self, look: Look, totals: Mapping[str, float] | None = None, *, fine: bool = False) -> None:
+        self.look, self.totals, self.fine = look, totals or {}, fine
 
     @property
     def tick(self) -> int:
@@ -57,6 +58,8 @@ class AtTick:
         if name.endswith(SO_FAR):
             return float(self.totals[name])
         measure = MEASURES[name]
+        if self.fine and measure.fine is not None:
+            return measure.fine(self.look)
         amount = measure.of(self.look)
         return NOTHING if amount == NO_VALUE else amount / measure.divisor
 

@@ -13,6 +13,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from domain import events as ev
 from domain.codes import CauseOfDeath, Good
 from domain.columns import COMPANY, ENERGY, GOODS, N_TIES, SATIETY, THOUGHT_DUE, TIE_OTHER, TIE_STRENGTH
 from domain.events import EventKind
+from domain.measures.figures import gini
 from domain.measures.look import Look
 from domain.measures.registry import NO_VALUE, Measure
 from domain.minds.columns import MEMORY, MEMORY_SLOTS, TALK
@@ -41,7 +43,6 @@ _HOLDING = (
 _TYING = (
     ev.AGENTS_MET, ev.WORDS_SPOKEN, ev.SPEECH_MADE, ev.GOODS_TRADED, ev.GOODS_GIVEN, ev.GIFT_RECEIVED, *COMES_AND_GOES,
 )  # fmt: skip
-_GINI = "Gini coefficient [1]"
 
 
 def gini_milli(values: NDArray[np.int64]) -> int:
@@ -59,6 +60,13 @@ def worth(look: Look, *, coins: bool) -> NDArray[np.int64]:
     if coins:
         total = total + look[GOODS + COIN] * (1000 * WORTHS[COIN])
     return np.asarray(total, np.int64)
+
+
+def _unequal(name: str, meaning: str, held: Callable[[Look], NDArray[np.int64]]) -> Measure:
+    return Measure(
+        name, "0 to 1", meaning, "level", lambda look: gini_milli(held(look)), milli=True,
+        moved_by=_HOLDING, fine=lambda look: gini(held(look)), source="Gini coefficient [1]",
+    )  # fmt: skip
 
 
 def price(look: Look, good: int) -> int:
@@ -122,15 +130,14 @@ def _held(name: str, good: int) -> Measure:
 _WEALTH = (
     *(_held(name, good) for name, good in zip(("food", "wood", "stone", "ore", "coins", "tools"), Good, strict=True)),
     _level("stock_food", "units", "Food that lies in all cells, grown to this tick.",
-           lambda look: look.in_cells(FOOD), milli=True, moved_by=(ev.GOODS_GATHERED, ev.CELL_FORMED, ev.STOCK_CHANGED)),
-    _level("gini_coins", "0 to 1", "How unequally coins are held.", lambda look: gini_milli(look[GOODS + COIN]),
-           milli=True, moved_by=_HOLDING, source=_GINI),
-    _level("gini_food", "0 to 1", "How unequally food is held.", lambda look: gini_milli(look[GOODS + FOOD]),
-           milli=True, moved_by=_HOLDING, source=_GINI),
-    _level("gini_goods", "0 to 1", "How unequally food, wood, stone and ore are held, by worth.",
-           lambda look: gini_milli(worth(look, coins=False)), milli=True, moved_by=_HOLDING, source=_GINI),
-    _level("gini_wealth", "0 to 1", "How unequally goods and coins together are held, by worth.",
-           lambda look: gini_milli(worth(look, coins=True)), milli=True, moved_by=_HOLDING, source=_GINI),
+           lambda look: look.in_cells(FOOD), milli=True,
+           moved_by=(ev.GOODS_GATHERED, ev.CELL_FORMED, ev.STOCK_CHANGED)),
+    _unequal("gini_coins", "How unequally coins are held.", lambda look: look[GOODS + COIN]),
+    _unequal("gini_food", "How unequally food is held.", lambda look: look[GOODS + FOOD]),
+    _unequal("gini_goods", "How unequally food, wood, stone and ore are held, by worth.",
+             lambda look: worth(look, coins=False)),
+    _unequal("gini_wealth", "How unequally goods and coins together are held, by worth.",
+             lambda look: worth(look, coins=True)),
 )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ class Measure:
     moved_by : kinds of event that can change it; empty: every action of an agent
     rising : whether it never falls from a tick to the next
     additive : of a flow, whether it can be summed over ticks; a price can't
+    fine : computes it in its unit without rounding, where a single event moves it by less than a thousandth
     source : where the formula is from
     version : raised when `of` changes, so that what was kept of the older one is made anew
     """
@@ -50,6 +51,7 @@ class Measure:
     moved_by: tuple[EventKind, ...] = ()
     rising: bool = False
     additive: bool = True
+    fine: Callable[[Look], float] | None = None
     source: str = ""
     version: int = 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.events import ABSENT, EventBatch, EventKind, empty_records, pack_cause, payload_of
 
@@ -42,6 +43,17 @@ class Telling:
         self.records.append(record)
         self.payloads.append(payload_of(**payload) if isinstance(payload, dict) else payload or b"")
         return int(pack_cause(self.tick, ordinal))
+
+    def tell_each(self, kind: EventKind, cause: int, **columns: NDArray[np.int64]) -> None:
+        """Tell one event without a payload for each row of these columns."""
+        n = len(next(iter(columns.values())))
+        records = empty_records(n)
+        records["tick"], records["kind"], records["cause"] = self.tick, kind.number, cause
+        records["ordinal"] = self.first + len(self.records) + np.arange(n)
+        for name, values in columns.items():
+            records[name] = values
+        self.records += list(records)
+        self.payloads += [b""] * n
 
     def batch(self) -> EventBatch:
         """Return what was told."""

@@ -27,17 +27,12 @@ def stock_at(c, good, cell, tick):  # type: ignore[no-untyped-def]
     return min(grown, capacity)
 
 
-@kernel
-def _stocks_at(c, good, tick, out):  # type: ignore[no-untyped-def]
-    for cell in range(c.shape[1]):
-        out[cell] = stock_at(c, good, cell, tick)
-
-
 def stocks_at(cells: NDArray[np.int64], good: int, tick: int) -> NDArray[np.int64]:
     """Return every cell's stock of a good at a tick, as `stock_at` has it."""
-    out = np.empty(cells.shape[1], np.int64)
-    _stocks_at(cells, good, tick, out)
-    return out
+    stock, capacity = cells[STOCK + good], cells[CAPACITY + good]
+    grown = stock + (tick - cells[SINCE + good]) * cells[REGROWTH + good] // 1000
+    found: NDArray[np.int64] = np.where(stock >= capacity, stock, np.minimum(grown, capacity))
+    return found
 
 
 @inline

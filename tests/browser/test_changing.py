@@ -170,6 +170,17 @@ def test_a_breakpoint_runs_on_to_the_tick_where_it_holds(village: Open, server: 
     expect(page.locator(".notice")).to_contain_text("It holds at tick")
 
 
+def test_a_breakpoint_runs_back_to_the_last_tick_where_it_held(village: Open, server: Server) -> None:
+    page = village("?tick=200")
+    truth = server.get(f"/api/runs/{VILLAGE}/where?expression=speeches%20%3E%200&direction=last&last=199")["tick"]
+    page.fill("[data-test=where]", "speeches > 0")
+    page.click("[data-test=where-back]")
+    drawn(page, truth)
+    said = server.get(f"/api/runs/{VILLAGE}/events?kind=SpeechMade&first={truth}&last=199")["events"]
+    assert {event["tick"] for event in said} == {truth}
+    page.wait_for_function(f"window.polis.timeline.marks.some((m) => m.kind === 'found' && m.tick === {truth})")
+
+
 def test_a_breakpoint_that_can_not_be_read_is_told_why(village: Open, watched: Watched) -> None:
     watched.forgiven = ("/bisect",)
     page = village("?tick=0")
@@ -180,15 +191,15 @@ def test_a_breakpoint_that_can_not_be_read_is_told_why(village: Open, watched: W
 
 def test_measures_are_charts_that_follow_the_cursor_and_lead_back_to_it(village: Open, server: Server) -> None:
     page = village("?tick=130&tab=measures")
-    population = page.locator("[data-measure=population]")
-    expect(population).to_be_visible(timeout=30_000)
-    there = server.get(f"/api/runs/{VILLAGE}/measures?names=population&first=130&last=130")["series"]["population"][-1]
-    expect(population.locator(".measure-value")).to_have_text(f"{there}")
-    box = population.locator("canvas").bounding_box()
+    ties = page.locator("[data-measure=ties]")
+    expect(ties).to_be_visible(timeout=30_000)
+    there = server.get(f"/api/runs/{VILLAGE}/measures?names=ties&first=130&last=130")["series"]["ties"][-1]
+    expect(ties.locator(".measure-value")).to_have_text(str(there))
+    box = ties.locator("canvas").bounding_box()
     assert box
     page.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + 20)
     page.wait_for_function("window.polis.clock.tick > 215 && window.polis.clock.tick < 250")
     page.get_by_label("Filter measures").fill("gini")
-    expect(population).to_be_hidden()
+    expect(ties).to_be_hidden()
     page.get_by_label("Filter measures").fill("")
     shot(page, "measures")

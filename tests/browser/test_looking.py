@@ -42,8 +42,8 @@ def pixel(page: Page, x: float, y: float) -> list[int]:
         page.evaluate(
             """([x, y]) => {
                 const { map } = window.polis, box = map.canvas.getBoundingClientRect();
-                const context = map.canvas.getContext("2d");
-                return [...context.getImageData((x - box.left) * map.ratio, (y - box.top) * map.ratio, 1, 1).data.slice(0, 3)];
+                const [px, py] = [(x - box.left) * map.ratio, (y - box.top) * map.ratio];
+                return [...map.canvas.getContext("2d").getImageData(px, py, 1, 1).data.slice(0, 3)];
             }""",
             [x, y],
         )
@@ -73,8 +73,9 @@ def test_a_click_on_empty_land_shows_the_cell(village: Open, server: Server) -> 
         """async (cell) => {
             const { centreX, centreY } = await import("chronopolis/hexes.js");
             const { map } = window.polis, { scale, left, top } = map.view, box = map.above.getBoundingClientRect();
-            const w = map.terrain.width;
-            return [box.left + (centreX(cell, w) * scale - left) / map.ratio, box.top + (centreY(cell, w) * scale - top) / map.ratio];
+            const w = map.terrain.width, { ratio } = map;
+            const [x, y] = [centreX(cell, w) * scale - left, centreY(cell, w) * scale - top];
+            return [box.left + x / ratio, box.top + y / ratio];
         }""",
         cell,
     )  # fmt: skip
@@ -147,7 +148,10 @@ def test_the_map_shows_what_the_state_says(village: Open, server: Server) -> Non
     page = village("?tick=133")
     agents = server.get(f"{RUN}/state?tick=133")["agents"]
     shown = page.evaluate(
-        "(() => { const f = window.polis.map.frame; return Array.from(f.id, (id, k) => [id, f.cell[k], f.energy[k], f.satiety[k], f.company[k]]) })()"
+        """() => {
+            const f = window.polis.map.frame;
+            return Array.from(f.id, (id, k) => [id, f.cell[k], f.energy[k], f.satiety[k], f.company[k]]);
+        }"""
     )
     assert shown == [[a["agent"], a["cell"], a["energy"], a["satiety"], a["company"]] for a in agents]
 

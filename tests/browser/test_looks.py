@@ -73,8 +73,9 @@ def test_everything_has_a_name_and_nothing_runs_over_the_edge(new_page: Open, pa
     else:
         expect(page.locator("tr[data-run]").first).to_be_visible()
     nameless = page.evaluate(
-        """() => [...document.querySelectorAll(".polis button, .polis input, .polis select, .polis canvas[tabindex], .polis a")]
-            .filter((each) => each.offsetParent && !(each.getAttribute("aria-label") || each.labels?.length || each.textContent.trim() || each.title))
+        """() => [...document.querySelectorAll(".polis :is(button, input, select, canvas[tabindex], a)")]
+            .filter((each) => each.offsetParent)
+            .filter((each) => !(each.ariaLabel || each.labels?.length || each.textContent.trim() || each.title))
             .map((each) => each.outerHTML.slice(0, 120))"""
     )  # fmt: skip
     assert not nameless
@@ -101,13 +102,15 @@ def test_text_can_be_told_from_what_it_stands_on(village: Open) -> None:
         page = village("?tick=140", color_scheme=scheme)
         ratios = page.evaluate(
             """() => {
+                const linear = (v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
                 const light = (text) => {
-                    const [r, g, b] = [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16) / 255).map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+                    const [r, g, b] = [1, 3, 5].map((i) => linear(parseInt(text.slice(i, i + 2), 16) / 255));
                     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
                 };
-                const style = getComputedStyle(document.body), of = (name) => style.getPropertyValue(name).trim();
-                const ratio = (a, b) => { const [x, y] = [light(of(a)), light(of(b))].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
-                return ["--ink", "--soft", "--faint", "--accent", "--bad"].map((name) => [name, ratio(name, "--panel")]);
+                const of = (name) => light(getComputedStyle(document.body).getPropertyValue(name).trim());
+                const ratio = (a, b) => (Math.max(of(a), of(b)) + 0.05) / (Math.min(of(a), of(b)) + 0.05);
+                const names = ["--ink", "--soft", "--faint", "--accent", "--bad"];
+                return names.map((name) => [name, ratio(name, "--panel")]);
             }"""
         )  # fmt: skip
         assert all(ratio >= 4.5 for _, ratio in ratios), (scheme, ratios)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -238,14 +241,16 @@ def test_how_an_agent_fared_is_what_the_states_say(get: Get, store: PostgresStor
         "energy": ENERGY, "company": COMPANY, "cell": CELL, "farming": SKILLS, "mining": SKILLS + 3,
         **{good.name.lower(): GOODS + good for good in Good},
     }  # fmt: skip
+    cursor = replay.Cursor(store, run)
     for agent in everybody:
         told = get(f"/api/runs/brave-otter/agents/{agent}/history", columns=",".join(columns), points=13)
         assert told["ticks"][-1] == HEAD
         for at, tick in enumerate(told["ticks"]):
-            world = replay.at(store, run, tick)
+            world = cursor.at(tick)
             row = world.row(agent)
             for name, column in columns.items():
                 assert told["series"][name][at] == (None if row is None else world.agents[column, row]), (name, tick)
+    cursor.close()
 
 
 def test_a_history_is_empty_after_a_death(get: Get) -> None:
@@ -461,3 +466,39 @@ def test_a_guarded_server_is_guarded_as_a_whole(store: PostgresStore, run: Run) 
         assert client.get("/api/runs", headers={"Host": "evil.example"}).status_code == 403
         forged = client.post("/api/runs/brave-otter/fork", json={"at": 1}, headers={"Origin": "http://evil.example"})
         assert (forged.status_code, forged.json()["error"]["type"]) == (403, "ForbiddenOrigin")
+
+
+# -- a database that hangs -----------------------------------------------------------------------------
+
+
+def test_a_database_that_is_paused_is_a_503_and_all_goes_on_when_it_is_not(
+    store: PostgresStore, run: Run, postgres_server: TestServer
+) -> None:
+    with served(store) as client:
+        assert client.get("/api/runs/brave-otter").status_code == 200
+        quick = client.app.state.services.histories.quick  # type: ignore[attr-defined]
+        quick.timeout_s = 0.5
+        with store.database.connect_as_owner() as connection:
+            query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            backends = [int(row[0]) for row in connection.execute(query).fetchall()]
+        postmaster = postgres_server.embedded.postmaster_pid
+        assert postmaster is not None
+        backends.append(postmaster)  # so that no new connection is answered either
+        for pid in backends:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            for path in ("", "/density", "/events"):
+                paused = client.get(f"/api/runs/brave-otter{path}")
+                assert (paused.status_code, paused.json()["error"]["type"]) == (503, "TookTooLong")
+                assert paused.headers["retry-after"] == "1"
+            assert client.get("/healthz").status_code == 200, "the server itself is well"
+        finally:
+            for pid in backends:
+                os.kill(pid, signal.SIGCONT)
+        quick.timeout_s = 20
+        assert client.get("/api/runs/brave-otter").status_code == 200
+        for _ in range(150):
+            if quick.in_hand == 0:
+                break
+            time.sleep(0.1)
+        assert quick.in_hand == 0, "whatever hung has come back"

@@ -10,7 +10,7 @@ import replay
 from domain.advance import new_world
 from domain.codes import Good
 from domain.columns import ACTED, CELL, GOODS, INTENDED
-from domain.events import KINDS, MEMORY_FORMED, THOUGHT_TAKEN
+from domain.events import AGENT_DIED, KINDS, MEMORY_FORMED, THOUGHT_TAKEN
 from domain.fold import fold
 from domain.inputs import Input, InputKey
 from domain.minds import columns as m
@@ -257,10 +257,8 @@ def _thought_with_memories(history: History) -> tuple[Event, list[Event]]:
 
 
 def test_a_search_that_is_broken_off_is_noted(kept: tuple[MemoryStore, Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("replay.timelines.LOOK_BACK", 3)
-    store, run = kept
-    meals = [e for e in everything(store, run, first=100) if e["kind"] == "MealEaten"]
-    with looking(store, run) as look:
-        for meal in meals[:30]:
-            links_of(meal, look)
-        assert look.exhausted
+    monkeypatch.setattr("replay.timelines.PAGES_MAX", 1)
+    monkeypatch.setattr("replay.timelines._PAGE", 4)
+    with looking(*kept) as look:
+        assert look.newest(3, (590, 0), (AGENT_DIED,)) is None
+        assert look.exhausted == {(590, 0)}

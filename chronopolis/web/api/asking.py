@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Query
@@ -13,6 +13,7 @@ from chronopolis.web.api.models import Freely, Series
 from chronopolis.web.api.parameters import First, Found, Last, Ordinal, Tick, TickInPath, span
 from chronopolis.web.services import Using
 from domain.measures import ALIASES, MEASURES, NO_VALUE, measure_named
+from replay import watch
 from replay.bisect import bisect as find_first
 from replay.diff import diff as compare
 from replay.measures import series as measured
@@ -109,6 +110,22 @@ async def bisect(
         lambda: find_first(using.store, run, expression, first=low, last=high).as_dict()
     )
     return Freely(**found)
+
+
+@router.get("/api/runs/{run}/where")
+async def where(
+    run: Found,
+    using: Using,
+    expression: Annotated[str, Query(min_length=1, max_length=1000, description="Such as deaths > 0.")],
+    direction: Annotated[Literal["first", "last"], Query(description="Which of those ticks is wanted.")] = "first",
+    first: First = 0,
+    last: Last = None,
+) -> Freely:
+    """Return the first or the last of these ticks at which an expression holds; null if there is none."""
+    low, high = span(first, last, await using.histories.head(run))
+    look = watch.first_where if direction == "first" else watch.last_where
+    found = await using.histories.slow.do(lambda: look(using.store, run, expression, first=low, last=high))
+    return Freely(**{"tick": found, "expression": expression, "first": low, "last": high})
 
 
 @router.get("/api/diff")

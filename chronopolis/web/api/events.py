@@ -10,8 +10,10 @@ from fastapi import APIRouter, Query, Response
 from chronopolis.errors import WrongUsage
 from chronopolis.record import kinds_named
 from chronopolis.web.api.models import EventsAnswer
-from chronopolis.web.api.parameters import ADDRESS, First, Found, Last, agent_named, place_after, span
+from chronopolis.web.api.parameters import ADDRESS, TICK_MAX, First, Found, Last, agent_named, place_after, span
+from chronopolis.web.paging import NEAR_TICKS, page_nearby
 from chronopolis.web.services import Using
+from domain.events import EventBatch
 
 router = APIRouter(tags=["events"])
 
@@ -46,15 +48,34 @@ async def events(
         raise WrongUsage(f"first={first} lies after last={last}")
     number = await agent_named(using, run, agent, high)
 
-    def found() -> bytes:
-        page = histories.browsing.page_of_events(
-            run, low, high, limit=limit, kinds=[k.number for k in kinds], agent=number, party=party,
-            after=place_after(after), newest_first=newest,
-        )  # fmt: skip
-        values: dict[str, Any] = {
-            "events": list(page.events),
-            "next": None if page.after is None else f"{page.after[0]}:{page.after[1]}",
-        }
-        return json.dumps(values, ensure_ascii=False).encode()
+    place = place_after(after)
+    wanted: dict[str, Any] = {
+        "limit": limit, "kinds": [k.number for k in kinds], "agent": number, "party": party, "after": place,
+        "newest_first": newest,
+    }  # fmt: skip
+    # All that happened lies side by side, so a page of it holds few ticks; so does a page of a few ticks.
+    anything = not kinds and number is None and party is None
+    edge = _from(low, high, place, newest)
+    near = edge[:NEAR_TICKS] if anything or len(edge) <= NEAR_TICKS else None
+    if near is not None:
+        shown, there = await histories.look(run, lambda cursor: _told(*page_nearby(cursor, near, **wanted)))
+        if there is None and len(near) < len(edge):
+            there = f"{near[-1]}:{0 if newest else TICK_MAX}"
+        return _answer(shown, there)
+    page = await histories.quick.do(lambda: histories.browsing.page_of_events(run, low, high, **wanted))
+    return _answer(*await histories.quick.do(lambda: _told(page.events, page.after)))
 
-    return Response(await histories.quick.do(found), media_type="application/json")
+
+def _from(low: int, high: int, after: tuple[int, int], newest: bool) -> range:
+    """Return the ticks that are left, from the one on that the page begins with."""
+    if newest:
+        return range(high if after[0] < 0 else min(high, after[0]), low - 1, -1)
+    return range(max(low, after[0]), high + 1)
+
+
+def _told(events: EventBatch, after: tuple[int, int] | None) -> tuple[list[dict[str, Any]], str | None]:
+    return list(events), None if after is None else f"{after[0]}:{after[1]}"
+
+
+def _answer(events: list[dict[str, Any]], there: str | None) -> Response:
+    return Response(json.dumps({"events": events, "next": there}, ensure_ascii=False), media_type="application/json")

@@ -7,6 +7,12 @@ DROP VIEW agents, agent_history, exchanges, conversations, conversation_turns, t
     answers;
 DROP FUNCTION make_run_views, ancestor, current_run, chosen_run, still_scoped, scope;
 DO $$
+BEGIN
+    GRANT EXECUTE ON FUNCTION pg_catalog.lo_creat(int4), pg_catalog.lo_create(oid), pg_catalog.lo_from_bytea(oid, bytea)
+        TO PUBLIC;
+EXCEPTION WHEN insufficient_privilege THEN NULL;
+END $$;
+DO $$
 DECLARE setting text;
 BEGIN
     FOREACH setting IN ARRAY ARRAY['default_transaction_read_only', 'statement_timeout', 'idle_in_transaction_session_timeout',

@@ -146,8 +146,17 @@ export class Clock extends Emitter {
     }
     this.emit("cursor", tick);
     this.#tell();
+    this.#rest();
+  }
+
+  /** Once the cursor has rested and its frame is here, what lies around it is fetched. */
+  #rest() {
     clearTimeout(this.#resting);
-    this.#resting = setTimeout(() => !this.playing && this.#fetchNear(), 160);
+    this.#resting = setTimeout(() => {
+      if (this.playing || this.head < 0) return;
+      if (this.tracks.every((track) => track.store.has(track.at(this.tick)))) this.#fetchNear();
+      else this.#rest();
+    }, 160);
   }
 
   #fetchNear() {

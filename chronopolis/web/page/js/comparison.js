@@ -99,7 +99,7 @@ class Comparison {
     layers.box.hidden = true;
     one.map.node.append(layers.box);
     other.map.node.append(layers.legend);
-    one.map.node.append(el("div.map-buttons", layerButton(layers), button("fit", "Show everything (z)", () => this.fit())));
+    one.node.querySelector(".side-head").append(el("span.space"), layerButton(layers), button("fit", "Show everything (z)", () => this.fit()));
     this.search = searchBox(this.people.find.bind(this.people), (agent) => this.select(agent, { go: true }));
     this.time = transport(this.clock);
     this.help = helpDialog();
@@ -134,6 +134,7 @@ class Comparison {
         side.about.status = news.status ?? side.about.status;
         if (Number.isInteger(news.head_tick)) clock.setHead(side.track, news.head_tick);
         side.showStatus();
+        this.#showFollow();
       });
       side.live.begin();
     }
@@ -166,12 +167,17 @@ class Comparison {
       clock.setHead(side.track, side.about.head_tick);
       side.people.at(Math.max(0, side.about.head_tick));
     }
+    this.#showFollow();
     const link = readLink();
     const common = Math.min(...sides.map((side) => side.about.head_tick));
     clock.seek(Math.min(link.tick ?? common, clock.head), { byPerson: false });
     if (link.agent !== undefined) this.select(link.agent);
     document.title = `${sides[0].about.name} and ${sides[1].about.name} – Chronopolis`;
     window.polis = this;
+  }
+
+  #showFollow() {
+    this.time.follow.hidden = !this.clock.follow && this.sides.every((side) => side.about.status !== "running");
   }
 
   #sameView(from, to) {

@@ -58,6 +58,7 @@ export function differencePanel(comparison) {
     const entries = found?.differences ?? [];
     const mine = comparison.agent === null ? entries : entries.filter((each) => each.agent === undefined || each.agent === comparison.agent);
     const areas = [...new Set(mine.map((each) => each.area))];
+    headed = false;
     fill(list, notes,
       Object.keys(found?.configuration ?? {}).length > 0 && section("Made otherwise", table(Object.entries(found.configuration).map(([what, [a, b]]) => ({ what, a, b })))),
       areas.map((area) => {
@@ -67,8 +68,12 @@ export function differencePanel(comparison) {
       !entries.length && found && empty("The states at this tick are the same."));
   }
 
+  let headed = false; // the letters stand over the first table only
+
   function table(entries) {
-    return el("table.diff", el("thead", el("tr", el("th"), ...["A", "B"].map((letter) => el("th.num", el("b.letter", letter))))), el("tbody", entries.map((each) =>
+    const first = !headed;
+    headed = true;
+    return el("table.diff", first && el("thead", el("tr", el("th"), ...["A", "B"].map((letter) => el("th.num", el("b.letter", letter))))), el("tbody", entries.map((each) =>
       el("tr", { class: each.agent !== undefined ? "pick" : "", onclick: () => each.agent !== undefined && comparison.select(each.agent, { go: true }) },
         el("td", each.name && el("span.diff-name", each.name), el("span.soft", `${each.name ? " " : ""}${words(each.what ?? "").toLowerCase()}`), each.cell !== undefined && each.agent === undefined && el("span.faint", ` cell ${each.cell}`)),
         el("td.num", value(each.a, each.unit)), el("td.num", value(each.b, each.unit))))));

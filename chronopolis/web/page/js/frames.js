@@ -6,6 +6,8 @@ const MAGIC = 0x504f4c46;
 const ROOM = 160 * 2 ** 20; // bytes kept
 const AT_ONCE = 2; // of each sort, so that four connections are left for other questions
 const BATCH = 32;
+const FAR = 4 * BATCH; // ticks from the cursor beyond which nobody waits for a batch any more
+const STUCK_MS = 300; // after which a single frame gives up its place to a newer wish
 
 const padded = (bytes) => (bytes + 3) & ~3;
 
@@ -49,8 +51,8 @@ export class FrameStore {
   #kept = new Map(); // tick → frame, least recently used first
   #bytes = 0;
   #wanted = null; // the newest request that has not been sent
-  #sent = new Map(); // tick → promise, for single frames
-  #ahead = new Map(); // first tick → last tick, of batches under way
+  #sent = new Map(); // tick → {control, at}, for single frames
+  #ahead = new Map(); // first tick → {last, control}, of batches under way
   #generation = 0;
 
   constructor(run) {
@@ -83,6 +85,7 @@ export class FrameStore {
     this.#kept.clear();
     this.#bytes = 0;
     this.#generation++;
+    for (const { control } of [...this.#sent.values(), ...this.#ahead.values()]) control.abort();
     this.#sent.clear();
     this.#ahead.clear();
   }
@@ -93,10 +96,15 @@ export class FrameStore {
     this.clear();
   }
 
-  /** Ask for one frame now. A later request takes the place of one that has not been sent. */
+  /** Ask for one frame now. A later request takes the place of one that has not been sent, or that is stuck. */
   request(tick, sequence) {
+    for (const [first, { last, control }] of this.#ahead) if (first > tick + FAR || last < tick - FAR) control.abort();
     if (this.has(tick) || this.#sent.has(tick)) return;
     this.#wanted = { tick, sequence };
+    if (this.#sent.size >= AT_ONCE) {
+      const [oldest] = this.#sent.values();
+      if (performance.now() - oldest.at > STUCK_MS) oldest.control.abort();
+    }
     this.#pump();
   }
 
@@ -104,23 +112,24 @@ export class FrameStore {
     if (!this.#wanted || this.#sent.size >= AT_ONCE) return;
     const { tick, sequence } = this.#wanted;
     this.#wanted = null;
-    const generation = this.#generation;
-    this.#sent.set(tick, true);
+    const control = new AbortController();
+    const mine = { control, at: performance.now() };
+    this.#sent.set(tick, mine);
     try {
-      await this.#fetch(tick, 1, sequence);
+      await this.#fetch(tick, 1, sequence, control.signal);
     } catch (error) {
-      this.onError(error);
+      if (error.name !== "AbortError") this.onError(error);
     } finally {
-      if (generation === this.#generation) this.#sent.delete(tick);
+      if (this.#sent.get(tick) === mine) this.#sent.delete(tick);
       this.#pump();
     }
   }
 
-  async #fetch(first, count, sequence) {
+  async #fetch(first, count, sequence, signal) {
     const generation = this.#generation;
     const batch = await getBuffer(runPath(this.run, "frames"), {
       first, count, ties: this.ties ? 1 : undefined, v: this.version,
-    });
+    }, { signal });
     if (generation !== this.#generation) return;
     for (let at = 0; at < batch.byteLength; ) {
       const frame = decode(batch, at);
@@ -154,17 +163,18 @@ export class FrameStore {
       if (this.has(t) || this.#sent.has(t) || this.#isAhead(t)) continue;
       const first = Math.floor(t / BATCH) * BATCH;
       const end = Math.min(first + BATCH - 1, this.head);
-      this.#ahead.set(first, end);
-      const generation = this.#generation;
-      this.#fetch(first, end - first + 1, -1)
-        .catch((error) => this.onError(error))
-        .finally(() => generation === this.#generation && this.#ahead.delete(first));
+      const control = new AbortController();
+      const mine = { last: end, control };
+      this.#ahead.set(first, mine);
+      this.#fetch(first, end - first + 1, -1, control.signal)
+        .catch((error) => error.name !== "AbortError" && this.onError(error))
+        .finally(() => this.#ahead.get(first) === mine && this.#ahead.delete(first));
       if (this.#ahead.size >= AT_ONCE) return;
     }
   }
 
   #isAhead(tick) {
     const first = Math.floor(tick / BATCH) * BATCH;
-    return (this.#ahead.get(first) ?? -1) >= tick;
+    return (this.#ahead.get(first)?.last ?? -1) >= tick;
   }
 }

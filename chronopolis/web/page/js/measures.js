@@ -28,7 +28,10 @@ export function measuresPanel(session) {
         const about = found.about?.[name] ?? {};
         const values = found.series[name].map((v) => (v === null ? null : about.milli ? v / 1000 : v));
         if (!charts.has(name)) make(name, about);
-        charts.get(name).chart.set(found.ticks, [{ name: words(name), colour, values }], [0, Math.max(1, head)]);
+        const each = charts.get(name);
+        // What never changes needs no picture.
+        each.chart.node.hidden = values.every((v) => v === values[0]);
+        each.chart.set(found.ticks, [{ name: words(name), colour, values }], [0, Math.max(1, head)]);
       }
       at(session.clock.tick);
       sift();

@@ -1,0 +1,59 @@
+"""Rows of an answer as JSON lines, CSV and frames."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import polars as pl
+import pytest
+
+from chronopolis.answers import csv_lines, frame_of, json_lines, table_of
+from infrastructure.asking import AnswerColumn
+
+pytestmark = pytest.mark.unit
+
+COLUMNS = (
+    AnswerColumn("n", "int4"),
+    AnswerColumn("x", "numeric"),
+    AnswerColumn("ok", "bool"),
+    AnswerColumn("at", "timestamptz"),
+    AnswerColumn("list", "int4[]"),
+    AnswerColumn("body", "jsonb"),
+    AnswerColumn("n", "text"),
+)
+NOON = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
+ROWS = [
+    (1, 2, True, NOON, [1, 2], '{"a": [1, null]}', "é"),
+    (None, float("nan"), False, None, None, None, 'say "so", please'),
+]
+
+
+def test_json_lines_parse_and_keep_every_column_even_of_one_name():
+    first, second = (json.loads(line) for line in json_lines(COLUMNS, ROWS).splitlines())
+    assert first == {
+        "n": 1, "x": 2, "ok": True, "at": "2026-01-02T12:00:00+00:00", "list": [1, 2], "body": {"a": [1, None]},
+        "n_2": "é",
+    }  # fmt: skip
+    assert second["x"] is None, "JSON has no NaN"
+    assert second["n_2"] == 'say "so", please'
+
+
+def test_csv_has_a_line_of_names_and_quotes_what_needs_it():
+    lines = csv_lines(ROWS, header=COLUMNS).splitlines()
+    assert lines[0] == "n,x,ok,at,list,body,n_2"
+    assert lines[1] == '1,2,true,2026-01-02T12:00:00+00:00,"[1, 2]","{""a"": [1, null]}",é'
+    assert lines[2].endswith('"say ""so"", please"')
+
+
+def test_frames_have_the_types_of_their_columns_also_without_rows():
+    frame = frame_of(COLUMNS, [ROWS[:1], [], ROWS[1:]])
+    assert frame.dtypes == [
+        pl.Int32, pl.Float64, pl.Boolean, pl.Datetime("us", "UTC"), pl.List(pl.Int32), pl.String, pl.String,
+    ]  # fmt: skip
+    assert frame.height == 2
+    assert frame_of(COLUMNS, []).schema == frame.schema
+
+
+def test_a_table_shows_as_many_rows_as_there_are():
+    assert table_of(COLUMNS, ROWS).row_count == 2
