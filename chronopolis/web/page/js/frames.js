@@ -24,12 +24,19 @@ export function decode(batch, start) {
     return array;
   };
   return {
-    tick, n, bytes,
-    id: take(Int32Array, n), cell: take(Int32Array, n),
-    energy: take(Int16Array, n), satiety: take(Int16Array, n), company: take(Int16Array, n),
-    intention: take(Uint8Array, n), occupation: take(Uint8Array, n),
+    tick,
+    n,
+    bytes,
+    id: take(Int32Array, n),
+    cell: take(Int32Array, n),
+    energy: take(Int16Array, n),
+    satiety: take(Int16Array, n),
+    company: take(Int16Array, n),
+    intention: take(Uint8Array, n),
+    occupation: take(Uint8Array, n),
     stock: take(Uint8Array, 4 * cells),
-    tieA: take(Int32Array, ties), tieB: take(Int32Array, ties),
+    tieA: take(Int32Array, ties),
+    tieB: take(Int32Array, ties),
   };
 }
 
@@ -127,11 +134,18 @@ export class FrameStore {
 
   async #fetch(first, count, sequence, signal) {
     const generation = this.#generation;
-    const batch = await getBuffer(runPath(this.run, "frames"), {
-      first, count, ties: this.ties ? 1 : undefined, v: this.version,
-    }, { signal });
+    const batch = await getBuffer(
+      runPath(this.run, "frames"),
+      {
+        first,
+        count,
+        ties: this.ties ? 1 : undefined,
+        v: this.version,
+      },
+      { signal },
+    );
     if (generation !== this.#generation) return;
-    for (let at = 0; at < batch.byteLength; ) {
+    for (let at = 0; at < batch.byteLength;) {
       const frame = decode(batch, at);
       at += frame.bytes;
       this.#keep(frame);

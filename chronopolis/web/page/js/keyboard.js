@@ -3,16 +3,55 @@
 import { el } from "./dom.js";
 
 export const HELP = [
-  ["Time", [
-    ["space", "play and pause"], ["shift space", "play backwards"], ["← →", "one tick"], ["shift ← →", "ten ticks"],
-    ["ctrl ← →", "a hundred ticks"], ["Home End", "tick 0, newest tick"], ["+ −", "faster, slower"], ["t", "type a tick"], ["[ ]", "previous, next bookmark"],
-  ]],
-  ["Map", [["f", "follow the selected agent"], ["l", "layers"], ["z", "show the whole map"], ["w a s d", "move the map"], ["q e", "zoom out, in"], ["Esc", "select nothing, close"]]],
-  ["Look", [["/", "search an agent"], ["1 … 5", "agent, events, causes, measures, run"], ["b", "bookmark this tick"], ["n", "next tick where …"], ["m", "zoom the timeline to everything"]]],
-  ["Do", [["k", "fork here"], ["i", "intervene"], ["c", "compare with another run"], ["g", "light, dark, system"], ["?", "this list"]]],
+  [
+    "Time",
+    [
+      ["space", "play and pause"],
+      ["shift space", "play backwards"],
+      ["← →", "one tick"],
+      ["shift ← →", "ten ticks"],
+      ["ctrl ← →", "a hundred ticks"],
+      ["Home End", "tick 0, newest tick"],
+      ["+ −", "faster, slower"],
+      ["t", "type a tick"],
+      ["[ ]", "previous, next bookmark"],
+    ],
+  ],
+  [
+    "Map",
+    [
+      ["f", "follow the selected agent"],
+      ["l", "layers"],
+      ["z", "show the whole map"],
+      ["w a s d", "move the map"],
+      ["q e", "zoom out, in"],
+      ["Esc", "select nothing, close"],
+    ],
+  ],
+  [
+    "Look",
+    [
+      ["/", "search an agent"],
+      ["1 … 5", "agent, events, causes, measures, run"],
+      ["b", "bookmark this tick"],
+      ["n · shift n", "on, back to a tick where …"],
+      ["m", "zoom the timeline to everything"],
+    ],
+  ],
+  [
+    "Do",
+    [
+      ["k", "fork here"],
+      ["i", "intervene"],
+      ["c", "compare with another run"],
+      ["g", "light, dark, system"],
+      ["?", "this list"],
+    ],
+  ],
 ];
 
-const typing = (target) => target.closest?.("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]");
+const typing = (target) =>
+  target.closest?.("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]");
 
 /** Call `actions[key]` for a key; modifiers are part of the name, in the order ctrl, shift. */
 export function keys(actions) {
@@ -33,10 +72,28 @@ export function keys(actions) {
 
 export function helpDialog() {
   const dialog = el(
-    "dialog.help", { "aria-label": "Keys" },
+    "dialog.help",
+    { "aria-label": "Keys" },
     el("h2", "Keys"),
-    el("div.columns", HELP.map(([title, rows]) =>
-      el("section", el("h3", title), el("dl", rows.map(([key, what]) => [el("dt", key.split(" ").map((k) => (k === "…" ? k : el("kbd", k)))), el("dd", what)]))))),
+    el(
+      "div.columns",
+      HELP.map(([title, rows]) =>
+        el(
+          "section",
+          el("h3", title),
+          el(
+            "dl",
+            rows.map(([key, what]) => [
+              el(
+                "dt",
+                key.split(" ").map((k) => (k === "…" ? k : el("kbd", k))),
+              ),
+              el("dd", what),
+            ]),
+          ),
+        ),
+      ),
+    ),
     el("form", { method: "dialog" }, el("button", { class: "button", autofocus: true }, "Close")),
   );
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

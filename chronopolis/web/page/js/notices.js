@@ -18,7 +18,12 @@ export function notice(text, { error = false, ms = 4200 } = {}) {
 }
 
 export function banner() {
-  const node = el("div.banner", { role: "alert", hidden: true }, el("i.pulse"), "The server does not answer. Trying again; where you are is kept.");
+  const node = el(
+    "div.banner",
+    { role: "alert", hidden: true },
+    el("i.pulse"),
+    "The server does not answer. Trying again; where you are is kept.",
+  );
   connection.on("down", () => (node.hidden = false));
   connection.on("up", () => (node.hidden = true));
   if (connection.down) node.hidden = false;

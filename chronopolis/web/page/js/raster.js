@@ -66,7 +66,8 @@ export function discs(pixels, wide, high, { n, x, y, group, colours, rim, radius
           ((255 << 24) |
             (((((under >> 16) & 255) * keep + b * inner + rimB * edge) / 255) << 16) |
             (((((under >> 8) & 255) * keep + g * inner + rimG * edge) / 255) << 8) |
-            (((under & 255) * keep + r * inner + rimR * edge) / 255)) >>> 0;
+            (((under & 255) * keep + r * inner + rimR * edge) / 255)) >>>
+          0;
       }
     }
   }
@@ -92,7 +93,8 @@ export function lines(pixels, wide, high, coordinates, count, [r, g, b], strengt
         ((255 << 24) |
           ((((under >> 16) & 255) * keep + b * strength) << 16) |
           ((((under >> 8) & 255) * keep + g * strength) << 8) |
-          ((under & 255) * keep + r * strength)) >>> 0;
+          ((under & 255) * keep + r * strength)) >>>
+        0;
     }
   }
 }

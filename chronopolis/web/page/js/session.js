@@ -39,13 +39,28 @@ export async function startSession(root, { run, codes, kinds }) {
 }
 
 function waitForFirstTick(root, given) {
-  fill(root, banner(), noticePlace(), dead(given.run, "This run has no tick yet. The page opens as soon as there is one."));
+  fill(
+    root,
+    banner(),
+    noticePlace(),
+    dead(given.run, "This run has no tick yet. The page opens as soon as there is one."),
+  );
   setTimeout(() => startSession(root, given), 1500);
 }
 
 export function failed(root, run, error) {
   const gone = error.status === 404;
-  fill(root, banner(), noticePlace(), dead(gone ? `There is no run ${run}` : "The run can't be shown", gone ? "It may have been dropped, or never was. Its forks, if it has any, are in the list of runs." : error.message));
+  fill(
+    root,
+    banner(),
+    noticePlace(),
+    dead(
+      gone ? `There is no run ${run}` : "The run can't be shown",
+      gone
+        ? "It may have been dropped, or never was. Its forks, if it has any, are in the list of runs."
+        : error.message,
+    ),
+  );
   document.title = "Chronopolis";
 }
 
@@ -107,7 +122,8 @@ export class Session {
   #begin() {
     const { clock, link, about } = this;
     clock.setHead(this.track, about.head_tick);
-    const tick = link.tick ?? (link.event ? Number(link.event.split(":")[0]) : about.status === "running" ? about.head_tick : 0);
+    const tick =
+      link.tick ?? (link.event ? Number(link.event.split(":")[0]) : about.status === "running" ? about.head_tick : 0);
     if (tick > about.head_tick)
       notice(`Tick ${whole(tick)} has not happened yet: the newest is ${whole(about.head_tick)}`, { error: true });
     clock.seek(Math.min(tick, about.head_tick), { byPerson: false });
