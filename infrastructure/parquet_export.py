@@ -56,7 +56,7 @@ _TABLES = {
     "samples": "SELECT * FROM samples WHERE tick BETWEEN {first} AND {last} ORDER BY tick, agent",
     "measures": "SELECT * FROM measures WHERE tick BETWEEN {first} AND {last} ORDER BY name, tick",
 }
-_DAY_S = 86_400.0
+_HOUR_S = 3_600.0
 
 Progress = Callable[[int, int], None]
 
@@ -95,7 +95,7 @@ def export_run(
     folder = folder.absolute()
     with (
         _made_whole(folder, overwrite=overwrite) as new,
-        Analyst(store.database, run.name, timeout_s=_DAY_S) as analyst,
+        Analyst(store.database, run.name, timeout_s=_HOUR_S) as analyst,
     ):
         block = _block_ticks(store.total_events(run), head_tick + 1)
         counts = _write_events(store, run, new, first=first, last=last, block=block, on_progress=on_progress)

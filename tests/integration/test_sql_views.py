@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 import replay
+from chronopolis.hold import end_long_readings
 from domain import columns as col
 from domain.errors import StoreUnavailable
 from domain.inputs import Input, InputKey
@@ -417,3 +418,26 @@ def test_every_view_says_what_a_row_of_it_is(family):
         "AND relname <> 'rare_events' AND coalesce(obj_description(oid), '') = ''"
     )
     assert ask(store, query, runs["parent"]) == []
+
+
+def test_a_reader_that_lifts_its_own_limits_is_ended_all_the_same(family, migrated_url_of_family):
+    store, _ = family
+    ended: list[Exception] = []
+
+    def read_for_ever() -> None:
+        try:
+            with psycopg.connect(migrated_url_of_family, autocommit=True) as connection:
+                connection.execute("SET statement_timeout = 0")
+                connection.execute("SELECT pg_sleep(60)")
+        except psycopg.Error as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=read_for_ever)
+    thread.start()
+    until = time.monotonic() + 20
+    while end_long_readings(store.database, limit_s=0.2) == 0:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    thread.join()
+    assert [type(error) for error in ended] == [psycopg.errors.AdminShutdown]
+    assert end_long_readings(store.database, limit_s=3_600) == 0
