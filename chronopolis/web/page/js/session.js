@@ -116,6 +116,7 @@ export class Session {
     this.timeline.on("error", (error) => this.problem(error));
     this.timeline.on("mark", (mark) => mark.run && mark.kind === "fork" && notice(`${mark.run} was forked from here`));
     live.on("news", (news) => this.#heard(news));
+    live.on("lost", () => get(runPath(this.run)).catch((error) => this.problem(error)));
     this.bookmarks.on("change", () => this.showMarks());
   }
 
