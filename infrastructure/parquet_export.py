@@ -219,23 +219,32 @@ def _write_table(analyst: Analyst, new: Path, name: str, first: int, last: int) 
     there = [row for chunk in analyst.ask(f"SELECT to_regclass('polis_run.{name}')::text") for row in chunk]
     if there == [(None,)]:
         return None
-    answer, writer, count = analyst.ask(_TABLES[name].format(first=first, last=last)), None, 0
-    for chunk in answer:
-        schema = _schema(answer.columns)
-        columns = zip(*chunk, strict=True) if chunk else ((),) * len(schema)
-        table = pa.Table.from_arrays(
-            [pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
-        )
-        writer = writer or pq.ParquetWriter(new / f"{name}.parquet", schema, compression="zstd")
-        writer.write_table(table)
-        count += len(chunk)
-    if writer is not None:
-        writer.close()
-    return count
+    answer, count = analyst.ask(_TABLES[name].format(first=first, last=last)), 0
+    chunks = iter(answer)
+    rows = next(chunks, [])
+    schema = _schema(answer.columns)
+    at_once = 2_000 if "prompt" in schema.names else 50_000  # prompts are long
+    with pq.ParquetWriter(new / f"{name}.parquet", schema, compression="zstd") as writer:
+        while True:
+            chunk = next(chunks, None)
+            if chunk is None or len(rows) >= at_once:
+                writer.write_table(_table(rows, schema))
+                count += len(rows)
+                rows = []
+            if chunk is None:
+                return count
+            rows += chunk
 
 
 def _schema(columns: tuple[AnswerColumn, ...]) -> pa.Schema:
     return pa.schema([(c.name, _ARROW.get(c.type, pa.string())) for c in columns])
+
+
+def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    return pa.Table.from_arrays(
+        [pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
+    )
 
 
 # -- whole or not at all -----------------------------------------------------------------------------

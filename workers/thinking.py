@@ -12,6 +12,7 @@ import contextlib
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -23,7 +24,14 @@ from domain.advance import Header
 from domain.codes import Purpose
 from domain.columns import ALIVE, ASKED, ID, THOUGHT_DUE
 from domain.errors import MissingAnswer, StoreUnavailable, TickHasBegun
-from domain.events import MEMORY_FORMED, THOUGHT_REQUESTED, THOUGHT_TAKEN, EventBatch
+from domain.events import (
+    MEMORY_FORMED,
+    REFLECTION_MADE,
+    THOUGHT_REFUSED,
+    THOUGHT_REQUESTED,
+    THOUGHT_TAKEN,
+    EventBatch,
+)
 from domain.inputs import INTERVENTION, NO_INPUTS, Input, InputKey, Inputs
 from domain.minds import columns as m
 from domain.minds.percepts import percept_of
@@ -34,6 +42,8 @@ ANSWERS = ("record", "reuse", "only")
 _POLL_S, _RESEND_S = 0.03, 5.0
 _TIMEOUT_S_MAX = 600.0  # the most that a message may ask for
 _REFUSALS_TOLERATED, _ANSWERS_THAT_TELL = 0.2, 10
+_TOLD_OF = (THOUGHT_TAKEN.number, THOUGHT_REFUSED.number, REFLECTION_MADE.number)
+"""Events of which every thought that takes effect has one."""
 
 Request = dict[str, Any]
 
@@ -52,7 +62,7 @@ class Sender(Protocol):
 
 @dataclass
 class ThoughtFigures:
-    """What thinking counted in this process."""
+    """What thinking counted in this process; and what became of the run's thoughts before, for its problem."""
 
     thoughts: int = 0
     asked: int = 0
@@ -65,6 +75,8 @@ class ThoughtFigures:
     tokens_in: int = 0
     tokens_out: int = 0
     latency_ms: list[int] = field(default_factory=list)
+    thoughts_before: int = 0
+    reasons_before: dict[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys that `polis run --json` adds."""
@@ -79,19 +91,35 @@ class ThoughtFigures:
             "latency_ms": {"mean": round(float(ms.mean()), 1), "p95": round(float(np.percentile(ms, 95)), 1)},
             "waited_s": round(self.waited_s, 3),
             "tokens": {"in": self.tokens_in, "out": self.tokens_out},
+            "in_all": {"thoughts": self.thoughts_before + self.thoughts, "refused": sum(self._all_reasons().values())},
         }
 
     def problem(self) -> str | None:
-        """Return why a society whose minds answer so seldom has not simply completed; None if all is well."""
-        answers = self.thoughts + self.refused
-        if answers and not self.thoughts:
-            return f"none of {answers} thoughts was answered: {self._mostly()}"
-        if answers >= _ANSWERS_THAT_TELL and self.refused > _REFUSALS_TOLERATED * answers:
-            return f"{self.refused} of {answers} thoughts were refused: {self._mostly()}"
+        """Return why a society whose minds answer so seldom has not simply completed; None if all is well.
+
+        The run's whole history is looked at: whoever goes on with it in many short pieces is told the same.
+        """
+        reasons = self._all_reasons()
+        thoughts, refused = self.thoughts_before + self.thoughts, sum(reasons.values())
+        mostly = max(reasons, key=lambda reason: reasons[reason], default="no reason given")
+        if refused and not thoughts:
+            return f"none of {refused} thoughts was answered: {mostly}"
+        if thoughts + refused >= _ANSWERS_THAT_TELL and refused > _REFUSALS_TOLERATED * (thoughts + refused):
+            return f"{refused} of {thoughts + refused} thoughts were refused: {mostly}"
         return None
 
-    def _mostly(self) -> str:
-        return max(self.reasons, key=lambda reason: self.reasons[reason], default="no reason given")
+    def _all_reasons(self) -> Counter[str]:
+        return Counter(self.reasons_before) + Counter(self.reasons)
+
+
+@dataclass(frozen=True)
+class _Used:
+    """What a tick used and said: counted once the tick is durable, since until then it may be decided again."""
+
+    tick: int
+    inputs: tuple[Input, ...]
+    unsaid: tuple[str, ...]
+    to_the_dead: tuple[InputKey, ...]
 
 
 class Thinking:
@@ -129,6 +157,9 @@ class Thinking:
         self._held: list[Request] = []  # until their tick is durable
         self._owed: dict[InputKey, Request] = {}
         self._sent_at: dict[InputKey, float] = {}
+        self._ever_asked: set[InputKey] = set()
+        self._used: list[_Used] = []
+        self._to_the_dead: list[InputKey] = []  # to be counted as late
         self._lacking: set[InputKey] = set()  # looked for and not recorded anywhere, where nobody is to be asked
         self._inputs: dict[int, dict[InputKey, Input]] = {}
         self._head = -1
@@ -151,7 +182,12 @@ class Thinking:
         durable_tick : callable, the newest tick that is safe from any crash: nothing leaves above it
         """
         owed = [] if head is None else self._owed_at(world)
+        if self._thread is None:
+            self.figures.thoughts_before, self.figures.reasons_before = self.store.thoughts_through(
+                self.run, world.tick
+            )
         with self._mutex:
+            self._used = [used for used in self._used if used.tick <= world.tick]
             self._durable_tick = durable_tick
             self._head = world.tick
             self._held = []
@@ -215,13 +251,10 @@ class Thinking:
 
     def after_tick(self, world: World, events: EventBatch, header: Header, inputs: Inputs) -> None:
         """Note what the tick asked for and what it used; nothing leaves before the tick is durable."""
-        for given in inputs.rows:
-            self._count(given)
         records = events.records
-        for at in np.flatnonzero(records["kind"] == THOUGHT_TAKEN.number).tolist():
-            because = json.loads(events.payload(at)).get("unsaid")
-            if because:  # words that could not be said when their time came
-                self.figures.unsaid[because] = self.figures.unsaid.get(because, 0) + 1
+        if len(inputs):
+            self._note(events, world.tick, inputs)
+        self._settle(self._durable_tick())
         asked = np.flatnonzero(records["kind"] == THOUGHT_REQUESTED.number).tolist()
         requests = [self._request(world, int(records["agent"][i]), header) for i in asked]
         with self._mutex:
@@ -236,7 +269,13 @@ class Thinking:
                 self._memories_through = world.tick
 
     def problems(self) -> list[str]:
-        """Return what makes the run's status say so: refusals beyond measure, workers that could not be kept up."""
+        """Return what makes the run's status say so: refusals beyond measure, workers that could not be kept up.
+
+        To be asked when all is durable.
+        """
+        self._settle(self._durable_tick())
+        with contextlib.suppress(StoreUnavailable):  # a run does not fail for want of this figure
+            self._count_the_late()
         of_sender: Callable[[], list[str]] | None = getattr(self.sender, "problems", None)
         refusals = self.figures.problem()
         return [*([refusals] if refusals else []), *(of_sender() if of_sender else [])]
@@ -297,9 +336,30 @@ class Thinking:
         found = self.store.inputs(self.run, tick)
         self._inputs[tick] = {given.key: given for given in found.rows}
 
+    def _note(self, events: EventBatch, tick: int, inputs: Inputs) -> None:
+        """Keep what a tick used, what could not be said, and which answers were to somebody who is dead."""
+        records = events.records
+        taken = np.flatnonzero(records["kind"] == THOUGHT_TAKEN.number).tolist()
+        unsaid = [json.loads(events.payload(at)).get("unsaid") for at in taken]
+        told = set(records["agent"][np.isin(records["kind"], _TOLD_OF)].tolist())
+        thoughts = tuple(given for given in inputs.rows if given.key.purpose != INTERVENTION)
+        dead = tuple(given.key for given in thoughts if given.key.agent not in told)
+        heard = tuple(given for given in thoughts if given.key.agent in told)
+        self._used.append(_Used(tick, heard, tuple(because for because in unsaid if because), dead))
+
+    def _settle(self, durable: int) -> None:
+        """Count what durable ticks used."""
+        while self._used and self._used[0].tick <= durable:
+            used = self._used.pop(0)
+            for given in used.inputs:
+                self._count(given)
+            for because in used.unsaid:
+                self.figures.unsaid[because] = self.figures.unsaid.get(because, 0) + 1
+            if used.to_the_dead:
+                with self._mutex:
+                    self._to_the_dead += used.to_the_dead
+
     def _count(self, given: Input) -> None:
-        if given.key.purpose == INTERVENTION:
-            return
         about = given.about
         self.figures.tokens_in += about.get("tokens_in") or 0
         self.figures.tokens_out += about.get("tokens_out") or 0
@@ -345,6 +405,7 @@ class Thinking:
         # Inputs of a tick that is being decided are there already: its barrier waited for them.
         self._take(self.store.inputs_after(self.run, self._head))
         now = time.monotonic()
+        self._count_the_late()
         with self._mutex:
             due = [
                 r for key, r in wanted.items()
@@ -366,8 +427,18 @@ class Thinking:
         with self._mutex:
             for request in due:
                 key = key_of(request)
-                self.figures.asked += request in to_ask and key not in self._sent_at
+                if request in to_ask and key not in self._ever_asked:
+                    self._ever_asked.add(key)
+                    self.figures.asked += 1
                 self._sent_at[key] = now
+
+    def _count_the_late(self) -> None:
+        with self._mutex:
+            late = list(self._to_the_dead)
+        if late:
+            self.store.count_late(self.run, late)  # each once: if this fails under way, all are tried again
+            with self._mutex:
+                del self._to_the_dead[: len(late)]
 
     def _reuse(self, request: Request) -> bool:
         """Take an answer that was given to the same question in the same past, if there is one."""
