@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -44,6 +45,8 @@ from domain.minds import columns as m
 from domain.names import full_name
 from domain.state import World
 
+_ID = re.compile("-?[0-9]{1,18}")
+
 
 def name_of(world: World, agent: int) -> str | None:
     """Return the name of a living agent, else None."""
@@ -69,10 +72,11 @@ def find_agent(world: World, run: str, wanted: str) -> int:
     UnknownAgent
         If nobody is called so, or several are.
     """
-    if wanted.lstrip("-").isdigit():
-        if world.row(int(wanted)) is None:
+    number = id_in(wanted)
+    if number is not None:
+        if world.row(number) is None:
             raise UnknownAgent(run, world.tick, wanted)
-        return int(wanted)
+        return number
     key = wanted.casefold().strip()
     everybody = list(living(world)) if key else []
     found = [(agent, name) for agent, name in everybody if name.casefold() == key]
@@ -82,6 +86,11 @@ def find_agent(world: World, run: str, wanted: str) -> int:
     if not found:
         raise UnknownAgent(run, world.tick, wanted)
     return found[0][0]
+
+
+def id_in(wanted: str) -> int | None:
+    """Return the id that a text is; None for anything else, though Python may take its characters for digits."""
+    return int(wanted) if _ID.fullmatch(wanted) else None
 
 
 def place(world: World, cell: int) -> dict[str, Any]:

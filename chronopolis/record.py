@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import replay
 from chronopolis.errors import NoTicksYet, UnknownAgent, WrongUsage
-from chronopolis.people import find_agent
+from chronopolis.people import find_agent, id_in
 from domain.errors import BeyondHead, UnknownEventKind
 from domain.events import (
     ABSENT,
@@ -122,12 +122,13 @@ def agent_of_run(reader: HistoryReader, run: Run, wanted: str, *, last: int) -> 
     UnknownAgent
     """
     world = replay.at(reader, run, last)
-    if wanted.isdigit() and int(wanted) < world.next_agent:
-        return int(wanted)
+    number = id_in(wanted)
+    if number is not None and 0 <= number < world.next_agent:
+        return number
     try:
         return find_agent(world, run.name, wanted)
     except UnknownAgent as error:
-        if error.candidates or wanted.lstrip("-").isdigit():
+        if error.candidates or number is not None:
             raise
     # Not among the living: look through all who ever came.
     found: dict[int, str] = {}

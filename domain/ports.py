@@ -329,8 +329,14 @@ class EventStore(MeasuredHistory, Protocol):
         parent: Run | None = None,
         fork_tick: int | None = None,
         engines: dict[str, Any] | None = None,
+        inputs: Sequence[Input] = (),
     ) -> Run:
-        """Make a run, or a fork of one; raise `RunExists`."""
+        """Make a run, or a fork of one, with inputs that it is to have from the beginning, or not at all.
+
+        Raises
+        ------
+        RunExists, InvalidConfiguration, InvalidInput
+        """
         ...
 
     def writer(
@@ -355,6 +361,14 @@ class EventStore(MeasuredHistory, Protocol):
         """Return how many answers came after the first of their key and were not used."""
         ...
 
+    def count_late(self, run: Run, keys: Sequence[InputKey]) -> None:
+        """Count answers that came to nothing because whoever asked was dead by then, each once."""
+        ...
+
+    def thoughts_through(self, run: Run, tick: int) -> tuple[int, dict[str, int]]:
+        """Return how many answers took effect by a tick, and how many refusals did, by their reason."""
+        ...
+
     def has_input(self, run: Run, key: InputKey) -> bool:
         """Return whether an input of that key is recorded."""
         ...
@@ -373,7 +387,7 @@ class EventStore(MeasuredHistory, Protocol):
         Raises
         ------
         TickHasBegun
-            If the tick at which it is to take effect is history already.
+            If the tick at which it is to take effect is history already; an answer is counted all the same.
         """
         ...
 

@@ -15,6 +15,7 @@ folder stands: so there is no pid file that could be stale, and an orphan is fou
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -82,6 +83,15 @@ class EmbeddedChroma(SharedServer):
     def pids(self) -> list[int]:
         """Return the process id of the home's server, attached or not; empty if none runs."""
         return [process.pid for process in self._servers()]
+
+    def found_url(self) -> str | None:
+        """Return where the home's server is to answer, attached or not; None if none runs."""
+        for process in self._servers():
+            with contextlib.suppress(psutil.Error):
+                port = _port_of(process.cmdline())
+                if port is not None:
+                    return _url(port)
+        return None
 
     def _servers(self) -> Iterator[psutil.Process]:
         for process in psutil.process_iter():

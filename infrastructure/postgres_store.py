@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
@@ -12,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from sqlalchemy import and_, delete, func, insert, select
+from sqlalchemy import and_, case, delete, func, insert, select
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.engine import Connection, Row
@@ -89,6 +91,7 @@ class PostgresStore:
         parent: Run | None = None,
         fork_tick: int | None = None,
         engines: dict[str, Any] | None = None,
+        inputs: Sequence[Input] = (),
     ) -> Run:
         """Make a run and its partitions in one transaction; see `domain.ports.EventStore.create`."""
         if not -(2**63) <= seed < 2**63:
@@ -121,6 +124,8 @@ class PostgresStore:
                 raise RunExists(name) from None
             connection.execute(insert(schema.leases).values(run=number, target=target))
             connection.execute(select(func.polis.open_run(number)))
+            for given in inputs:
+                connection.execute(insert(schema.inputs).values(run=number, **_row_of(given, configuration)))
         return self.find(str(number))
 
     def find(self, name: str) -> Run:
@@ -128,7 +133,7 @@ class PostgresStore:
         t = schema.runs
         with self._connect() as connection:
             row = connection.execute(select(t).where(t.c.name == name)).one_or_none()
-            if row is None and name.isdigit() and int(name) < 2**31:
+            if row is None and re.fullmatch("[0-9]{1,10}", name) and int(name) < 2**31:
                 row = connection.execute(select(t).where(t.c.run == int(name))).one_or_none()
             if row is None and name:
                 rows = connection.execute(select(t).where(t.c.name.startswith(name, autoescape=True)).limit(9)).all()
@@ -340,18 +345,13 @@ class PostgresStore:
         transaction shares: so the tick of its effect either counts this input, or has been committed and is
         refused here.
         """
-        validated(given, n_cells=run.configuration.n_cells)
+        row = _row_of(given, run.configuration) | {"run": run.id, "asked_chain": asked_chain}
         about_texts = {name: str(given.about[name]) for name in ("prompt", "raw") if given.about.get(name)}
-        key = dict(zip(("asked_tick", "agent", "purpose", "call"), given.key.as_tuple(), strict=True))
+        key = _key_of(given.key)
         about = {name: given.about[name] for name in _ABOUT if given.about.get(name) is not None}
         about |= {name: _text_hash(text) for name, text in about_texts.items()}
-        row = {**key, **about, "run": run.id, "effect_tick": given.effect_tick, "asked_chain": asked_chain}
         # RETURNING tells whether the row is new; SQLAlchemy keeps no row count of an INSERT.
-        added = (
-            pg_insert(schema.inputs)
-            .values(answer=given.canonical_answer(), digest=given.digest(), **row)
-            .on_conflict_do_nothing()
-        )
+        added = pg_insert(schema.inputs).values(**row, **about).on_conflict_do_nothing()
         statement = added.returning(schema.inputs.c.run)
         lease, ticks, line, asked = schema.leases, schema.ticks, schema.lineage, given.key.asked_tick
         reading = and_(line.c.source == run.id, line.c.tick_first - 1 <= asked, line.c.tick_last >= asked)
@@ -362,15 +362,51 @@ class PostgresStore:
             if not runs:
                 raise InvalidInput(given.key.as_tuple(), "it was asked before this fork began; its parent takes it")
             head = connection.execute(select(func.max(ticks.c.tick)).where(ticks.c.run.in_(runs))).scalar_one()
-            first = connection.execute(statement).one_or_none() is not None
-            if first and head is not None and given.effect_tick <= head:
-                raise TickHasBegun(run.name, given.effect_tick, head)  # which rolls back
-            for text in set(about_texts.values()) if first else ():
+            begun = head is not None and given.effect_tick <= head
+            with connection.begin_nested() as insertion:
+                first = connection.execute(statement).one_or_none() is not None
+                if first and begun:
+                    insertion.rollback()
+            for text in set(about_texts.values()) if first and not begun else ():
                 body = {"run": run.id, "hash": _text_hash(text), "body": text.replace("\0", "")}
                 connection.execute(pg_insert(schema.texts).values(**body).on_conflict_do_nothing())
-            if not first:
+            # All that the living are owed is waited for: what comes first and too late is an answer to the dead.
+            if not first or (begun and given.key.purpose != INTERVENTION):
                 connection.execute(insert(schema.late_inputs).values(run=run.id, **key))
+        if first and begun:
+            assert head is not None
+            raise TickHasBegun(run.name, given.effect_tick, head)
         return first
+
+    def count_late(self, run: Run, keys: Sequence[InputKey]) -> None:
+        """Count answers that came to nothing because whoever asked was dead by then, each once."""
+        t = schema.late_inputs
+        with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
+            for each in keys:
+                if connection.execute(select(t.c.run).where(_is_key(t, run.id, each)).limit(1)).first() is None:
+                    names = zip(("asked_tick", "agent", "purpose", "call"), each.as_tuple(), strict=True)
+                    connection.execute(insert(t).values(run=run.id, **dict(names)))
+
+    def thoughts_through(self, run: Run, tick: int) -> tuple[int, dict[str, int]]:
+        """Return how many answers took effect by a tick, and how many refusals did, by their reason."""
+        t = schema.inputs
+        # Read here, not by Postgres, whose jsonb refuses some of what JSON can hold.
+        refused = func.substr(t.c.answer, 1, len(_REFUSED)) == _REFUSED
+        answer = case((refused, t.c.answer), else_=None).label("answer")
+        answered, reasons = 0, Counter[str]()
+        with self._connect() as connection:
+            for source, low, high in self._askings(connection, run):
+                where = and_(
+                    t.c.run == source, t.c.effect_tick <= tick, t.c.purpose != INTERVENTION,
+                    t.c.asked_tick >= low, t.c.asked_tick <= high,
+                )  # fmt: skip
+                query = select(answer, func.count().label("many")).where(where).group_by(answer)
+                for row in connection.execute(query):
+                    if row.answer is None:
+                        answered += row.many
+                    else:
+                        reasons[str(json.loads(row.answer)["refused"])] += row.many
+        return answered, dict(reasons)
 
     def has_input(self, run: Run, key: InputKey) -> bool:
         """Return whether an input is recorded, for the run itself or by the ancestor that it was asked in."""
@@ -457,7 +493,7 @@ class PostgresStore:
                 for row in connection.execute(query.where(where).order_by(t.c.asked_tick, t.c.agent)):
                     given = _input_of(row)
                     about = {name: getattr(row, name) for name in _ABOUT}
-                    key = dict(zip(("asked_tick", "agent", "purpose", "call"), given.key.as_tuple(), strict=True))
+                    key = _key_of(given.key)
                     said = {"answer": given.answer, "prompt": row.prompt_text, "raw": row.raw_text}
                     found.append(key | {"effect_tick": given.effect_tick} | said | about)
         return found
@@ -543,8 +579,23 @@ _ABOUT = (
 """What is kept beside an answer as it is; its prompt and raw text are kept in `texts`."""
 
 
+_REFUSED = b'{"refused":'
+"""How the canonical answer of a refusal begins; it has no other key."""
+
+
 def _text_hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
+
+
+def _key_of(key: InputKey) -> dict[str, Any]:
+    return dict(zip(("asked_tick", "agent", "purpose", "call"), key.as_tuple(), strict=True))
+
+
+def _row_of(given: Input, configuration: Configuration) -> dict[str, Any]:
+    """Return what is stored of an input that the rules can apply, without what is kept beside it."""
+    validated(given, n_cells=configuration.n_cells)
+    told = {"effect_tick": given.effect_tick, "answer": given.canonical_answer(), "digest": given.digest()}
+    return _key_of(given.key) | told
 
 
 def _is_key(t: Any, run: int, key: InputKey) -> Any:

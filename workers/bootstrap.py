@@ -20,7 +20,7 @@ from infrastructure.embedded_valkey import EmbeddedValkey
 from infrastructure.embedder import Embedder
 from infrastructure.engines import ENGINES, engine_identity, open_engine
 from infrastructure.engines.adapters import adapter_names, install_adapter
-from infrastructure.engines.status import engines_status
+from infrastructure.engines.status import engines_running, engines_status
 from infrastructure.engines.vllm_setup import setup_vllm
 from infrastructure.event_reader import uses_adbc
 from infrastructure.failpoints import reach
@@ -61,6 +61,7 @@ __all__ = [
     "db_status",
     "db_upgrade",
     "engine_identity",
+    "engines_running",
     "engines_status",
     "export_run",
     "install_adapter",

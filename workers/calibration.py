@@ -7,7 +7,6 @@ below that rate, since a queue that is fed at the full rate of its server grows 
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 from domain.errors import MindError
 from domain.ports import Completion, Engine
+from workers.sample_questions import is_usable, questions
 
 LATENCY_S_MAX = 2.0
 CONCURRENCIES = (1, 2, 4)
@@ -24,7 +24,6 @@ LOAD = 0.8
 """Share of the measured rate that the budget uses."""
 DELAY_SPREAD = 1.5
 """The delay covers this many times the slow end of what was measured: the barrier then seldom waits."""
-_TOKENS_OUT = 64
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ def calibrate(
     concurrencies: Sequence[int] = CONCURRENCIES,
     seconds: float = 10.0,
     asked: Sequence[Completion] | None = None,
+    usable: Callable[[str, Completion], bool] = is_usable,
     timeout_s: float = 60.0,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
@@ -71,7 +71,8 @@ def calibrate(
     concurrencies : numbers of questions under way to try
     seconds : float
         How long to ask at each; at least twice as many questions as are under way are asked.
-    asked : what to ask, again and again; by default like a society's own questions, about 250 tokens each
+    asked : what to ask, again and again; by default a small society's own questions
+    usable : callable, says of an answer whether it is one to its question; by default as a run judges
     timeout_s : float
         For one answer.
     say : callable
@@ -92,7 +93,7 @@ def calibrate(
     rows: list[Measured] = []
     for under_way in concurrencies:
         say(f"asking, {under_way} at a time")
-        rows.append(_measure(engine, asked, under_way, seconds, timeout_s))
+        rows.append(_measure(engine, asked, usable, under_way, seconds, timeout_s))
     good = [row for row in rows if row.latency_ms_mean <= LATENCY_S_MAX * 1e3]
     best = max(good, key=lambda row: (row.per_second, -row.concurrency)) if good else rows[0]
     seconds_per_1000_ticks = pace_ms
@@ -108,7 +109,14 @@ def calibrate(
     }
 
 
-def _measure(engine: Engine, asked: Sequence[Completion], under_way: int, seconds: float, timeout_s: float) -> Measured:
+def _measure(
+    engine: Engine,
+    asked: Sequence[Completion],
+    usable: Callable[[str, Completion], bool],
+    under_way: int,
+    seconds: float,
+    timeout_s: float,
+) -> Measured:
     latencies: list[float] = []
     tokens_in = tokens_out = failed = begun = 0
     last: MindError | None = None
@@ -125,10 +133,12 @@ def _measure(engine: Engine, asked: Sequence[Completion], under_way: int, second
             at = time.perf_counter()
             try:
                 said = engine.complete(wanted, timeout_s=timeout_s)
-                json.loads(said.text)
-            except (MindError, ValueError) as error:
+                problem = None if usable(said.text, wanted) else MindError("no answer followed the schema")
+            except MindError as error:
+                problem = error
+            if problem is not None:
                 with mutex:
-                    failed, last = failed + 1, error if isinstance(error, MindError) else last
+                    failed, last = failed + 1, problem
                 if time.perf_counter() - at < 0.01:
                     time.sleep(0.1)  # refused at once: not to be asked a thousand times
                 continue
@@ -143,7 +153,7 @@ def _measure(engine: Engine, asked: Sequence[Completion], under_way: int, second
         thread.join()
     took = time.perf_counter() - began
     if not latencies:
-        raise last or MindError("no answer followed the schema")
+        raise last or MindError("nothing was asked")
     latencies.sort()
     n = len(latencies)
     return Measured(
@@ -157,57 +167,3 @@ def _measure(engine: Engine, asked: Sequence[Completion], under_way: int, second
         tokens_in=round(tokens_in / n),
         tokens_out=round(tokens_out / n),
     )
-
-
-_RULES = (
-    "You decide for one villager. Answer with one JSON object: intention (what to live for next), act (what to do "
-    "with words), to (one of those near, or nobody), say (one short sentence, or nothing)."
-)
-_TRADES = ("farmer", "miner", "carpenter", "healer", "trader")
-_NAMES = ("Ada Brook", "Bo Hill", "Cy Marsh", "Dora Fen", "Eli Stone", "Fay Wood", "Gus Reed", "Hal Dale")
-_PLACES = ("a forest by the river", "a bare hill", "a meadow", "the edge of a swamp")
-_NEWS = (
-    "the berries are ripe by the lake", "ore was found in the northern hills", "the bridge is gone",
-    "wood is dear this season", "a child was born at the mill", "somebody takes more than he gives",
-)  # fmt: skip
-
-
-def questions(n: int = 24) -> list[Completion]:
-    """Return questions such as a society asks: a part that all share, then about 200 tokens that differ."""
-    return [_question(i) for i in range(n)]
-
-
-def _question(i: int) -> Completion:
-    def pick(values: Sequence[str], step: int) -> str:
-        return values[(i * step + step) % len(values)]
-
-    me, one, two = pick(_NAMES, 3), pick(_NAMES, 5), pick(_NAMES, 7)
-    others = [name for name in dict.fromkeys((one, two)) if name != me] or [_NAMES[(i + 1) % len(_NAMES)]]
-    text = (
-        f"You are {me}, a {pick(_TRADES, 2)}, {20 + i % 40} years old. You are {'curious' if i % 2 else 'careful'} and "
-        f"{'warm' if i % 3 else 'blunt'}; you value {'fairness' if i % 2 else 'family'} and plain words.\n"
-        f"You stand in {pick(_PLACES, 3)}. Energy {i % 10}.{i % 7}, satiety {(i * 3) % 10}.2, company {(i * 7) % 10}.5 "
-        f"(10 is full). You carry food {i % 6}, wood {i % 4}, stone {i % 3}, ore {i % 2}, {5 + i} coins. "
-        f"Until now you meant to {'forage' if i % 2 else 'cut wood'}.\n"
-        f"Near you: {', '.join(f'{name}, a {pick(_TRADES, 1 + k)}, {k + 1} away' for k, name in enumerate(others))}.\n"
-        f"You heard: {others[0]} asked you: “{pick(_NEWS, 5).capitalize()}, is it true?”\n"
-        f"Lately: you traded wood for food with {others[-1]}; you rested.\n"
-        f"You remember: {pick(_NEWS, 1)}. You remember: {others[0]} was fair to you when food was short. "
-        f"You remember: {pick(_NEWS, 3)}.\n"
-        "What now?"
-    )
-    schema = {
-        "type": "object",
-        "properties": {
-            "intention": {"enum": ["forage", "cut_wood", "quarry", "mine", "rest", "socialise", "explore", "craft"]},
-            "act": {
-                "enum": ["none", "greet", "inform", "ask", "propose", "accept", "refuse", "thank", "gossip"],
-            },
-            "to": {"enum": [*others, "nobody"]},
-            "say": {"type": "string", "maxLength": 80},
-        },
-        "required": ["intention", "act", "to", "say"],
-        "additionalProperties": False,
-    }
-    messages = ({"role": "system", "content": _RULES}, {"role": "user", "content": text})
-    return Completion(messages, schema, max_tokens=_TOKENS_OUT, seed=i)

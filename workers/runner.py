@@ -185,41 +185,49 @@ class Runner:
         with store.writer(
             run, durability=self.durability, target=target, take_over=self.take_over, say=self._say
         ) as writer:
-            # Read the head only now: whoever held the lease before may have written until a moment ago.
-            head = store.head(run)
-            world = replay.at_head(store, run, on_problem=self._say)
-            resumed = head is not None
-            scenarios = replay.scenarios_of(store, run)
-            decider = Decider(run.seed, run.configuration, threads=self.threads, scenarios=scenarios)
-            clock = _Clock()
             try:
-                if self.thinking is not None:
-                    self.thinking.start(world, head, lambda: writer.durable_tick)
-                self._pausing.start(world, writer)
-                world, last = self._advance_to(target, world, head, decider, writer, clock)
-                if clock.ticks:
-                    writer.keep_snapshot(world)
-                status = "paused" if world.tick < target else "complete"
-                writer.flush()
-                if self._minutes is not None:
-                    self._minutes.look(clock.tick_ms, writer.durable_tick, at_end=True)
-                problems = [*writer.figures.problems]
-                if self.thinking is not None:
-                    problems += self.thinking.problems()
-                problem = "; ".join(dict.fromkeys(problems)) or None
-                if problem is not None and status == "complete":
-                    status = "degraded"
-                writer.set_status(status, problem=problem)
-            except PolisError as error:
-                writer.set_status("failed", problem=str(error))
+                told = self._run_with(writer, target)
+            except Exception as error:
+                # Whatever it is, whoever looks next is told that nobody writes this run any more, and why.
+                because = str(error) if isinstance(error, PolisError) else f"{type(error).__name__}: {error}"
+                writer.set_status("failed", problem=because)
                 raise
-            finally:
-                if self.thinking is not None:
-                    self.thinking.close()
-                decider.close()
-        return self._summary(
-            world, last, target, clock, decider, writer, resumed=resumed, status=status, problem=problem
-        )
+        return self._summary(writer=writer, target=target, **told)
+
+    def _run_with(self, writer: Appender, target: int) -> dict[str, Any]:
+        """Run, record the status, and return what the summary tells beside what the writer counts to its end."""
+        run, store = self.run_, self.store
+        # Read the head only now: whoever held the lease before may have written until a moment ago.
+        head = store.head(run)
+        world = replay.at_head(store, run, on_problem=self._say)
+        resumed = head is not None
+        scenarios = replay.scenarios_of(store, run)
+        decider = Decider(run.seed, run.configuration, threads=self.threads, scenarios=scenarios)
+        clock = _Clock()
+        try:
+            if self.thinking is not None:
+                self.thinking.start(world, head, lambda: writer.durable_tick)
+            self._pausing.start(world, writer)
+            world, last = self._advance_to(target, world, head, decider, writer, clock)
+            if clock.ticks:
+                writer.keep_snapshot(world)
+            status = "paused" if world.tick < target else "complete"
+            writer.flush()
+            if self._minutes is not None:
+                self._minutes.look(clock.tick_ms, writer.durable_tick, at_end=True)
+            problems = [*writer.figures.problems]
+            if self.thinking is not None:
+                problems += self.thinking.problems()
+            problem = "; ".join(dict.fromkeys(problems)) or None
+            if problem is not None and status == "complete":
+                status = "degraded"
+            writer.set_status(status, problem=problem)
+        finally:
+            if self.thinking is not None:
+                self.thinking.close()
+            decider.close()
+        about = {"resumed": resumed, "status": status, "problem": problem}
+        return {"world": world, "last": last, "clock": clock, "decider": decider} | about
 
     # -- the loop ----------------------------------------------------------------------------------
 
@@ -322,13 +330,13 @@ class Runner:
 
     def _summary(
         self,
+        *,
         world: World,
         last: Header | None,
         target: int,
         clock: _Clock,
         decider: Decider,
         writer: Any,
-        *,
         resumed: bool,
         status: str,
         problem: str | None,

@@ -9,11 +9,9 @@ one; what never comes is recorded as a refusal.
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,17 +21,17 @@ from domain.advance import Header
 from domain.codes import Purpose
 from domain.columns import ALIVE, ASKED, ID, THOUGHT_DUE
 from domain.errors import MissingAnswer, StoreUnavailable, TickHasBegun
-from domain.events import MEMORY_FORMED, THOUGHT_REQUESTED, THOUGHT_TAKEN, EventBatch
-from domain.inputs import INTERVENTION, NO_INPUTS, Input, InputKey, Inputs
+from domain.events import MEMORY_FORMED, THOUGHT_REQUESTED, EventBatch
+from domain.inputs import NO_INPUTS, Input, InputKey, Inputs
 from domain.minds import columns as m
 from domain.minds.percepts import percept_of
 from domain.ports import EventStore, Run
 from domain.state import World
+from workers.thought_figures import Tally
 
 ANSWERS = ("record", "reuse", "only")
 _POLL_S, _RESEND_S = 0.03, 5.0
 _TIMEOUT_S_MAX = 600.0  # the most that a message may ask for
-_REFUSALS_TOLERATED, _ANSWERS_THAT_TELL = 0.2, 10
 
 Request = dict[str, Any]
 
@@ -48,50 +46,6 @@ class Sender(Protocol):
     def project(self, run: int, through: int) -> None:
         """Ask for memories up to a tick to be projected."""
         ...
-
-
-@dataclass
-class ThoughtFigures:
-    """What thinking counted in this process."""
-
-    thoughts: int = 0
-    asked: int = 0
-    reused: int = 0
-    refused: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-    unsaid: dict[str, int] = field(default_factory=dict)
-    waited_s: float = 0.0
-    waits: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    latency_ms: list[int] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the keys that `polis run --json` adds."""
-        ms = np.array(self.latency_ms or [0])
-        return {
-            "thoughts": self.thoughts,
-            "asked": self.asked,
-            "reused": self.reused,
-            "refused": self.refused,
-            "refusals": dict(sorted(self.reasons.items(), key=lambda item: -item[1])[:5]),
-            "unsaid": dict(sorted(self.unsaid.items(), key=lambda item: -item[1])),
-            "latency_ms": {"mean": round(float(ms.mean()), 1), "p95": round(float(np.percentile(ms, 95)), 1)},
-            "waited_s": round(self.waited_s, 3),
-            "tokens": {"in": self.tokens_in, "out": self.tokens_out},
-        }
-
-    def problem(self) -> str | None:
-        """Return why a society whose minds answer so seldom has not simply completed; None if all is well."""
-        answers = self.thoughts + self.refused
-        if answers and not self.thoughts:
-            return f"none of {answers} thoughts was answered: {self._mostly()}"
-        if answers >= _ANSWERS_THAT_TELL and self.refused > _REFUSALS_TOLERATED * answers:
-            return f"{self.refused} of {answers} thoughts were refused: {self._mostly()}"
-        return None
-
-    def _mostly(self) -> str:
-        return max(self.reasons, key=lambda reason: self.reasons[reason], default="no reason given")
 
 
 class Thinking:
@@ -121,7 +75,8 @@ class Thinking:
         say: Callable[[str], None] | None = None,
     ) -> None:
         self.store, self.run, self.sender, self.engine, self.answers = store, run, sender, engine, answers
-        self.patience_s, self.figures = patience_s, ThoughtFigures()
+        self.patience_s, self._tally = patience_s, Tally()
+        self.figures = self._tally.figures
         self._scenarios = replay.scenarios_of(store, run)
         self._lineage = [(store.find(str(source)), last) for source, _, last in store.lineage(run)]
         self._say = say or (lambda sentence: None)
@@ -129,6 +84,7 @@ class Thinking:
         self._held: list[Request] = []  # until their tick is durable
         self._owed: dict[InputKey, Request] = {}
         self._sent_at: dict[InputKey, float] = {}
+        self._ever_asked: set[InputKey] = set()
         self._lacking: set[InputKey] = set()  # looked for and not recorded anywhere, where nobody is to be asked
         self._inputs: dict[int, dict[InputKey, Input]] = {}
         self._head = -1
@@ -151,6 +107,9 @@ class Thinking:
         durable_tick : callable, the newest tick that is safe from any crash: nothing leaves above it
         """
         owed = [] if head is None else self._owed_at(world)
+        if self._thread is None:
+            self.figures.before(*self.store.thoughts_through(self.run, world.tick))
+        self._tally.give_up_after(world.tick)
         with self._mutex:
             self._durable_tick = durable_tick
             self._head = world.tick
@@ -215,13 +174,9 @@ class Thinking:
 
     def after_tick(self, world: World, events: EventBatch, header: Header, inputs: Inputs) -> None:
         """Note what the tick asked for and what it used; nothing leaves before the tick is durable."""
-        for given in inputs.rows:
-            self._count(given)
         records = events.records
-        for at in np.flatnonzero(records["kind"] == THOUGHT_TAKEN.number).tolist():
-            because = json.loads(events.payload(at)).get("unsaid")
-            if because:  # words that could not be said when their time came
-                self.figures.unsaid[because] = self.figures.unsaid.get(because, 0) + 1
+        self._tally.note(events, world.tick, inputs)
+        self._tally.settle(self._durable_tick())
         asked = np.flatnonzero(records["kind"] == THOUGHT_REQUESTED.number).tolist()
         requests = [self._request(world, int(records["agent"][i]), header) for i in asked]
         with self._mutex:
@@ -236,7 +191,13 @@ class Thinking:
                 self._memories_through = world.tick
 
     def problems(self) -> list[str]:
-        """Return what makes the run's status say so: refusals beyond measure, workers that could not be kept up."""
+        """Return what makes the run's status say so: refusals beyond measure, workers that could not be kept up.
+
+        To be asked when all is durable.
+        """
+        self._tally.settle(self._durable_tick())
+        with contextlib.suppress(StoreUnavailable):  # a run does not fail for want of this figure
+            self._count_the_late()
         of_sender: Callable[[], list[str]] | None = getattr(self.sender, "problems", None)
         refusals = self.figures.problem()
         return [*([refusals] if refusals else []), *(of_sender() if of_sender else [])]
@@ -297,21 +258,6 @@ class Thinking:
         found = self.store.inputs(self.run, tick)
         self._inputs[tick] = {given.key: given for given in found.rows}
 
-    def _count(self, given: Input) -> None:
-        if given.key.purpose == INTERVENTION:
-            return
-        about = given.about
-        self.figures.tokens_in += about.get("tokens_in") or 0
-        self.figures.tokens_out += about.get("tokens_out") or 0
-        if "refused" in given.answer:
-            self.figures.refused += 1
-            reason = str(given.answer["refused"])[:80]
-            self.figures.reasons[reason] = self.figures.reasons.get(reason, 0) + 1
-            return
-        self.figures.thoughts += 1
-        if about.get("latency_ms") is not None:
-            self.figures.latency_ms.append(int(about["latency_ms"]))
-
     # -- a thread of its own -----------------------------------------------------------------------
 
     def _work(self) -> None:
@@ -345,6 +291,7 @@ class Thinking:
         # Inputs of a tick that is being decided are there already: its barrier waited for them.
         self._take(self.store.inputs_after(self.run, self._head))
         now = time.monotonic()
+        self._count_the_late()
         with self._mutex:
             due = [
                 r for key, r in wanted.items()
@@ -366,8 +313,16 @@ class Thinking:
         with self._mutex:
             for request in due:
                 key = key_of(request)
-                self.figures.asked += request in to_ask and key not in self._sent_at
+                if request in to_ask and key not in self._ever_asked:
+                    self._ever_asked.add(key)
+                    self.figures.asked += 1
                 self._sent_at[key] = now
+
+    def _count_the_late(self) -> None:
+        late = list(self._tally.late)
+        if late:
+            self.store.count_late(self.run, late)  # each once: if this fails under way, all are tried again
+            del self._tally.late[: len(late)]
 
     def _reuse(self, request: Request) -> bool:
         """Take an answer that was given to the same question in the same past, if there is one."""

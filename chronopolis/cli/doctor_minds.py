@@ -22,8 +22,52 @@ _NOT_IN_USE = "not in use; `polis run --mind llama` starts it"
 def minds(settings: Settings) -> Iterator[Check]:
     """Yield the checks, each within two seconds or so."""
     yield from _queue(settings)
-    yield _over_http("memory", "POLIS_CHROMA_URL", "/api/v2/heartbeat", "Chroma")
-    yield _over_http("engine", "POLIS_MIND_URL", "/models", "the engine", key=os.environ.get("POLIS_MIND_KEY"))
+    if settings.chroma_url is None:
+        yield _embedded_memory(settings)
+    else:
+        yield _over_http("memory", "POLIS_CHROMA_URL", "/api/v2/heartbeat", "Chroma")
+    if settings.mind_url is None:
+        yield from _own_engines(settings)
+    else:
+        yield _over_http("engine", "POLIS_MIND_URL", "/models", "the engine", key=settings.mind_key)
+
+
+def _embedded_memory(settings: Settings) -> Check:
+    """Look at the home's Chroma if a run has one; none is started."""
+    import httpx
+
+    from chronopolis.cli.doctor import Check
+    from workers.bootstrap import EmbeddedChroma
+
+    chroma = EmbeddedChroma(settings.home)
+    url = chroma.found_url()
+    if url is None:
+        return Check("memory", "ok", _NOT_IN_USE)
+    began = time.perf_counter()
+    try:
+        httpx.get(f"{url}/api/v2/heartbeat", timeout=_TIMEOUT_S, trust_env=False).raise_for_status()
+    except httpx.HTTPError as error:
+        remedy = f"A run that uses it starts it again; its log is {chroma.log}."
+        return Check("memory", "warn", f"Chroma, embedded, at {url} does not answer: {error}", remedy)
+    return Check("memory", "ok", f"Chroma, embedded, answers in {(time.perf_counter() - began) * 1e3:.1f} ms")
+
+
+def _own_engines(settings: Settings) -> Iterator[Check]:
+    """Look at the home's model servers; none is started."""
+    from chronopolis.cli.doctor import Check
+    from chronopolis.cli.output import mebibytes
+    from workers.bootstrap import engines_running
+
+    found = list(engines_running(settings))
+    if not found:
+        yield Check("engine", "ok", _NOT_IN_USE)
+    for server in found:
+        who = f"{server['engine']}, embedded (pid {server['pid']}, {mebibytes(server['memory_bytes'])})"
+        if server["answer_ms"] is None:
+            remedy = f"A run that uses it starts it again; its log is {server['log']}."
+            yield Check("engine", "warn", f"{who}, does not answer", remedy)
+        else:
+            yield Check("engine", "ok", f"{who}, answers in {server['answer_ms']:.1f} ms")
 
 
 def _queue(settings: Settings) -> Iterator[Check]:

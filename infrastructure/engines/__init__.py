@@ -18,6 +18,7 @@ from typing import Any
 
 from domain.errors import EngineRefused
 from domain.ports import Engine
+from infrastructure.models import find_gguf
 from infrastructure.settings import Settings
 
 __all__ = ["ENGINES", "engine_identity", "open_engine"]
@@ -54,7 +55,8 @@ def engine_identity(mind: str, settings: Settings, *, adapters: Iterable[str] = 
 
     home = settings.home
     if mind == "llama":
-        return llama.identity(settings.mind_model, home, find_adapters(home, adapters, form="gguf"))
+        base = find_gguf(settings.mind_model)
+        return llama.identity(settings.mind_model, home, find_adapters(home, adapters, form="gguf", base=base))
     if mind == "vllm" and settings.mind_url is None:
         return vllm.identity(settings.mind_model, home, find_adapters(home, adapters, form="peft"))
     if mind == "vllm":
@@ -111,7 +113,7 @@ def open_engine(
     require_same(recorded, here)
     home = settings.home
     if mind == "llama":
-        adapters = find_adapters(home, names, form="gguf")
+        adapters = find_adapters(home, names, form="gguf", base=find_gguf(settings.mind_model))
         return llama.open_llama(
             settings.mind_model,
             home,

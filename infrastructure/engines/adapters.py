@@ -4,7 +4,8 @@
 
     <home>/adapters/<name>/
     ├── adapter_config.json, adapter_model.safetensors   PEFT, for vLLM
-    └── adapter.gguf                                     llama.cpp's form of it, if there is one
+    ├── adapter.gguf                                     llama.cpp's form of it, if somebody made one
+    └── converted-….gguf                                 what we made of PEFT's form, for one base model: a cache
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infrastructure.engines.peft_to_gguf import CONVERTER, convert
 from infrastructure.errors import AdapterUnusable, ModelNotFound
 from infrastructure.models import folder_hash, weights_hash
 
@@ -35,7 +37,8 @@ class Adapter:
     ----------
     name : as persona groups call it
     folder : where it lies
-    hash : SHA-256 in hex; of a PEFT adapter, over its configuration and weights; else of the GGUF file
+    hash : SHA-256 in hex; of a PEFT adapter, converted or not, over its configuration and weights; else of the
+        GGUF file
     gguf : llama.cpp's form of it
     """
 
@@ -55,7 +58,7 @@ def served_name(name: str, digest: str) -> str:
     return f"{name}@{digest[:16]}"
 
 
-def find_adapters(home: Path, names: Iterable[str], *, form: str) -> dict[str, Adapter]:
+def find_adapters(home: Path, names: Iterable[str], *, form: str, base: Path | None = None) -> dict[str, Adapter]:
     """Return the adapters of these names, in the order of names.
 
     Parameters
@@ -64,16 +67,18 @@ def find_adapters(home: Path, names: Iterable[str], *, form: str) -> dict[str, A
     names : names
     form : {"peft", "gguf"}
         What the engine reads.
+    base : Path, optional
+        GGUF file of the model that they are for: then one that is there as PEFT alone is made into GGUF.
 
     Raises
     ------
     AdapterUnusable
-        If one is not there in this form.
+        If one is not there in this form, and can't be made into it.
     """
-    return {name: _find(home, name, form) for name in sorted(set(names))}
+    return {name: _find(home, name, form, base) for name in sorted(set(names))}
 
 
-def _find(home: Path, name: str, form: str) -> Adapter:
+def _find(home: Path, name: str, form: str, base: Path | None = None) -> Adapter:
     if not _NAME.fullmatch(name):
         raise AdapterUnusable(name, "a name is of small letters, digits, - and _, at most 40")
     folder = home / "adapters" / name
@@ -83,15 +88,25 @@ def _find(home: Path, name: str, form: str) -> Adapter:
         if form == "peft":
             return Adapter(name, folder, folder_hash(folder, (CONFIG, WEIGHTS), home))
         path = folder / GGUF
+        if not path.exists() and base is not None and (folder / WEIGHTS).exists():
+            return _converted(home, name, folder, base)
         if not path.exists():
-            raise AdapterUnusable(
-                name,
-                f"llama.cpp reads {GGUF}, which is not in {folder}; "
-                "convert_lora_to_gguf.py of llama.cpp makes it of a PEFT adapter",
-            )
+            raise AdapterUnusable(name, f"llama.cpp reads {GGUF}, which is not in {folder}, and nothing to make it of")
         return Adapter(name, folder, weights_hash(path, home), path)
     except ModelNotFound as error:
         raise AdapterUnusable(name, f"{error.model}: {error.because}") from None
+
+
+def _converted(home: Path, name: str, folder: Path, base: Path) -> Adapter:
+    """Return a PEFT adapter with its form for llama.cpp, made now if it was not yet.
+
+    It is known by the hash of what it was made of: it is the same adapter whoever serves it.
+    """
+    digest = folder_hash(folder, (CONFIG, WEIGHTS), home)
+    target = folder / f"converted-{weights_hash(base, home)[:16]}-{CONVERTER}.gguf"
+    if not target.exists():
+        convert(name, folder / CONFIG, folder / WEIGHTS, base, target)
+    return Adapter(name, folder, digest, target)
 
 
 def install_adapter(home: Path, name: str, source: Path) -> Path:

@@ -14,7 +14,7 @@ import psutil
 
 from infrastructure.engines.adapters import Adapter
 from infrastructure.engines.client import ChatEngine, Dialect
-from infrastructure.engines.server import Running, SharedServer
+from infrastructure.engines.server import ModelServer, Running
 from infrastructure.engines.supervised import SupervisedEngine
 from infrastructure.models import find_gguf, weights_hash
 
@@ -79,12 +79,12 @@ def shared_server(
     context: int = CONTEXT_TOKENS,
     threads: int | None = None,
     say: Callable[[str], None] | None = None,
-) -> SharedServer:
+) -> ModelServer:
     """Return the server of a model and its adapters under `home`; nothing is started yet."""
     who = identity(model, home, adapters)
     key = hashlib.sha256(json.dumps([who["model_hash"], sorted(who["adapters"].items())]).encode()).hexdigest()
     wanted = plan(find_gguf(model), adapters, slots=slots, context=context, threads=threads)
-    return SharedServer(home, "llama", key, wanted, progress=say, start_timeout_s=START_TIMEOUT_S)
+    return ModelServer(home, "llama", key, wanted, progress=say, start_timeout_s=START_TIMEOUT_S)
 
 
 def open_llama(

@@ -1,8 +1,7 @@
 """A model server under a home folder, shared by every polis of that home which wants the same model.
 
-It is started by the first process that attaches and stopped by the last that leaves, by the two locks of
-`postgres_locks`. It runs in a session of its own, so Ctrl-C does not reach it; if the last polis is killed, it
-finds out and leaves by itself (see `child`). If it is killed, `ensure_running` starts it again.
+It runs in a session of its own, so Ctrl-C does not reach it; if the last polis is killed, it finds out and leaves
+by itself (see `child`).
 
 ::
 
@@ -15,7 +14,6 @@ finds out and leaves by itself (see `child`). If it is killed, `ensure_running` 
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import json
 import logging
@@ -24,11 +22,9 @@ import secrets
 import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,13 +33,13 @@ import psutil
 
 import infrastructure
 from infrastructure.errors import EngineServerFailed
-from infrastructure.files import usable, write_file
-from infrastructure.postgres_locks import Hold, start_lock
+from infrastructure.files import write_file
 from infrastructure.postgres_process import is_alive, wait_until_gone, wait_until_ready
+from infrastructure.server_files import rotate, size_of, tail
+from infrastructure.shared_server import SharedServer
 
 STOP_TIMEOUT_S = 15.0
 HUNG_S = 30.0
-LOG_BYTES_MAX = 8 << 20
 LOG_TAIL_LINES = 12
 
 _log = logging.getLogger(__name__)
@@ -67,8 +63,8 @@ class Running:
         return False
 
 
-class SharedServer:
-    """A share in one server. Use it as a context manager, or `attach` and `leave`.
+class ModelServer(SharedServer):
+    """A share in one model server. Use it as a context manager, or `attach` and `leave`.
 
     Parameters
     ----------
@@ -82,10 +78,6 @@ class SharedServer:
     progress : callable, optional
         Is told, in a sentence, what takes longer than a second.
     start_timeout_s : float
-
-    Notes
-    -----
-    Threads may share one. A forked child must make its own.
     """
 
     def __init__(
@@ -98,86 +90,25 @@ class SharedServer:
         progress: Callable[[str], None] | None = None,
         start_timeout_s: float = 60.0,
     ) -> None:
+        folder = home.resolve() / "engines" / f"{engine}-{key[:12]}"
+        timeout_s = start_timeout_s + STOP_TIMEOUT_S
+        super().__init__(folder, title=f"{engine} server", lock_timeout_s=timeout_s, progress=progress)
         self.engine = engine
-        self.folder = home.resolve() / "engines" / f"{engine}-{key[:12]}"
         self.log = home.resolve() / "log" / f"{engine}-{key[:12]}.log"
         self._plan = dict(plan)
-        self._progress = progress
         self._start_timeout_s = start_timeout_s
-        self._mutex = threading.RLock()
-        self._hold: Hold | None = None
         self._running: Running | None = None
         self._children: list[subprocess.Popen[bytes]] = []
 
-    def attach(self) -> None:
-        """Take a share, starting the server if need be; then it runs until the last process leaves.
+    @property
+    def is_running(self) -> bool:
+        """Whether the server that we know of lives and answers."""
+        return self._running is not None and self._running.answers()
 
-        Raises
-        ------
-        DataFolderUnusable
-            If only a person can put the folder right.
-        EngineServerFailed
-            If the server does not start; the message has the end of its log.
-        """
-        with self._mutex:
-            if self._hold is not None and self._hold.is_ours():
-                self.ensure_running()
-                return
-            with usable(self.folder):
-                self.folder.mkdir(parents=True, exist_ok=True)
-                self.log.parent.mkdir(parents=True, exist_ok=True)
-                with self._start_lock():
-                    hold = Hold(self.folder / "users.lock")
-                    try:
-                        self._running = self._find_or_start()
-                    except BaseException:
-                        hold.let_go()
-                        raise
-                    self._hold = hold
-            atexit.register(self.leave)
-
-    def ensure_running(self) -> Running:
-        """Return at once if the server answers; else wait for it, or start it again, at another URL perhaps.
-
-        Raises
-        ------
-        DataFolderUnusable, EngineServerFailed
-            As `attach`.
-        """
-        with self._mutex:
-            assert self._hold is not None and self._hold.is_ours(), "attach() first, in this very process"
-            if self._running is None or not self._running.answers():
-                with usable(self.folder), self._start_lock():
-                    self._running = self._find_or_start()
-            return self._running
-
-    def leave(self) -> None:
-        """Give up the share, and stop the server if it was the last. Does nothing if not attached."""
-        with self._mutex:
-            hold, self._hold, self._running = self._hold, None, None
-            if hold is None:
-                return
-            atexit.unregister(self.leave)
-            if not hold.is_ours():
-                hold.let_go()
-                return
-            try:
-                with start_lock(self.folder / "start.lock", timeout_s=self._start_timeout_s + STOP_TIMEOUT_S):
-                    try:
-                        if hold.is_last():
-                            self._stop()
-                    finally:
-                        hold.let_go()
-            except OSError as error:  # nobody gave us the lock, or the home was removed under us
-                hold.let_go()
-                _log.warning("left the %s server without looking whether to stop it: %s", self.engine, error)
-
-    def __enter__(self) -> SharedServer:
-        self.attach()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.leave()
+    def pids(self) -> list[int]:
+        """Return the process id of the server, attached or not; empty if none runs."""
+        found = self.found()
+        return [] if found is None else [found.process.pid]
 
     @property
     def running(self) -> Running:
@@ -196,16 +127,21 @@ class SharedServer:
         except (OSError, ValueError, KeyError, TypeError, psutil.Error):
             return None
 
-    def _find_or_start(self) -> Running:
+    def _make_folders(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+
+    def _find_or_start(self) -> None:
         running = self.found()
         if running is not None:
             if running.answers() or self._recovers(running):
                 if running.plan != self._plan:
                     self._say(f"the {self.engine} server of this model runs already, with settings of its own")
-                return running
+                self._running = running
+                return
             _log.warning("the %s server (pid %d) does not answer: ending it", self.engine, running.process.pid)
         self._stop()
-        return self._start()
+        self._running = self._start()
 
     def _recovers(self, running: Running) -> bool:
         until = time.monotonic() + HUNG_S
@@ -216,9 +152,8 @@ class SharedServer:
         return False
 
     def _start(self) -> Running:
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES_MAX:
-            self.log.replace(self.log.with_suffix(".log.1"))
-        since = self.log.stat().st_size if self.log.exists() else 0
+        rotate(self.log)
+        since = size_of(self.log)
         key = secrets.token_urlsafe(24)
         write_file(self.folder / "wanted.json", json.dumps({"plan": self._plan, "key": key}), None)
         root = str(Path(infrastructure.__file__).parents[1])
@@ -255,10 +190,10 @@ class SharedServer:
             self._clear_up(child.pid)
             if isinstance(error, TimeoutError):
                 action = f"answer within {self._start_timeout_s:.0f} s"
-                raise EngineServerFailed(self.engine, action, self.log, self._tail(since)) from None
+                raise self._could_not(action, tail(self.log, since=since, lines=LOG_TAIL_LINES)) from None
             raise
         self._clear_up(child.pid)
-        raise EngineServerFailed(self.engine, "start", self.log, self._tail(since))
+        raise self._could_not("start", tail(self.log, since=since, lines=LOG_TAIL_LINES))
 
     def _stop(self) -> None:
         """Stop whatever runs, and what a killed one left."""
@@ -291,27 +226,11 @@ class SharedServer:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
 
-    def _tail(self, since: int) -> str:
-        try:
-            with self.log.open("rb") as file:
-                file.seek(since)
-                lines = file.read().decode("utf-8", "replace").splitlines()
-        except OSError:
-            return ""
-        return "\n".join(lines[-LOG_TAIL_LINES:])
+    def _forget(self) -> None:
+        self._running = None
 
-    @contextmanager
-    def _start_lock(self) -> Iterator[None]:
-        try:
-            with start_lock(self.folder / "start.lock", timeout_s=self._start_timeout_s + STOP_TIMEOUT_S):
-                yield
-        except TimeoutError as error:
-            raise EngineServerFailed(self.engine, "be started", self.log, str(error)) from None
-
-    def _say(self, what: str) -> None:
-        _log.info("%s: %s", self.folder, what)
-        if self._progress is not None:
-            self._progress(what)
+    def _could_not(self, action: str, detail: str) -> EngineServerFailed:
+        return EngineServerFailed(self.engine, action, self.log, detail)
 
 
 def _open(url: str, within_s: float) -> Any:

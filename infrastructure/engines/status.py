@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from domain.errors import PolisError
 from infrastructure.engines import ENGINES, engine_identity
-from infrastructure.engines.server import SharedServer
+from infrastructure.engines.server import ModelServer
 from infrastructure.settings import Settings
 
 
@@ -26,15 +27,24 @@ def engines_status(settings: Settings) -> Iterator[dict[str, Any]]:
         yield row | {"servers": list(_servers(name, settings))}
 
 
+def engines_running(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield each model server of the home that runs: engine, pid, url, answers, answer_ms, memory_bytes, log."""
+    for name in ENGINES:
+        yield from ({"engine": name, **server} for server in _servers(name, settings))
+
+
 def _servers(engine: str, settings: Settings) -> Iterator[dict[str, Any]]:
     for folder in sorted((settings.home / "engines").glob(f"{engine}-*")):
-        server = SharedServer(settings.home, engine, folder.name.partition("-")[2], {})
+        server = ModelServer(settings.home, engine, folder.name.partition("-")[2], {})
         running = server.found()
         if running is not None:
+            began = time.perf_counter()
+            answers = running.answers()
             yield {
                 "pid": running.process.pid,
                 "url": running.url,
-                "answers": running.answers(),
+                "answers": answers,
+                "answer_ms": round((time.perf_counter() - began) * 1e3, 2) if answers else None,
                 "memory_bytes": _memory(running.process),
                 "log": str(server.log),
             }

@@ -10,7 +10,7 @@ from typing import Any
 from domain.errors import EngineTimedOut, EngineUnavailable, PolisError
 from domain.ports import Completed, Completion
 from infrastructure.engines.client import ChatEngine
-from infrastructure.engines.server import Running, SharedServer
+from infrastructure.engines.server import ModelServer, Running
 
 
 class SupervisedEngine:
@@ -18,7 +18,7 @@ class SupervisedEngine:
 
     Parameters
     ----------
-    server : SharedServer
+    server : ModelServer
         Attached here, left by `close`.
     identity : mapping
     client : callable
@@ -32,7 +32,7 @@ class SupervisedEngine:
 
     def __init__(
         self,
-        server: SharedServer,
+        server: ModelServer,
         identity: Mapping[str, Any],
         client: Callable[[Running], ChatEngine],
     ) -> None:
@@ -81,7 +81,8 @@ class SupervisedEngine:
         ------
         EngineServerFailed, DataFolderUnusable
         """
-        self._take(self._server.ensure_running())
+        self._server.ensure_running()
+        self._take(self._server.running)
 
     def _bring_back(self, error: EngineUnavailable, left_s: float) -> ChatEngine:
         """Start the server again, or wait for the thread that does; it goes on when our time is up."""
@@ -113,6 +114,7 @@ class _Restart(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._engine._take(self._engine._server.ensure_running())
+            self._engine._server.ensure_running()
+            self._engine._take(self._engine._server.running)
         except PolisError as error:
             self.failed = error

@@ -13,7 +13,7 @@ from typing import Any
 
 from infrastructure.engines.adapters import Adapter, require_fits
 from infrastructure.engines.client import ChatEngine, Dialect
-from infrastructure.engines.server import Running, SharedServer
+from infrastructure.engines.server import ModelServer, Running
 from infrastructure.engines.supervised import SupervisedEngine
 from infrastructure.engines.vllm_setup import environment, exported, installed_version
 from infrastructure.errors import ModelNotFound
@@ -90,7 +90,7 @@ def shared_server(
     *,
     slots: int = SLOTS,
     say: Callable[[str], None] | None = None,
-) -> SharedServer:
+) -> ModelServer:
     """Return the server of a model and its adapters under `home`; nothing is started yet.
 
     Raises
@@ -117,7 +117,7 @@ def shared_server(
         "key_variable": "VLLM_API_KEY",  # an argument could be read by every user of the machine
         "nice": NICE,
     }
-    return SharedServer(home, "vllm", key, plan, progress=say, start_timeout_s=START_TIMEOUT_S)
+    return ModelServer(home, "vllm", key, plan, progress=say, start_timeout_s=START_TIMEOUT_S)
 
 
 def open_vllm(

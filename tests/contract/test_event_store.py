@@ -289,8 +289,32 @@ class TestAnEventStore:
         for effect in (3, 5):
             with pytest.raises(TickHasBegun):
                 store.record_input(made, gift(1, asked=2, effect=effect))
-        assert store.inputs_after(made, -1) == {}
+        assert store.inputs_after(made, -1) == {} and store.late_inputs(made) == 0
         assert store.record_input(made, gift(1, asked=5, effect=6))
+
+    def test_an_answer_to_somebody_who_died_meanwhile_is_late(self, store: EventStore) -> None:
+        made = make_run(store, ticks=5)
+        with pytest.raises(TickHasBegun):
+            store.record_input(made, thought(1, asked=2, effect=4))
+        assert (store.inputs_after(made, -1), store.late_inputs(made)) == ({}, 1)
+        # One that was in time and could not be used, its agent being dead, is counted once, by who finds that out.
+        in_time = thought(2, asked=5, effect=9)
+        store.record_input(made, in_time)
+        store.count_late(made, [in_time.key])
+        store.count_late(made, [in_time.key])
+        assert store.late_inputs(made) == 2
+
+    def test_what_became_of_all_thoughts_is_counted_to_a_tick_and_over_a_fork(self, store: EventStore) -> None:
+        made = make_run(store, ticks=5)
+        refused = dataclasses.replace(thought(2, asked=5, effect=9), answer={"refused": "no \x00 'answer'"})
+        late = dataclasses.replace(thought(3, asked=5, effect=12), answer={"refused": "late"})
+        for given in (thought(1, asked=5, effect=9), refused, late, gift(4, asked=5, effect=9)):
+            store.record_input(made, given)
+        assert store.thoughts_through(made, 8) == (0, {})
+        assert store.thoughts_through(made, 9) == (1, {"no \x00 'answer'": 1})
+        assert store.thoughts_through(made, 99) == (1, {"no \x00 'answer'": 1, "late": 1})
+        fork = forked(store, made, 5)
+        assert store.thoughts_through(fork, 9) == (1, {"no \x00 'answer'": 1})
 
     def test_an_input_that_makes_no_sense_is_refused(self, store: EventStore) -> None:
         made = make_run(store, ticks=5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import httpx
 import psutil
 import pytest
 
+from chronopolis.cli.doctor_minds import minds
 from domain.errors import EngineRefused, EngineUnavailable
 from domain.ports import Completion
 from infrastructure.engines import child, engine_identity, open_engine
@@ -27,7 +29,7 @@ from infrastructure.engines.supervised import SupervisedEngine
 from infrastructure.errors import AdapterUnusable, EngineServerFailed, ModelNotFound
 from infrastructure.settings import Settings
 from tests.contract.test_engine import ASKED, MESSAGES, Promises
-from tests.support.lora import write_gguf_lora
+from tests.support.lora import write_gguf_lora, write_peft_noise
 
 pytestmark = pytest.mark.integration
 
@@ -121,6 +123,12 @@ def test_it_listens_on_loopback_alone_at_low_priority_and_asks_for_its_key(engin
         assert (engine._server.folder / name).stat().st_mode & 0o777 == 0o600
 
 
+def test_the_doctor_sees_it_and_how_soon_it_answers(engine: SupervisedEngine, home: Path) -> None:
+    (check,) = [check for check in minds(Settings(home=home)) if check.name == "engine"]
+    assert check.status == "ok" and f"llama, embedded (pid {engine.pid}, " in check.found
+    assert re.search(r"answers in \d+\.\d ms", check.found)
+
+
 def test_a_prompt_beyond_the_context_is_refused(engine: SupervisedEngine) -> None:
     long = Completion(({"role": "user", "content": "so " * 4000},), None, 8, 1)
     with pytest.raises(EngineRefused, match="exceeds the available context"):
@@ -185,6 +193,25 @@ def test_an_adapter_answers_where_it_is_asked_for_and_nowhere_else(home: Path, t
         engine.close()
     assert (before.adapter, turned.adapter, after.adapter) == (None, "odd", None)
     assert before.text == after.text != turned.text
+
+
+def test_an_adapter_that_peft_saved_answers_under_llama_too(home: Path, tmp_path: Path) -> None:
+    write_peft_noise(tmp_path / "noise")
+    write_peft_noise(tmp_path / "nothing", strength=0.0)
+    for name in ("noise", "nothing"):
+        install_adapter(home, name, tmp_path / name)
+    recorded = engine_identity("llama", Settings(home=home), adapters=["noise", "nothing"])
+    peft = find_adapters(home, ["noise", "nothing"], form="peft")
+    assert recorded["adapters"] == {name: adapter.hash for name, adapter in peft.items()}, "the same, whoever serves it"
+    engine = open_engine(recorded, Settings(home=home))
+    try:
+        plain, noise, nothing = (
+            engine.complete(Completion(MESSAGES, None, 12, 7, adapter=name), timeout_s=120).text
+            for name in (None, "noise", "nothing")
+        )
+    finally:
+        engine.close()
+    assert plain == nothing != noise
 
 
 def test_an_adapter_that_was_changed_since_is_refused(home: Path, tmp_path: Path) -> None:

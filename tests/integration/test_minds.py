@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,15 @@ import pytest
 import replay
 from domain.configuration import Configuration
 from domain.errors import InvalidConfiguration, MissingAnswer, TickHasBegun
-from domain.events import PLEDGE_KEPT, SPEECH_MADE, THOUGHT_REQUESTED, THOUGHT_TAKEN
-from domain.inputs import Input
+from domain.events import (
+    PLEDGE_KEPT,
+    REFLECTION_MADE,
+    SPEECH_MADE,
+    THOUGHT_REFUSED,
+    THOUGHT_REQUESTED,
+    THOUGHT_TAKEN,
+)
+from domain.inputs import INTERVENTION, Input, InputKey
 from domain.ports import Run
 from infrastructure.postgres_store import PostgresStore
 from tests.support.stores import chain_of
@@ -140,6 +148,57 @@ def test_minds_that_never_answer_are_refusals_and_the_run_is_degraded(postgres_s
     assert replay.reexecute(postgres_store, run).identical
 
 
+def test_a_resumed_run_does_not_forget_its_refusals(postgres_store: PostgresStore) -> None:
+    run = made(postgres_store, "forgetful")
+    deaf = go(postgres_store, run, 60, lambda request: None, patience_s=0.05)
+    assert deaf.thinking["refused"] >= 10
+    again = go(postgres_store, run, 64)
+    assert again.thinking["refused"] <= 4 and again.status == "degraded"
+    assert (again.problem or "").startswith(f"{again.thinking['in_all']['refused']} of ")
+    assert again.thinking["in_all"]["refused"] >= deaf.thinking["refused"]
+
+
+def test_what_is_decided_again_is_counted_once(postgres_store: PostgresStore) -> None:
+    """In mode `group` ticks run ahead; an input that comes for one of them makes them be decided anew."""
+    run = made(postgres_store, "twice")
+    answer, given = scripted(postgres_store), []
+
+    def meddle(request: Request) -> object:
+        if len(given) < 6:
+            head = postgres_store.head(run)
+            assert head is not None
+            key = InputKey(head.tick, 1, INTERVENTION, len(given))
+            with suppress(TickHasBegun):
+                given.append(postgres_store.record_input(run, Input(key, head.tick + 1, {"endow": {"coin": 1}})))
+        return answer(request)
+
+    summary = go(postgres_store, run, TICKS, meddle, durability="group", answers="record")
+    kinds, told = kinds_of(postgres_store, run), summary.thinking
+    took_effect = sum(kinds.get(k.number, 0) for k in (THOUGHT_TAKEN, THOUGHT_REFUSED, REFLECTION_MADE))
+    assert told["thoughts"] + told["refused"] == took_effect
+    assert told["asked"] == len(postgres_store.deliberations(run))
+    assert replay.reexecute(postgres_store, run).identical
+
+
+def test_an_answer_to_the_dead_is_late(postgres_store: PostgresStore) -> None:
+    short = replace(THINKERS, lifespan=100)  # so that all die, some of them while they are thinking
+    run, asked = made(postgres_store, "dead", configuration=short), []
+    summary = go(postgres_store, run, TICKS, lambda request: asked.append(request) or scripted(postgres_store)(request))
+    thoughts = [r for r in postgres_store.deliberations(run) if r["effect_tick"] <= TICKS]
+    assert summary.late_inputs == len(thoughts) - summary.thinking["thoughts"] > 0
+
+
+def test_an_error_that_is_none_of_ours_leaves_the_run_failed_and_says_why(postgres_store: PostgresStore) -> None:
+    run = made(postgres_store, "broken")
+    with asking(postgres_store, run, scripted(postgres_store)) as thinking:
+        thinking.after_tick = None  # type: ignore[assignment] -- calling it is a TypeError
+        with pytest.raises(TypeError):
+            Runner(postgres_store, run, thinking=thinking).run(TICKS)
+    lease = postgres_store.lease(run)
+    assert lease.status == "failed" and (lease.problem or "").startswith("TypeError: ")
+    assert go(postgres_store, run, 5).status == "complete"
+
+
 def test_an_answer_after_the_refusal_is_counted_and_never_used(postgres_store: PostgresStore) -> None:
     run, asked = made(postgres_store, "late"), []
     go(postgres_store, run, 12, asked.append, patience_s=0.05)
@@ -184,9 +243,7 @@ def test_news_told_to_one_agent_reaches_others_by_speech_alone(postgres_store: P
         postgres_store.record_input(run, Input(_intervention(6), 7, {"news": "Too late."}))
 
 
-def _intervention(agent: int) -> Any:
-    from domain.inputs import INTERVENTION, InputKey
-
+def _intervention(agent: int) -> InputKey:
     return InputKey(0, agent, INTERVENTION)
 
 

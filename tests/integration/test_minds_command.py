@@ -9,6 +9,7 @@ import pytest
 
 from chronopolis.cli import main
 from tests.support.engines import Engines, closed_port, engines  # noqa: F401
+from tests.support.gossip import gossip_url  # noqa: F401
 from tests.support.lora import write_peft_lora
 
 pytestmark = pytest.mark.integration
@@ -27,8 +28,8 @@ def home(tmp_path: Path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_calibrate_prints_a_profile(home, engines: Engines, monkeypatch, capsys):  # noqa: F811
-    monkeypatch.setenv("POLIS_MIND_URL", engines.url("good"))
+def test_calibrate_prints_a_profile(home, gossip_url: str, monkeypatch, capsys):  # noqa: F811
+    monkeypatch.setenv("POLIS_MIND_URL", gossip_url)
     code, profile = polis(capsys, "minds", "calibrate", "openai", "--seconds", "0.2", "--json", "--quiet")
     assert code == 0 and profile["ok"]
     assert profile["think_delay"] >= 1 and profile["think_budget"] >= 1 and profile["concurrency"] in (1, 2, 4)

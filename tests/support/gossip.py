@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -52,12 +53,19 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def gossip_server(address: str = "127.0.0.1") -> Iterator[str]:
+    """Serve gossips at an address of this host; gives the URL."""
+    server = ThreadingHTTPServer((address, 0), _Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield f"http://{address}:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
 @pytest.fixture
 def gossip_url() -> Iterator[str]:
     """The URL of a server of gossips."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    with gossip_server() as url:
+        yield url

@@ -51,6 +51,35 @@ def write_peft_lora(folder: Path, *, hidden: int = HIDDEN, rank: int = 4, said_r
     return folder
 
 
+def write_peft_noise(
+    folder: Path, *, rank: int = 4, alpha: float = 8.0, layers: int = 10, seed: int = 1, strength: float = 0.05,
+    **settings: object,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Write an adapter of PEFT's kind for SmolLM2 that changes all it may change; return its matrices."""
+    noise = np.random.default_rng(seed)
+    sizes = {
+        "self_attn.q_proj": (HIDDEN, HIDDEN), "self_attn.k_proj": (192, HIDDEN), "self_attn.v_proj": (192, HIDDEN),
+        "self_attn.o_proj": (HIDDEN, HIDDEN), "mlp.gate_proj": (1536, HIDDEN), "mlp.down_proj": (HIDDEN, 1536),
+    }  # fmt: skip
+    matrices = {}
+    for layer in range(layers):
+        for module, (rows, columns) in sizes.items():
+            name = f"base_model.model.model.layers.{layer}.{module}"
+            for side, shape in (("A", (rank, columns)), ("B", (rows, rank))):
+                matrices[f"{name}.lora_{side}.weight"] = (noise.standard_normal(shape) * strength).astype("<f4")
+    header, at = {}, 0
+    for name, matrix in matrices.items():
+        header[name] = {"dtype": "F32", "shape": list(matrix.shape), "data_offsets": [at, at + matrix.nbytes]}
+        at += matrix.nbytes
+    text = json.dumps(header).encode()
+    data = b"".join(matrix.tobytes() for matrix in matrices.values())
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
+    config = {"peft_type": "LORA", "r": rank, "lora_alpha": alpha, "bias": "none", **settings}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    return matrices
+
+
 def write_safetensors(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
     """Write a file of zeros with these shapes."""
     header, at = {}, 0

@@ -70,6 +70,7 @@ class MemoryStore:
         parent: Run | None = None,
         fork_tick: int | None = None,
         engines: dict[str, Any] | None = None,
+        inputs: Sequence[Input] = (),
     ) -> Run:
         if not _NAME.fullmatch(name):
             raise InvalidConfiguration("name", name, "is no name for a run")
@@ -79,7 +80,8 @@ class MemoryStore:
         genesis = genesis_hash(seed, configuration)
         origin = None if parent is None else parent.id
         run = Run(number, name, seed, configuration, genesis, parent=origin, fork_tick=fork_tick, engines=engines or {})
-        self.shelves[number] = _Shelf(run, Lease("paused", target, 0))
+        kept = {given.key: validated(given, n_cells=configuration.n_cells) for given in inputs}
+        self.shelves[number] = _Shelf(run, Lease("paused", target, 0), inputs=kept)
         return run
 
     def names(self) -> set[str]:
@@ -210,6 +212,15 @@ class MemoryStore:
     def late_inputs(self, run: Run) -> int:
         return self.shelves[run.id].late.total()
 
+    def count_late(self, run: Run, keys: Sequence[InputKey]) -> None:
+        late = self.shelves[run.id].late
+        late.update({key: 1 for key in keys if not late[key]})
+
+    def thoughts_through(self, run: Run, tick: int) -> tuple[int, dict[str, int]]:
+        rows = [i for i in self._readable(run) if i.effect_tick <= tick and i.key.purpose != INTERVENTION]
+        reasons = Counter(str(i.answer["refused"]) for i in rows if "refused" in i.answer)
+        return len(rows) - reasons.total(), dict(reasons)
+
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
         validated(given, n_cells=run.configuration.n_cells)
         shelf, asked = self.shelves[run.id], given.key.asked_tick
@@ -226,6 +237,7 @@ class MemoryStore:
             raise InvalidInput(given.key.as_tuple(), "it was asked before this fork began; its parent takes it")
         head = max((h.tick for r in readers if (h := self.head(r)) is not None), default=-1)
         if given.effect_tick <= head:
+            shelf.late[given.key] += given.key.purpose != INTERVENTION
             raise TickHasBegun(run.name, given.effect_tick, head)
         chain = None if asked_chain is None else asked_chain.hex()
         shelf.inputs[given.key] = dataclasses.replace(given, about={**given.about, "asked_chain": chain})

@@ -11,7 +11,11 @@ import pytest
 from domain.errors import EngineUnavailable
 from domain.ports import Completed, Completion
 from workers import calibration
-from workers.calibration import calibrate, questions
+from workers.calibration import calibrate
+from workers.minds.answers import ANSWER_TOKENS
+from workers.minds.prompts import render
+from workers.minds.scripted import ScriptedEngine
+from workers.sample_questions import is_usable, questions
 
 pytestmark = pytest.mark.unit
 
@@ -19,7 +23,7 @@ pytestmark = pytest.mark.unit
 class Slots:
     """An engine that makes so many answers at once, each in a fixed time."""
 
-    def __init__(self, slots: int, seconds: float, text: str = '{"intention": "rest"}') -> None:
+    def __init__(self, slots: int, seconds: float, text: str = "") -> None:
         self.identity = {"name": "slots", "model_hash": "0" * 64}
         self._free, self._seconds, self._text = threading.Semaphore(slots), seconds, text
         self.fails = False
@@ -31,7 +35,8 @@ class Slots:
         with self._free:
             time.sleep(self._seconds)
         took = round((time.perf_counter() - began) * 1e3)
-        return Completed(self._text, 250, 30, took, wanted.adapter, "slots")
+        text = self._text or ScriptedEngine().complete(wanted, timeout_s=1).text
+        return Completed(text, 250, 30, took, wanted.adapter, "slots")
 
     def close(self) -> None:
         pass
@@ -68,11 +73,17 @@ def test_an_engine_that_answers_nothing_is_an_error_and_one_that_breaks_the_sche
         calibrate(engine, concurrencies=(1,), seconds=0.1)
 
 
-def test_the_questions_share_a_beginning_and_differ_in_the_rest():
+def test_what_is_asked_is_what_a_society_asks():
     asked = questions()
-    assert len({q.messages[0]["content"] for q in asked}) == 1
+    assert asked == questions()
+    assert {(q.messages[0]["content"], q.max_tokens) for q in asked} <= {
+        (render(q.percept | {"purpose": purpose}, ()).messages[0]["content"], ANSWER_TOKENS[purpose])
+        for q in asked[:1]
+        for purpose in ("intention", "reflection")
+    }
     assert len({q.messages[1]["content"] for q in asked}) == len(asked)
+    assert any("You remember" in q.messages[1]["content"] for q in asked)
+    assert sum(any(" says" in line or '"' in line for line in q.messages[1]["content"].splitlines()) for q in asked) > 5
     for q in asked:
-        words = sum(len(m["content"].split()) for m in q.messages)
-        assert 130 <= words <= 230, "about 250 tokens"
-        assert q.schema is not None and "nobody" in q.schema["properties"]["to"]["enum"]
+        assert is_usable(ScriptedEngine().complete(q, timeout_s=1).text, q)
+        assert not is_usable('{"do": "conquer"}', q)
