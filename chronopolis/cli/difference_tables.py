@@ -33,6 +33,7 @@ def tables(found: Difference, entries: list[dict[str, Any]], *, agents: int) -> 
         return shown
     shown += _figures(found)
     shown += _agents(found, agents)
+    sides = _heading(found, "a"), _heading(found, "b")
     for area, table in (("ties", _ties), ("cells", _cells), ("minds", _minds)):
         of_area = [e for e in entries if e["area"] == area]
         if of_area:

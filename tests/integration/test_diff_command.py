@@ -58,7 +58,7 @@ def test_it_says_where_two_runs_part_and_how_they_differ(runs, capsys):
 def test_people_get_tables_largest_first(runs, capsys):
     code, out = polis(capsys, "made", "what-if", "--agents", "2")
     assert code == 0
-    for words in ("the same up to  tick 20", "ScenarioChanged", "the society", "satiety", "hunger", "45 and 200"):
+    for words in ("the same up to  tick 20", "hunger 45 → 200", "the society", "satiety", "hunger", "45 and 200"):
         assert words in out
     assert "more of agents" in out
     code, out = polis(capsys, "made", "--tick-a", "5", "--tick-b", "9")
