@@ -294,7 +294,11 @@ class History:
         ------
         WrongUsage, BadQuery, QueryTimedOut
         """
-        if 0 < events_behind(self._store, self._run) <= _TAKEN_IN_AT_ONCE:
+        behind = events_behind(self._store, self._run)
+        if behind > _TAKEN_IN_AT_ONCE:
+            command = f"polis db refresh {self.name}"
+            warnings.warn(f"{behind:,} events are not rolled up: `{command}` makes questions quicker", stacklevel=2)
+        elif behind:
             refresh(self._store, self._run)
         with open_analyst(self._store, self._run, timeout_s=timeout_s) as analyst:
             answer = ask(analyst, query, limit=limit)

@@ -9,12 +9,9 @@ one; what never comes is recorded as a refusal.
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,26 +21,17 @@ from domain.advance import Header
 from domain.codes import Purpose
 from domain.columns import ALIVE, ASKED, ID, THOUGHT_DUE
 from domain.errors import MissingAnswer, StoreUnavailable, TickHasBegun
-from domain.events import (
-    MEMORY_FORMED,
-    REFLECTION_MADE,
-    THOUGHT_REFUSED,
-    THOUGHT_REQUESTED,
-    THOUGHT_TAKEN,
-    EventBatch,
-)
-from domain.inputs import INTERVENTION, NO_INPUTS, Input, InputKey, Inputs
+from domain.events import MEMORY_FORMED, THOUGHT_REQUESTED, EventBatch
+from domain.inputs import NO_INPUTS, Input, InputKey, Inputs
 from domain.minds import columns as m
 from domain.minds.percepts import percept_of
 from domain.ports import EventStore, Run
 from domain.state import World
+from workers.thought_figures import Tally
 
 ANSWERS = ("record", "reuse", "only")
 _POLL_S, _RESEND_S = 0.03, 5.0
 _TIMEOUT_S_MAX = 600.0  # the most that a message may ask for
-_REFUSALS_TOLERATED, _ANSWERS_THAT_TELL = 0.2, 10
-_TOLD_OF = (THOUGHT_TAKEN.number, THOUGHT_REFUSED.number, REFLECTION_MADE.number)
-"""Events of which every thought that takes effect has one."""
 
 Request = dict[str, Any]
 
@@ -58,68 +46,6 @@ class Sender(Protocol):
     def project(self, run: int, through: int) -> None:
         """Ask for memories up to a tick to be projected."""
         ...
-
-
-@dataclass
-class ThoughtFigures:
-    """What thinking counted in this process; and what became of the run's thoughts before, for its problem."""
-
-    thoughts: int = 0
-    asked: int = 0
-    reused: int = 0
-    refused: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-    unsaid: dict[str, int] = field(default_factory=dict)
-    waited_s: float = 0.0
-    waits: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    latency_ms: list[int] = field(default_factory=list)
-    thoughts_before: int = 0
-    reasons_before: dict[str, int] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the keys that `polis run --json` adds."""
-        ms = np.array(self.latency_ms or [0])
-        return {
-            "thoughts": self.thoughts,
-            "asked": self.asked,
-            "reused": self.reused,
-            "refused": self.refused,
-            "refusals": dict(sorted(self.reasons.items(), key=lambda item: -item[1])[:5]),
-            "unsaid": dict(sorted(self.unsaid.items(), key=lambda item: -item[1])),
-            "latency_ms": {"mean": round(float(ms.mean()), 1), "p95": round(float(np.percentile(ms, 95)), 1)},
-            "waited_s": round(self.waited_s, 3),
-            "tokens": {"in": self.tokens_in, "out": self.tokens_out},
-            "in_all": {"thoughts": self.thoughts_before + self.thoughts, "refused": sum(self._all_reasons().values())},
-        }
-
-    def problem(self) -> str | None:
-        """Return why a society whose minds answer so seldom has not simply completed; None if all is well.
-
-        The run's whole history is looked at: whoever goes on with it in many short pieces is told the same.
-        """
-        reasons = self._all_reasons()
-        thoughts, refused = self.thoughts_before + self.thoughts, sum(reasons.values())
-        mostly = max(reasons, key=lambda reason: reasons[reason], default="no reason given")
-        if refused and not thoughts:
-            return f"none of {refused} thoughts was answered: {mostly}"
-        if thoughts + refused >= _ANSWERS_THAT_TELL and refused > _REFUSALS_TOLERATED * (thoughts + refused):
-            return f"{refused} of {thoughts + refused} thoughts were refused: {mostly}"
-        return None
-
-    def _all_reasons(self) -> Counter[str]:
-        return Counter(self.reasons_before) + Counter(self.reasons)
-
-
-@dataclass(frozen=True)
-class _Used:
-    """What a tick used and said: counted once the tick is durable, since until then it may be decided again."""
-
-    tick: int
-    inputs: tuple[Input, ...]
-    unsaid: tuple[str, ...]
-    to_the_dead: tuple[InputKey, ...]
 
 
 class Thinking:
@@ -149,7 +75,8 @@ class Thinking:
         say: Callable[[str], None] | None = None,
     ) -> None:
         self.store, self.run, self.sender, self.engine, self.answers = store, run, sender, engine, answers
-        self.patience_s, self.figures = patience_s, ThoughtFigures()
+        self.patience_s, self._tally = patience_s, Tally()
+        self.figures = self._tally.figures
         self._scenarios = replay.scenarios_of(store, run)
         self._lineage = [(store.find(str(source)), last) for source, _, last in store.lineage(run)]
         self._say = say or (lambda sentence: None)
@@ -158,8 +85,6 @@ class Thinking:
         self._owed: dict[InputKey, Request] = {}
         self._sent_at: dict[InputKey, float] = {}
         self._ever_asked: set[InputKey] = set()
-        self._used: list[_Used] = []
-        self._to_the_dead: list[InputKey] = []  # to be counted as late
         self._lacking: set[InputKey] = set()  # looked for and not recorded anywhere, where nobody is to be asked
         self._inputs: dict[int, dict[InputKey, Input]] = {}
         self._head = -1
@@ -183,11 +108,9 @@ class Thinking:
         """
         owed = [] if head is None else self._owed_at(world)
         if self._thread is None:
-            self.figures.thoughts_before, self.figures.reasons_before = self.store.thoughts_through(
-                self.run, world.tick
-            )
+            self.figures.before(*self.store.thoughts_through(self.run, world.tick))
+        self._tally.give_up_after(world.tick)
         with self._mutex:
-            self._used = [used for used in self._used if used.tick <= world.tick]
             self._durable_tick = durable_tick
             self._head = world.tick
             self._held = []
@@ -252,9 +175,8 @@ class Thinking:
     def after_tick(self, world: World, events: EventBatch, header: Header, inputs: Inputs) -> None:
         """Note what the tick asked for and what it used; nothing leaves before the tick is durable."""
         records = events.records
-        if len(inputs):
-            self._note(events, world.tick, inputs)
-        self._settle(self._durable_tick())
+        self._tally.note(events, world.tick, inputs)
+        self._tally.settle(self._durable_tick())
         asked = np.flatnonzero(records["kind"] == THOUGHT_REQUESTED.number).tolist()
         requests = [self._request(world, int(records["agent"][i]), header) for i in asked]
         with self._mutex:
@@ -273,7 +195,7 @@ class Thinking:
 
         To be asked when all is durable.
         """
-        self._settle(self._durable_tick())
+        self._tally.settle(self._durable_tick())
         with contextlib.suppress(StoreUnavailable):  # a run does not fail for want of this figure
             self._count_the_late()
         of_sender: Callable[[], list[str]] | None = getattr(self.sender, "problems", None)
@@ -336,42 +258,6 @@ class Thinking:
         found = self.store.inputs(self.run, tick)
         self._inputs[tick] = {given.key: given for given in found.rows}
 
-    def _note(self, events: EventBatch, tick: int, inputs: Inputs) -> None:
-        """Keep what a tick used, what could not be said, and which answers were to somebody who is dead."""
-        records = events.records
-        taken = np.flatnonzero(records["kind"] == THOUGHT_TAKEN.number).tolist()
-        unsaid = [json.loads(events.payload(at)).get("unsaid") for at in taken]
-        told = set(records["agent"][np.isin(records["kind"], _TOLD_OF)].tolist())
-        thoughts = tuple(given for given in inputs.rows if given.key.purpose != INTERVENTION)
-        dead = tuple(given.key for given in thoughts if given.key.agent not in told)
-        heard = tuple(given for given in thoughts if given.key.agent in told)
-        self._used.append(_Used(tick, heard, tuple(because for because in unsaid if because), dead))
-
-    def _settle(self, durable: int) -> None:
-        """Count what durable ticks used."""
-        while self._used and self._used[0].tick <= durable:
-            used = self._used.pop(0)
-            for given in used.inputs:
-                self._count(given)
-            for because in used.unsaid:
-                self.figures.unsaid[because] = self.figures.unsaid.get(because, 0) + 1
-            if used.to_the_dead:
-                with self._mutex:
-                    self._to_the_dead += used.to_the_dead
-
-    def _count(self, given: Input) -> None:
-        about = given.about
-        self.figures.tokens_in += about.get("tokens_in") or 0
-        self.figures.tokens_out += about.get("tokens_out") or 0
-        if "refused" in given.answer:
-            self.figures.refused += 1
-            reason = str(given.answer["refused"])[:80]
-            self.figures.reasons[reason] = self.figures.reasons.get(reason, 0) + 1
-            return
-        self.figures.thoughts += 1
-        if about.get("latency_ms") is not None:
-            self.figures.latency_ms.append(int(about["latency_ms"]))
-
     # -- a thread of its own -----------------------------------------------------------------------
 
     def _work(self) -> None:
@@ -433,12 +319,10 @@ class Thinking:
                 self._sent_at[key] = now
 
     def _count_the_late(self) -> None:
-        with self._mutex:
-            late = list(self._to_the_dead)
+        late = list(self._tally.late)
         if late:
             self.store.count_late(self.run, late)  # each once: if this fails under way, all are tried again
-            with self._mutex:
-                del self._to_the_dead[: len(late)]
+            del self._tally.late[: len(late)]
 
     def _reuse(self, request: Request) -> bool:
         """Take an answer that was given to the same question in the same past, if there is one."""

@@ -33,7 +33,6 @@ def tables(found: Difference, *, agents: int, rows: int) -> list[Any]:
         return shown
     shown += _figures(found)
     shown += _agents(found, agents)
-    sides = _heading(found, "a"), _heading(found, "b")
     for area, table in (("ties", _ties), ("cells", _cells), ("minds", _minds)):
         entries = [e for e in found.entries(limit=rows) if e["area"] == area]
         if entries:

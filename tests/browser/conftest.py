@@ -60,8 +60,9 @@ def server(recorded: Polis) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for one module: while Playwright is open, a loop runs in this thread, which other tests can't have."""
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium(), args=list(BROWSER_ARGUMENTS))
         yield opened

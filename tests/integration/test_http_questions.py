@@ -27,7 +27,7 @@ from tests.support.postgres import TestServer
 from tests.support.stores import chain_of, keep, opened
 from tests.support.web import served
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 HEAD = 90
 TOLD = made_history(2, HEAD, Configuration(**SCENARIOS["harsh"][2]))
@@ -185,7 +185,7 @@ def test_a_run_goes_on_in_a_process_of_its_own_is_followed_and_told_of(
     again = client.post("/api/runs/onwards/continue", json={"ticks": 5})
     assert (again.status_code, again.json()["error"]["type"]) == (409, "RunIsHeld")
     heads, ends = [], []
-    with client.stream("GET", "/api/runs/onwards/live", params={"until": "rest"}, timeout=60) as stream:
+    with client.stream("GET", "/api/runs/onwards/live", params={"until": "rest"}, timeout=200) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         for line in stream.iter_lines():
             if line.startswith("data: "):
@@ -211,7 +211,7 @@ def test_a_process_that_could_not_go_on_is_told_of(client: httpx.Client, store: 
         services.children._settings.home, "postgresql://nobody@127.0.0.1:1/none"
     )
     assert client.post("/api/runs/hopeless/continue", json={"ticks": 5}).status_code == 202
-    for _ in range(300):
+    for _ in range(900):
         child = client.get("/api/runs/hopeless").json()["continuing"]
         if child["state"] != "running":
             break
@@ -230,11 +230,11 @@ def test_a_run_pauses_where_it_is_told_to_and_when_it_is_asked_to(client: httpx.
     children._settings = store.database.settings
     where = "/api/runs/stopped/continue"
     assert client.post(where, json={"ticks": 100_000, "break": f"tick >= {HEAD + 20}"}).status_code == 202
-    with client.stream("GET", "/api/runs/stopped/live", params={"until": "rest"}, timeout=60) as stream:
+    with client.stream("GET", "/api/runs/stopped/live", params={"until": "rest"}, timeout=200) as stream:
         assert any(line.startswith("event: end") for line in stream.iter_lines())
     assert client.get("/api/runs/stopped").json()["head_tick"] == HEAD + 20
     assert client.post(where, json={"ticks": 100_000, "pace_ms": 20}).status_code == 202
-    for _ in range(200):
+    for _ in range(900):
         if client.get("/api/runs/stopped").json()["head_tick"] > HEAD + 22:
             break
         time.sleep(0.1)

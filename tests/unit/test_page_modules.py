@@ -34,7 +34,7 @@ def test_a_module_has_one_idea_and_says_so(name: str) -> None:
     lines = SOURCES[name].splitlines()
     assert lines[0].startswith("// ")
     assert len(lines) < 250
-    assert max(map(len, lines)) <= 400
+    assert max(map(len, lines)) <= 200  # a path of an icon is one string
 
 
 def test_every_module_is_reached_from_where_pages_begin() -> None:

@@ -59,7 +59,7 @@ def test_a_wrong_answer_has_no_time():
 
 @pytest.mark.slow
 def test_a_run_that_fails_is_no_record(tmp_path):
-    with pytest.raises(RuntimeError, match="code 2.*InvalidConfiguration"):
+    with pytest.raises(RuntimeError, match=r"code 2.*InvalidConfiguration"):
         record(tmp_path / "h", Plan("tiny"), name="bad", agents=0, ticks=5, pace_ms=None, out=tmp_path / "soak.json")
 
 

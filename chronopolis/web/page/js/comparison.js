@@ -4,7 +4,7 @@ import { get, runPath } from "./api.js";
 import { Clock } from "./clock.js";
 import { makeSide, sharedUntil } from "./comparison_side.js";
 import { differencePanel } from "./differences.js";
-import { el, fill } from "./dom.js";
+import { el, fill, throttled } from "./dom.js";
 import { whole } from "./format.js";
 import { frameDifference } from "./frame_difference.js";
 import { brand, searchBox, themeButton } from "./header.js";
@@ -152,8 +152,9 @@ class Comparison {
       });
       side.live.begin();
     }
+    const writeTick = throttled(400, () => writeLink({ tick: clock.tick }));
     clock.on("tick", (tick) => {
-      writeLink({ tick });
+      writeTick();
       this.differences.tick(tick);
     });
     clock.on("error", (error) => notice(error.message, { error: true }));

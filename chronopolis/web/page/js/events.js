@@ -78,7 +78,7 @@ export function eventsPanel(session) {
     { onError: (error) => fill(list, empty(error.message)) },
   );
 
-  function page(place) {
+  function page(place, { now = true } = {}) {
     after = place;
     stale = false;
     const last = number(to) ?? clock.tick;
@@ -90,12 +90,16 @@ export function eventsPanel(session) {
         last: Math.min(last, clock.head),
         after: place ?? undefined,
       }),
-      { again: true },
+      { again: true, now },
     );
   }
   const again = () => page(null);
   // The list ends at the cursor, unless a last tick was asked for: it is looked up anew once the cursor rests.
-  const followed = settled(220, () => !node.hidden && after === null && number(to) === undefined && again(), 1000);
+  const followed = settled(
+    220,
+    () => !node.hidden && after === null && number(to) === undefined && page(null, { now: false }),
+    1000,
+  );
 
   function show(events) {
     shown = events.length ? events : null;

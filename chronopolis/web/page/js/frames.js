@@ -7,6 +7,7 @@ const ROOM = 160 * 2 ** 20; // bytes kept
 const AT_ONCE = 2; // of each sort, so that four connections are left for other questions
 const BATCH = 32;
 const FAR = 4 * BATCH; // ticks from the cursor beyond which nobody waits for a batch any more
+const REST_MS = 2000;
 const STUCK_MS = 300; // after which a single frame gives up its place to a newer wish
 
 const padded = (bytes) => (bytes + 3) & ~3;
@@ -61,6 +62,7 @@ export class FrameStore {
   #sent = new Map(); // tick → {control, at}, for single frames
   #ahead = new Map(); // first tick → {last, control}, of batches under way
   #generation = 0;
+  #restUntil = 0; // after a failure nothing is read ahead for a while
 
   constructor(run) {
     this.run = run;
@@ -106,6 +108,7 @@ export class FrameStore {
   /** Ask for one frame now. A later request takes the place of one that has not been sent, or that is stuck. */
   request(tick, sequence) {
     for (const [first, { last, control }] of this.#ahead) if (first > tick + FAR || last < tick - FAR) control.abort();
+    this.#wanted = null;
     if (this.has(tick) || this.#sent.has(tick)) return;
     this.#wanted = { tick, sequence };
     if (this.#sent.size >= AT_ONCE) {
@@ -125,7 +128,7 @@ export class FrameStore {
     try {
       await this.#fetch(tick, 1, sequence, control.signal);
     } catch (error) {
-      if (error.name !== "AbortError") this.onError(error);
+      this.#failed(error);
     } finally {
       if (this.#sent.get(tick) === mine) this.#sent.delete(tick);
       this.#pump();
@@ -153,6 +156,12 @@ export class FrameStore {
     }
   }
 
+  #failed(error) {
+    if (error.name === "AbortError") return;
+    this.#restUntil = performance.now() + REST_MS;
+    this.onError(error);
+  }
+
   #keep(frame) {
     const old = this.#kept.get(frame.tick);
     if (old) {
@@ -171,7 +180,7 @@ export class FrameStore {
   /** See that `many` frames from `tick` on in a direction are here or on their way. Batches start at round ticks,
    *  so that the browser's own cache finds them again. */
   prefetch(tick, direction, many) {
-    if (this.#ahead.size >= AT_ONCE) return;
+    if (this.#ahead.size >= AT_ONCE || performance.now() < this.#restUntil) return;
     const last = direction > 0 ? Math.min(this.head, tick + many) : Math.max(0, tick - many);
     for (let t = tick; direction > 0 ? t <= last : t >= last; t += direction) {
       if (this.has(t) || this.#sent.has(t) || this.#isAhead(t)) continue;
@@ -181,7 +190,7 @@ export class FrameStore {
       const mine = { last: end, control };
       this.#ahead.set(first, mine);
       this.#fetch(first, end - first + 1, -1, control.signal)
-        .catch((error) => error.name !== "AbortError" && this.onError(error))
+        .catch((error) => this.#failed(error))
         .finally(() => this.#ahead.get(first) === mine && this.#ahead.delete(first));
       if (this.#ahead.size >= AT_ONCE) return;
     }

@@ -53,6 +53,17 @@ export const HELP = [
 const typing = (target) =>
   target.closest?.("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]");
 
+let byKeyboard = false; // whether the focus was put where it is by Tab
+document.addEventListener("keydown", (event) => event.key === "Tab" && (byKeyboard = true), true);
+document.addEventListener("pointerdown", () => (byKeyboard = false), true);
+
+/** Somebody who goes from one thing to the next by Tab expects it to take the keys that are its own. */
+function isForTheFocused(event) {
+  if (!byKeyboard || !event.target.matches) return false;
+  if (event.key === " ") return event.target.matches("button, summary, input, a, [role=button], [role=tab]");
+  return event.key.startsWith("Arrow") && event.target.matches("input[type=radio], [role=tab], [role=separator]");
+}
+
 /** Call `actions[key]` for a key; modifiers are part of the name, in the order ctrl, shift. */
 export function keys(actions) {
   const listener = (event) => {
@@ -61,8 +72,7 @@ export function keys(actions) {
     const long = `${event.ctrlKey ? "ctrl " : ""}${event.shiftKey ? "shift " : ""}${name}`;
     const action = actions[long] ?? (event.ctrlKey ? null : actions[name]);
     if (!action) return;
-    // A button that has the focus takes the space itself.
-    if (name === "space" && event.target.closest?.("button, a, label, [role=tab]")) event.target.blur();
+    if (isForTheFocused(event)) return;
     event.preventDefault();
     action(event);
   };

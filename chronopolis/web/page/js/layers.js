@@ -16,7 +16,7 @@ export function layerPanel(map, codes, onChange) {
   const choose = (options) => {
     map.set(options);
     onChange(options);
-    show();
+    fill(legend, legendOf(map, codes, groundName));
   };
   const pick = (name, title, values, key, titleOf = words) =>
     el(
@@ -57,7 +57,16 @@ export function layerPanel(map, codes, onChange) {
     fill(legend, legendOf(map, codes, groundName));
   }
   show();
-  return { box, legend, show, toggle: () => (box.hidden = !box.hidden), choose };
+  return {
+    box,
+    legend,
+    show,
+    toggle: () => (box.hidden = !box.hidden),
+    choose(options) {
+      choose(options);
+      show();
+    },
+  };
 }
 
 function legendOf(map, codes, groundName) {

@@ -88,7 +88,7 @@ export function measuresPanel(session) {
   function look() {
     if (node.hidden || session.clock.head === asked) return at(session.clock.tick);
     if (!charts.size) fill(list, empty("Counting… the first time takes a while in a long run."));
-    question.want(session.clock.head);
+    question.want(session.clock.head); // of a run that goes on, the next count begins when this one is done
   }
   return {
     node,

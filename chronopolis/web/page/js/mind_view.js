@@ -8,7 +8,8 @@ import { milli, words } from "./format.js";
 import { latest } from "./latest.js";
 import { thoughtLine } from "./thoughts.js";
 
-const MOST = 40;
+const MOST = 40; // of each that are shown
+const BACK = 3000; // ticks
 
 export function mindView(session) {
   const now = el("div");
@@ -24,11 +25,11 @@ export function mindView(session) {
 
   const asked = latest(
     async ([agent, tick], signal) => {
-      const about = { agent, last: tick, limit: MOST };
+      // Thoughts come without their prompts, so that many are few bytes; talk is looked for in the near past.
       const [thoughts, memories, conversations] = await Promise.all([
-        get(runPath(session.run, "thoughts"), { ...about, newest: true }, { signal }),
+        get(runPath(session.run, "thoughts"), { agent, last: tick, limit: 1000 }, { signal }),
         get(runPath(session.run, "memories"), { agent, tick }, { signal }),
-        get(runPath(session.run, "conversations"), about, { signal }),
+        get(runPath(session.run, "conversations"), { agent, first: Math.max(0, tick - BACK), last: tick }, { signal }),
       ]);
       return { thoughts, memories, conversations };
     },
@@ -52,7 +53,11 @@ export function mindView(session) {
       );
       fill(
         lists.conversations,
-        listed(conversations.conversations ?? [], (each) => conversationView(session, each), "Has talked with nobody"),
+        listed(
+          (conversations.conversations ?? []).slice(-MOST).reverse(),
+          (each) => conversationView(session, each),
+          "Has talked with nobody lately",
+        ),
       );
     },
     { onError: (error) => fill(lists.thoughts, empty(error.message)) },

@@ -11,6 +11,7 @@ export function noticePlace() {
 }
 
 export function notice(text, { error = false, ms = 4200 } = {}) {
+  if ([...(place?.children ?? [])].some((each) => each.textContent === text)) return; // it is being said already
   const node = el(`div.notice${error ? ".bad" : ""}`, text);
   place?.append(node);
   while (place && place.childElementCount > 3) place.firstChild.remove();

@@ -55,7 +55,7 @@ export function runPanel(session) {
     if (!detail) return;
     const { about } = session;
     const running = about.status === "running";
-    const target = detail.target ?? 0;
+    const target = about.target ?? 0;
     const part = target > 0 ? Math.min(1, Math.max(0, about.head_tick) / target) : 0;
     const marks = session.timeline.marks;
     const of = (kind) => marks.filter((mark) => mark.kind === kind);

@@ -4,7 +4,7 @@ import { get, runPath } from "./api.js";
 import { Bookmarks } from "./bookmarks.js";
 import { changeDialogs } from "./change_dialogs.js";
 import { Clock, Track } from "./clock.js";
-import { el, fill } from "./dom.js";
+import { el, fill, throttled } from "./dom.js";
 import { whole } from "./format.js";
 import { FrameStore } from "./frames.js";
 import { HexMap } from "./hexmap.js";
@@ -22,6 +22,8 @@ import { fetchTerrain } from "./terrain.js";
 import { theme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 import { whereBox } from "./where.js";
+
+const LINK_MS = 400;
 
 export async function startSession(root, { run, codes, kinds }) {
   theme.begin();
@@ -106,16 +108,19 @@ export class Session {
       this.page.layers.show();
       this.panels.recolour();
     });
+    // A browser stops taking new addresses from a page that gives too many.
+    const writeTick = throttled(LINK_MS, () => writeLink({ tick: clock.tick, follow: clock.follow }));
     clock.on("tick", (tick) => {
-      writeLink({ tick, follow: clock.follow });
+      writeTick();
       if (this.track.shown) people.seen(this.track.shown);
       this.panels.tick(tick);
     });
-    clock.on("mode", () => writeLink({ follow: clock.follow }));
+    clock.on("mode", writeTick);
     clock.on("error", (error) => this.problem(error));
     this.timeline.on("error", (error) => this.problem(error));
     this.timeline.on("mark", (mark) => mark.run && mark.kind === "fork" && notice(`${mark.run} was forked from here`));
     live.on("news", (news) => this.#heard(news));
+    live.on("lost", () => get(runPath(this.run)).catch((error) => this.problem(error)));
     this.bookmarks.on("change", () => this.showMarks());
   }
 
@@ -146,7 +151,7 @@ export class Session {
     const wasRunning = this.about.status === "running";
     const before = this.about.head_tick;
     if (Number.isInteger(news.head_tick)) this.about.head_tick = news.head_tick;
-    if (news.status) this.about.status = news.status;
+    for (const name of ["status", "target", "problem"]) if (news[name] !== undefined) this.about[name] = news[name];
     this.clock.setHead(this.track, this.about.head_tick);
     if (before !== this.about.head_tick || wasRunning !== (this.about.status === "running")) {
       this.page.showStatus();

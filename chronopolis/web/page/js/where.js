@@ -31,6 +31,7 @@ export function whereBox(session) {
 
   async function find(direction) {
     const expression = box.value.trim();
+    if (on.disabled) return; // one search at a time
     if (!expression) return box.focus();
     localStorage.setItem(key, expression);
     clock.pause();
