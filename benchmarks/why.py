@@ -48,21 +48,27 @@ def main() -> int:
     given = parser.parse_args()
     before, home = machine(), given.home or new_home()
     result: dict[str, Any] = {"agents": given.agents, "ticks": given.ticks, "seed": given.seed}
+    given.out.mkdir(parents=True, exist_ok=True)
+
+    def keep() -> None:
+        text = json.dumps({"machine": before, "result": result}, indent=1)
+        (given.out / "why.json").write_text(text + "\n")
+
     try:
         with laboratory(home) as store:
             run = _run(store, home, given.agents, given.ticks, given.seed)
             for name, draw in (("drawn_evenly", evenly), ("drawn_by_kind", by_kind)):
                 result[name] = prove(store, run, draw, events=given.events, seed=given.seed)
-            result["by_stored_forks"] = by_stored_forks(
-                store, run, Settings(home=home), result["drawn_evenly"]["cases"], count=given.forks
-            )
+                cases = result[name].pop("cases")
+                result[name]["cases"] = [line_of(case) for case in cases]
+                if name == "drawn_evenly":
+                    result["by_stored_forks"] = by_stored_forks(
+                        store, run, Settings(home=home), cases, count=given.forks
+                    )
+                keep()  # half of it is better than nothing, should the rest be broken off
     finally:
         if given.home is None:
             remove_home(home)
-    given.out.mkdir(parents=True, exist_ok=True)
-    for name in ("drawn_evenly", "drawn_by_kind"):
-        result[name]["cases"] = [line_of(case) for case in result[name]["cases"]]
-    (given.out / "why.json").write_text(json.dumps({"machine": before, "result": result}, indent=1) + "\n")
     print(write_page(given.out).read_text())
     return 0
 
