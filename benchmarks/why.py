@@ -42,6 +42,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--agents", type=int, default=300)
     parser.add_argument("--ticks", type=int, default=1_500)
+    parser.add_argument("--only", choices=("drawn_evenly", "drawn_by_kind"), help="keep the other part as it stands")
     parser.add_argument("--forks", type=int, default=5, help="so many pasts are also made by forks that are stored")
     parser.add_argument("--home", type=Path, help="keep a home, and the run in it")
     parser.add_argument("--out", type=Path, default=_OUT)
@@ -49,15 +50,19 @@ def main() -> int:
     before, home = machine(), given.home or new_home()
     result: dict[str, Any] = {"agents": given.agents, "ticks": given.ticks, "seed": given.seed}
     given.out.mkdir(parents=True, exist_ok=True)
+    path = given.out / "why.json"
+    if given.only and path.exists():
+        result = json.loads(path.read_text())["result"] | result
 
     def keep() -> None:
-        text = json.dumps({"machine": before, "result": result}, indent=1)
-        (given.out / "why.json").write_text(text + "\n")
+        path.write_text(json.dumps({"machine": before, "result": result}, indent=1) + "\n")
 
     try:
         with laboratory(home) as store:
             run = _run(store, home, given.agents, given.ticks, given.seed)
             for name, draw in (("drawn_evenly", evenly), ("drawn_by_kind", by_kind)):
+                if given.only not in (None, name):
+                    continue
                 result[name] = prove(store, run, draw, events=given.events, seed=given.seed)
                 cases = result[name].pop("cases")
                 result[name]["cases"] = [line_of(case) for case in cases]
