@@ -42,27 +42,38 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--agents", type=int, default=300)
     parser.add_argument("--ticks", type=int, default=1_500)
+    parser.add_argument("--only", choices=("drawn_evenly", "drawn_by_kind"), help="keep the other part as it stands")
     parser.add_argument("--forks", type=int, default=5, help="so many pasts are also made by forks that are stored")
     parser.add_argument("--home", type=Path, help="keep a home, and the run in it")
     parser.add_argument("--out", type=Path, default=_OUT)
     given = parser.parse_args()
     before, home = machine(), given.home or new_home()
     result: dict[str, Any] = {"agents": given.agents, "ticks": given.ticks, "seed": given.seed}
+    given.out.mkdir(parents=True, exist_ok=True)
+    path = given.out / "why.json"
+    if given.only and path.exists():
+        result = json.loads(path.read_text())["result"] | result
+
+    def keep() -> None:
+        path.write_text(json.dumps({"machine": before, "result": result}, indent=1) + "\n")
+
     try:
         with laboratory(home) as store:
             run = _run(store, home, given.agents, given.ticks, given.seed)
             for name, draw in (("drawn_evenly", evenly), ("drawn_by_kind", by_kind)):
+                if given.only not in (None, name):
+                    continue
                 result[name] = prove(store, run, draw, events=given.events, seed=given.seed)
-            result["by_stored_forks"] = by_stored_forks(
-                store, run, Settings(home=home), result["drawn_evenly"]["cases"], count=given.forks
-            )
+                cases = result[name].pop("cases")
+                result[name]["cases"] = [line_of(case) for case in cases]
+                if name == "drawn_evenly":
+                    result["by_stored_forks"] = by_stored_forks(
+                        store, run, Settings(home=home), cases, count=given.forks
+                    )
+                keep()  # half of it is better than nothing, should the rest be broken off
     finally:
         if given.home is None:
             remove_home(home)
-    given.out.mkdir(parents=True, exist_ok=True)
-    for name in ("drawn_evenly", "drawn_by_kind"):
-        result[name]["cases"] = [line_of(case) for case in result[name]["cases"]]
-    (given.out / "why.json").write_text(json.dumps({"machine": before, "result": result}, indent=1) + "\n")
     print(write_page(given.out).read_text())
     return 0
 

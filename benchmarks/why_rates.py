@@ -62,7 +62,8 @@ def write_page(folder: Path) -> Path:
         ("drawn_evenly", "Events drawn evenly"),
         ("drawn_by_kind", "Events drawn from every kind alike"),
     ):
-        drawn = result[name]
+        if (drawn := result.get(name)) is None:
+            continue
         parts.append(f"## {title}: {drawn['events']}\n")
         parts.append(_table("taken out", {what: drawn[key] for key, what in _WHAT.items()}))
         for key, head in (("by_steps", "steps away"), ("by_link", "link"), ("by_kind", "kind of the event")):

@@ -24,6 +24,7 @@ from domain.errors import (
     UnknownRun,
 )
 from domain.events import INTERVENTION_MADE, SCENARIO_CHANGED, STOCK_CHANGED, as_json
+from domain.inputs import INTERVENTION, Input, InputKey
 from domain.ports import EventStore, Run
 from domain.scenario import Scenario, Scenarios
 from domain.terrain import make_terrain
@@ -223,6 +224,18 @@ def test_interventions_that_make_no_sense_are_refused_and_nothing_is_made(
     with pytest.raises((InvalidInput, WrongUsage, UnknownAgent)):
         make_fork(store, "parent", at=5, name="fork", interventions=[GIFT, wrong])
     assert [run for run, _, _ in store.runs()] == [parent]
+
+
+def test_a_fork_is_made_with_its_inputs_or_not_at_all(store: EventStore, parent: Run) -> None:
+    good = Input(InputKey(5, 3, INTERVENTION), 6, {"rest": True})
+    for wrong in (dataclasses.replace(good, effect_tick=5), dataclasses.replace(good, answer={"rest": "yes"})):
+        with pytest.raises(InvalidInput):
+            store.create(
+                "fork", seed=7, configuration=VILLAGE, target=9, parent=parent, fork_tick=5, inputs=[good, wrong]
+            )
+    assert [run for run, _, _ in store.runs()] == [parent] and store.interventions(parent) == []
+    fork = store.create("fork", seed=7, configuration=VILLAGE, target=9, parent=parent, fork_tick=5, inputs=[good])
+    assert [(source, each.key) for source, each in store.interventions(fork)] == [(fork.id, good.key)]
 
 
 def test_a_name_that_is_taken_and_a_parent_that_is_not_there_are_refused(store: EventStore, parent: Run) -> None:
