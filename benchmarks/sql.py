@@ -45,6 +45,14 @@ _RUN = (
     "--agents 500 --ticks 20000 --seed 11 --mind scripted --set lifespan=8000 --set adulthood=500 "
     "--set birth_interval=500 --set hunger=60 --durability group --quiet"
 )
+_WHOLE = {
+    "How many events of each kind?": "SELECT kind, count(*) FROM events GROUP BY kind",
+    "How does everybody fare, over all ticks?": "SELECT avg(energy), avg(satiety), avg(company) FROM events",
+    "Who moves most?": "SELECT agent, count(*) FROM moves GROUP BY agent ORDER BY 2 DESC LIMIT 10",
+    "How did one agent fare?": "SELECT tick, cell, energy FROM agent_history WHERE agent = 17 ORDER BY tick",
+    "What happened in ten ticks?": "SELECT * FROM events WHERE tick BETWEEN 9000 AND 9009 ORDER BY tick, ordinal",
+}
+"""Questions that no rollup helps."""
 _SAMPLED = " samples"
 """A view that a question can only ask once something is rolled up."""
 
@@ -82,14 +90,18 @@ def _measure(store: PostgresStore, run: Run, repeat: int) -> dict[str, Any]:
     open_rollups(store).forget(run)
     for question in questions():
         if _SAMPLED not in question.sql:
-            asked[question.name]["raw_s"] = _seconds(lambda q=question: _ask(store, run, q))
+            asked[question.name]["raw_s"] = _seconds(lambda q=question: _ask(store, run, q.sql))
             _say(question, asked[question.name])
     refreshed_s = _seconds(lambda: refresh(store, run))
     again_s = _seconds(lambda: refresh(store, run))
     for question in questions():
-        taken = [_seconds(lambda q=question: _ask(store, run, q)) for _ in range(repeat)]
+        taken = [_seconds(lambda q=question: _ask(store, run, q.sql)) for _ in range(repeat)]
         asked[question.name] |= {"rolled_up_s": median(taken), "slowest_s": max(taken)}
         _say(question, asked[question.name])
+    whole = {
+        title: median([_seconds(lambda q=query: _ask(store, run, q)) for _ in range(repeat)])
+        for title, query in _WHOLE.items()
+    }
     folder = Path(tempfile.mkdtemp(prefix="polis-x-"))
     try:
         exported = _export(run, folder / "run")
@@ -111,6 +123,7 @@ def _measure(store: PostgresStore, run: Run, repeat: int) -> dict[str, Any]:
         "refresh": {"first_s": refreshed_s, "again_s": again_s, "bytes": _rollup_bytes(store, run)},
         "export": exported,
         "questions": list(asked.values()),
+        "whole": whole,
     }
 
 
@@ -119,11 +132,11 @@ def _say(question: Question, found: dict[str, Any]) -> None:
     print(f"{question.name}: {figures}", file=sys.stderr, flush=True)
 
 
-def _ask(store: PostgresStore, run: Run, question: Question) -> None:
+def _ask(store: PostgresStore, run: Run, query: str) -> None:
     """Ask as `polis sql` does, a session each; one that takes too long counts as its patience."""
     with Analyst(store.database, run.name, timeout_s=_PATIENCE_S) as analyst:
         try:
-            for _ in analyst.ask(question.sql):
+            for _ in analyst.ask(query):
                 pass
         except QueryTimedOut:
             pass
@@ -176,6 +189,7 @@ def _page(result: dict[str, Any]) -> str:
         ]
         for q in result["questions"]
     ]  # fmt: skip
+    whole = [(f"{title}<br>`{_WHOLE[title]}`", f"{s:.2f}") for title, s in result["whole"].items()]
     slow = sum(q["rolled_up_s"] > _BAR_S for q in result["questions"])
     head = ("question", "nothing rolled up, s", f"rolled up, s (bar ≤ {_BAR_S:g})", "slowest, s", "DuckDB, s")
     return f"""# SQL on ten million events
@@ -188,6 +202,10 @@ Written by `python -m benchmarks.sql`: the questions of the [cookbook](../cookbo
 {table(head, rows).strip()}
 
 {"Every question is within the bar." if not slow else f"{slow} of {len(rows)} questions are **over the bar**."}
+
+Questions that no rollup helps, which read the events themselves:
+
+{table(("question", "s"), whole).strip()}
 
 | what | |
 |---|---:|

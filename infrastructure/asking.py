@@ -191,6 +191,8 @@ def _conninfo(database: Database, run: str | None) -> str:
     # Views upon views leave the planner guessing that a join gives one row; a nested loop over a whole run for each of
     # the many that there are then takes minutes. Hash and merge joins are never far from the best.
     options += ["enable_nestloop=off", "jit=off", "work_mem=64MB"]
+    # One helper halves the time of reading everything, and leaves the other cores to a run that goes on meanwhile.
+    options += ["max_parallel_workers_per_gather=1"]
     if run is not None:
         options.append(f"polis.run={run}")
     if database.embedded is None:
