@@ -176,4 +176,5 @@ def shot(page: Page, name: str) -> None:
         page.evaluate("document.querySelectorAll('.notice').forEach((each) => each.remove())")
         taken = Image.open(io.BytesIO(page.screenshot()))
         # A page has few colours: a palette makes a picture a third as large.
-        taken.quantize(256, dither=Image.Dither.NONE).save(Path(folder) / f"debugger-{name}.png", optimize=True)
+        few = taken.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
+        few.save(Path(folder) / f"debugger-{name}.png", optimize=True)
