@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from tests.support.debugger import BROWSER_ARGUMENTS, Polis, Server, chromium, serving
@@ -172,4 +174,7 @@ def shot(page: Page, name: str) -> None:
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
         page.evaluate("document.querySelectorAll('.notice').forEach((each) => each.remove())")
-        page.screenshot(path=str(Path(folder) / f"debugger-{name}.png"))
+        taken = Image.open(io.BytesIO(page.screenshot()))
+        # A page has few colours: a palette makes a picture a third as large.
+        few = taken.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
+        few.save(Path(folder) / f"debugger-{name}.png", optimize=True)

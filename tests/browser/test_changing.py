@@ -195,6 +195,7 @@ def test_measures_are_charts_that_follow_the_cursor_and_lead_back_to_it(village:
     expect(ties).to_be_visible(timeout=30_000)
     there = server.get(f"/api/runs/{VILLAGE}/measures?names=ties&first=130&last=130")["series"]["ties"][-1]
     expect(ties.locator(".measure-value")).to_have_text(str(there))
+    ties.scroll_into_view_if_needed()
     box = ties.locator("canvas").bounding_box()
     assert box
     page.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + 20)
@@ -202,4 +203,5 @@ def test_measures_are_charts_that_follow_the_cursor_and_lead_back_to_it(village:
     page.get_by_label("Filter measures").fill("gini")
     expect(ties).to_be_hidden()
     page.get_by_label("Filter measures").fill("")
+    page.locator("[data-measure=energy]").scroll_into_view_if_needed()
     shot(page, "measures")
