@@ -42,11 +42,19 @@ def frame_of(columns: Sequence[AnswerColumn], chunks: Iterable[Rows]) -> pl.Data
     """Return rows as a frame. Numbers of arbitrary precision become floats, JSON stays text, bytes are hex digits."""
     import polars as pl
 
+    frames = [chunk_frame(columns, chunk) for chunk in chunks if chunk]
+    return pl.concat(frames) if frames else chunk_frame(columns, [])
+
+
+def chunk_frame(columns: Sequence[AnswerColumn], rows: Rows) -> pl.DataFrame:
+    """Return some rows of an answer as a frame; what has no type of its own there, such as an interval, as text."""
+    import polars as pl
+
     schema = schema_of(columns)
-    whole = {name: kind for name, kind in schema.items() if kind == pl.Float64}
-    frames = [pl.DataFrame(list(chunk), schema=schema, orient="row", strict=False) for chunk in chunks if chunk]
-    found = pl.concat(frames) if frames else pl.DataFrame(schema=schema)
-    return found.cast(whole) if whole else found  # type: ignore[arg-type]
+    odd = [i for i, kind in enumerate(schema.values()) if kind == pl.String and columns[i].type not in _TEXTS]
+    if odd:
+        rows = [tuple(_text(v) if i in odd else v for i, v in enumerate(row)) for row in rows]
+    return pl.DataFrame(list(rows), schema=schema, orient="row", strict=False)
 
 
 def schema_of(columns: Sequence[AnswerColumn]) -> dict[str, Any]:
@@ -110,10 +118,15 @@ def _parsed(value: Any) -> Any:
     return None if value is None else json.loads(value)
 
 
+def _text(value: Any) -> str | None:
+    return None if value is None else value if isinstance(value, str) else str(value)
+
+
 def _csv_value(value: Any) -> Any:
     if isinstance(value, list | bool):
         return json.dumps(value, ensure_ascii=False)
     return "" if value is None else _plain(value)
 
 
+_TEXTS = ("text", "varchar", "bpchar", "name", "json", "jsonb", "bytea", "unknown")
 _READERS = {"json": _parsed, "jsonb": _parsed}

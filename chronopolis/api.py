@@ -27,6 +27,8 @@ from domain.columns import AREAS
 from domain.configuration import Configuration
 from domain.measures import society_figures
 from domain.state import World
+from replay.bisect import Bisection, bisect
+from replay.watch import last_where
 from workers.bootstrap import Settings, export_run, open_analyst, open_store
 from workers.rollups import events_behind, refresh
 
@@ -292,7 +294,11 @@ class History:
         ------
         WrongUsage, BadQuery, QueryTimedOut
         """
-        if 0 < events_behind(self._store, self._run) <= _TAKEN_IN_AT_ONCE:
+        behind = events_behind(self._store, self._run)
+        if behind > _TAKEN_IN_AT_ONCE:
+            command = f"polis db refresh {self.name}"
+            warnings.warn(f"{behind:,} events are not rolled up: `{command}` makes questions quicker", stacklevel=2)
+        elif behind:
             refresh(self._store, self._run)
         with open_analyst(self._store, self._run, timeout_s=timeout_s) as analyst:
             answer = ask(analyst, query, limit=limit)
@@ -343,6 +349,37 @@ class History:
         WrongUsage, BeyondHead, UnknownEvent
         """
         return causes.why(self._store, self._run, event, depth=depth, breadth=breadth, horizon=horizon, effects=effects)
+
+    def bisect(
+        self, expression: str, *, first: int = 0, last: int | None = None, method: str | None = None, limit: int = 10
+    ) -> Bisection:
+        """Return the first tick at which an expression is true, and the events of it that made it so.
+
+        Parameters
+        ----------
+        expression : str
+            Such as ``"gini > 0.5"`` or ``"count(satiety < 2) > 20"``; docs/measures.md tells what it can say.
+        first, last : int
+            Ticks, both included.
+        method : str, optional
+            "seek" takes it that once true it stays true, "scan" looks at every tick.
+        limit : int
+            How many events at most.
+
+        Raises
+        ------
+        InvalidExpression, BeyondHead
+        """
+        return bisect(self._store, self._run, expression, first=first, last=last, method=method, limit=limit)
+
+    def last_where(self, expression: str, *, first: int = 0, last: int | None = None) -> int | None:
+        """Return the last tick at which an expression is true, or None.
+
+        Raises
+        ------
+        InvalidExpression, BeyondHead
+        """
+        return last_where(self._store, self._run, expression, first=first, last=last)
 
     def verify(self, *, deep: bool = False) -> replay.Verification:
         """Fold everything from tick 0 and compare with what is recorded."""

@@ -73,10 +73,10 @@ def names_at(store: EventStore, run: Run, tick: int) -> Callable[[int], str]:
     return name
 
 
-def everything(found: Causes) -> Iterator[dict[str, Any]]:
-    """Yield all events of an answer: the one asked about first, then causes, then effects."""
+def everything(found: Causes, *sides: str) -> Iterator[dict[str, Any]]:
+    """Yield the events of an answer: the one asked about, then causes, then effects, the nearest of each first."""
     yield found.event
-    for side in ("causes", "effects"):
+    for side in sides or ("causes", "effects"):
         waiting = list(getattr(found, side))
         while waiting:
             node = waiting.pop(0)

@@ -73,8 +73,8 @@ def _events_lines() -> Iterator[str]:
     yield ""
     yield (
         "Each kind has an SQL view in schema `polis` with one row an event: `run`, `tick`, `ordinal`, the fields "
-        "below, `cause_tick` and `cause_ordinal`, and `payload` (jsonb) where the kind has one. The view `events` "
-        "has them all."
+        "below, `cause_tick` and `cause_ordinal`, and where the kind has a payload `payload` (jsonb) and a column for "
+        "each of its keys. The view `events` has them all."
     )
     yield ""
     yield "```sql"

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import replay
-from chronopolis.errors import WrongUsage
+from chronopolis.errors import NoTicksYet, WrongUsage
 from chronopolis.names import memorable_name
 from chronopolis.people import find_agent
 from domain.configuration import MINDS
 from domain.errors import InvalidInput, RunExists, TickHasBegun
-from domain.inputs import INTERVENTION, NOBODY, Input, InputKey, validated
+from domain.inputs import DEEDS, INTERVENTION, NOBODY, Input, InputKey, validated
 from domain.ports import EventStore, Run
 from domain.state import World
 from replay.fork import changes_of, record_intervention
@@ -52,12 +52,14 @@ def make_fork(
 
     Raises
     ------
-    UnknownRun, RunExists, BeyondHead, InvalidConfiguration, UnknownAgent, WrongUsage, OtherRules
+    UnknownRun, RunExists, NoTicksYet, BeyondHead, InvalidConfiguration, UnknownAgent, WrongUsage, OtherRules
         Nothing was made.
     """
     parent = store.find(run_name)
     head = store.head(parent)
-    tick = max(-1 if head is None else head.tick, 0) if at is None else at
+    if head is None:
+        raise NoTicksYet(parent.name)
+    tick = head.tick if at is None else at
     try:
         given = {
             "at": tick, "settings": settings, "seed": seed, "by": by or getpass.getuser(), "why": why,
@@ -93,6 +95,8 @@ def _engines(parent: Run, settings: Mapping[str, Any] | None) -> dict[str, Any] 
 
 def _with_ids(store: EventStore, run: Run, tick: int, given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return interventions with the ids of the agents that they name, who have to live at the fork."""
+    if not all(set(each) & set(DEEDS) for each in given):
+        raise WrongUsage("an intervention that does nothing", f"There are {', '.join(DEEDS)}.")
     if all(each.get("agent") is None for each in given):
         return [{key: value for key, value in each.items() if key != "agent"} for each in given]
     world = replay.at(store, run, tick)
@@ -163,6 +167,8 @@ def intervene(
     UnknownAgent, WrongUsage, TickHasBegun
         Nothing was recorded.
     """
+    if not set(given) & set(DEEDS):
+        raise WrongUsage("an intervention that does nothing", f"There are {', '.join(DEEDS)}.")
     answer = {"by": by or getpass.getuser(), "why": why, **given}
     world = replay.at_head(store, run) if agent is not None and store.head(run) is not None else None
     who = _agent(world, run, agent)

@@ -30,6 +30,8 @@ from chronopolis.errors import HolderFailed
 
 IDLE_MINUTES = 60.0
 _LOOK_EVERY_S = 15.0
+READING_LIMIT_S = 3_660.0
+"""How long a transaction of the reading role may last: a minute longer than `polis sql` lets any query take."""
 _START_TIMEOUT_S = 150.0  # recovery included
 _STOP_TIMEOUT_S = 60.0
 
@@ -152,11 +154,25 @@ def hold(database: Any, *, idle_minutes: float, stop: threading.Event) -> str:
     look_every_s = min(_LOOK_EVERY_S, max(0.2, idle_minutes * 60 / 4)) if idle_minutes else _LOOK_EVERY_S
     while not stop.wait(look_every_s):
         database.ensure_running()
+        end_long_readings(database)
         if _others(database):
             busy = time.monotonic()
         elif idle_minutes and time.monotonic() - busy >= idle_minutes * 60:
             return f"nobody was connected for {idle_minutes:g} minutes"
     return "it was told to stop"
+
+
+def end_long_readings(database: Any, *, limit_s: float = READING_LIMIT_S) -> int:
+    """End the sessions of the reading role that are at one transaction for too long, and return how many there were.
+
+    A session can choose its own `statement_timeout`; nobody who only reads needs a database for more than an hour.
+    """
+    query = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'polis_read' "
+        "AND datname = current_database() AND xact_start < clock_timestamp() - make_interval(secs => %s)"
+    )
+    with database.connect_as_owner() as connection:
+        return int(connection.execute(query, (limit_s,)).fetchone()[0])
 
 
 def _others(database: Any) -> int:

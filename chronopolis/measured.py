@@ -99,11 +99,14 @@ def plot(found: Amounts, first: int, path: Path, *, title: str) -> None:
     for axis in axes.flat[len(found) :]:
         axis.set_visible(False)
     for axis, (name, amounts) in zip(axes.flat, found.items(), strict=False):
-        values = natural(_definition(name), amounts)
-        ticks, shown, flow = _drawn(_definition(name), values, first)
-        axis.plot(ticks, shown, linewidth=1.1, drawstyle="steps-post" if flow else "default")
+        measure, so_far = measure_named(name, MEASURES, ALIASES)
+        flow = measure.is_summed and not so_far
+        ticks, shown = _drawn(natural(measure, amounts), first, flow=flow)
+        # A price stands where something was bought: dots, since lines would tell of times between.
+        scattered = {"marker": ".", "linestyle": "none", "markersize": 4} if not measure.additive else {}
+        axis.plot(ticks, shown, linewidth=1.1, drawstyle="steps-post" if flow else "default", **scattered)
         axis.set_title(name, fontsize=10)
-        axis.set_ylabel(_definition(name).unit + (" a tick" if flow else ""), fontsize=8)
+        axis.set_ylabel(measure.unit + (" a tick" if flow else ""), fontsize=8)
         axis.grid(alpha=0.3)
     for axis in axes[-1]:
         axis.set_xlabel("tick")
@@ -118,12 +121,11 @@ def plot(found: Amounts, first: int, path: Path, *, title: str) -> None:
         plt.close(figure)
 
 
-def _drawn(measure: Measure, values: NDArray[np.float64], first: int) -> tuple[Any, Any, bool]:
+def _drawn(values: NDArray[np.float64], first: int, *, flow: bool) -> tuple[list[int], list[float]]:
     """Return what a picture shows: means of stretches, since a thousand points in a panel are not seen apart."""
-    flow = measure.kind == "flow"
     step = max(1, len(values) // (150 if flow else 1_500))
     edges = range(0, len(values), step)
-    return [first + at for at in edges], [_mean(values[at : at + step]) for at in edges], flow
+    return [first + at for at in edges], [_mean(values[at : at + step]) for at in edges]
 
 
 def _definition(name: str) -> Measure:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from chronopolis.answers import schema_of
+from chronopolis.answers import chunk_frame
 from chronopolis.errors import WrongUsage
 
 
@@ -26,7 +26,7 @@ def write_parquet(answer: Any, file: Path) -> int:
     new, count, writer = file.with_name(f".{file.name}.{os.getpid()}.new"), 0, None
     try:
         for chunk in answer:
-            frame = pl.DataFrame(list(chunk), schema=schema_of(answer.columns), orient="row", strict=False)
+            frame = chunk_frame(answer.columns, chunk)
             table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
             if writer is None:
                 writer = pq.ParquetWriter(new, table.schema, compression="zstd")

@@ -515,8 +515,8 @@ class EventBatch:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield each event as people read it; see `as_json`."""
-        for i in range(len(self)):
-            yield as_json(self.records[i], self.payload(i))
+        for i, values in enumerate(self.records.tolist()):
+            yield _told(values, self.payload(i))
 
 
 _ZEROS = np.zeros(4096, np.int64)
@@ -542,14 +542,28 @@ def as_json(record: np.void, payload: bytes) -> dict[str, Any]:
     UnknownEventKind
         If this release has no such kind.
     """
-    kind = KIND_BY_NUMBER.get(int(record["kind"]))
+    return _told(record.item(), payload)
+
+
+_PLACES = {name: k for k, name in enumerate(EVENT_DTYPE.names or ())}
+
+
+def _told(values: tuple[int, ...], payload: bytes) -> dict[str, Any]:
+    """Return an event from its columns as plain integers: numpy's own take ten times as long to look at one by one."""
+    number = values[_PLACES["kind"]]
+    kind = KIND_BY_NUMBER.get(number)
     if kind is None:
-        raise UnknownEventKind(int(record["kind"]))
-    event: dict[str, Any] = {"tick": int(record["tick"]), "ordinal": int(record["ordinal"]), "kind": kind.name}
+        raise UnknownEventKind(number)
+    event: dict[str, Any] = {
+        "tick": values[_PLACES["tick"]], "ordinal": values[_PLACES["ordinal"]], "kind": kind.name
+    }  # fmt: skip
     for f in (*kind.fields, *CAUSE):
-        value = int(f.read(np.int64(record[f.column])))  # type: ignore[arg-type]
+        value = values[_PLACES[f.column]]
         if value == ABSENT:
             continue
+        if f.part:
+            shift, mask = _PARTS[f.part]
+            value = value >> shift & mask
         event[f.name] = f.codes(value).name.lower() if f.codes else value
     if payload:
         event |= json.loads(payload)

@@ -22,7 +22,8 @@ PURPOSES = (INTENTION, REFLECTION, INTERVENTION)
 TEXT_MAX = 400
 NOBODY = -1
 """Stands in the key of an intervention that concerns no agent in particular."""
-_DEEDS = ("endow", "news", "rest", "remove", "add", "stock")
+DEEDS = ("endow", "news", "rest", "remove", "add", "stock")
+"""What an intervention can do."""
 _AMOUNT_MAX, _AGENTS_MAX = 100_000_000, 10_000
 
 
@@ -154,6 +155,9 @@ def _require_text(key: tuple[int, int, str, int], name: str, text: object) -> No
 
 
 def _validate_intervention(key: tuple[int, int, str, int], answer: dict[str, Any], n_cells: int) -> None:
+    unknown = sorted(set(answer) - {"by", "why", *DEEDS})
+    if unknown:
+        raise InvalidInput(key, f"{', '.join(unknown)} is nothing that can be done; {', '.join(DEEDS)} are")
     for name in ("by", "why"):
         if answer.get(name):
             _require_text(key, name, answer[name])
@@ -167,7 +171,7 @@ def _validate_intervention(key: tuple[int, int, str, int], answer: dict[str, Any
             raise InvalidInput(key, f"can't endow {quantity!r} of {good!r}")
         if not 0 < quantity <= _AMOUNT_MAX:
             raise InvalidInput(key, f"{quantity} of {good} lies outside 1 … {_AMOUNT_MAX:,}")
-    done = [name for name in _DEEDS if name in answer]
+    done = [name for name in DEEDS if name in answer]
     for name in ("rest", "remove"):
         if name in answer and (answer[name] is not True or len(done) > 1):
             raise InvalidInput(key, f"{name} {answer[name]!r} is true or not there, and goes with nothing else")

@@ -329,8 +329,14 @@ class EventStore(MeasuredHistory, Protocol):
         parent: Run | None = None,
         fork_tick: int | None = None,
         engines: dict[str, Any] | None = None,
+        inputs: Sequence[Input] = (),
     ) -> Run:
-        """Make a run, or a fork of one; raise `RunExists`."""
+        """Make a run, or a fork of one, with inputs that it is to have from the beginning, or not at all.
+
+        Raises
+        ------
+        RunExists, InvalidConfiguration, InvalidInput
+        """
         ...
 
     def writer(

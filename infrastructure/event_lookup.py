@@ -14,6 +14,7 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
+from domain.errors import StoreUnavailable
 from domain.events import ABSENT, EVENT_DTYPE, EventBatch
 from infrastructure.copy_binary import COPY_COLUMNS
 
@@ -102,7 +103,10 @@ class LeafLookup:
         query = sql.SQL("SELECT {} FROM {} WHERE {}").format(_COLUMNS, sql.Identifier("polis", leaf.name), where)
         if newest is not None:
             query += sql.SQL(" ORDER BY tick DESC, ordinal DESC LIMIT {}").format(newest)
-        return self._connection.execute(query, values, binary=True).fetchall()
+        try:
+            return self._connection.execute(query, values, binary=True).fetchall()
+        except psycopg.OperationalError as error:
+            raise StoreUnavailable(str(error).strip().splitlines()[0]) from None
 
 
 def _windows(first: int, last: int, *, whole: bool) -> Iterator[tuple[int, int]]:

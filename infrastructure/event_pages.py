@@ -16,15 +16,25 @@ from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from domain.events import ABSENT, CATALOGUE_VERSION, EVENT_DTYPE, VERSIONS_BY_CATALOGUE, EventBatch
+from domain.events import (
+    ABSENT,
+    CATALOGUE_VERSION,
+    EVENT_DTYPE,
+    VERSIONS_BY_CATALOGUE,
+    EventBatch,
+    empty_records,
+)
 from domain.ports import Run
-from domain.upcast import upcast
+from domain.upcast import current_versions, upcast
 from infrastructure.copy_binary import COPY_COLUMNS
 from infrastructure.postgres_store import PostgresStore
 
 END = 2**31 - 1
 _PATIENCE_S = 1.5  # then a page is cut short, and the next one goes on from there
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(name) for name in COPY_COLUMNS[1:])
+
+_TOLD_OF_AGENT = ("tick", "ordinal", "kind", "needs", "given", "taken", "cell", "detail")
+_OF_AGENT = sql.SQL(", ").join(sql.SQL("coalesce({}, -1)").format(sql.Identifier(name)) for name in _TOLD_OF_AGENT)
 
 
 @dataclass(frozen=True)
@@ -107,20 +117,25 @@ class EventPages:
             events = _current(connection, self.store._segments(connection, run, first, last), _batch(rows))
         return Page(events, reached)
 
-    def events_of_agent(self, run: Run, agent: int, last: int, *, limit: int) -> EventBatch:
-        """Return an agent's own events up to a tick, in order, without their payloads."""
+    def told_of_agent(self, run: Run, agent: int, last: int, *, limit: int) -> NDArray[np.void]:
+        """Return an agent's own events up to a tick, in order: what they say of the agent alone.
+
+        Its place, needs and goods, kind and detail; all other columns are absent.
+        """
         head = self.store.head(run)
         last = min(last, -1 if head is None else head.tick)
-        parts: list[NDArray[np.void]] = []
+        found = [empty_records(0)]
         with self.store._connect() as connection:
-            cursor = connection.connection.driver_connection.cursor(binary=True)  # type: ignore[union-attr]
             segments = self.store._segments(connection, run, 0, last)
+            as_today = _are_as_today(connection, segments)
+            cursor = connection.connection.driver_connection.cursor(binary=True)  # type: ignore[union-attr]
             for leaf, low, high in _leaves(connection, segments):
+                if as_today:
+                    found.append(_told(cursor, leaf, low, high, agent))
+                    continue
                 query, given = _query(leaf, low, high, (), agent, None, (-1, END), limit, False)
-                batch = _batch(cursor.execute(query, given).fetchall())
-                parts.append(_current(connection, segments, batch).records)
-        records = np.concatenate([np.empty(0, EVENT_DTYPE), *parts])[:limit]
-        return EventBatch(records, np.zeros(len(records), np.int64))
+                found.append(_current(connection, segments, _batch(cursor.execute(query, given).fetchall())).records)
+        return np.concatenate(found)[:limit]
 
 
 def _leaves(connection: Connection, segments: list[tuple[int, int, int]]) -> list[tuple[str, int, int]]:
@@ -177,6 +192,30 @@ def _batch(rows: Sequence[tuple[Any, ...]]) -> EventBatch:
     for i, row in enumerate(rows):
         records[i] = tuple(ABSENT if value is None else value for value in row[:-1])
     return EventBatch.of(records, ((i, bytes(row[-1])) for i, row in enumerate(rows) if row[-1]))
+
+
+def _told(cursor: Any, leaf: str, low: int, high: int, agent: int) -> NDArray[np.void]:
+    query = sql.SQL("SELECT {} FROM {} WHERE tick BETWEEN %s AND %s AND agent = %s ORDER BY tick, ordinal").format(
+        _OF_AGENT, sql.Identifier("polis", leaf)
+    )
+    rows = np.array(cursor.execute(query, (low, high, agent)).fetchall(), np.int64)
+    records = empty_records(len(rows))
+    records["agent"] = agent
+    for column, values in zip(_TOLD_OF_AGENT, rows.T, strict=False):
+        records[column] = values
+    return records
+
+
+def _are_as_today(connection: Connection, segments: list[tuple[int, int, int]]) -> bool:
+    """Whether every kind is still as the catalogues have it by which these ticks were written."""
+    query = text("SELECT DISTINCT catalogue FROM polis.ticks WHERE run = :run AND tick BETWEEN :low AND :high")
+    written = {
+        row.catalogue
+        for source, low, high in segments
+        for row in connection.execute(query, {"run": source, "low": low, "high": high})
+    }
+    known, today = VERSIONS_BY_CATALOGUE, current_versions()
+    return all(c in known and all(today.get(k) == v for k, v in known[c].items()) for c in written)
 
 
 def _current(connection: Connection, segments: list[tuple[int, int, int]], events: EventBatch) -> EventBatch:

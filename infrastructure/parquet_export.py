@@ -20,16 +20,12 @@ and renamed, so that a folder of that name is whole.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -39,9 +35,8 @@ from domain.events import KIND_BY_NUMBER, KINDS, EventBatch, EventKind
 from domain.ports import Run
 from infrastructure.asking import Analyst, AnswerColumn
 from infrastructure.duckdb_views import views_sql
-from infrastructure.errors import ExportFailed, ExportRefused
 from infrastructure.event_tables import schema_of_kind, table_of_kind
-from infrastructure.files import says_disk_full
+from infrastructure.export_folder import made_whole
 from infrastructure.postgres_store import PostgresStore
 
 FORMAT = 1
@@ -56,7 +51,7 @@ _TABLES = {
     "samples": "SELECT * FROM samples WHERE tick BETWEEN {first} AND {last} ORDER BY tick, agent",
     "measures": "SELECT * FROM measures WHERE tick BETWEEN {first} AND {last} ORDER BY name, tick",
 }
-_DAY_S = 86_400.0
+_HOUR_S = 3_600.0
 
 Progress = Callable[[int, int], None]
 
@@ -94,8 +89,8 @@ def export_run(
             raise BeyondHead(run.name, tick, head_tick)
     folder = folder.absolute()
     with (
-        _made_whole(folder, overwrite=overwrite) as new,
-        Analyst(store.database, run.name, timeout_s=_DAY_S) as analyst,
+        made_whole(folder, overwrite=overwrite) as new,
+        Analyst(store.database, run.name, timeout_s=_HOUR_S) as analyst,
     ):
         block = _block_ticks(store.total_events(run), head_tick + 1)
         counts = _write_events(store, run, new, first=first, last=last, block=block, on_progress=on_progress)
@@ -219,67 +214,29 @@ def _write_table(analyst: Analyst, new: Path, name: str, first: int, last: int) 
     there = [row for chunk in analyst.ask(f"SELECT to_regclass('polis_run.{name}')::text") for row in chunk]
     if there == [(None,)]:
         return None
-    answer, writer, count = analyst.ask(_TABLES[name].format(first=first, last=last)), None, 0
-    for chunk in answer:
-        schema = _schema(answer.columns)
-        columns = zip(*chunk, strict=True) if chunk else ((),) * len(schema)
-        table = pa.Table.from_arrays(
-            [pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
-        )
-        writer = writer or pq.ParquetWriter(new / f"{name}.parquet", schema, compression="zstd")
-        writer.write_table(table)
-        count += len(chunk)
-    if writer is not None:
-        writer.close()
-    return count
+    answer, count = analyst.ask(_TABLES[name].format(first=first, last=last)), 0
+    chunks = iter(answer)
+    rows = next(chunks, [])
+    schema = _schema(answer.columns)
+    at_once = 2_000 if "prompt" in schema.names else 50_000  # prompts are long
+    with pq.ParquetWriter(new / f"{name}.parquet", schema, compression="zstd") as writer:
+        while True:
+            chunk = next(chunks, None)
+            if chunk is None or len(rows) >= at_once:
+                writer.write_table(_table(rows, schema))
+                count += len(rows)
+                rows = []
+            if chunk is None:
+                return count
+            rows += chunk
 
 
 def _schema(columns: tuple[AnswerColumn, ...]) -> pa.Schema:
     return pa.schema([(c.name, _ARROW.get(c.type, pa.string())) for c in columns])
 
 
-# -- whole or not at all -----------------------------------------------------------------------------
-
-
-@contextmanager
-def _made_whole(folder: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Lend a new folder that takes the place of `folder` at the end, and is gone if anything went wrong."""
-    _require_free(folder, overwrite=overwrite)
-    _sweep(folder)
-    new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
-    try:
-        new.mkdir(parents=True)
-        yield new
-        if folder.exists() and any(folder.iterdir()):
-            old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-            os.rename(folder, old)
-            os.rename(new, folder)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.rename(new, folder)
-    except OSError as error:
-        full = says_disk_full(str(error))
-        raise ExportFailed(folder, "its disk is full" if full else f"{error.strerror or error}") from None
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-
-
-def _require_free(folder: Path, *, overwrite: bool) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise ExportRefused(folder, "it is no folder")
-    if not any(folder.iterdir()):
-        return
-    if not (folder / "manifest.json").is_file() or not (folder / "events").is_dir():
-        raise ExportRefused(folder, "it is not empty, and no export of ours", "Name another folder.")
-    if not overwrite:
-        raise ExportRefused(folder, "it holds an export already", "--overwrite puts the new one in its place.")
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what exports that were killed left beside the folder."""
-    for rest in folder.parent.glob(f".{folder.name}.*.new") if folder.parent.is_dir() else ():
-        with suppress(ValueError):
-            if not psutil.pid_exists(int(rest.name.split(".")[-2])):
-                shutil.rmtree(rest, ignore_errors=True)
+def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    return pa.Table.from_arrays(
+        [pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
+    )

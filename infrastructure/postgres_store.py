@@ -91,6 +91,7 @@ class PostgresStore:
         parent: Run | None = None,
         fork_tick: int | None = None,
         engines: dict[str, Any] | None = None,
+        inputs: Sequence[Input] = (),
     ) -> Run:
         """Make a run and its partitions in one transaction; see `domain.ports.EventStore.create`."""
         if not -(2**63) <= seed < 2**63:
@@ -123,6 +124,8 @@ class PostgresStore:
                 raise RunExists(name) from None
             connection.execute(insert(schema.leases).values(run=number, target=target))
             connection.execute(select(func.polis.open_run(number)))
+            for given in inputs:
+                connection.execute(insert(schema.inputs).values(run=number, **_row_of(given, configuration)))
         return self.find(str(number))
 
     def find(self, name: str) -> Run:
@@ -342,18 +345,13 @@ class PostgresStore:
         transaction shares: so the tick of its effect either counts this input, or has been committed and is
         refused here.
         """
-        validated(given, n_cells=run.configuration.n_cells)
+        row = _row_of(given, run.configuration) | {"run": run.id, "asked_chain": asked_chain}
         about_texts = {name: str(given.about[name]) for name in ("prompt", "raw") if given.about.get(name)}
-        key = dict(zip(("asked_tick", "agent", "purpose", "call"), given.key.as_tuple(), strict=True))
+        key = _key_of(given.key)
         about = {name: given.about[name] for name in _ABOUT if given.about.get(name) is not None}
         about |= {name: _text_hash(text) for name, text in about_texts.items()}
-        row = {**key, **about, "run": run.id, "effect_tick": given.effect_tick, "asked_chain": asked_chain}
         # RETURNING tells whether the row is new; SQLAlchemy keeps no row count of an INSERT.
-        added = (
-            pg_insert(schema.inputs)
-            .values(answer=given.canonical_answer(), digest=given.digest(), **row)
-            .on_conflict_do_nothing()
-        )
+        added = pg_insert(schema.inputs).values(**row, **about).on_conflict_do_nothing()
         statement = added.returning(schema.inputs.c.run)
         lease, ticks, line, asked = schema.leases, schema.ticks, schema.lineage, given.key.asked_tick
         reading = and_(line.c.source == run.id, line.c.tick_first - 1 <= asked, line.c.tick_last >= asked)
@@ -495,7 +493,7 @@ class PostgresStore:
                 for row in connection.execute(query.where(where).order_by(t.c.asked_tick, t.c.agent)):
                     given = _input_of(row)
                     about = {name: getattr(row, name) for name in _ABOUT}
-                    key = dict(zip(("asked_tick", "agent", "purpose", "call"), given.key.as_tuple(), strict=True))
+                    key = _key_of(given.key)
                     said = {"answer": given.answer, "prompt": row.prompt_text, "raw": row.raw_text}
                     found.append(key | {"effect_tick": given.effect_tick} | said | about)
         return found
@@ -587,6 +585,17 @@ _REFUSED = b'{"refused":'
 
 def _text_hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
+
+
+def _key_of(key: InputKey) -> dict[str, Any]:
+    return dict(zip(("asked_tick", "agent", "purpose", "call"), key.as_tuple(), strict=True))
+
+
+def _row_of(given: Input, configuration: Configuration) -> dict[str, Any]:
+    """Return what is stored of an input that the rules can apply, without what is kept beside it."""
+    validated(given, n_cells=configuration.n_cells)
+    told = {"effect_tick": given.effect_tick, "answer": given.canonical_answer(), "digest": given.digest()}
+    return _key_of(given.key) | told
 
 
 def _is_key(t: Any, run: int, key: InputKey) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,13 +133,13 @@ def _without_agents(
 ) -> Iterator[Cause]:  # fmt: skip
     """Weigh the agents that something happened to, each by what the term would be had its row stayed as it was."""
     records, living = after.events.records, after.living.copy()
+    rows, rows_before = after.row_of, before.row_of
     whole = float(term.of(AtTick(after, totals, fine=True)))
     agents = np.unique(records["agent"][concerned & (records["agent"] != ABSENT)])
     for who in agents[:EVENTS_WEIGHED].tolist():
-        was, now = before.row_of.get(who), after.row_of.get(who)
-        after.show(_with_row(living, now, None if was is None else before.living[:, was]))
-        without = float(term.of(AtTick(after, totals, fine=True)))
-        after.show(living)
+        now, was = rows.get(who), rows_before.get(who)
+        with _row_as_it_was(after, living, now, None if was is None else before.living[:, was]):
+            without = float(term.of(AtTick(after, totals, fine=True)))
         contribution = _rounded(whole - without)
         own = np.flatnonzero(concerned & (records["agent"] == who))
         moving = [int(at) for at in own if int(records["kind"][at]) in kinds]
@@ -146,14 +147,24 @@ def _without_agents(
             yield Cause(moving[0], text, contribution)
 
 
-def _with_row(living: NDArray[np.int64], now: int | None, row: NDArray[np.int64] | None) -> NDArray[np.int64]:
+@contextmanager
+def _row_as_it_was(
+    look: Look, living: NDArray[np.int64], now: int | None, row: NDArray[np.int64] | None
+) -> Iterator[None]:
+    """Let one of the living be as it was, or be gone if it was not there, or be there if it has gone."""
     if now is None:
-        return living if row is None else np.column_stack((living, row))
-    if row is None:
-        return np.delete(living, now, axis=1)
-    changed = living.copy()
-    changed[:, now] = row
-    return changed
+        look.show(living if row is None else np.column_stack((living, row)))
+        yield
+    elif row is None:
+        look.show(np.delete(living, now, axis=1))
+        yield
+    else:
+        kept = living[:, now].copy()
+        living[:, now] = row
+        look.show(living)
+        yield
+        living[:, now] = kept
+    look.show(living)
 
 
 def _rounded(value: float) -> float | None:

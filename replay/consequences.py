@@ -28,13 +28,14 @@ class Consequences:
     Parameters
     ----------
     look : Timelines
-    last : the last tick that is looked at
+    first, last : the ticks that are looked at
     """
 
-    def __init__(self, look: Timelines, last: int) -> None:
-        self.look, self.last = look, last
+    def __init__(self, look: Timelines, first: int, last: int) -> None:
+        self.look, self._first, self.last = look, first, last
         self._inverse: dict[Place, dict[Place, Link]] = {}  # what is rested on → by what
         self._seen: set[tuple[int, int]] = set()  # agent, chunk
+        self._of_both: dict[int, list[Event]] = {}
 
     def of(self, events: list[Event]) -> dict[Place, list[Link]]:
         """Return what rests on each of these events, in order."""
@@ -66,14 +67,20 @@ class Consequences:
             return
         self._seen.add((agent, chunk))
         own = self.look.chunk(agent, chunk)
-        first = chunk * CHUNK
-        if self.look.run.configuration.thinks:
-            kinds = [kind.number for kind in _OF_BOTH]
-            own = [*own, *self.look.find(first, min(self.last, first + CHUNK - 1), parties=[agent], kinds=kinds)]
+        own = [*own, *(event for event in self._told_of_both(agent) if event["tick"] // CHUNK == chunk)]
         self.look.load(place for event in own if (place := cause_of(event)) is not None)
         # Whoever was met has the meeting's second leg only; its first is the other's event, and rests on both.
         firsts = [opening_of(event, self.look) for event in own if event["kind"] in MEETINGS]
         self._take([*own, *firsts])
+
+    def _told_of_both(self, agent: int) -> list[Event]:
+        """Return what was told of an agent and another, whichever of the two the event says it is of."""
+        if not self.look.run.configuration.thinks:
+            return []
+        if agent not in self._of_both:
+            kinds = [kind.number for kind in _OF_BOTH]
+            self._of_both[agent] = self.look.find(self._first, self.last, parties=[agent], kinds=kinds)
+        return self._of_both[agent]
 
     def _take(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -16,6 +16,7 @@ from domain.state import World
 from replay import seek
 from replay.difference import Difference
 from replay.divergence import first_change, first_divergence
+from replay.scenario import lineage_of
 
 
 def diff(
@@ -63,7 +64,7 @@ def diff(
         first_divergence=parted,
         differing=() if same else tuple(contrast(world_a, world_b)),
         figures={n: (v, figures_b[n]) for n, v in figures_a.items() if v != figures_b[n]},
-        notes=tuple(_notes(a, b, world_a, world_b, parted is not None and same)),
+        notes=tuple(_notes(reader, a, b, world_a, world_b, parted is not None and same)),
     )
 
 
@@ -98,12 +99,14 @@ def _ticks(reader: HistoryReader, a: Run, b: Run, tick_a: int | None, tick_b: in
     return tick_a, tick_b
 
 
-def _notes(a: Run, b: Run, world_a: World, world_b: World, again: bool) -> list[str]:
+def _notes(reader: HistoryReader, a: Run, b: Run, world_a: World, world_b: World, again: bool) -> list[str]:
     notes = []
     sizes = [f"{w.width}×{w.height}" for w in (world_a, world_b)]
     if sizes[0] != sizes[1]:
         notes.append(f"the worlds have other sizes, {sizes[0]} and {sizes[1]} cells: cells are not compared")
-    if a.id != b.id and a.genesis_hash != b.genesis_hash and a.seed != b.seed:
+    # A fork with another seed has the people of its root all the same.
+    root_a, root_b = (lineage_of(reader, run)[0] for run in (a, b))
+    if root_a.id != root_b.id and root_a.seed != root_b.seed:
         notes.append("the runs have other seeds: an agent of the same number is somebody else in each")
     if (world_a.minds is None) != (world_b.minds is None):
         notes.append(f"only in {(b if world_a.minds is None else a).name} do agents think: minds are not compared")

@@ -19,6 +19,7 @@ from domain.state import World
 
 _WEIGHTS = {"milli": 0.001, "pieces": 1.0, "steps": 1.0, "items": 1.0, "ticks": 0.001}
 _UNSIZED, _A_USE, _A_LIFE = 0.25, 0.02, 1_000.0
+_BOOKKEEPING = ("intended", "acted", "asked")  # addresses: one more event in a tick moves those of all who come after
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,8 @@ def _side(run: Run, world: World) -> dict[str, Any]:
 def _weights(each: Differing) -> NDArray[np.float64]:
     if each.what == "life":
         return np.full(len(each), _A_LIFE)
+    if each.what in _BOOKKEEPING:
+        return np.zeros(len(each))
     if each.by is None:
         return np.full(len(each), _UNSIZED)
     if each.what == "tool":  # counted in uses, of which one tool has many

@@ -86,17 +86,15 @@ def fork(
         if after == before:
             raise InvalidConfiguration("why", why, "a fork that changes nothing repeats its parent, without a reason")
         interventions = [{}]
-    given = [_input_of(each, number, at, by, why) for number, each in enumerate(interventions)]
-    for each in given:
+    given = [
         validated(each, n_cells=after.configuration.n_cells)
+        for each in _numbered(store, parent, [_input_of(each, at, by, why) for each in interventions])
+    ]
     goal = max(store.lease(parent).target, at + 1) if target is None else target
-    child = store.create(
+    return store.create(
         name, seed=after.seed, configuration=after.configuration, target=goal, parent=parent, fork_tick=at,
-        engines=engines or dict(parent.engines),
+        engines=engines or dict(parent.engines), inputs=given,
     )  # fmt: skip
-    for each in given:
-        record_intervention(store, child, each)
-    return child
 
 
 def _require_answered(reader: EventStore, parent: Run, at: int) -> None:
@@ -143,34 +141,43 @@ def changes_of(reader: HistoryReader, child: Run) -> dict[str, Any]:
 
 
 def record_intervention(store: EventStore, run: Run, given: Input) -> Input:
-    """Record an intervention under the first call number that is free, and return it as it was recorded."""
-    key = given.key
-    for call in free_calls(store, run, key.asked_tick, key.agent):
-        numbered = Input(InputKey(key.asked_tick, key.agent, INTERVENTION, call), given.effect_tick, given.answer)
+    """Record an intervention under the first call number that is free, and return it as it was recorded.
+
+    Raises
+    ------
+    TickHasBegun, InvalidInput
+    """
+    while True:
+        (numbered,) = _numbered(store, run, [given])
         if store.record_input(run, numbered):
-            return numbered
-    raise InvalidInput(key.as_tuple(), "too many interventions were asked for in this tick")
+            return numbered  # else somebody else took the number in this very moment
 
 
-def free_calls(reader: HistoryReader, run: Run, asked: int, agent: int) -> list[int]:
-    """Return call numbers that no intervention of a run has for that tick and agent, its ancestors' included."""
-    keys = [given.key for _, given in reader.interventions(run)]
-    taken = {key.call for key in keys if (key.asked_tick, key.agent) == (asked, agent)}
-    return [call for call in range(_CALLS_MAX) if call not in taken]
+def _numbered(reader: HistoryReader, run: Run, given: Sequence[Input]) -> list[Input]:
+    """Return interventions with call numbers that none which the run reads has for the same tick and agent."""
+    keys = [read.key for _, read in reader.interventions(run)] if given else []
+    next_call: dict[tuple[int, int], int] = {}
+    for key in keys:
+        about = (key.asked_tick, key.agent)
+        next_call[about] = max(next_call.get(about, 0), key.call + 1)
+    numbered = []
+    for each in given:
+        about = (each.key.asked_tick, each.key.agent)
+        call = next_call.get(about, 0)
+        next_call[about] = call + 1
+        numbered.append(Input(InputKey(*about, INTERVENTION, call), each.effect_tick, each.answer))
+    return numbered
 
 
-_CALLS_MAX = 10_000
-
-
-def _input_of(given: Mapping[str, Any], number: int, at: int, by: str, why: str) -> Input:
+def _input_of(given: Mapping[str, Any], at: int, by: str, why: str) -> Input:
     answer = {"by": by, "why": why, **given}
     agent, effect = answer.pop("agent", NOBODY), answer.pop("at", at + 1)
-    key = InputKey(at, NOBODY, INTERVENTION, number)
+    key = InputKey(at, NOBODY, INTERVENTION)
     if not isinstance(agent, int) or isinstance(agent, bool) or not NOBODY <= agent < 2**31:
         raise InvalidInput(key.as_tuple(), f"{agent!r} is no agent")
     if not isinstance(effect, int) or isinstance(effect, bool) or not at < effect < 2**31:
         raise InvalidInput(key.as_tuple(), f"it can't take effect at tick {effect!r}: the fork is at tick {at}")
-    return Input(InputKey(at, agent, INTERVENTION, number), effect, answer)
+    return Input(InputKey(at, agent, INTERVENTION), effect, answer)
 
 
-__all__ = ["changed", "changes_of", "fork", "free_calls", "record_intervention"]
+__all__ = ["changed", "changes_of", "fork", "record_intervention"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -96,8 +97,26 @@ def _thought(event: Event, look: Timelines) -> Iterator[Link]:
     news = look.find(0, asked, agents=[who], kinds=[ev.NEWS_HEARD.number], newest=NEWS_SLOTS)
     for heard in reversed(news):
         yield from link_to(heard, "news", **_shown(heard["text"], prompt))
+    counted: Counter[str] = Counter()
     for e in islice(look.backwards(who, after, _RECENT), RECENT_SLOTS):
-        yield from link_to(e, "prompt")
+        words = _bare(_in_words(e))
+        counted[words] += 1
+        shown = {"in_prompt": prompt.count(words) >= counted[words]} if prompt else {}  # it shows the newest of them
+        yield from link_to(e, "prompt", **shown)
+
+
+def _in_words(e: Event) -> str:
+    """Return how a prompt tells somebody what happened to it lately, but for names."""
+    kind = e["kind"]
+    if kind == ev.GOODS_TRADED.name:
+        return f"You traded {e['good']} for {e['taken_good']} with"
+    if kind == ev.GOODS_GIVEN.name:
+        return f"You gave {e['good']} to"
+    if kind == ev.GIFT_RECEIVED.name:
+        return f"gave you {e['taken_good']}"
+    if kind == ev.GOODS_INHERITED.name:
+        return f"You inherited {e['taken_good']}"
+    return "You had a child" if kind == ev.CHILD_BORNE.name else "You made a tool"
 
 
 _SHOWN = 80

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from domain.codes import MemoryKind
-from domain.events import AGENT_DIED, CATALOGUE_VERSION, MEMORY_FORMED, EventBatch, EventKind
+from domain.events import AGENT_DIED, MEMORY_FORMED, EventBatch, EventKind
 from domain.ports import EventLookup, EventStore, Run
 from replay.seek import to_current
 
@@ -84,19 +87,29 @@ class Timelines:
 
     def _today(self, batch: EventBatch) -> EventBatch:
         """Return events by today's definitions."""
-        if self._is_current or not len(batch):
-            return batch
-        parts = []
-        for tick in sorted(set(batch.records["tick"].tolist())):
-            rows = (batch.records["tick"] == tick).nonzero()[0]
-            catalogue = int(self.reader.headers(self.run, tick, tick).catalogues[0])
-            parts.append(to_current(batch.slice(int(rows[0]), int(rows[-1]) + 1), catalogue))
-        return EventBatch.concat(parts)
+        ticks = batch.records["tick"]
+        firsts = [first for first, _ in self._catalogues]
+        edges = [0, *np.searchsorted(ticks, firsts[1:]).tolist(), len(batch)]
+        parts = [
+            to_current(batch.slice(start, stop), catalogue)
+            for (start, stop), (_, catalogue) in zip(pairwise(edges), self._catalogues, strict=True) if start < stop
+        ]  # fmt: skip
+        return EventBatch.concat(parts) if parts else batch
 
     @cached_property
-    def _is_current(self) -> bool:
-        """Whether today's catalogue wrote everything: it did if it wrote tick 0, since none is gone back to."""
-        return int(self.reader.headers(self.run, 0, 0).catalogues[0]) == CATALOGUE_VERSION
+    def _catalogues(self) -> list[tuple[int, int]]:
+        """First tick and number of each catalogue that wrote the run, found by halving: none is ever gone back to."""
+        found = [(0, self._catalogue(0))]
+        while found[-1][1] != self._catalogue(self.head):
+            low, high = found[-1][0], self.head
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if self._catalogue(middle) == found[-1][1] else (low, middle)
+            found.append((high, self._catalogue(high)))
+        return found
+
+    def _catalogue(self, tick: int) -> int:
+        return int(self.reader.headers(self.run, tick, tick).catalogues[0])
 
     # -- by agent ----------------------------------------------------------------------------------
 

@@ -36,7 +36,8 @@ class Causes:
         causes or effects. Nothing stands below one that is opened elsewhere in the tree (it has `again`), nor below one
         on which nothing hung: a store of goods, a line that was left out of a prompt.
     bounds : depth, breadth and horizon (ticks forwards)
-    cut : what a bound has left out: `at` which event, `by` which bound, `of` causes or effects, and how many if known
+    cut : what a bound has left out: `at` which event, `by` which bound, `of` causes or effects, and how many: links
+        for breadth; for depth, events that were not followed further
     """
 
     run: str
@@ -126,7 +127,7 @@ class _Tree:
         last = min(self.look.head, event["tick"] + self.horizon)
         if last < self.look.head:
             self._note(event, "effects", "horizon")
-        return self._grow(event, "effects", Consequences(self.look, last).of)
+        return self._grow(event, "effects", Consequences(self.look, event["tick"], last).of)
 
     # -- both --------------------------------------------------------------------------------------
 
@@ -161,11 +162,9 @@ class _Tree:
                         continue
                     following.append((other, child))
             level = following
-        if level:
-            below = follow([event for event, _ in level])
-            for event, _ in level:
-                if left_out := len(below.get(place_of(event), [])):
-                    self._note(event, side, "depth", left_out)
+        more = [event for event, _ in level if side == "effects" or cause_of(event) or event["kind"] in DERIVED]
+        if more:
+            self._note(root, side, "depth", len(more))
         return list(top[side])
 
     def _note(self, event: Event, side: str, by: str, left_out: int | None = None) -> None:

@@ -16,6 +16,7 @@ from domain.errors import InvalidConfiguration, PolisError
 from domain.minds.percepts import percept_of
 from domain.ports import Engine, Run
 from domain.state import World
+from replay import scenarios_of
 from workers.crew import Crew, Post
 from workers.dispatch import Dispatcher
 from workers.thinking import Request, Thinking
@@ -218,7 +219,9 @@ def interviewed(
     from workers.memories import wait_until_covered
     from workers.minds.interview import interview
 
-    percept = percept_of(world, agent, seed=run.seed, configuration=run.configuration)
+    scenarios = scenarios_of(store, run)
+    configuration = scenarios.at(world.tick).configuration
+    percept = percept_of(world, agent, seed=scenarios.root.seed, configuration=configuration)
     wanted = mind or run.configuration.mind
     if wanted == "reflex":
         raise InvalidConfiguration("mind", wanted, "it has no words; name another with --mind")

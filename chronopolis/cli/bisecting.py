@@ -124,7 +124,7 @@ def _value(value: Any) -> str | None:
 def _number(value: Any) -> str:
     if value is None:
         return "–"
-    return str(value).lower() if isinstance(value, bool) else f"{value:,.6g}"
+    return str(value).lower() if isinstance(value, bool | str) else f"{value:,.6g}"
 
 
 def _causes(causes: list[dict[str, Any]]) -> Any:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chronopolis.sentences import Names
     from replay import Causes
 
+_DEPTH_FOR_PEOPLE = 3
 _COLOURS = {
     "thought": "magenta", "request": "magenta", "memory": "blue", "experience": "blue", "conversation": "cyan",
     "news": "cyan", "pledge": "yellow", "meeting": "yellow", "partner": "yellow", "intention": "green",
@@ -38,7 +39,10 @@ def why(
     event: Annotated[
         str, typer.Argument(metavar="TICK:ORDINAL", help="The event, as `polis events` and causes name it.")
     ],
-    depth: Annotated[int, typer.Option(min=1, max=50, metavar="N", help="Steps to follow, back and forth.")] = 6,
+    depth: Annotated[
+        int | None,
+        typer.Option(min=1, max=50, metavar="N", help="Steps to follow, back and forth; by default 3, with --json 6."),
+    ] = None,
     breadth: Annotated[int, typer.Option(min=1, max=200, metavar="N", help="Links of one event to follow.")] = 8,
     horizon: Annotated[
         int, typer.Option(min=1, max=20_000, metavar="T", help="Ticks after the event to look for effects in.")
@@ -55,12 +59,14 @@ def why(
     Every link is recorded: the cause that an event holds, addresses in its payload, what a thought was told.
     """
     from chronopolis import causes
+    from replay.why import DEPTH
     from workers.bootstrap import open_store
 
     output = Output(as_json=as_json, quiet=quiet)
+    steps = depth or (DEPTH if as_json else _DEPTH_FOR_PEOPLE)
     with open_store(say=output.say) as store:
         found_run = store.find(run)
-        found = causes.why(store, found_run, event, depth=depth, breadth=breadth, horizon=horizon, effects=effects)
+        found = causes.why(store, found_run, event, depth=steps, breadth=breadth, horizon=horizon, effects=effects)
         names = None if as_json and picture is None else causes.names_at(store, found_run, found.event["tick"])
     if picture is not None and names is not None:
         from chronopolis.causes_picture import draw
@@ -70,12 +76,12 @@ def why(
     if as_json:
         output.result({"run": found_run.id, "name": found_run.name, **found.as_dict()})
     elif names is not None:
-        output.show(*_trees(found, names, effects=effects))
+        output.show(_tree(found, names, effects=effects), *_prompt(found))
         for line in _bounds(found):
             output.say(line)
 
 
-def _trees(found: Causes, names: Names, *, effects: bool) -> list[Any]:
+def _tree(found: Causes, names: Names, *, effects: bool) -> Any:
     from rich.text import Text
     from rich.tree import Tree
 
@@ -89,7 +95,25 @@ def _trees(found: Causes, names: Names, *, effects: bool) -> list[Any]:
         _add(forth, found.effects, "effects", names)
         if not found.effects:
             forth.add(plain(f"nothing that names it, within {found.bounds['horizon']:,} ticks"))
-    return [tree]
+    return tree
+
+
+def _prompt(found: Causes) -> list[Any]:
+    """Return the very prompt of the nearest thought that led to it, and what came back."""
+    from rich.panel import Panel
+
+    from chronopolis.causes import everything
+
+    for event in everything(found, "causes"):
+        thought = event.get("thought")
+        if thought and thought["request"]:
+            asked = "\n\n".join(f"[{each['role']}]\n{each['content']}" for each in thought["request"])
+            at = f"{event['tick']}:{event['ordinal']}"
+            panels = [Panel(plain(asked), title=f"what was asked for {at}", title_align="left", border_style="magenta")]
+            if thought["raw"]:
+                panels.append(Panel(plain(thought["raw"]), title="what came back", title_align="left"))
+            return panels
+    return []
 
 
 def _add(branch: Any, nodes: list[dict[str, Any]], side: str, names: Names) -> None:
@@ -112,7 +136,7 @@ def _line(event: dict[str, Any], names: Names) -> Any:
     if event.get("in_prompt") is False:
         line.append("  (left out of the prompt)", "dim")
     if event.get("again"):
-        line.append("  (see above)", "dim")
+        line.append("  (opened elsewhere)", "dim")
     return line
 
 

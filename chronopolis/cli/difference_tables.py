@@ -36,7 +36,10 @@ def tables(found: Difference, *, agents: int, rows: int) -> list[Any]:
     for area, table in (("ties", _ties), ("cells", _cells), ("minds", _minds)):
         entries = [e for e in found.entries(limit=rows) if e["area"] == area]
         if entries:
-            shown += [table(entries), _rest(found.counts[area] - len(entries), area)]
+            shown += [
+                table(entries, _heading(found, "a"), _heading(found, "b")),
+                _rest(found.counts[area] - len(entries), area),
+            ]
     return [each for each in shown if each is not None]
 
 
@@ -119,7 +122,7 @@ def _agents(found: Difference, most: int) -> list[Any]:
         return []
     told = {column for row in by_agent.values() for column in row}
     columns = [c for c in ("name", "life", "moved", *_NEEDS, *_GOODS, "intention", "ties", "minds") if c in told]
-    table = _table("agents: by how much more on the other side", "agent", *columns, left=("name", "life", "intention"))
+    table = _table(f"agents: how much more {_there(found)}", "agent", *columns, left=("name", "life", "intention"))
     for agent, _ in found.agents[:most]:
         table.add_row(str(agent), *(plain(by_agent[agent].get(column, "")) for column in columns))
     return [table, _rest(len(found.agents) - len(by_agent), "agents")]
@@ -140,8 +143,12 @@ def _tell(row: dict[str, str], entry: dict[str, Any]) -> None:
         row[what] = f"{entry['by'] / 1000:+.1f}" if entry["unit"] == "milli" else f"{entry['by']:+d}"
 
 
-def _ties(entries: list[dict[str, Any]]) -> Any:
-    table = _table("ties: strength", "agent", "name", "to", "a", "b", "by", left=("name",))
+def _there(found: Difference) -> str:
+    return f"at {_heading(found, 'b')}" if found.a.id == found.b.id else f"in {found.b.name}"
+
+
+def _ties(entries: list[dict[str, Any]], a: str, b: str) -> Any:
+    table = _table("ties: strength", "agent", "name", "to", a, b, "by", left=("name",))
     for e in entries:
         if e["what"] == "tie":
             ours, theirs = (_number(e[side] / 1000) if e[side] is not None else "–" for side in "ab")
@@ -149,8 +156,8 @@ def _ties(entries: list[dict[str, Any]]) -> Any:
     return table
 
 
-def _cells(entries: list[dict[str, Any]]) -> Any:
-    table = _table("cells: stocks as they have regrown by now", "cell", "what", "a", "b", "by", left=("what",))
+def _cells(entries: list[dict[str, Any]], a: str, b: str) -> Any:
+    table = _table("cells: stocks as they have regrown by now", "cell", "what", a, b, "by", left=("what",))
     for e in entries:
         milli = e.get("unit") == "milli"
         ours, theirs = (_number(e[side] / 1000) if milli else str(e[side]) for side in "ab")
@@ -158,8 +165,8 @@ def _cells(entries: list[dict[str, Any]]) -> Any:
     return table
 
 
-def _minds(entries: list[dict[str, Any]]) -> Any:
-    table = _table("minds", "agent", "name", "what", "a", "b", left=("name", "what", "a", "b"))
+def _minds(entries: list[dict[str, Any]], a: str, b: str) -> Any:
+    table = _table("minds", "agent", "name", "what", a, b, left=("name", "what", a, b))
     for e in entries:
         table.add_row(str(e["agent"]), e["name"], e["what"], plain(_mind(e["a"])), plain(_mind(e["b"])))
     return table

@@ -89,6 +89,7 @@ def _runs_table(found: list[tuple[Run, Lease, Header | None]]) -> Any:
     table = Table(box=box.SIMPLE_HEAD)
     longest = max((len(run.name) for run, *_ in found), default=0)
     forks = {run.id: run.name for run, *_ in found} if any(run.parent for run, *_ in found) else {}
+    origins = max((len(_origin(_standing(*each), forks)) for each in found), default=0)
     names = ("run", "name", *(["forked from"] if forks else []), "status", "tick", "of", "agents", "seed")
     for title in (*names, "head hash", "made"):
         # On a narrow terminal hash and date give way; a name that is cut can't be used.
@@ -97,7 +98,7 @@ def _runs_table(found: list[tuple[Run, Lease, Header | None]]) -> Any:
             justify="right" if title in ("run", "tick", "of", "agents", "seed") else "left",
             no_wrap=title != "made",
             overflow="fold" if title == "name" else "ellipsis",
-            min_width=longest if title == "name" else 8 if title == "status" else None,
+            min_width={"name": longest, "forked from": origins, "status": 8}.get(title),
         )
     for each in found:
         s = _standing(*each)

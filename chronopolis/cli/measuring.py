@@ -14,7 +14,7 @@ from chronopolis.cli.output import Output, plain
 if TYPE_CHECKING:
     from domain.ports import Run
 
-_WIDTH = 40
+_WIDTH_MAX, _WIDTH_MIN, _BESIDE = 40, 12, 92  # columns of the picture, and of the figures beside it
 _TOLD = ("population", "births", "deaths", "satiety", "hungry", "gini_wealth", "gini_coins", "trades", "price_food",
          "ties", "utterances", "speeches", "thoughts_taken", "thoughts_refused")  # fmt: skip
 """What people see when they name none; with --json they get all."""
@@ -96,6 +96,8 @@ def measures(
     if tick is not None:
         _show_tick(output, found, tick, series)
     else:
+        if not names and not as_json:  # what never happened there needs no line
+            series = {name: amounts for name, amounts in series.items() if amounts.any()}
         _show_series(output, found, low, high, every, series)
 
 
@@ -144,11 +146,12 @@ def _show_series(output: Output, run: Run, low: int, high: int, every: int | Non
             table.add_row(f"{tick:,}", *(_figure(values[name][at]) for name in values))
         output.show(f"{run.name}, ticks {low:,} to {high:,}", table)
         return
+    width = max(_WIDTH_MIN, min(_WIDTH_MAX, output.out.width - _BESIDE))
     table = _table("measure", "unit", "first>", "least>", "mean>", "most>", "last>", "over time")
     frame = measures_frame(series, low)
     for name in values:
         column = frame[name].cast(float)
-        drawn = sparkline(column.fill_null(float("nan")).to_numpy(), _WIDTH)
+        drawn = sparkline(column.fill_null(float("nan")).to_numpy(), width)
         figures = (column[0], column.min(), column.mean(), column.max(), column[-1])
         table.add_row(name, unit_of(name), *(_figure(f) for f in figures), drawn)
     output.show(f"{run.name}, ticks {low:,} to {high:,}", table)
@@ -161,13 +164,12 @@ def _table(*titles: str) -> Any:
     table = Table(box=box.SIMPLE_HEAD)
     for title in titles:
         right = title.endswith(">")
-        table.add_column(title.rstrip(">"), justify="right" if right else "left", no_wrap=right or title == "over time")
+        table.add_column(title.rstrip(">"), justify="right" if right else "left", no_wrap=title != "meaning")
     return table
 
 
 def _figure(value: Any) -> Any:
     if value is None:
         return plain("–")
-    return plain(
-        f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.1f}"
-    )
+    whole = float(value).is_integer() or abs(value) >= 10_000
+    return plain(f"{value:,.{0 if whole else 3 if abs(value) < 10 else 1}f}")

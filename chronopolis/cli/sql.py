@@ -46,7 +46,7 @@ def sql(
         Path | None, typer.Option("--parquet", metavar="FILE", help="Write the rows to a Parquet file.")
     ] = None,
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="S", min=0.001, max=86_400, help="Seconds that a query may take.")
+        float, typer.Option("--timeout", metavar="S", min=0.001, max=3_600, help="Seconds that a query may take.")
     ] = TIMEOUT_S,
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=0, help="Most rows of an answer; 0: all there are.")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chronopolis.errors import UnknownAgent, WrongUsage
 from domain.codes import Good, Skill
-from domain.events import ABSENT, AGENT_DIED, CELL, KINDS, NEEDS, SKILL_IMPROVED, TOOL_CRAFTED, EventBatch
+from domain.events import ABSENT, AGENT_DIED, CELL, KINDS, NEEDS, SKILL_IMPROVED, TOOL_CRAFTED
 from domain.ports import Run
 from workers.bootstrap import Browsing
 
@@ -81,8 +81,8 @@ def history_of(
     unknown = [name for name in names if name not in _READERS]
     if unknown or not names:
         raise WrongUsage(f"no column {', '.join(unknown) or 'named'}", f"There are {', '.join(COLUMNS)}.")
-    events = browsing.events_of_agent(run, agent, last, limit=_EVENTS_MAX)
-    came = browsing.page_of_events(run, 0, last, limit=1, agent=agent).events if len(events) else ()
+    records = browsing.told_of_agent(run, agent, last, limit=_EVENTS_MAX)
+    came = browsing.page_of_events(run, 0, last, limit=1, agent=agent).events if len(records) else ()
     arrival = next(iter(came), None)
     if arrival is None:
         raise UnknownAgent(run.name, last, str(agent))
@@ -93,14 +93,15 @@ def history_of(
         "last": last,
         "width": width,
         "ticks": ends.tolist(),
-        "series": {name: _sampled(events, name, ends, arrival) for name in names},
+        "series": {name: _sampled(records, name, ends, arrival) for name in names},
         "about": {name: {"unit": "" if name in _COUNTED else "milli"} for name in names},
     }
 
 
-def _sampled(events: EventBatch, name: str, ends: NDArray[np.int64], arrival: dict[str, Any]) -> list[int | None]:
+def _sampled(
+    records: NDArray[np.void], name: str, ends: NDArray[np.int64], arrival: dict[str, Any]
+) -> list[int | None]:
     """Return the newest value at each tick; None before the agent came, and from its death on."""
-    records = events.records
     told, values = _READERS[name](records)
     ticks, values = records["tick"][told], values[told].astype(np.int64)
     at = np.searchsorted(ticks, ends, side="right") - 1

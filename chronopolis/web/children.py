@@ -76,8 +76,8 @@ class Children:
         """Those that have not ended."""
         return [child for child in self._by_run.values() if child.state == "running"]
 
-    async def start(self, run: Run, ticks: int) -> Child:
-        """Start `polis resume RUN --ticks N`.
+    async def start(self, run: Run, ticks: int, *, break_at: str | None = None, pace_ms: float | None = None) -> Child:
+        """Start `polis resume RUN --ticks N`, with a breakpoint and a pace if wanted.
 
         Raises
         ------
@@ -94,9 +94,12 @@ class Children:
         if len(self.running) >= _MOST:
             raise Busy
         polis = (sys.executable, "-m", "chronopolis.cli.main")
+        wanted = [f"--ticks={ticks}"]
+        wanted += [f"--break={break_at}"] if break_at is not None else []
+        wanted += [f"--pace={pace_ms}"] if pace_ms is not None else []
         try:
             process = await asyncio.create_subprocess_exec(
-                *(*polis, "resume", run.name, "--ticks", str(ticks), "--json", "--quiet"),
+                *(*polis, "resume", run.name, *wanted, "--json", "--quiet"),
                 env=self._environment(),
                 start_new_session=True,
                 stdin=asyncio.subprocess.DEVNULL,

@@ -9,7 +9,7 @@
         ├── Busy            more requests wait than the server keeps
         ├── TookTooLong     the database or a search did not answer in time
         ├── NoSuchPage      a path that is nobody's
-        ├── NothingStarted  the server has no process that goes on with the run
+        ├── NothingRuns     nobody writes the run that was to pause
         ├── ChildFailed     a process that was to go on with a run could not
         └── PortTaken       the port to serve on is somebody else's
 """
@@ -93,15 +93,15 @@ class ChildFailed(FrontDoorError):
         return f"run {self.run} could not be gone on with: {self.because}"
 
 
-class NothingStarted(FrontDoorError):
-    """The server has no process that goes on with the run."""
+class NothingRuns(FrontDoorError):
+    """Nobody writes the run that was to pause."""
 
     def __init__(self, run: str) -> None:
         super().__init__(run)
         self.run = run
 
     def __str__(self) -> str:
-        return f"run {self.run}: this server started nothing that goes on with it; who did must stop it"
+        return f"run {self.run} is not running, so there is nothing to pause"
 
 
 class PortTaken(FrontDoorError):
@@ -132,7 +132,7 @@ _STATUS = {
     "UnknownRun": 404, "UnknownAgent": 404, "UnknownEvent": 404, "NothingFound": 404, "BeyondHead": 404,
     "NoTicksYet": 404, "NoSuchPage": 404,
     "RunExists": 409, "RunIsHeld": 409, "LeaseLost": 409, "TickHasBegun": 409, "OtherRules": 409, "ChildFailed": 409,
-    "NothingStarted": 409,
+    "NothingRuns": 409,
     "Superseded": 429, "NotBuilt": 501, "CorruptHistory": 500,
     "StoreUnavailable": 503, "Busy": 503, "TookTooLong": 503,
     "EngineUnavailable": 503, "EngineTimedOut": 503, "MemoryUnavailable": 503, "MemoryBehind": 503,

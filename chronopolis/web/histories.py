@@ -22,8 +22,8 @@ from workers.bootstrap import Browsing
 
 T = TypeVar("T")
 
-_MOST_RUNS = 6
-_MIB = 384
+_MOST_RUNS = 4
+_MIB = 512
 _KNOWN_FOR_S = 1.0  # how long a run that was found is believed to be there still
 _NAME = re.compile("[a-z0-9][a-z0-9_-]{0,62}")
 
@@ -62,10 +62,11 @@ class Histories:
         self.store = store
         self.browsing = Browsing(store)
         self.quick = quick or Crew("polis-look", threads=6, most=256, timeout_s=20)
-        self.slow = slow or Crew("polis-search", threads=2, most=8, timeout_s=300)
+        self.slow = slow or Crew("polis-search", threads=2, most=32, timeout_s=300)
         self._most, self._mib_each = most_runs, max(1, mib // most_runs)
         self._open: OrderedDict[int, _Open] = OrderedDict()
         self._found: OrderedDict[str, tuple[float, Run]] = OrderedDict()
+        self._alone: dict[tuple[str, int], Lane] = {}
         self._mutex = threading.Lock()
 
     @property
@@ -171,6 +172,24 @@ class Histories:
         # The lane is left when the thread is done, which may be long after its answer was given up.
         future.add_done_callback(lambda _: opened.lane.leave())
         return await self.quick.wait(future)
+
+    async def alone(self, key: tuple[str, int], work: Callable[[], T]) -> T:
+        """Have slow work done, of all that has the same key one at a time: the next may find it done already."""
+        lane = self._alone.setdefault(key, Lane())
+        await lane.enter(next(arrivals))
+
+        def leave(_: object) -> None:
+            lane.leave()
+            if lane.idle:
+                self._alone.pop(key, None)
+
+        try:
+            future = self.slow.submit(work)
+        except BaseException:
+            leave(None)
+            raise
+        future.add_done_callback(leave)
+        return await self.slow.wait(future)
 
     def state(self, run: Run, tick: int) -> World:
         """Return a state, to be read only; for work in a thread, which a cursor serves one after another."""

@@ -101,14 +101,10 @@ class Expression:
         with np.errstate(all="ignore"):
             return np.broadcast_to(np.asarray(self.root.of(surroundings), np.bool_), (ticks,))
 
-    def values(self, surroundings: Surroundings) -> dict[str, float | None]:
-        """Return the value of each term, by its text; None for what is not there."""
-        found: dict[str, float | None] = {}
+    def values(self, surroundings: Surroundings) -> dict[str, Any]:
+        """Return the value of each term, by its text: a number, a truth, or a word; None for what is not there."""
         with np.errstate(all="ignore"):
-            for term in self.terms:
-                value = float(term.of(surroundings))
-                found[self.text_of(term)] = None if np.isnan(value) else round(value, 9)
-        return found
+            return {self.text_of(term): _shown(term, float(term.of(surroundings))) for term in self.terms}
 
     def text_of(self, node: Node) -> str:
         """Return a part as it was written."""
@@ -117,6 +113,14 @@ class Expression:
     def trend(self, founders: int) -> Trend:
         """Return which way its truth can go as ticks pass."""
         return self.root.trend(founders)
+
+
+def _shown(term: Term, value: float) -> Any:
+    if np.isnan(value):
+        return None
+    if term.type == WORD:
+        return term.words(int(value)).name.lower()
+    return bool(value) if term.type == TRUTH else round(value, 9)
 
 
 def _outermost(node: Node) -> Iterator[Term]:

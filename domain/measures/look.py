@@ -151,10 +151,10 @@ class Look:
         return int(stock_of(self.world.cells, good, self.tick))
 
     def minds(self, column: int, n: int = 1) -> NDArray[np.int64]:
-        """Return columns of what the living have in mind, shape (n, population); -1 in a society without minds."""
+        """Return columns of what the living have in mind, shape (n, population); (n, 0) in a society without minds."""
         world = self.world
         if world.minds is None:
-            return np.full((n, self.population), ABSENT, np.int64)
+            return np.empty((n, 0), np.int64)
         alive = world.agents[ALIVE, : world.n] != 0
         return world.minds[column : column + n, : world.n][:, alive]
 

@@ -71,9 +71,7 @@ def _converted(
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     architecture = model.keys.get("general.architecture")
     if architecture != _ARCHITECTURE:
-        raise AdapterUnusable(
-            name, f"only adapters of the Llama family can be made into GGUF, not of {architecture}"
-        )
+        raise AdapterUnusable(name, f"only adapters of the Llama family can be made into GGUF, not of {architecture}")
     if config.get("peft_type") != "LORA":
         raise AdapterUnusable(name, f"it is of type {config.get('peft_type')!r}, and only LORA can be served")
     more = [setting for setting in _UNKNOWN if config.get(setting)]

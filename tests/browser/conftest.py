@@ -18,6 +18,7 @@ from tests.support.debugger import BROWSER_ARGUMENTS, Polis, Server, chromium, s
 from tests.support.postgres import TestServer
 
 VILLAGE = "talking-village"
+WIDTH = 50
 # What a headless browser without a graphics card says of itself, and what a test brings about on purpose.
 _HARMLESS = ("GPU stall", "GL Driver Message", "favicon")
 _SIZE = {"width": 1280, "height": 720}
@@ -44,8 +45,8 @@ def recorded(postgres_server: TestServer, migrated_template: str) -> Iterator[Po
     polis = Polis(home, fresh.admin_url)
     try:
         polis(
-            "run", "--name", VILLAGE, "--agents", "60", "--width", "30", "--height", "30", "--ticks", "260",
-            "--seed", "5", "--mind", "scripted", "--set", "think_budget=500", "--durability", "group", "--quiet",
+            "run", "--name", VILLAGE, "--agents", "120", "--width", str(WIDTH), "--height", "40", "--ticks", "260",
+            "--seed", "5", "--mind", "scripted", "--set", "think_budget=250", "--durability", "group", "--quiet",
         )  # fmt: skip
         yield polis
     finally:
@@ -59,8 +60,9 @@ def server(recorded: Polis) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for one module: while Playwright is open, a loop runs in this thread, which other tests can't have."""
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium(), args=list(BROWSER_ARGUMENTS))
         yield opened

@@ -55,9 +55,9 @@ def test_the_list_of_runs_shows_them_with_forks_under_their_parents(new_page: Op
     expect(names.filter(has_text="listed-fork")).to_contain_text("from tick 100")
     listed = [row.get_attribute("data-run") for row in names.all()]
     assert listed.index("listed-fork") > listed.index(VILLAGE)
+    shot(page, "runs")
     page.fill("[data-test=filter-runs]", "talking")
     expect(names).to_have_count(1)
-    shot(page, "runs")
     names.first.click()
     expect(page).to_have_url(re.compile(f"/run/{VILLAGE}"))
     drawn(page)

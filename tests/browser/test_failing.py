@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import psycopg
@@ -36,8 +37,8 @@ def test_a_server_that_is_killed_and_comes_back_finds_the_page_where_it_was(
     server.start()
     expect(page.locator(".banner")).to_be_hidden(timeout=30_000)
     drawn(page, 33, timeout=30_000)
-    assert "tick=33" in page.url and "agent=7" in page.url
-    page.wait_for_function("window.polis.agent === 7")
+    expect(page).to_have_url(re.compile(r"tick=33&agent=7"))
+    page.wait_for_function("window.polis?.agent === 7")
     page.keyboard.press("ArrowRight")
     drawn(page, 34)
 

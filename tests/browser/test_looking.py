@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import VILLAGE, Watched, drawn, shot
+from tests.browser.conftest import VILLAGE, WIDTH, Watched, drawn, shot
 from tests.support.debugger import Server
 
 Open = Callable[..., Page]
@@ -66,7 +66,7 @@ def test_a_click_on_empty_land_shows_the_cell(village: Open, server: Server) -> 
     cell = page.evaluate(
         """() => {
             const { map } = window.polis, taken = new Set(map.frame.cell);
-            for (let cell = 435; ; cell++) if (!taken.has(cell) && map.terrain.biome[cell] > 0) return cell;
+            for (let cell = 900; ; cell++) if (!taken.has(cell) && map.terrain.biome[cell] > 0) return cell;
         }"""
     )  # fmt: skip
     x, y = page.evaluate(
@@ -81,7 +81,7 @@ def test_a_click_on_empty_land_shows_the_cell(village: Open, server: Server) -> 
     )  # fmt: skip
     page.mouse.click(x, y)
     expect(page.locator("[data-test=inspector]")).to_contain_text(f"cell {cell}")
-    expect(page.locator("[data-test=inspector]")).to_contain_text(f"Row {cell // 30}, column {cell % 30}")
+    expect(page.locator("[data-test=inspector]")).to_contain_text(f"Row {cell // WIDTH}, column {cell % WIDTH}")
 
 
 def test_hovering_tells_who_and_what_is_there(village: Open) -> None:

@@ -100,7 +100,7 @@ def test_a_tick_can_be_typed(village: Open) -> None:
     page.keyboard.type("123")
     page.keyboard.press("Enter")
     drawn(page, 123)
-    assert "tick=123" in page.url
+    expect(page).to_have_url(re.compile(r"tick=123"))
 
 
 def test_a_tick_beyond_the_head_becomes_the_head_and_says_so(village: Open) -> None:
@@ -171,3 +171,18 @@ def test_it_looks_as_in_the_guide(village: Open) -> None:
     page = village("?tick=140")
     page.wait_for_function("window.polis.timeline.density && window.polis.people.size > 0")
     shot(page, "run")
+
+
+def test_space_is_for_what_tab_has_led_to_and_else_for_time(village: Open) -> None:
+    page = village("?tick=100")
+    page.click("[data-test=forward]")
+    page.keyboard.press("Space")  # the button was clicked with the mouse: time is meant
+    page.wait_for_function("window.polis.clock.playing")
+    page.keyboard.press("Space")
+    page.locator("[data-test=where]").focus()
+    page.keyboard.press("Shift+Tab")
+    page.locator("[data-test=back]").focus()
+    before = tick_of(page)
+    page.keyboard.press("Space")
+    drawn(page, before - 1)
+    assert not page.evaluate("window.polis.clock.playing")

@@ -9,13 +9,22 @@ import numpy as np
 import pytest
 
 import replay
-from chronopolis.errors import UnknownAgent, WrongUsage
+from chronopolis.errors import NoTicksYet, UnknownAgent, WrongUsage
 from chronopolis.forking import fork_told, intervene, make_fork
 from chronopolis.lineage import family_tree
 from domain import columns as col
 from domain.configuration import Configuration, genesis_hash
-from domain.errors import BeyondHead, InvalidConfiguration, InvalidInput, RunExists, TickHasBegun, UnknownRun
+from domain.errors import (
+    BeyondHead,
+    InvalidConfiguration,
+    InvalidInput,
+    OtherRules,
+    RunExists,
+    TickHasBegun,
+    UnknownRun,
+)
 from domain.events import INTERVENTION_MADE, SCENARIO_CHANGED, STOCK_CHANGED, as_json
+from domain.inputs import INTERVENTION, Input, InputKey
 from domain.ports import EventStore, Run
 from domain.scenario import Scenario, Scenarios
 from domain.terrain import make_terrain
@@ -182,7 +191,7 @@ def test_no_run_is_forked_where_it_has_no_tick(store: EventStore, parent: Run, a
     with pytest.raises(BeyondHead):
         replay.fork(store, parent, at=at, name="fork")
     empty = store.create("empty", seed=1, configuration=VILLAGE, target=9)
-    with pytest.raises(BeyondHead):
+    with pytest.raises(NoTicksYet):
         make_fork(store, "empty")
     assert [run for run, _, _ in store.runs()] == [parent, empty]
 
@@ -206,7 +215,8 @@ def test_what_can_not_change_under_way_is_refused_and_nothing_is_made(
 @pytest.mark.parametrize(
     "wrong",
     [{"agent": 3, "endow": {"gold": 1}}, {"rest": True, "agent": "Ana"}, {"add": {"agents": -1}}, {**GIFT, "at": 5},
-     {"remove": True}, {"stock": {"good": "food", "cells": [144], "amount": 1}}],
+     {"remove": True}, {"agent": 3}, {"agent": 3, "fly": 1}, {"add": {"agents": 1}, "by": 5},
+     {"stock": {"good": "food", "cells": [144], "amount": 1}}],
 )  # fmt: skip
 def test_interventions_that_make_no_sense_are_refused_and_nothing_is_made(
     store: EventStore, parent: Run, wrong: dict[str, Any]
@@ -216,6 +226,18 @@ def test_interventions_that_make_no_sense_are_refused_and_nothing_is_made(
     assert [run for run, _, _ in store.runs()] == [parent]
 
 
+def test_a_fork_is_made_with_its_inputs_or_not_at_all(store: EventStore, parent: Run) -> None:
+    good = Input(InputKey(5, 3, INTERVENTION), 6, {"rest": True})
+    for wrong in (dataclasses.replace(good, effect_tick=5), dataclasses.replace(good, answer={"rest": "yes"})):
+        with pytest.raises(InvalidInput):
+            store.create(
+                "fork", seed=7, configuration=VILLAGE, target=9, parent=parent, fork_tick=5, inputs=[good, wrong]
+            )
+    assert [run for run, _, _ in store.runs()] == [parent] and store.interventions(parent) == []
+    fork = store.create("fork", seed=7, configuration=VILLAGE, target=9, parent=parent, fork_tick=5, inputs=[good])
+    assert [(source, each.key) for source, each in store.interventions(fork)] == [(fork.id, good.key)]
+
+
 def test_a_name_that_is_taken_and_a_parent_that_is_not_there_are_refused(store: EventStore, parent: Run) -> None:
     with pytest.raises(RunExists):
         make_fork(store, "parent", at=5, name="parent")
@@ -223,6 +245,8 @@ def test_a_name_that_is_taken_and_a_parent_that_is_not_there_are_refused(store: 
         make_fork(store, "nobody", at=5)
     with pytest.raises(InvalidConfiguration):
         replay.fork(store, parent, at=5, name="No Name")
+    with pytest.raises(OtherRules):
+        replay.fork(store, dataclasses.replace(parent, rules_version=99), at=5, name="fork")
     with pytest.raises(InvalidConfiguration, match="without a reason"):
         replay.fork(store, parent, at=5, name="fork", why="for fun")
 

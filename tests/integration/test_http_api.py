@@ -30,7 +30,7 @@ from tests.support.postgres import TestServer
 from tests.support.stores import keep, make_run, opened
 from tests.support.web import served
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 HEAD = 240
 MINDED = made_history(5, HEAD, Configuration(**SCENARIOS["minded"][2]))

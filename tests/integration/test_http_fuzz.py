@@ -15,9 +15,9 @@ from tests.support.postgres import TestServer
 from tests.support.stores import TINY_WORLD, chain_of, make_run, opened
 from tests.support.web import served
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-LOCAL = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+LOCAL = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 _OUT = ("live",)  # a stream that would not end
 
 

@@ -27,7 +27,7 @@ from tests.support.postgres import TestServer
 from tests.support.stores import chain_of, keep, opened
 from tests.support.web import served
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 HEAD = 90
 TOLD = made_history(2, HEAD, Configuration(**SCENARIOS["harsh"][2]))
@@ -109,6 +109,19 @@ def test_causes_first_ticks_and_differences_are_those_of_replay(
     assert client.get("/api/diff", params={"a": "told", "b": "nobody"}).status_code == 404
 
 
+def test_where_something_holds_is_found_forwards_and_backwards(
+    client: httpx.Client, store: PostgresStore, run: Run
+) -> None:
+    died = [e["tick"] for batch in TOLD.batches for e in batch if e["kind"] == "AgentDied"]
+    for direction, tick in (("first", died[0]), ("last", died[-1])):
+        by_event = {"event": "AgentDied", "direction": direction}
+        assert client.get("/api/runs/told/where", params=by_event).json()["tick"] == tick
+        by_measure = {"expression": "deaths > 0", "direction": direction}
+        assert client.get("/api/runs/told/where", params=by_measure).json()["tick"] == tick
+    assert client.get("/api/runs/told/where", params={"expression": "population < 0"}).json()["tick"] is None
+    assert client.get("/api/runs/told/where").status_code == 422
+
+
 def test_a_fork_is_made_and_shares_its_past(client: httpx.Client, store: PostgresStore, run: Run) -> None:
     before = chain_of(store, run)
     asked = {
@@ -172,7 +185,7 @@ def test_a_run_goes_on_in_a_process_of_its_own_is_followed_and_told_of(
     again = client.post("/api/runs/onwards/continue", json={"ticks": 5})
     assert (again.status_code, again.json()["error"]["type"]) == (409, "RunIsHeld")
     heads, ends = [], []
-    with client.stream("GET", "/api/runs/onwards/live", params={"until": "rest"}, timeout=60) as stream:
+    with client.stream("GET", "/api/runs/onwards/live", params={"until": "rest"}, timeout=200) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         for line in stream.iter_lines():
             if line.startswith("data: "):
@@ -198,7 +211,7 @@ def test_a_process_that_could_not_go_on_is_told_of(client: httpx.Client, store: 
         services.children._settings.home, "postgresql://nobody@127.0.0.1:1/none"
     )
     assert client.post("/api/runs/hopeless/continue", json={"ticks": 5}).status_code == 202
-    for _ in range(300):
+    for _ in range(900):
         child = client.get("/api/runs/hopeless").json()["continuing"]
         if child["state"] != "running":
             break
@@ -206,4 +219,26 @@ def test_a_process_that_could_not_go_on_is_told_of(client: httpx.Client, store: 
     assert child["state"] == "failed"
     assert "can't be reached" in child["problem"]
     nothing = client.post("/api/runs/hopeless/pause")
-    assert (nothing.status_code, nothing.json()["error"]["type"]) == (409, "NothingStarted")
+    assert (nothing.status_code, nothing.json()["error"]["type"]) == (409, "NothingRuns")
+    meaningless = client.post("/api/runs/hopeless/continue", json={"ticks": 5, "break": "population >"})
+    assert (meaningless.status_code, meaningless.json()["error"]["type"]) == (422, "InvalidExpression")
+
+
+def test_a_run_pauses_where_it_is_told_to_and_when_it_is_asked_to(client: httpx.Client, store: PostgresStore) -> None:
+    client.post("/api/runs/told/fork", json={"at": HEAD, "name": "stopped", "ticks": 100_000})
+    children = client.app.state.services.children  # type: ignore[attr-defined]
+    children._settings = store.database.settings
+    where = "/api/runs/stopped/continue"
+    assert client.post(where, json={"ticks": 100_000, "break": f"tick >= {HEAD + 20}"}).status_code == 202
+    with client.stream("GET", "/api/runs/stopped/live", params={"until": "rest"}, timeout=200) as stream:
+        assert any(line.startswith("event: end") for line in stream.iter_lines())
+    assert client.get("/api/runs/stopped").json()["head_tick"] == HEAD + 20
+    assert client.post(where, json={"ticks": 100_000, "pace_ms": 20}).status_code == 202
+    for _ in range(900):
+        if client.get("/api/runs/stopped").json()["head_tick"] > HEAD + 22:
+            break
+        time.sleep(0.1)
+    told = client.post("/api/runs/stopped/pause").json()
+    assert told["status"] == "paused"
+    assert told["head_tick"] > HEAD + 22
+    assert client.get("/api/runs/stopped").json()["continuing"]["state"] == "stopped"

@@ -148,7 +148,10 @@ class TestProjecting:
         threads = [threading.Thread(target=again_and_again, args=(what,)) for what in work]
         for thread in threads:
             thread.start()
-        time.sleep(3)
+        until = time.monotonic() + 30
+        while len(seen) < 3 and time.monotonic() < until:
+            time.sleep(0.5)
+        time.sleep(1)
         stop.set()
         for thread in threads:
             thread.join()

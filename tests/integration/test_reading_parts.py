@@ -1,4 +1,4 @@
-"""Reading a part of a leaf, however it is found: in halves by two processes, by pages where there is no index."""
+"""Reading a part of a leaf, however it is found: in halves at once, or by pages where there is no index."""
 
 from __future__ import annotations
 

@@ -6,12 +6,14 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 import replay
+from chronopolis.hold import end_long_readings
 from domain import columns as col
 from domain.errors import StoreUnavailable
 from domain.inputs import Input, InputKey
@@ -28,6 +30,8 @@ from tests.support.stores import go_on, keep, make_run, opened, settings_of
 from workers import rollups
 
 pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
 
 
 def ask(store: PostgresStore, query: str, run: Run | None = None, **limits: Any) -> list[tuple[Any, ...]]:
@@ -395,3 +399,45 @@ def test_the_reading_role_reads_no_other_database(postgres_server, migrated, dat
         pytest.raises(psycopg.errors.FeatureNotSupported, match="cross-database"),
     ):
         connection.execute(f"SELECT * FROM {database.name}.public.secret")
+
+
+def test_every_view_is_documented(family):
+    store, runs = family
+    query = "SELECT relname::text FROM pg_class WHERE relnamespace = 'polis_run'::regnamespace AND relkind = 'v'"
+    pages = "".join((ROOT / "docs" / page).read_text() for page in ("sql.md", "events.md"))
+    inner = {"stored_events", "rare_events", "stretches", "leases", "inputs", "late_inputs", "texts", "tombstones",
+             "pause_requests", "progress"}  # fmt: skip
+    there = {name for (name,) in ask(store, query, runs["parent"])} - inner
+    assert {name for name in there if f"`{name}`" not in pages} == set()
+
+
+def test_every_view_says_what_a_row_of_it_is(family):
+    store, runs = family
+    query = (
+        "SELECT relname::text FROM pg_class WHERE relnamespace = 'polis_run'::regnamespace AND relkind = 'v' "
+        "AND relname <> 'rare_events' AND coalesce(obj_description(oid), '') = ''"
+    )
+    assert ask(store, query, runs["parent"]) == []
+
+
+def test_a_reader_that_lifts_its_own_limits_is_ended_all_the_same(family, migrated_url_of_family):
+    store, _ = family
+    ended: list[Exception] = []
+
+    def read_for_ever() -> None:
+        try:
+            with psycopg.connect(migrated_url_of_family, autocommit=True) as connection:
+                connection.execute("SET statement_timeout = 0")
+                connection.execute("SELECT pg_sleep(60)")
+        except psycopg.Error as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=read_for_ever)
+    thread.start()
+    until = time.monotonic() + 20
+    while end_long_readings(store.database, limit_s=0.2) == 0:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    thread.join()
+    assert [type(error) for error in ended] == [psycopg.errors.AdminShutdown]
+    assert end_long_readings(store.database, limit_s=3_600) == 0

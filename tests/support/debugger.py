@@ -60,7 +60,7 @@ class Polis:
         """Run `polis … --json` and return the last line of its output."""
         done = subprocess.run(
             [sys.executable, "-m", "chronopolis.cli.main", *arguments, "--json"],
-            env=self.environ, cwd=ROOT, text=True, capture_output=True, timeout=180, check=False,
+            env=self.environ, cwd=ROOT, text=True, capture_output=True, timeout=280, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"polis {' '.join(arguments)}: {done.stderr[-2000:]}"
         return dict(json.loads(done.stdout.splitlines()[-1]))

@@ -70,6 +70,7 @@ class MemoryStore:
         parent: Run | None = None,
         fork_tick: int | None = None,
         engines: dict[str, Any] | None = None,
+        inputs: Sequence[Input] = (),
     ) -> Run:
         if not _NAME.fullmatch(name):
             raise InvalidConfiguration("name", name, "is no name for a run")
@@ -79,7 +80,8 @@ class MemoryStore:
         genesis = genesis_hash(seed, configuration)
         origin = None if parent is None else parent.id
         run = Run(number, name, seed, configuration, genesis, parent=origin, fork_tick=fork_tick, engines=engines or {})
-        self.shelves[number] = _Shelf(run, Lease("paused", target, 0))
+        kept = {given.key: validated(given, n_cells=configuration.n_cells) for given in inputs}
+        self.shelves[number] = _Shelf(run, Lease("paused", target, 0), inputs=kept)
         return run
 
     def names(self) -> set[str]:

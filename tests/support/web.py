@@ -24,13 +24,13 @@ def served(store: Any, *, app: FastAPI | None = None, **guarded: Any) -> Iterato
     server = make_server(application, ready.set)
     thread = threading.Thread(target=lambda: server.run(sockets=[listening]), name="server", daemon=True)
     thread.start()
-    assert ready.wait(20), "the server did not come up"
+    assert ready.wait(60), "the server did not come up"
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             client.app = application  # type: ignore[attr-defined]
             yield client
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         listening.close()
         assert not thread.is_alive(), "the server did not end"

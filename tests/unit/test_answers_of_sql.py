@@ -55,5 +55,11 @@ def test_frames_have_the_types_of_their_columns_also_without_rows():
     assert frame_of(COLUMNS, []).schema == frame.schema
 
 
+def test_what_frames_have_no_type_for_becomes_text():
+    columns = (AnswerColumn("lasted", "interval"), AnswerColumn("flags", "bool[]"), AnswerColumn("n", "numeric"))
+    frame = frame_of(columns, [[(dt.timedelta(hours=1), [True, None], 3), (None, None, 0.5)]])
+    assert frame.rows() == [("1:00:00", "[True, None]", 3.0), (None, None, 0.5)]
+
+
 def test_a_table_shows_as_many_rows_as_there_are():
     assert table_of(COLUMNS, ROWS).row_count == 2

@@ -62,6 +62,14 @@ def test_what_is_not_there_compares_false_with_everything(calm: AtTick, text: st
     assert not holds(text, calm)
 
 
+def test_values_are_numbers_truths_or_words(calm: AtTick) -> None:
+    text = "agent(3).alive and agent(3).occupation == 'farmer' and agent(99).food < 1 and population > 2 and tick > 1"
+    values = parse(text).values(calm)
+    occupation = values.pop("agent(3).occupation")
+    assert occupation in ("farmer", "woodcutter", "mason", "miner", "trader")
+    assert values == {"agent(3).alive": True, "agent(99).food": None, "population": 40.0}
+
+
 def test_one_who_has_died_is_dead_and_not_alive() -> None:
     before, after = at(21, "every kind"), at(22, "every kind")
     assert holds("agent(1).alive and not agent(1).dead", before)

@@ -10,7 +10,7 @@ import replay
 from domain.advance import new_world
 from domain.codes import Good
 from domain.columns import ACTED, CELL, GOODS, INTENDED
-from domain.events import AGENT_DIED, KINDS, MEMORY_FORMED, THOUGHT_TAKEN
+from domain.events import AGENT_DIED, KINDS, MEMORY_FORMED, THOUGHT_TAKEN, EventBatch
 from domain.fold import fold
 from domain.inputs import Input, InputKey
 from domain.minds import columns as m
@@ -262,3 +262,26 @@ def test_a_search_that_is_broken_off_is_noted(kept: tuple[MemoryStore, Run], mon
     with looking(*kept) as look:
         assert look.newest(3, (590, 0), (AGENT_DIED,)) is None
         assert look.exhausted == {(590, 0)}
+
+
+def test_events_are_read_by_the_catalogue_that_wrote_each_tick(
+    kept: tuple[MemoryStore, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that was begun by one release and gone on with by others."""
+    wrote = {0: 2, 100: 2, 101: 3, 300: 3, 301: 4}
+    seen: list[tuple[int, int, int]] = []
+
+    def noted(batch: EventBatch, catalogue: int) -> EventBatch:
+        seen.append((int(batch.records["tick"][0]), int(batch.records["tick"][-1]), catalogue))
+        return batch
+
+    monkeypatch.setattr("replay.timelines.to_current", noted)
+    with looking(*kept) as look:
+        monkeypatch.setattr(look, "_catalogue", lambda tick: max(c for first, c in wrote.items() if first <= tick))
+        assert look._catalogues == [(0, 2), (101, 3), (301, 4)]
+        events = look.find(90, 310, agents=[3])
+        assert seen[0][0] <= 100 and [each[2] for each in seen] == [2, 3, 4]
+        assert all(first <= 100 for first, _, c in seen if c == 2) and all(
+            first > 300 for first, _, c in seen if c == 4
+        )
+        assert [place_of(e) for e in events] == sorted(place_of(e) for e in events)

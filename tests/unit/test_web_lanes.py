@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +21,12 @@ from domain.errors import BeyondHead, UnknownRun
 from domain.ports import Run
 
 pytestmark = pytest.mark.unit
+
+
+def play(scene: Coroutine[Any, Any, Any]) -> Any:
+    """Play a scene in a thread of its own: a browser driven in this one keeps an event loop there."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, scene).result()
 
 
 def test_the_newest_request_is_served_first() -> None:
@@ -38,7 +46,7 @@ def test_the_newest_request_is_served_first() -> None:
         assert lane.idle
         return served
 
-    assert asyncio.run(scene()) == [3, 2, 1]
+    assert play(scene()) == [3, 2, 1]
 
 
 def test_one_that_reads_ahead_lets_a_newer_request_pass_between_its_parts() -> None:
@@ -64,7 +72,7 @@ def test_one_that_reads_ahead_lets_a_newer_request_pass_between_its_parts() -> N
         await asyncio.gather(ahead, *looks)
         return served
 
-    assert asyncio.run(scene()) == ["ahead 0", "look 3", "look 2", "ahead 1", "ahead 2"]
+    assert play(scene()) == ["ahead 0", "look 3", "look 2", "ahead 1", "ahead 2"]
 
 
 def test_when_too_many_wait_the_oldest_is_told_to_ask_again() -> None:
@@ -78,7 +86,7 @@ def test_when_too_many_wait_the_oldest_is_told_to_ask_again() -> None:
         lane.leave()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
-    first, second, third = asyncio.run(scene())
+    first, second, third = play(scene())
     assert isinstance(first, Superseded)
     assert second is None
     assert third is None
@@ -96,7 +104,7 @@ def test_a_request_that_is_broken_off_while_it_waits_holds_nobody_up() -> None:
         lane.leave()
         assert lane.idle
 
-    asyncio.run(scene())
+    play(scene())
 
 
 def test_what_hangs_is_given_up_counted_and_comes_back_by_itself() -> None:
@@ -117,7 +125,7 @@ def test_what_hangs_is_given_up_counted_and_comes_back_by_itself() -> None:
         assert await crew.do(lambda: "again") == "again"
         crew.close()
 
-    asyncio.run(scene())
+    play(scene())
 
 
 class Shelf:
@@ -166,7 +174,7 @@ def test_few_runs_are_kept_open_and_share_what_memory_there_is(shelf: Shelf) -> 
         histories.close()
         assert all(cursor.closed for cursor in shelf.cursors)
 
-    asyncio.run(scene())
+    play(scene())
 
 
 def test_names_that_can_be_no_runs_never_reach_the_store(shelf: Shelf) -> None:
@@ -181,7 +189,7 @@ def test_names_that_can_be_no_runs_never_reach_the_store(shelf: Shelf) -> None:
         assert shelf.found == 1
         histories.close()
 
-    asyncio.run(scene())
+    play(scene())
 
 
 def test_a_head_that_is_known_is_not_asked_for_again(shelf: Shelf) -> None:
@@ -195,7 +203,7 @@ def test_a_head_that_is_known_is_not_asked_for_again(shelf: Shelf) -> None:
             await histories.tick(run, 13)
         histories.close()
 
-    asyncio.run(scene())
+    play(scene())
 
 
 def test_nothing_is_made_for_a_client_that_has_hung_up(shelf: Shelf) -> None:
@@ -212,4 +220,4 @@ def test_nothing_is_made_for_a_client_that_has_hung_up(shelf: Shelf) -> None:
         assert await histories.look(run, lambda cursor: "next") == "next"
         histories.close()
 
-    asyncio.run(scene())
+    play(scene())

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from chronopolis import people
 from chronopolis.web.agent_history import COLUMNS, history_of
+from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import AgentAnswer, Series
 from chronopolis.web.api.parameters import First, Found, Last, Tick, agent_named, span
 from chronopolis.web.histories import Histories
@@ -21,8 +22,9 @@ from domain.errors import UnknownEventKind
 from domain.events import AGENT_BORN, AGENT_JOINED, kind_named
 from domain.ports import Run
 from domain.state import World
+from replay import scenarios_of
 
-router = APIRouter(tags=["agents"])
+router = APIRouter(tags=["agents"], route_class=Described)
 
 AgentInPath = Annotated[str, Path(max_length=100, description="Id or name of the agent.")]
 _POINTS_MAX = 4_000
@@ -39,9 +41,12 @@ async def one_agent(run: Found, agent: AgentInPath, using: Using, tick: Tick = N
     number = await agent_named(using, run, agent, await histories.head(run))
     assert number is not None
 
+    # Who people are comes from the genesis, also where a fork goes on with another seed.
+    genesis = await histories.quick.do(lambda: scenarios_of(using.store, run).root)
+
     def described(world: World) -> tuple[str, dict[str, Any] | None]:
         alive = world.row(number) is not None
-        told = people.describe(world, number) | {"persona": _persona(world, number, run.seed)} if alive else None
+        told = people.describe(world, number) | {"persona": _persona(world, number, genesis.seed)} if alive else None
         return world.state_hash.hex(), told
 
     state_hash, values = await histories.look(run, lambda cursor: described(cursor.at(wanted)))

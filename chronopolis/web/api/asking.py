@@ -9,8 +9,10 @@ from fastapi import APIRouter, Query
 from numpy.typing import NDArray
 
 from chronopolis.errors import WrongUsage
-from chronopolis.web.api.models import Freely, Series
-from chronopolis.web.api.parameters import First, Found, Last, Ordinal, Tick, TickInPath, span
+from chronopolis.record import kinds_named
+from chronopolis.web.api.described import Described
+from chronopolis.web.api.models import Freely, Series, WhereAnswer
+from chronopolis.web.api.parameters import TICK_MAX, First, Found, Last, Ordinal, Tick, TickInPath, span
 from chronopolis.web.services import Using
 from domain.measures import ALIASES, MEASURES, NO_VALUE, measure_named
 from replay import watch
@@ -20,7 +22,7 @@ from replay.measures import series as measured
 from replay.why import BREADTH, DEPTH, HORIZON
 from replay.why import why as explain
 
-router = APIRouter(tags=["questions"])
+router = APIRouter(tags=["questions"], route_class=Described)
 
 _POINTS_MAX = 4_000
 _NAMES_MAX = 200
@@ -49,7 +51,7 @@ async def measures(
     low, high = span(first, last, await histories.head(run))
     if low > high:
         return Series(first=low, last=high, width=1, ticks=[], series={})
-    found = await histories.slow.do(lambda: measured(using.store, run, wanted, low, high))
+    found = await histories.alone(("measures", run.id), lambda: measured(using.store, run, wanted, low, high))
     width = max(1, -(-(high - low + 1) // points))
     ends = np.minimum(np.arange(low, high + 1, width) + width - 1, high)
     series = {
@@ -116,16 +118,24 @@ async def bisect(
 async def where(
     run: Found,
     using: Using,
-    expression: Annotated[str, Query(min_length=1, max_length=1000, description="Such as deaths > 0.")],
+    expression: Annotated[str | None, Query(min_length=1, max_length=1000, description="Such as deaths > 0.")] = None,
+    event: Annotated[list[str] | None, Query(max_length=40, description="One of these kinds happens.")] = None,
+    agent: Annotated[int | None, Query(ge=0, le=TICK_MAX, description="It happens to this agent.")] = None,
     direction: Annotated[Literal["first", "last"], Query(description="Which of those ticks is wanted.")] = "first",
     first: First = 0,
     last: Last = None,
-) -> Freely:
-    """Return the first or the last of these ticks at which an expression holds; null if there is none."""
+) -> WhereAnswer:
+    """Return the first or the last of these ticks at which something holds, as `polis watch` does; null if none is.
+
+    An expression, a kind of event, an agent, or several of them at once.
+    """
+    if expression is None and not event and agent is None:
+        raise WrongUsage("say what to look for", "An expression, such as hungry > 0.3, an event, or an agent.")
+    predicate = watch.Predicate.of(expression, kinds=kinds_named(event or ()), agent=agent)
     low, high = span(first, last, await using.histories.head(run))
     look = watch.first_where if direction == "first" else watch.last_where
-    found = await using.histories.slow.do(lambda: look(using.store, run, expression, first=low, last=high))
-    return Freely(**{"tick": found, "expression": expression, "first": low, "last": high})
+    found = await using.histories.slow.do(lambda: look(using.store, run, predicate, first=low, last=high))
+    return WhereAnswer(tick=found, expression=expression, first=low, last=high)
 
 
 @router.get("/api/diff")

@@ -9,15 +9,17 @@ from fastapi import APIRouter
 from chronopolis.errors import WrongUsage
 from chronopolis.forking import intervene as record_intervention
 from chronopolis.forking import make_fork
-from chronopolis.web.api.models import ContinueWanted, Continuing, ForkWanted, Freely, InterventionWanted
+from chronopolis.web.api.described import Described
+from chronopolis.web.api.models import ContinueWanted, Continuing, ForkWanted, Freely, InterventionWanted, PauseAnswer
 from chronopolis.web.api.parameters import Found
 from chronopolis.web.children import Child
-from chronopolis.web.errors import NothingStarted
+from chronopolis.web.errors import NothingRuns
 from chronopolis.web.services import Services, Using
 from domain.errors import RunIsHeld
+from domain.expressions import parse
 from domain.ports import Run
 
-router = APIRouter(tags=["change"])
+router = APIRouter(tags=["change"], route_class=Described)
 
 _SOMEBODY = "the debugger"
 
@@ -57,20 +59,30 @@ async def go_on(run: Found, wanted: ContinueWanted, using: Using) -> Continuing:
     run.require_our_rules()
     if lease.status == "running":
         raise RunIsHeld(run.name, lease.holder or "another process")
-    child = await using.children.start(run, wanted.ticks)
+    if wanted.break_at is not None:
+        parse(wanted.break_at)  # what means nothing is refused before anything is started
+    child = await using.children.start(run, wanted.ticks, break_at=wanted.break_at, pace_ms=wanted.pace_ms)
     return _continuing(run, child, -1 if head is None else head.tick)
 
 
 @router.post("/api/runs/{run}/pause")
-async def pause(run: Found, using: Using) -> Continuing:
-    """Ask the process that this server started for a run to stop after its tick; the run can be resumed.
+async def pause(run: Found, using: Using) -> PauseAnswer:
+    """Ask whoever writes a run to stop after the tick at hand; it can be resumed.
 
-    A runner that somebody else started is left alone: 409.
+    The process that this server started is waited for. A runner of somebody else's is asked through the store, as
+    `polis watch --pause` does, and pauses a moment later.
     """
     child = await using.children.stop(run)
     if child is None:
-        raise NothingStarted(run.name)
-    return _continuing(run, child, await _head(using, run))
+        head = await _head(using, run)
+        asked = await using.histories.quick.do(
+            lambda: using.store.request_pause(run, tick=max(head, 0), because="the debugger was asked to")
+        )
+        if not asked:
+            raise NothingRuns(run.name)
+    lease, head = await using.histories.quick.do(lambda: using.store.lease(run)), await _head(using, run)
+    whom = "its writer" if child is None else f"process {child.process.pid}"
+    return PauseAnswer(run=run.id, name=run.name, head_tick=head, status=lease.status, asked=whom)
 
 
 async def _head(using: Services, run: Run) -> int:

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Query, Response
 
 from chronopolis.errors import WrongUsage
 from chronopolis.record import kinds_named
+from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import EventsAnswer
 from chronopolis.web.api.parameters import ADDRESS, TICK_MAX, First, Found, Last, agent_named, place_after, span
 from chronopolis.web.paging import NEAR_TICKS, page_nearby
 from chronopolis.web.services import Using
 from domain.events import EventBatch
 
-router = APIRouter(tags=["events"])
+router = APIRouter(tags=["events"], route_class=Described)
 
 EVENTS_MAX = 1_000
 

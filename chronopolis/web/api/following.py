@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from chronopolis.web.api.described import Described
 from chronopolis.web.api.parameters import Found
 from chronopolis.web.errors import Busy
 from chronopolis.web.services import Using
 
-router = APIRouter(tags=["live"])
+router = APIRouter(tags=["live"], route_class=Described)
 
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {

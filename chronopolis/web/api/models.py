@@ -166,6 +166,25 @@ class MemoriesAnswer(BaseModel):
     memories: list[dict[str, Any]]
 
 
+class PauseAnswer(BaseModel):
+    """Who was asked to pause a run."""
+
+    run: int
+    name: str
+    head_tick: int
+    status: str = Field(description="how the run stands now: one that somebody else writes pauses after its next ticks")
+    asked: str = Field(description="whom: the process that this server started, or the run's writer, by the store")
+
+
+class WhereAnswer(BaseModel):
+    """Where something holds."""
+
+    tick: int | None = Field(description="null: nowhere in these ticks")
+    expression: str | None
+    first: int
+    last: int
+
+
 class Freely(BaseModel):
     """An answer whose shape is that of the command of the same name with --json."""
 
@@ -213,6 +232,10 @@ class ContinueWanted(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ticks: int = Field(ge=1, le=1_000_000_000, description="beyond its newest tick")
+    break_at: str | None = Field(
+        None, alias="break", min_length=1, max_length=1000, description="an expression: pause where it becomes true"
+    )
+    pace_ms: float | None = Field(None, ge=0.001, le=60_000, description="from tick to tick; none: as fast as it goes")
 
 
 class Continuing(BaseModel):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
+from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import Density, Health, Marks, RunBrief, RunDetail
 from chronopolis.web.api.parameters import First, Found, Last, span
 from chronopolis.web.services import Services, Using
@@ -16,7 +17,7 @@ from domain.inputs import Input
 from domain.ports import Run
 from workers.bootstrap import Standing
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(tags=["runs"], route_class=Described)
 
 _CHILDREN_MAX, _INTERVENTIONS_MAX = 200, 2_000
 

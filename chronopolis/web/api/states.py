@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from chronopolis import people
+from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import StateAnswer
 from chronopolis.web.api.parameters import Found, Tick, binary
 from chronopolis.web.api.runs import version_of
@@ -20,7 +21,7 @@ from domain.ports import Run
 from domain.state import World
 from replay.cursor import Cursor
 
-router = APIRouter(tags=["state"])
+router = APIRouter(tags=["state"], route_class=Described)
 
 FRAMES_MAX = 64
 _FRAMES_AT_A_TIME = 4  # then somebody who moves the slider comes before whoever reads ahead

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from chronopolis.errors import NothingFound
+from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import ConversationsAnswer, Freely, MemoriesAnswer, ThoughtsAnswer
 from chronopolis.web.api.parameters import (
     ADDRESS,
@@ -24,7 +25,7 @@ from chronopolis.web.api.parameters import (
 from chronopolis.web.remembering import conversations, memories_of
 from chronopolis.web.services import Using
 
-router = APIRouter(tags=["minds"])
+router = APIRouter(tags=["minds"], route_class=Described)
 
 Who = Annotated[str | None, Query(max_length=100, description="Only of this agent, by id or name.")]
 After = Annotated[str | None, Query(pattern=ADDRESS, description="`next` of the page before.")]

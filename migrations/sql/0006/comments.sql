@@ -25,6 +25,7 @@ BEGIN
         ('activity', 'how many events of a kind there were in 100 ticks'),
         ('footsteps', 'how many steps were made from a cell to another in 1,000 ticks'),
         ('samples', 'a living agent at a hundredth tick: place, needs, goods'),
+        ('measures', 'a measure at a tick, as far as it was computed'),
         ('places', 'a cell of the grid: where it lies, what covers it')
     ) AS v (view, summary) LOOP
         EXECUTE format('COMMENT ON VIEW polis.%I IS %L', each.view, each.summary);
@@ -35,7 +36,8 @@ BEGIN
         ('late_inputs', 'an answer that came too late and was not used'), ('texts', 'a prompt or an answer, once'),
         ('stored_events', 'an event as it is stored; ask events instead'), ('stretches', 'a partition of events'),
         ('snapshots', 'a folded state, kept to seek faster'), ('tombstones', 'a run that was dropped'),
-        ('event_kinds', 'a kind of event')
+        ('event_kinds', 'a kind of event'), ('pause_requests', 'somebody asked a run''s writer to stop'),
+        ('measure_blocks', 'a measure at the ticks of a block, as stored'), ('measure_names', 'what a measure means')
     ) AS t (name, summary) LOOP
         EXECUTE format('COMMENT ON TABLE polis.%I IS %L', each.name, each.summary);
     END LOOP;

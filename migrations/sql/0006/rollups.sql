@@ -59,8 +59,10 @@ BEGIN
     shared_through := coalesce((shared_through + 1) / 1000 * 1000 - 1, -1);
     shared_sampled := coalesce(shared_sampled, -1);
     FOREACH part IN ARRAY ARRAY['rare', 'activity', 'footsteps', 'samples'] LOOP
-        EXECUTE format('CREATE TABLE polis_rollup.%I PARTITION OF polis_rollup.%I FOR VALUES IN (%s)',
-                       part || '_r' || of_run, part, of_run);
+        -- Made beside its parent and then attached, which locks out nobody who reads of other runs.
+        EXECUTE format('CREATE TABLE polis_rollup.%I (LIKE polis_rollup.%I INCLUDING STORAGE)', part || '_r' || of_run, part);
+        EXECUTE format('ALTER TABLE polis_rollup.%I ATTACH PARTITION polis_rollup.%I FOR VALUES IN (%s)',
+                       part, part || '_r' || of_run, of_run);
         EXECUTE format('GRANT SELECT ON polis_rollup.%I TO polis_app, polis_read, polis_maintenance', part || '_r' || of_run);
         IF above.run IS NOT NULL THEN
             SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns FROM pg_attribute

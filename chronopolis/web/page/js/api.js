@@ -85,6 +85,12 @@ export const getBuffer = async (path, parameters, options = {}) =>
   (await ask(url(path, parameters), options, { patient: true })).arrayBuffer();
 
 export const post = async (path, body) =>
-  (await ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }, { patient: false })).json();
+  (
+    await ask(
+      path,
+      { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) },
+      { patient: false },
+    )
+  ).json();
 
 export const runPath = (run, rest = "") => `/api/runs/${encodeURIComponent(run)}${rest ? `/${rest}` : ""}`;

@@ -15,13 +15,17 @@ export class Bookmarks extends Emitter {
     } catch {
       // Something else wrote there: begin anew.
     }
-    this.ticks = [...new Set([...(Array.isArray(kept) ? kept : []), ...linked])].filter(Number.isInteger).sort((a, b) => a - b);
+    this.ticks = [...new Set([...(Array.isArray(kept) ? kept : []), ...linked])]
+      .filter(Number.isInteger)
+      .sort((a, b) => a - b);
     if (linked.length) this.#keep();
   }
 
   toggle(tick) {
     const there = this.ticks.includes(tick);
-    this.ticks = there ? this.ticks.filter((t) => t !== tick) : [...this.ticks, tick].sort((a, b) => a - b).slice(0, MOST);
+    this.ticks = there
+      ? this.ticks.filter((t) => t !== tick)
+      : [...this.ticks, tick].sort((a, b) => a - b).slice(0, MOST);
     this.#keep();
     this.emit("change");
     return !there;

@@ -12,7 +12,8 @@ const [WIDE, HIGH, GAP_X, GAP_Y] = [148, 54, 12, 28];
 
 const svg = (tag, attributes = {}, ...children) => {
   const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) if (value !== undefined && value !== null) node.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes))
+    if (value !== undefined && value !== null) node.setAttribute(name, value);
   node.append(...children);
   return node;
 };
@@ -25,7 +26,12 @@ export function causeGraph(session, where, { small = false, onAnswer = () => {} 
     .then(async (found) => {
       const agents = new Set();
       walk(found, (event) => agents.add(event.agent));
-      await Promise.all([...agents].filter((a) => a >= 0 && !session.people.knows(a)).slice(0, 8).map((a) => session.people.one(a, Number(tick))));
+      await Promise.all(
+        [...agents]
+          .filter((a) => a >= 0 && !session.people.knows(a))
+          .slice(0, 8)
+          .map((a) => session.people.one(a, Number(tick))),
+      );
       fill(node, draw(session, found, small));
       onAnswer(found);
     })
@@ -49,14 +55,33 @@ function draw(session, found, small) {
   const width = Math.max(1, columns) * pitchX + GAP_X;
   const height = rows * pitchY + 8;
   const at = (place) => ({ x: GAP_X + place.column * pitchX, y: 6 + place.row * pitchY });
-  const picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Causes and effects" });
+  const picture = svg("svg", {
+    width,
+    height,
+    viewBox: `0 0 ${width} ${height}`,
+    role: "group",
+    "aria-label": "Causes and effects",
+  });
   for (const { from, to, link } of edges) {
     const a = at(from);
     const b = at(to);
     const [x1, y1, x2, y2] = [a.x + WIDE / 2, a.y + HIGH, b.x + WIDE / 2, b.y];
     const bend = (y2 - y1) / 2;
-    picture.append(svg("path", { class: "cause-edge", d: `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}` }, svg("title", {}, link ?? "")));
-    if (link && !small) picture.append(svg("text", { class: "cause-link", x: (x1 + x2) / 2, y: (y1 + y2) / 2 + 3, "text-anchor": "middle" }, link.replaceAll("_", " ")));
+    picture.append(
+      svg(
+        "path",
+        { class: "cause-edge", d: `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}` },
+        svg("title", {}, link ?? ""),
+      ),
+    );
+    if (link && !small)
+      picture.append(
+        svg(
+          "text",
+          { class: "cause-link", x: (x1 + x2) / 2, y: (y1 + y2) / 2 + 3, "text-anchor": "middle" },
+          link.replaceAll("_", " "),
+        ),
+      );
   }
   for (const place of nodes) picture.append(box(session, place, at(place)));
   const scroller = el("div.graph", { tabindex: 0, role: "region", "aria-label": "Graph of causes" }, picture);
@@ -78,11 +103,23 @@ function box(session, place, { x, y }) {
     if (event.agent >= 0) session.select({ agent: event.agent }, { quiet: true });
     session.panels.made.causes.of(`${event.tick}:${event.ordinal}`);
   };
-  const node = svg("g", { class: `cause sort-${sortOf(event.kind)}${place.asked ? " asked" : ""}`, transform: `translate(${x} ${y})`, tabindex: 0, role: "button", "aria-label": `${told}, tick ${event.tick}`, "data-event": `${event.tick}:${event.ordinal}` });
+  const node = svg("g", {
+    class: `cause sort-${sortOf(event.kind)}${place.asked ? " asked" : ""}`,
+    transform: `translate(${x} ${y})`,
+    tabindex: 0,
+    role: "button",
+    "aria-label": `${told}, tick ${event.tick}`,
+    "data-event": `${event.tick}:${event.ordinal}`,
+  });
   const text = el("div.cause-text", el("span.cause-told", told), el("span.faint", `tick ${whole(event.tick)}`));
   const inside = svg("foreignObject", { width: WIDE, height: HIGH });
   inside.append(text);
-  node.append(svg("rect", { width: WIDE, height: HIGH, rx: 7 }), svg("rect", { class: "stripe", width: 3, height: HIGH - 12, x: 0, y: 6, rx: 1.5 }), inside, svg("title", {}, told));
+  node.append(
+    svg("rect", { width: WIDE, height: HIGH, rx: 7 }),
+    svg("rect", { class: "stripe", width: 3, height: HIGH - 12, x: 0, y: 6, rx: 1.5 }),
+    inside,
+    svg("title", {}, told),
+  );
   node.addEventListener("click", (event) => {
     event.stopPropagation();
     go();

@@ -25,14 +25,35 @@ export function causesPanel(session) {
   }
 
   function answered(found) {
-    const lines = (events) => events.map((event) => el("div.linked", el("span.link-name", words(event.link ?? "")), eventLine(session, event, { onclick: () => go(event) })));
-    fill(head,
-      el("div.who-line", back.length > 0 && el("button.button", { type: "button", onclick: () => of(back.pop(), { again: true }) }, "Back"), el("span.faint", "Time runs down. Click an event to go there.")),
-      eventLine(session, found.event, { onclick: () => go(found.event) }));
-    fill(list,
-      section("Because", found.causes?.length ? lines(found.causes) : empty("Nothing is recorded as its cause: it follows from the rules and the state.")),
+    const lines = (events) =>
+      events.map((event) =>
+        el(
+          "div.linked",
+          el("span.link-name", words(event.link ?? "")),
+          eventLine(session, event, { onclick: () => go(event) }),
+        ),
+      );
+    fill(
+      head,
+      el(
+        "div.who-line",
+        back.length > 0 &&
+          el("button.button", { type: "button", onclick: () => of(back.pop(), { again: true }) }, "Back"),
+        el("span.faint", "Time runs down. Click an event to go there."),
+      ),
+      eventLine(session, found.event, { onclick: () => go(found.event) }),
+    );
+    fill(
+      list,
+      section(
+        "Because",
+        found.causes?.length
+          ? lines(found.causes)
+          : empty("Nothing is recorded as its cause: it follows from the rules and the state."),
+      ),
       section("So", found.effects?.length ? lines(found.effects) : empty("Nothing that names it has happened by now.")),
-      found.cut?.length > 0 && el("p.faint", `${found.cut.length} links are left out: they are too many, or too far.`));
+      found.cut?.length > 0 && el("p.faint", `${found.cut.length} links are left out: they are too many, or too far.`),
+    );
   }
 
   function go(event) {

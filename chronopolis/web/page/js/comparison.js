@@ -1,19 +1,17 @@
 // Two runs side by side under one clock: where they part, who differs now, and by how much.
 
 import { get, runPath } from "./api.js";
-import { Clock, Track } from "./clock.js";
+import { Clock } from "./clock.js";
+import { makeSide, sharedUntil } from "./comparison_side.js";
 import { differencePanel } from "./differences.js";
-import { el, fill } from "./dom.js";
+import { el, fill, throttled } from "./dom.js";
 import { whole } from "./format.js";
-import { FrameStore } from "./frames.js";
-import { brand, searchBox, status, themeButton } from "./header.js";
-import { HexMap } from "./hexmap.js";
+import { frameDifference } from "./frame_difference.js";
+import { brand, searchBox, themeButton } from "./header.js";
 import { helpDialog, keys } from "./keyboard.js";
 import { layerButton, layerPanel } from "./layers.js";
-import { readLink, runLink, writeLink } from "./links.js";
-import { Live } from "./live.js";
+import { readLink, writeLink } from "./links.js";
 import { banner, dead, notice, noticePlace } from "./notices.js";
-import { People } from "./people.js";
 import { pointOn } from "./pointing.js";
 import { timeKeys } from "./session_keys.js";
 import { splitter } from "./splitter.js";
@@ -26,7 +24,15 @@ export async function startComparison(root, { a, b, codes }) {
   theme.begin();
   fill(root, banner(), noticePlace(), el("main.opening", el("i.pulse"), "Opening both runs…"));
   if (!a || !b) {
-    fill(root, banner(), noticePlace(), dead("Two runs are needed", "A comparison has an address such as /compare?a=ONE&b=OTHER. Choose two in the list of runs."));
+    fill(
+      root,
+      banner(),
+      noticePlace(),
+      dead(
+        "Two runs are needed",
+        "A comparison has an address such as /compare?a=ONE&b=OTHER. Choose two in the list of runs.",
+      ),
+    );
     return null;
   }
   const sides = [];
@@ -35,7 +41,15 @@ export async function startComparison(root, { a, b, codes }) {
       const about = await get(runPath(name));
       sides.push({ about, terrain: await fetchTerrain(about.name, about.version) });
     } catch (error) {
-      fill(root, banner(), noticePlace(), dead(error.status === 404 ? `There is no run ${name}` : "The runs can't be shown", error.status === 404 ? "It may have been dropped, or never was." : error.message));
+      fill(
+        root,
+        banner(),
+        noticePlace(),
+        dead(
+          error.status === 404 ? `There is no run ${name}` : "The runs can't be shown",
+          error.status === 404 ? "It may have been dropped, or never was." : error.message,
+        ),
+      );
       return null;
     }
   }
@@ -46,44 +60,17 @@ class Comparison {
   constructor(root, sides, codes) {
     this.root = root;
     this.agent = null;
-    this.sides = sides.map(({ about, terrain }, k) => this.#side(about, terrain, codes, "AB"[k]));
+    const drawn = (side, frame) => this.#drawn(side, frame);
+    this.sides = sides.map((given, k) => makeSide({ ...given, codes, letter: "AB"[k], drawn }));
     const [one, other] = this.sides;
     this.clock = new Clock(this.sides.map((side) => side.track));
     this.people = one.people;
     this.timeline = new Timeline(this.clock, one.about.name, { label: "Timeline of both runs" });
-    this.timeline.forkedAt = this.#shared(one.about, other.about);
+    this.timeline.forkedAt = sharedUntil(one.about, other.about);
     this.differences = differencePanel(this);
     this.#layout();
     this.#connect();
     this.#begin();
-  }
-
-  #side(about, terrain, codes, letter) {
-    const map = new HexMap(terrain, codes, { label: `Map of ${about.name}` });
-    const store = new FrameStore(about.name);
-    store.version = about.version;
-    const people = new People(about.name);
-    const tick = el("span.faint");
-    const track = new Track(store, (frame, next, fraction) => {
-      map.draw(frame, next, fraction);
-      tick.textContent = frame.tick < this.clock.tick ? `ends at tick ${whole(frame.tick)}` : "";
-      this.#compareFrames();
-    });
-    const standing = el("span");
-    const node = el("section.side-of", { "data-side": letter },
-      el("div.side-head", el("b.letter", letter), el("a.run-name", { href: runLink(about.name) }, about.name), standing, tick), map.node);
-    const side = { about, map, store, people, track, node, standing, live: new Live(about.name) };
-    side.showStatus = () => fill(standing, status(about.status));
-    side.showStatus();
-    return side;
-  }
-
-  /** The tick up to which both read the same recording, null if they are no kin. */
-  #shared(a, b) {
-    if (a.parent === b.run) return a.fork_tick;
-    if (b.parent === a.run) return b.fork_tick;
-    if (a.parent !== null && a.parent === b.parent) return Math.min(a.fork_tick, b.fork_tick);
-    return null;
   }
 
   #layout() {
@@ -99,17 +86,44 @@ class Comparison {
     layers.box.hidden = true;
     one.map.node.append(layers.box);
     other.map.node.append(layers.legend);
-    one.node.querySelector(".side-head").append(el("span.space"), layerButton(layers), button("fit", "Show everything (z)", () => this.fit()));
+    one.node.querySelector(".side-head").append(
+      el("span.space"),
+      layerButton(layers),
+      button("fit", "Show everything (z)", () => this.fit()),
+    );
     this.search = searchBox(this.people.find.bind(this.people), (agent) => this.select(agent, { go: true }));
     this.time = transport(this.clock);
     this.help = helpDialog();
-    const swap = () => location.assign(`/compare?a=${encodeURIComponent(other.about.name)}&b=${encodeURIComponent(one.about.name)}&tick=${this.clock.tick}`);
-    const bar = el("header.bar", brand(), el("span.slash", "/"), el("span.run-name", "Compare"), el("span.space"), this.search.node,
-      el("button.button", { type: "button", onclick: swap }, "Swap A and B"), themeButton(), button("help", "Keys (?)", () => this.help.showModal()));
+    const swap = () =>
+      location.assign(
+        `/compare?a=${encodeURIComponent(other.about.name)}&b=${encodeURIComponent(one.about.name)}&tick=${this.clock.tick}`,
+      );
+    const bar = el(
+      "header.bar",
+      brand(),
+      el("span.slash", "/"),
+      el("span.run-name", "Compare"),
+      el("span.space"),
+      this.search.node,
+      el("button.button", { type: "button", onclick: swap }, "Swap A and B"),
+      themeButton(),
+      button("help", "Keys (?)", () => this.help.showModal()),
+    );
     const side = el("aside.side", { "aria-label": "Differences" }, this.differences.node);
-    fill(this.root, banner(), noticePlace(), bar,
-      el("main.body", el("div.stage.two-maps", one.node, other.node), splitter(side, () => this.clock.redraw()), side),
-      el("footer.dock", this.time.node, this.timeline.node), this.help);
+    fill(
+      this.root,
+      banner(),
+      noticePlace(),
+      bar,
+      el(
+        "main.body",
+        el("div.stage.two-maps", one.node, other.node),
+        splitter(side, () => this.clock.redraw()),
+        side,
+      ),
+      el("footer.dock", this.time.node, this.timeline.node),
+      this.help,
+    );
   }
 
   #connect() {
@@ -138,8 +152,9 @@ class Comparison {
       });
       side.live.begin();
     }
+    const writeTick = throttled(400, () => writeLink({ tick: clock.tick }));
     clock.on("tick", (tick) => {
-      writeLink({ tick });
+      writeTick();
       this.differences.tick(tick);
     });
     clock.on("error", (error) => notice(error.message, { error: true }));
@@ -186,23 +201,16 @@ class Comparison {
     Object.assign(to.map.view, { scale, left, top, whole: all });
   }
 
+  #drawn(side, frame) {
+    side.tick.textContent = frame.tick < this.clock.tick ? `ends at tick ${whole(frame.tick)}` : "";
+    this.#compareFrames();
+  }
+
   /** Who differs between the two frames that are shown: counted here, so that it keeps up with play. */
   #compareFrames() {
     const [one, other] = this.sides.map((side) => side.track.shown);
     if (!one || !other || one.tick !== other.tick) return;
-    const apart = { moved: [], needs: 0, onlyA: [], onlyB: [] };
-    for (let i = 0, j = 0; i < one.n || j < other.n; ) {
-      const a = i < one.n ? one.id[i] : Infinity;
-      const b = j < other.n ? other.id[j] : Infinity;
-      if (a < b) apart.onlyA.push(one.id[i++]);
-      else if (b < a) apart.onlyB.push(other.id[j++]);
-      else {
-        if (one.cell[i] !== other.cell[j]) apart.moved.push(a);
-        if (one.energy[i] !== other.energy[j] || one.satiety[i] !== other.satiety[j] || one.company[i] !== other.company[j]) apart.needs++;
-        i++;
-        j++;
-      }
-    }
+    const apart = frameDifference(one, other);
     // Rings help while they are few; when most differ they would hide what they mark.
     const few = (ids) => (ids.length <= 200 ? ids : null);
     this.sides[0].map.others = few([...apart.moved, ...apart.onlyA]);

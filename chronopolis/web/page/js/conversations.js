@@ -6,11 +6,31 @@ import { words } from "./format.js";
 
 export function conversationView(session, conversation) {
   const said = conversation.speeches ?? conversation.said ?? conversation.events ?? [];
-  const between = [...new Set(said.flatMap((s) => [s.agent, s.target]))].filter((a) => a >= 0).map((a) => session.people.name(a));
+  const between = [...new Set(said.flatMap((s) => [s.agent, s.target]))]
+    .filter((a) => a >= 0)
+    .map((a) => session.people.name(a));
   const [first] = said;
-  return el("details.conversation", { "data-test": "conversation" },
-    el("summary", between.join(" and ") || "A conversation", el("span.faint", ` · ${said.length} said${first ? `, from tick ` : ""}`), first && tickLink(session, first.tick)),
-    said.map((speech) => el("p.said", el("b", session.people.name(speech.agent)), el("span.faint", ` ${words(speech.act ?? "").toLowerCase()} · `), tickLink(session, speech.tick), " ",
-      speech.ordinal !== undefined && whyButton(session, `${speech.tick}:${speech.ordinal}`), el("br"), `“${speech.text}”`)),
-    conversation.because && el("p.faint", `Ended: ${words(conversation.because).toLowerCase()}`));
+  return el(
+    "details.conversation",
+    { "data-test": "conversation" },
+    el(
+      "summary",
+      between.join(" and ") || "A conversation",
+      el("span.faint", ` · ${said.length} said${first ? `, from tick ` : ""}`),
+      first && tickLink(session, first.tick),
+    ),
+    said.map((speech) =>
+      el(
+        "p.said",
+        el("b", session.people.name(speech.agent)),
+        el("span.faint", ` ${words(speech.act ?? "").toLowerCase()} · `),
+        tickLink(session, speech.tick),
+        " ",
+        speech.ordinal !== undefined && whyButton(session, `${speech.tick}:${speech.ordinal}`),
+        el("br"),
+        `“${speech.text}”`,
+      ),
+    ),
+    conversation.because && el("p.faint", `Ended: ${words(conversation.because).toLowerCase()}`),
+  );
 }

@@ -31,10 +31,14 @@ export function differencePanel(comparison) {
     },
     { onError: (error) => fill(list, empty(error.message)) },
   );
-  const atRest = settled(300, (tick) => {
-    const last = Math.min(...comparison.sides.map((side) => side.store.head));
-    asked.want(Math.min(tick, last));
-  });
+  const atRest = settled(
+    300,
+    (tick) => {
+      const last = Math.min(...comparison.sides.map((side) => side.store.head));
+      asked.want(Math.min(tick, last));
+    },
+    1500,
+  );
 
   function mark({ tick }) {
     comparison.timeline.setMarks([{ kind: "found", tick, title: "Here they part" }]);
@@ -49,23 +53,66 @@ export function differencePanel(comparison) {
   function show() {
     const { clock } = comparison;
     const event = divergence?.event;
-    fill(head, divergence
-      ? [el("h2", "They part at tick ", el("button.link", { type: "button", "data-test": "first-divergence", title: "Go there (n)", onclick: jump }, whole(divergence.tick))),
-          el("p.soft", `First in ${words(divergence.area).toLowerCase()}`, event?.ordinal !== undefined && `, with event ${whole(event.ordinal)} of that tick`),
-          event && el("div.parted", ["a", "b"].map((side) => event[side] && el("p", el("b.letter", side.toUpperCase()), ` ${words(event[side].kind)}`, event[side].agent >= 0 && ` · ${comparison.people.name(event[side].agent)}`)))]
-      : [el("h2", found?.identical ? "Identical up to here" : "No difference found"), el("p.soft", `Histories are compared up to tick ${whole(Math.min(clock.tick, found?.a?.tick ?? clock.tick))}.`)]);
+    fill(
+      head,
+      divergence
+        ? [
+            el(
+              "h2",
+              "They part at tick ",
+              el(
+                "button.link",
+                { type: "button", "data-test": "first-divergence", title: "Go there (n)", onclick: jump },
+                whole(divergence.tick),
+              ),
+            ),
+            el(
+              "p.soft",
+              `First in ${words(divergence.area).toLowerCase()}`,
+              event?.ordinal !== undefined && `, with event ${whole(event.ordinal)} of that tick`,
+            ),
+            event &&
+              el(
+                "div.parted",
+                ["a", "b"].map(
+                  (side) =>
+                    event[side] &&
+                    el(
+                      "p",
+                      el("b.letter", side.toUpperCase()),
+                      ` ${words(event[side].kind)}`,
+                      event[side].agent >= 0 && ` · ${comparison.people.name(event[side].agent)}`,
+                    ),
+                ),
+              ),
+          ]
+        : [
+            el("h2", found?.identical ? "Identical up to here" : "No difference found"),
+            el(
+              "p.soft",
+              `Histories are compared up to tick ${whole(Math.min(clock.tick, found?.a?.tick ?? clock.tick))}.`,
+            ),
+          ],
+    );
     const notes = (found?.notes ?? []).map((text) => el("p.faint", words(text), "."));
     const entries = found?.differences ?? [];
-    const mine = comparison.agent === null ? entries : entries.filter((each) => each.agent === undefined || each.agent === comparison.agent);
+    const mine =
+      comparison.agent === null
+        ? entries
+        : entries.filter((each) => each.agent === undefined || each.agent === comparison.agent);
     const areas = [...new Set(mine.map((each) => each.area))];
     headed = false;
-    fill(list, notes,
-      Object.keys(found?.configuration ?? {}).length > 0 && section("Made otherwise", table(Object.entries(found.configuration).map(([what, [a, b]]) => ({ what, a, b })))),
+    fill(
+      list,
+      notes,
+      Object.keys(found?.configuration ?? {}).length > 0 &&
+        section("Made otherwise", table(Object.entries(found.configuration).map(([what, [a, b]]) => ({ what, a, b })))),
       areas.map((area) => {
         const some = mine.filter((each) => each.area === area);
         return section(`${words(area)} · ${whole(found.counts?.[area] ?? some.length)}`, table(some.slice(0, SHOWN)));
       }),
-      !entries.length && found && empty("The states at this tick are the same."));
+      !entries.length && found && empty("The states at this tick are the same."),
+    );
   }
 
   let headed = false; // the letters stand over the first table only
@@ -73,10 +120,30 @@ export function differencePanel(comparison) {
   function table(entries) {
     const first = !headed;
     headed = true;
-    return el("table.diff", first && el("thead", el("tr", el("th"), ...["A", "B"].map((letter) => el("th.num", el("b.letter", letter))))), el("tbody", entries.map((each) =>
-      el("tr", { class: each.agent !== undefined ? "pick" : "", onclick: () => each.agent !== undefined && comparison.select(each.agent, { go: true }) },
-        el("td", each.name && el("span.diff-name", each.name), el("span.soft", `${each.name ? " " : ""}${words(each.what ?? "").toLowerCase()}`), each.cell !== undefined && each.agent === undefined && el("span.faint", ` cell ${each.cell}`)),
-        el("td.num", value(each.a, each.unit)), el("td.num", value(each.b, each.unit))))));
+    return el(
+      "table.diff",
+      first && el("thead", el("tr", el("th"), ...["A", "B"].map((letter) => el("th.num", el("b.letter", letter))))),
+      el(
+        "tbody",
+        entries.map((each) =>
+          el(
+            "tr",
+            {
+              class: each.agent !== undefined ? "pick" : "",
+              onclick: () => each.agent !== undefined && comparison.select(each.agent, { go: true }),
+            },
+            el(
+              "td",
+              each.name && el("span.diff-name", each.name),
+              el("span.soft", `${each.name ? " " : ""}${words(each.what ?? "").toLowerCase()}`),
+              each.cell !== undefined && each.agent === undefined && el("span.faint", ` cell ${each.cell}`),
+            ),
+            el("td.num", value(each.a, each.unit)),
+            el("td.num", value(each.b, each.unit)),
+          ),
+        ),
+      ),
+    );
   }
 
   function value(v, unit) {
@@ -86,16 +153,22 @@ export function differencePanel(comparison) {
   }
 
   return {
-    node, jump,
+    node,
+    jump,
     tick: atRest,
     select: () => show(),
     frames({ moved, needs, onlyA, onlyB }, one, other) {
       const all = Math.max(1, one.n, other.n);
-      fill(now, section(`At tick ${whole(one.tick)}`,
-        bar("Elsewhere", moved.length, all, { colour: "var(--life)", text: whole(moved.length) }),
-        bar("Other needs", needs, all, { colour: "var(--company)", text: whole(needs) }),
-        bar("Only in A", onlyA.length, all, { colour: "var(--mind)", text: whole(onlyA.length) }),
-        bar("Only in B", onlyB.length, all, { colour: "var(--mind)", text: whole(onlyB.length) })));
+      fill(
+        now,
+        section(
+          `At tick ${whole(one.tick)}`,
+          bar("Elsewhere", moved.length, all, { colour: "var(--life)", text: whole(moved.length) }),
+          bar("Other needs", needs, all, { colour: "var(--company)", text: whole(needs) }),
+          bar("Only in A", onlyA.length, all, { colour: "var(--mind)", text: whole(onlyA.length) }),
+          bar("Only in B", onlyB.length, all, { colour: "var(--mind)", text: whole(onlyB.length) }),
+        ),
+      );
     },
   };
 }

@@ -17,7 +17,8 @@ export function el(what, properties, ...children) {
 function set(node, name, value) {
   if (value === undefined || value === null || value === false) return;
   if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-  else if (name === "style" && typeof value === "object") for (const [k, v] of Object.entries(value)) node.style.setProperty(k, v);
+  else if (name === "style" && typeof value === "object")
+    for (const [k, v] of Object.entries(value)) node.style.setProperty(k, v);
   else if (name === "value" || name === "checked" || name === "disabled") node[name] = value;
   else node.setAttribute(name, value === true ? "" : value);
 }
@@ -70,12 +71,18 @@ export function throttled(ms, call) {
   };
 }
 
-/** Call once nothing more has come for `ms`. */
-export function settled(ms, call) {
+/** Call once nothing more has come for `ms`; while it goes on coming, every `most` ms if that is given. */
+export function settled(ms, call, most = Infinity) {
   let waiting = null;
+  let since = null;
   return (...values) => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => call(...values), ms);
+    since ??= performance.now();
+    const rest = Math.max(0, Math.min(ms, since + most - performance.now()));
+    waiting = setTimeout(() => {
+      since = null;
+      call(...values);
+    }, rest);
   };
 }
 

@@ -12,25 +12,58 @@ const HIDDEN = new Set(["tick", "ordinal", "kind", "cause_tick", "cause_ordinal"
 
 export function eventsPanel(session) {
   const { clock, kinds } = session;
-  const kind = el("select", { "aria-label": "Kind of event", "data-test": "filter-kind", onchange: () => again() },
-    el("option", { value: "" }, "Every kind"), kinds.map((each) => el("option", { value: each.name, title: each.summary }, words(each.name))));
-  const agent = el("input", { type: "search", placeholder: "Anybody", "aria-label": "Name or number of the agent", "data-test": "filter-agent", onchange: () => again() });
-  const from = el("input.number", { type: "text", inputmode: "numeric", placeholder: "0", "aria-label": "First tick", "data-test": "filter-first", onchange: () => again() });
-  const to = el("input.number", { type: "text", inputmode: "numeric", placeholder: "cursor", "aria-label": "Last tick", "data-test": "filter-last", onchange: () => again() });
+  const kind = el(
+    "select",
+    { "aria-label": "Kind of event", "data-test": "filter-kind", onchange: () => again() },
+    el("option", { value: "" }, "Every kind"),
+    kinds.map((each) => el("option", { value: each.name, title: each.summary }, words(each.name))),
+  );
+  const agent = el("input", {
+    type: "search",
+    placeholder: "Anybody",
+    "aria-label": "Name or number of the agent",
+    "data-test": "filter-agent",
+    onchange: () => again(),
+  });
+  const from = el("input.number", {
+    type: "text",
+    inputmode: "numeric",
+    placeholder: "0",
+    "aria-label": "First tick",
+    "data-test": "filter-first",
+    onchange: () => again(),
+  });
+  const to = el("input.number", {
+    type: "text",
+    inputmode: "numeric",
+    placeholder: "cursor",
+    "aria-label": "Last tick",
+    "data-test": "filter-last",
+    onchange: () => again(),
+  });
   const list = el("div.event-list", { "data-test": "events" });
   const count = el("span.faint");
   const older = el("button.button", { type: "button", "data-test": "older", onclick: () => page(next) }, "Older");
   const newest = el("button.button", { type: "button", "data-test": "newest", onclick: () => page(null) }, "Newest");
-  const node = el("section",
-    el("form.filters", { onsubmit: (event) => (event.preventDefault(), again()) },
-      kind, agent, el("span.range", "ticks ", from, " – ", to)),
-    el("div.pager", count, el("span.space"), newest, older), list);
+  const node = el(
+    "section",
+    el(
+      "form.filters",
+      { onsubmit: (event) => (event.preventDefault(), again()) },
+      kind,
+      agent,
+      el("span.range", "ticks ", from, " – ", to),
+    ),
+    el("div.pager", count, el("span.space"), newest, older),
+    list,
+  );
   let next = null;
   let after = null;
   let stale = true;
   let shown = null;
 
-  const number = (input) => (/^\d[\d ,.]*$/.test(input.value.trim()) ? Number(input.value.replaceAll(/[ ,.]/g, "")) : undefined);
+  const number = (input) =>
+    /^\d[\d ,.]*$/.test(input.value.trim()) ? Number(input.value.replaceAll(/[ ,.]/g, "")) : undefined;
   const who = () => {
     const text = agent.value.trim();
     if (!text || /^\d+$/.test(text)) return text;
@@ -45,15 +78,28 @@ export function eventsPanel(session) {
     { onError: (error) => fill(list, empty(error.message)) },
   );
 
-  function page(place) {
+  function page(place, { now = true } = {}) {
     after = place;
     stale = false;
     const last = number(to) ?? clock.tick;
-    asked.want(JSON.stringify({ kind: kind.value || undefined, agent: who() || undefined, first: number(from), last: Math.min(last, clock.head), after: place ?? undefined }), { again: true });
+    asked.want(
+      JSON.stringify({
+        kind: kind.value || undefined,
+        agent: who() || undefined,
+        first: number(from),
+        last: Math.min(last, clock.head),
+        after: place ?? undefined,
+      }),
+      { again: true, now },
+    );
   }
   const again = () => page(null);
   // The list ends at the cursor, unless a last tick was asked for: it is looked up anew once the cursor rests.
-  const followed = settled(220, () => !node.hidden && after === null && number(to) === undefined && again());
+  const followed = settled(
+    220,
+    () => !node.hidden && after === null && number(to) === undefined && page(null, { now: false }),
+    1000,
+  );
 
   function show(events) {
     shown = events.length ? events : null;
@@ -61,7 +107,12 @@ export function eventsPanel(session) {
     newest.disabled = after === null;
     const span = events.length ? `ticks ${whole(events.at(-1).tick)} – ${whole(events[0].tick)}` : "";
     fill(count, `${events.length}${next ? " newest" : ""} events ${after ? "before " + after : ""} `, span);
-    fill(list, events.length ? events.map(row) : empty(next ? "None here; look further back with “Older”." : "No such event up to this tick."));
+    fill(
+      list,
+      events.length
+        ? events.map(row)
+        : empty(next ? "None here; look further back with “Older”." : "No such event up to this tick."),
+    );
     for (const event of events) session.people.one(event.agent, event.tick);
   }
 
@@ -90,11 +141,26 @@ export function eventsPanel(session) {
     keepList = true;
     clock.seek(event.tick);
     if (event.agent >= 0) session.select({ agent: event.agent }, { quiet: true });
-    const values = Object.entries(event).filter(([name, value]) => !HIDDEN.has(name) && value !== null && typeof value !== "object");
-    line.after(el("div.more", { "data-test": "event-more" }, causeGraph(session, address(event), { small: true }),
-      el("details", el("summary", "All its fields"), facts(values.map(([name, value]) => [words(name), String(value)])))));
+    const values = Object.entries(event).filter(
+      ([name, value]) => !HIDDEN.has(name) && value !== null && typeof value !== "object",
+    );
+    line.after(
+      el(
+        "div.more",
+        { "data-test": "event-more" },
+        causeGraph(session, address(event), { small: true }),
+        el(
+          "details",
+          el("summary", "All its fields"),
+          facts(values.map(([name, value]) => [words(name), String(value)])),
+        ),
+      ),
+    );
   }
-  session.people.on("change", settled(60, () => shown && !list.querySelector(".more") && fill(list, shown.map(row))));
+  session.people.on(
+    "change",
+    settled(60, () => shown && !list.querySelector(".more") && fill(list, shown.map(row))),
+  );
   let keepList = false; // the cursor moved because of a click in the list: it stays as it is
 
   return {

@@ -15,14 +15,17 @@ export function figure(n) {
 }
 
 /** Thousandths as units: 2500 → "2.5". */
-export const milli = (n) => (n === null || n === undefined ? "–" : (n / 1000).toFixed(Math.abs(n) % 100 ? 2 : 1).replace(/\.?0+$/, "") || "0");
+export const milli = (n) =>
+  n === null || n === undefined ? "–" : (n / 1000).toFixed(Math.abs(n) % 100 ? 2 : 1).replace(/\.?0+$/, "") || "0";
 
 const PIECES = new Set(["coin", "tool"]);
 export const amount = (good, n) => (PIECES.has(good) ? whole(n) : milli(n));
 
 /** "GoodsTraded" → "Goods traded", "cut_wood" → "Cut wood". */
 export function words(name) {
-  const spaced = String(name).replaceAll("_", " ").replace(/([a-z0-9])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`);
+  const spaced = String(name)
+    .replaceAll("_", " ")
+    .replace(/([a-z0-9])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`);
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);
 }
 
@@ -33,7 +36,11 @@ export function ago(text) {
   const then = Date.parse(/[zZ]|[+-]\d\d:?\d\d$/.test(text) ? text : `${text}Z`.replace(" ", "T"));
   if (Number.isNaN(then)) return text;
   const seconds = Math.max(0, (Date.now() - then) / 1000);
-  for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60]])
+  for (const [unit, size] of [
+    ["d", 86400],
+    ["h", 3600],
+    ["min", 60],
+  ])
     if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
   return "just now";
 }

@@ -1,6 +1,7 @@
 // How the page of a run is laid out: bar, map with its buttons, panels beside it, time below.
 
-import { el, fill } from "./dom.js";
+import { el, fill, settled } from "./dom.js";
+import { whole } from "./format.js";
 import { brand, searchBox, status, themeButton } from "./header.js";
 import { icon } from "./icons.js";
 import { helpDialog } from "./keyboard.js";
@@ -16,12 +17,25 @@ export function frameOfPage(session) {
   const time = transport(clock);
   const help = helpDialog();
   const standing = el("span");
-  const follow = el("button.round", {
-    type: "button", title: "Follow the selected agent (f)", "aria-label": "Follow the selected agent", "aria-pressed": "false",
-    "data-test": "follow-agent", onclick: () => session.setFollowAgent(!map.follow),
-  }, icon("follow"));
+  const follow = el(
+    "button.round",
+    {
+      type: "button",
+      title: "Follow the selected agent (f)",
+      "aria-label": "Follow the selected agent",
+      "aria-pressed": "false",
+      "data-test": "follow-agent",
+      onclick: () => session.setFollowAgent(!map.follow),
+    },
+    icon("follow"),
+  );
   const act = (name, title, does, text) =>
-    el("button.button", { type: "button", title, onclick: does, "data-test": `do-${name}` }, icon(name, 15), el("span", text));
+    el(
+      "button.button",
+      { type: "button", title, onclick: does, "data-test": `do-${name}` },
+      icon(name, 15),
+      el("span", text),
+    );
 
   const bar = el(
     "header.bar",
@@ -29,8 +43,22 @@ export function frameOfPage(session) {
     el("span.slash", "/"),
     el("span.run-name", { title: `run ${about.run}` }, about.name),
     standing,
-    about.parent !== null && about.parent !== undefined && el("a.faint.from", { href: runLink(about.parent_name ?? about.parent, { tick: about.fork_tick }), title: "The run that it was forked from" }, icon("fork", 13), ` at ${about.fork_tick}`),
-    el("span.faint.engine", { title: "Who forms intentions" }, `${about.mind} minds`.replace("reflex minds", "reflex rules")),
+    about.parent !== null &&
+      about.parent !== undefined &&
+      el(
+        "a.faint.from",
+        {
+          href: runLink(about.parent_name ?? about.parent, { tick: about.fork_tick }),
+          title: "The run that it was forked from",
+        },
+        icon("fork", 13),
+        ` at ${about.fork_tick}`,
+      ),
+    el(
+      "span.faint.engine",
+      { title: "Who forms intentions" },
+      `${about.mind} minds`.replace("reflex minds", "reflex rules"),
+    ),
     el("span.space"),
     search.node,
     act("fork", "Fork here (k)", () => session.dialogs.fork(), "Fork"),
@@ -45,16 +73,29 @@ export function frameOfPage(session) {
     map.emit("change");
   };
   map.node.append(
-    el("div.map-buttons", layerButton(layers), follow, button("plus", "Zoom in (e)", () => zoom(1.5)), button("minus", "Zoom out (q)", () => zoom(1 / 1.5)), button("fit", "Show everything (z)", () => {
-      map.view.fit();
-      map.emit("change");
-    })),
+    el(
+      "div.map-buttons",
+      layerButton(layers),
+      follow,
+      button("plus", "Zoom in (e)", () => zoom(1.5)),
+      button("minus", "Zoom out (q)", () => zoom(1 / 1.5)),
+      button("fit", "Show everything (z)", () => {
+        map.view.fit();
+        map.emit("change");
+      }),
+    ),
     layers.box,
     layers.legend,
   );
   layers.box.hidden = true;
+  map.node.append(lagChip(session));
   const side = session.panels.node;
-  const body = el("main.body", el("div.stage", map.node), splitter(side, () => clock.redraw()), side);
+  const body = el(
+    "main.body",
+    el("div.stage", map.node),
+    splitter(side, () => clock.redraw()),
+    side,
+  );
   time.node.append(session.where.node);
   const dock = el("footer.dock", time.node, timeline.node);
 
@@ -65,11 +106,29 @@ export function frameOfPage(session) {
   showStatus();
   return {
     nodes: [bar, body, dock, help],
-    layers, search, time, help, zoom,
+    layers,
+    search,
+    time,
+    help,
+    zoom,
     showStatus,
     showFollow: () => {
       follow.setAttribute("aria-pressed", String(map.follow));
       follow.classList.toggle("on", map.follow);
     },
   };
+}
+
+/** Says which tick the map shows while that is not yet the cursor's. */
+function lagChip({ clock, map }) {
+  const chip = el("div.lag", { role: "status", hidden: true });
+  const look = settled(160, () => {
+    chip.hidden = !map.frame || map.frame.tick === clock.tick;
+    if (!chip.hidden) fill(chip, `tick ${whole(map.frame.tick)}, on the way to ${whole(clock.tick)}…`);
+  });
+  clock.on("cursor", look);
+  map.on("drawn", (frame) => {
+    if (frame.tick === clock.tick) chip.hidden = true;
+  });
+  return chip;
 }

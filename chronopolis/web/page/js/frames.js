@@ -7,6 +7,7 @@ const ROOM = 160 * 2 ** 20; // bytes kept
 const AT_ONCE = 2; // of each sort, so that four connections are left for other questions
 const BATCH = 32;
 const FAR = 4 * BATCH; // ticks from the cursor beyond which nobody waits for a batch any more
+const REST_MS = 2000;
 const STUCK_MS = 300; // after which a single frame gives up its place to a newer wish
 
 const padded = (bytes) => (bytes + 3) & ~3;
@@ -24,12 +25,19 @@ export function decode(batch, start) {
     return array;
   };
   return {
-    tick, n, bytes,
-    id: take(Int32Array, n), cell: take(Int32Array, n),
-    energy: take(Int16Array, n), satiety: take(Int16Array, n), company: take(Int16Array, n),
-    intention: take(Uint8Array, n), occupation: take(Uint8Array, n),
+    tick,
+    n,
+    bytes,
+    id: take(Int32Array, n),
+    cell: take(Int32Array, n),
+    energy: take(Int16Array, n),
+    satiety: take(Int16Array, n),
+    company: take(Int16Array, n),
+    intention: take(Uint8Array, n),
+    occupation: take(Uint8Array, n),
     stock: take(Uint8Array, 4 * cells),
-    tieA: take(Int32Array, ties), tieB: take(Int32Array, ties),
+    tieA: take(Int32Array, ties),
+    tieB: take(Int32Array, ties),
   };
 }
 
@@ -54,6 +62,7 @@ export class FrameStore {
   #sent = new Map(); // tick → {control, at}, for single frames
   #ahead = new Map(); // first tick → {last, control}, of batches under way
   #generation = 0;
+  #restUntil = 0; // after a failure nothing is read ahead for a while
 
   constructor(run) {
     this.run = run;
@@ -99,6 +108,7 @@ export class FrameStore {
   /** Ask for one frame now. A later request takes the place of one that has not been sent, or that is stuck. */
   request(tick, sequence) {
     for (const [first, { last, control }] of this.#ahead) if (first > tick + FAR || last < tick - FAR) control.abort();
+    this.#wanted = null;
     if (this.has(tick) || this.#sent.has(tick)) return;
     this.#wanted = { tick, sequence };
     if (this.#sent.size >= AT_ONCE) {
@@ -118,7 +128,7 @@ export class FrameStore {
     try {
       await this.#fetch(tick, 1, sequence, control.signal);
     } catch (error) {
-      if (error.name !== "AbortError") this.onError(error);
+      this.#failed(error);
     } finally {
       if (this.#sent.get(tick) === mine) this.#sent.delete(tick);
       this.#pump();
@@ -127,16 +137,29 @@ export class FrameStore {
 
   async #fetch(first, count, sequence, signal) {
     const generation = this.#generation;
-    const batch = await getBuffer(runPath(this.run, "frames"), {
-      first, count, ties: this.ties ? 1 : undefined, v: this.version,
-    }, { signal });
+    const batch = await getBuffer(
+      runPath(this.run, "frames"),
+      {
+        first,
+        count,
+        ties: this.ties ? 1 : undefined,
+        v: this.version,
+      },
+      { signal },
+    );
     if (generation !== this.#generation) return;
-    for (let at = 0; at < batch.byteLength; ) {
+    for (let at = 0; at < batch.byteLength;) {
       const frame = decode(batch, at);
       at += frame.bytes;
       this.#keep(frame);
       this.onArrive(frame, sequence);
     }
+  }
+
+  #failed(error) {
+    if (error.name === "AbortError") return;
+    this.#restUntil = performance.now() + REST_MS;
+    this.onError(error);
   }
 
   #keep(frame) {
@@ -157,7 +180,7 @@ export class FrameStore {
   /** See that `many` frames from `tick` on in a direction are here or on their way. Batches start at round ticks,
    *  so that the browser's own cache finds them again. */
   prefetch(tick, direction, many) {
-    if (this.#ahead.size >= AT_ONCE) return;
+    if (this.#ahead.size >= AT_ONCE || performance.now() < this.#restUntil) return;
     const last = direction > 0 ? Math.min(this.head, tick + many) : Math.max(0, tick - many);
     for (let t = tick; direction > 0 ? t <= last : t >= last; t += direction) {
       if (this.has(t) || this.#sent.has(t) || this.#isAhead(t)) continue;
@@ -167,7 +190,7 @@ export class FrameStore {
       const mine = { last: end, control };
       this.#ahead.set(first, mine);
       this.#fetch(first, end - first + 1, -1, control.signal)
-        .catch((error) => error.name !== "AbortError" && this.onError(error))
+        .catch((error) => this.#failed(error))
         .finally(() => this.#ahead.get(first) === mine && this.#ahead.delete(first));
       if (this.#ahead.size >= AT_ONCE) return;
     }

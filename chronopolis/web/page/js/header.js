@@ -6,16 +6,22 @@ import { theme } from "./theme.js";
 import { notice } from "./notices.js";
 
 export const brand = () =>
-  el("a.brand", { href: "/", title: "All runs" },
-    el("span.mark", { "aria-hidden": "true" }), "Chronopolis");
+  el("a.brand", { href: "/", title: "All runs" }, el("span.mark", { "aria-hidden": "true" }), "Chronopolis");
 
 export const status = (name) => el(`span.status.is-${name}`, { "data-test": "status" }, el("i"), name);
 
 export function themeButton() {
-  const button = el("button.round", {
-    type: "button", title: "Light, dark, system (g)", "aria-label": "Theme", "data-test": "theme",
-    onclick: () => notice(`Theme: ${theme.next()}`),
-  }, icon("theme"));
+  const button = el(
+    "button.round",
+    {
+      type: "button",
+      title: "Light, dark, system (g)",
+      "aria-label": "Theme",
+      "data-test": "theme",
+      onclick: () => notice(`Theme: ${theme.next()}`),
+    },
+    icon("theme"),
+  );
   return button;
 }
 
@@ -23,8 +29,14 @@ export function themeButton() {
 export function searchBox(find, choose) {
   const list = el("ul.found", { role: "listbox", id: "found", hidden: true });
   const field = el("input", {
-    type: "search", placeholder: "Search an agent", "aria-label": "Search an agent by name or number", role: "combobox",
-    "aria-expanded": "false", "aria-controls": "found", autocomplete: "off", "data-test": "search",
+    type: "search",
+    placeholder: "Search an agent",
+    "aria-label": "Search an agent by name or number",
+    role: "combobox",
+    "aria-expanded": "false",
+    "aria-controls": "found",
+    autocomplete: "off",
+    "data-test": "search",
     oninput: () => show(),
     onblur: () => setTimeout(close, 150),
     onkeydown: (event) => {
@@ -46,9 +58,17 @@ export function searchBox(find, choose) {
     paint();
   }
   function paint() {
-    fill(list, found.map((each, k) =>
-      el(`li${k === at ? ".on" : ""}`, { role: "option", "aria-selected": String(k === at), onpointerdown: () => take(each) },
-        each.name, el("span.faint", ` ${each.agent}`))));
+    fill(
+      list,
+      found.map((each, k) =>
+        el(
+          `li${k === at ? ".on" : ""}`,
+          { role: "option", "aria-selected": String(k === at), onpointerdown: () => take(each) },
+          each.name,
+          el("span.faint", ` ${each.agent}`),
+        ),
+      ),
+    );
     if (field.value.trim() && !found.length) fill(list, el("li.none", "Nobody alive at this tick is called so"));
     list.hidden = !field.value.trim();
     field.setAttribute("aria-expanded", String(!list.hidden));

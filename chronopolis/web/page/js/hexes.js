@@ -69,7 +69,14 @@ export function neighbours(cell, width, height) {
   const row = Math.floor(cell / width);
   const column = cell % width;
   const odd = row & 1;
-  return [[1, 0], [odd, -1], [odd - 1, -1], [-1, 0], [odd - 1, 1], [odd, 1]]
+  return [
+    [1, 0],
+    [odd, -1],
+    [odd - 1, -1],
+    [-1, 0],
+    [odd - 1, 1],
+    [odd, 1],
+  ]
     .map(([dc, dr]) => [column + dc, row + dr])
     .filter(([c, r]) => c >= 0 && c < width && r >= 0 && r < height)
     .map(([c, r]) => r * width + c);

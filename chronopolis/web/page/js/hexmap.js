@@ -2,7 +2,8 @@
 
 import { Emitter, el, fitted } from "./dom.js";
 import { rowOf } from "./frames.js";
-import { cellAt, centreX, centreY, pixelTable } from "./hexes.js";
+import { cellAt, pixelTable } from "./hexes.js";
+import { drawMarks } from "./map_marks.js";
 import { Ground, colouring, packed, rgbOf } from "./palette.js";
 import { Places } from "./places.js";
 import { discs, lines } from "./raster.js";
@@ -49,6 +50,9 @@ export class HexMap extends Emitter {
   }
 
   recolour() {
+    const style = getComputedStyle(document.body);
+    this.ink = style.getPropertyValue("--ink").trim();
+    this.accent = style.getPropertyValue("--accent").trim();
     this.ground.retheme();
     this.colouring = colouring(this.by, this.codes);
     this.#groupColours = Uint32Array.from(this.colouring.colours, (c) => packed(rgbOf(c)));
@@ -97,8 +101,13 @@ export class HexMap extends Emitter {
     if (this.#tableKey !== view.key) {
       this.#tableKey = view.key;
       pixelTable(table, {
-        pixelsWide: view.wide, pixelsHigh: view.high, scale: view.scale, left: view.left, top: view.top,
-        width: terrain.width, height: terrain.height,
+        pixelsWide: view.wide,
+        pixelsHigh: view.high,
+        scale: view.scale,
+        left: view.left,
+        top: view.top,
+        width: terrain.width,
+        height: terrain.height,
       });
     }
     const colours = this.ground.paint(this.layer, this.frame.stock);
@@ -147,8 +156,14 @@ export class HexMap extends Emitter {
       y[k] = y[k] * scale - top;
     }
     discs(this.#pixels, view.wide, view.high, {
-      n, x, y, group, colours: this.#groupColours, rim: this.ground.theme.ring,
-      radius: this.radius, rimWidth: Math.max(0.6, Math.min(1.2, this.radius * 0.3)) * Math.min(1.5, this.ratio),
+      n,
+      x,
+      y,
+      group,
+      colours: this.#groupColours,
+      rim: this.ground.theme.ring,
+      radius: this.radius,
+      rimWidth: Math.max(0.6, Math.min(1.2, this.radius * 0.3)) * Math.min(1.5, this.ratio),
     });
     for (let k = 0; k < n; k++) {
       x[k] = (x[k] + left) / scale;
@@ -173,41 +188,9 @@ export class HexMap extends Emitter {
     return { x: this.places.x[row] * scale - left, y: this.places.y[row] * scale - top, row };
   }
 
-  /** Marks: the hovered and the selected cell, the selected agent, those that differ. */
+  /** Draw what is hovered and selected anew. */
   drawAbove() {
-    const context = this.above.getContext("2d");
-    context.clearRect(0, 0, this.above.width, this.above.height);
-    const ink = getComputedStyle(this.node).getPropertyValue("--ink").trim();
-    const accent = getComputedStyle(this.node).getPropertyValue("--accent").trim();
-    if (this.hovered !== null) this.#hexagon(context, this.hovered, ink, 1.2);
-    if (this.cell !== null) this.#hexagon(context, this.cell, accent, 2.4);
-    if (this.others) for (const id of this.others) this.#ring(context, id, accent, 1.4, 2);
-    if (this.agent !== null) this.#ring(context, this.agent, ink, 2, 4);
-  }
-
-  #hexagon(context, cell, colour, width) {
-    const { scale, left, top } = this.view;
-    const x = centreX(cell, this.terrain.width) * scale - left;
-    const y = centreY(cell, this.terrain.width) * scale - top;
-    context.beginPath();
-    for (let k = 0; k < 6; k++) {
-      const angle = (Math.PI / 3) * k + Math.PI / 6;
-      context.lineTo(x + scale * Math.cos(angle), y + scale * Math.sin(angle));
-    }
-    context.closePath();
-    context.strokeStyle = colour;
-    context.lineWidth = width * this.ratio;
-    context.stroke();
-  }
-
-  #ring(context, agent, colour, width, gap) {
-    const place = this.placeOf(agent);
-    if (!place) return;
-    context.beginPath();
-    context.arc(place.x, place.y, this.radius + gap * this.ratio, 0, 2 * Math.PI);
-    context.strokeStyle = colour;
-    context.lineWidth = width * this.ratio;
-    context.stroke();
+    drawMarks(this, this.above.getContext("2d"));
   }
 
   /** The cell under a point of the page, -1 beyond the edge. */

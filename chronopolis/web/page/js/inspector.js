@@ -37,7 +37,11 @@ export function inspector(session) {
     { onError: (error) => (error.status === 404 && error.type !== "UnknownRun" ? unknown() : session.problem(error)) },
   );
   // Lists of the past are looked up once the cursor rests.
-  const slowly = settled(250, () => selected.agent !== null && !node.hidden && views[view].rest?.(selected.agent, session.clock.tick, answer));
+  const slowly = settled(
+    250,
+    () => selected.agent !== null && !node.hidden && views[view].rest?.(selected.agent, session.clock.tick, answer),
+    1000,
+  );
 
   function unknown() {
     fill(top, el("h2", `Agent ${selected.agent}`), el("p.faint", "There is no such agent in this run by now."));
@@ -46,13 +50,38 @@ export function inspector(session) {
 
   function showTop() {
     const { name, agent, occupation, age, lifespan, alive } = answer;
-    fill(top,
-      el("div.who-line", el("h2", name ?? `Agent ${agent}`), el("span.faint", `agent ${agent}`), el("span.space"),
-        el("button.round", { type: "button", title: "Follow on the map (f)", "aria-label": "Follow on the map", onclick: () => session.setFollowAgent(!session.map.follow) }, icon("follow"))),
-      el("p.soft", alive
-        ? [words(occupation), age !== undefined && `, ${whole(age)} ticks old`, lifespan && el("span.faint", ` of about ${whole(lifespan)}`)]
-        : answer.unborn ? "Not yet born at this tick" : "Dead at this tick"),
-      choice.node);
+    fill(
+      top,
+      el(
+        "div.who-line",
+        el("h2", name ?? `Agent ${agent}`),
+        el("span.faint", `agent ${agent}`),
+        el("span.space"),
+        el(
+          "button.round",
+          {
+            type: "button",
+            title: "Follow on the map (f)",
+            "aria-label": "Follow on the map",
+            onclick: () => session.setFollowAgent(!session.map.follow),
+          },
+          icon("follow"),
+        ),
+      ),
+      el(
+        "p.soft",
+        alive
+          ? [
+              words(occupation),
+              age !== undefined && `, ${whole(age)} ticks old`,
+              lifespan && el("span.faint", ` of about ${whole(lifespan)}`),
+            ]
+          : answer.unborn
+            ? "Not yet born at this tick"
+            : "Dead at this tick",
+      ),
+      choice.node,
+    );
   }
 
   function show() {
@@ -72,10 +101,17 @@ export function inspector(session) {
   }
 
   // Whatever a frame says is shown as soon as it is drawn, without asking.
-  session.map.on("drawn", settled(60, () => {
-    if (node.hidden || selected.agent !== null) return;
-    tick(session.clock.tick);
-  }));
+  session.map.on(
+    "drawn",
+    settled(
+      60,
+      () => {
+        if (node.hidden || selected.agent !== null) return;
+        tick(session.clock.tick);
+      },
+      250,
+    ),
+  );
 
   return {
     node,

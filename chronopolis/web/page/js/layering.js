@@ -22,7 +22,12 @@ export function layered(found, { most = 60 } = {}) {
       if (!known && nodes.size >= most) continue;
       const node = known ?? { event, level: parent.level + (side === "causes" ? -1 : 1), near: 0 };
       if (!known) nodes.set(key(event), node);
-      if (node !== parent) edges.push(side === "causes" ? { from: node, to: parent, link: event.link } : { from: parent, to: node, link: event.link });
+      if (node !== parent)
+        edges.push(
+          side === "causes"
+            ? { from: node, to: parent, link: event.link }
+            : { from: parent, to: node, link: event.link },
+        );
       if (known) continue;
       for (const each of event[side] ?? []) following.push({ event: each, parent: node, side });
     }
@@ -51,7 +56,11 @@ function settle(rows, edges, columns) {
   for (const row of rows.values()) place(row);
   const linked = new Map();
   for (const { from, to } of edges) {
-    for (const [a, b] of [[from, to], [to, from]]) linked.set(a, [...(linked.get(a) ?? []), b]);
+    for (const [a, b] of [
+      [from, to],
+      [to, from],
+    ])
+      linked.set(a, [...(linked.get(a) ?? []), b]);
   }
   for (let round = 0; round < 4; round++) {
     for (const row of rows.values()) {

@@ -22,17 +22,33 @@ export function lifeView(session) {
     goods: lineChart({ label: "Goods over time", high: 110, onSeek: seek, low: 0 }),
     pieces: lineChart({ label: "Coins and tool uses over time", high: 90, onSeek: seek, low: 0 }),
   };
-  const keys = (names, colours) => el("div.keys", names.map((name, k) => el("span.key", el("i.dot", { style: { background: colours[k] } }), name)));
-  const node = el("div",
+  const keys = (names, colours) =>
+    el(
+      "div.keys",
+      names.map((name, k) => el("span.key", el("i.dot", { style: { background: colours[k] } }), name)),
+    );
+  const node = el(
+    "div",
     section("Needs", keys(NEED_NAMES, Object.values(NEEDS)), charts.needs.node),
     section("Goods", keys(GOODS, SERIES), charts.goods.node),
-    section("Coins and tool uses", keys(PIECES, SERIES), charts.pieces.node));
+    section("Coins and tool uses", keys(PIECES, SERIES), charts.pieces.node),
+  );
 
   const asked = latest(
-    ([agent, head], signal) => get(runPath(session.run, `agents/${agent}/history`), { columns: [...NEED_NAMES, ...GOODS, ...PIECES].join(","), first: 0, last: head, points: POINTS }, { signal }),
+    ([agent, head], signal) =>
+      get(
+        runPath(session.run, `agents/${agent}/history`),
+        { columns: [...NEED_NAMES, ...GOODS, ...PIECES].join(","), first: 0, last: head, points: POINTS },
+        { signal },
+      ),
     (found, [, head]) => {
       const { ticks, series } = found;
-      const lines = (names, colours, by) => names.map((name, k) => ({ name, colour: colours[k], values: (series[name] ?? []).map((v) => (v === null ? null : v / by)) }));
+      const lines = (names, colours, by) =>
+        names.map((name, k) => ({
+          name,
+          colour: colours[k],
+          values: (series[name] ?? []).map((v) => (v === null ? null : v / by)),
+        }));
       const range = [0, head];
       charts.needs.set(ticks, lines(NEED_NAMES, Object.values(NEEDS), 1000), range);
       charts.goods.set(ticks, lines(GOODS, SERIES, 1000), range);

@@ -24,7 +24,8 @@ export function lineChart({ label, high = 84, onSeek, low = null, top = null }) 
   const inner = () => canvas.clientWidth - PAD.left - PAD.right;
   const xOf = (t) => PAD.left + ((t - range[0]) / Math.max(1e-9, range[1] - range[0])) * inner();
   const tickOf = (x) => range[0] + ((x - PAD.left) / Math.max(1, inner())) * (range[1] - range[0]);
-  const yOf = (v) => PAD.top + (1 - (v - bounds[0]) / Math.max(1e-9, bounds[1] - bounds[0])) * (high - PAD.top - PAD.bottom);
+  const yOf = (v) =>
+    PAD.top + (1 - (v - bounds[0]) / Math.max(1e-9, bounds[1] - bounds[0])) * (high - PAD.top - PAD.bottom);
 
   function measure() {
     let [least, most] = [Infinity, -Infinity];
@@ -101,7 +102,9 @@ export function lineChart({ label, high = 84, onSeek, low = null, top = null }) 
     if (k < 0) return;
     note.replaceChildren(
       el("div.note-title", `Tick ${whole(data.ticks[k])}`),
-      ...data.series.map(({ name, colour, values }) => el("div", el("i.dot", { style: { background: colour } }), `${name} ${figure(values[k])}`)),
+      ...data.series.map(({ name, colour, values }) =>
+        el("div", el("i.dot", { style: { background: colour } }), `${name} ${figure(values[k])}`),
+      ),
     );
     note.hidden = false;
     const x = event.clientX - box.left;

@@ -10,7 +10,10 @@ export function readLink() {
     if (value !== null && /^\d+$/.test(value)) link[name] = Number(value);
   }
   if (/^\d+:\d+$/.test(given.get("event") ?? "")) link.event = given.get("event");
-  link.marks = (given.get("marks") ?? "").split(",").filter((t) => /^\d+$/.test(t)).map(Number);
+  link.marks = (given.get("marks") ?? "")
+    .split(",")
+    .filter((t) => /^\d+$/.test(t))
+    .map(Number);
   for (const name of ["tab", "a", "b", "layer", "by"]) if (given.get(name)) link[name] = given.get(name);
   if (given.get("follow") === "1") link.follow = true;
   return link;

@@ -22,9 +22,13 @@ export class Live extends Emitter {
       }
     };
     for (const name of ["message", "tick", "head", "status", "live"]) this.#source.addEventListener(name, heard);
-    // A browser gives up for good when the answer was an error, as while the server is starting.
+    // The server says why it ends a stream; a browser gives up for good when the answer was an error, as it is when the
+    // run is gone. Either way somebody should look.
+    this.#source.addEventListener("end", () => this.emit("lost"));
     this.#source.onerror = () => {
-      if (this.#source?.readyState === EventSource.CLOSED) setTimeout(() => this.#source && this.begin(), 2000);
+      if (this.#source?.readyState !== EventSource.CLOSED) return;
+      this.emit("lost");
+      setTimeout(() => this.#source && this.begin(), 2000);
     };
   }
 

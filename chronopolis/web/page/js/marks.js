@@ -26,8 +26,17 @@ export async function allMarks(session) {
   const { people } = session;
   return [
     ...(marks.snapshots ?? []).map((each) => ({ kind: "snapshot", tick: each.tick ?? each })),
-    ...(marks.forks ?? []).map((each) => ({ kind: "fork", tick: each.tick, run: each.name, title: `Fork: ${each.name}` })),
-    ...(marks.interventions ?? []).map((each) => ({ kind: "intervention", tick: each.tick, title: told(each, people) })),
+    ...(marks.forks ?? []).map((each) => ({
+      kind: "fork",
+      tick: each.tick,
+      run: each.name,
+      title: `Fork: ${each.name}`,
+    })),
+    ...(marks.interventions ?? []).map((each) => ({
+      kind: "intervention",
+      tick: each.tick,
+      title: told(each, people),
+    })),
     ...session.bookmarks.ticks.map((tick) => ({ kind: "bookmark", tick, title: "Bookmark" })),
     ...(session.found ?? []).map((each) => ({ kind: "found", tick: each.tick, title: each.title })),
   ];

@@ -11,7 +11,12 @@ const POINTS = 300;
 const COLOUR = "var(--accent)";
 
 export function measuresPanel(session) {
-  const filter = el("input", { type: "search", placeholder: "Filter measures", "aria-label": "Filter measures", oninput: () => sift() });
+  const filter = el("input", {
+    type: "search",
+    placeholder: "Filter measures",
+    "aria-label": "Filter measures",
+    oninput: () => sift(),
+  });
   const list = el("div.measures");
   const node = el("section", { "data-test": "measures" }, filter, list);
   const charts = new Map(); // name → {chart, value, node}
@@ -41,12 +46,27 @@ export function measuresPanel(session) {
 
   function make(name, about) {
     const value = el("b.measure-value");
-    const chart = lineChart({ label: words(name), high: 78, onSeek: (tick) => {
-      session.clock.pause();
-      session.clock.seek(tick);
-    } });
-    const each = el("div.measure", { "data-measure": name },
-      el("div.measure-head", { title: about.meaning ?? "" }, el("span", words(name)), about.unit && el("span.faint", about.unit), el("span.space"), value), chart.node);
+    const chart = lineChart({
+      label: words(name),
+      high: 78,
+      onSeek: (tick) => {
+        session.clock.pause();
+        session.clock.seek(tick);
+      },
+    });
+    const each = el(
+      "div.measure",
+      { "data-measure": name },
+      el(
+        "div.measure-head",
+        { title: about.meaning ?? "" },
+        el("span", words(name)),
+        about.unit && el("span.faint", about.unit),
+        el("span.space"),
+        value,
+      ),
+      chart.node,
+    );
     charts.set(name, { chart, value, node: each });
     list.append(each);
   }
@@ -68,7 +88,7 @@ export function measuresPanel(session) {
   function look() {
     if (node.hidden || session.clock.head === asked) return at(session.clock.tick);
     if (!charts.size) fill(list, empty("Counting… the first time takes a while in a long run."));
-    question.want(session.clock.head);
+    question.want(session.clock.head); // of a run that goes on, the next count begins when this one is done
   }
   return {
     node,

@@ -8,29 +8,57 @@ import { milli, words } from "./format.js";
 import { latest } from "./latest.js";
 import { thoughtLine } from "./thoughts.js";
 
-const MOST = 40;
+const MOST = 40; // of each that are shown
+const BACK = 3000; // ticks
 
 export function mindView(session) {
   const now = el("div");
   const lists = { thoughts: el("div"), memories: el("div"), conversations: el("div") };
-  const node = el("div", now, section("Thoughts", lists.thoughts), section("Memories", lists.memories), section("Conversations", lists.conversations));
+  const node = el(
+    "div",
+    now,
+    section("Thoughts", lists.thoughts),
+    section("Memories", lists.memories),
+    section("Conversations", lists.conversations),
+  );
   const none = "This society has no minds: agents follow rules.";
 
   const asked = latest(
     async ([agent, tick], signal) => {
-      const about = { agent, last: tick, limit: MOST };
+      // Thoughts come without their prompts, so that many are few bytes; talk is looked for in the near past.
       const [thoughts, memories, conversations] = await Promise.all([
-        get(runPath(session.run, "thoughts"), { ...about, newest: true }, { signal }),
+        get(runPath(session.run, "thoughts"), { agent, last: tick, limit: 1000 }, { signal }),
         get(runPath(session.run, "memories"), { agent, tick }, { signal }),
-        get(runPath(session.run, "conversations"), about, { signal }),
+        get(runPath(session.run, "conversations"), { agent, first: Math.max(0, tick - BACK), last: tick }, { signal }),
       ]);
       return { thoughts, memories, conversations };
     },
     ({ thoughts, memories, conversations }) => {
       const newest = (list, at) => [...list].sort((a, b) => at(b) - at(a)).slice(0, MOST);
-      fill(lists.thoughts, listed(newest(thoughts.thoughts ?? [], (t) => t.asked_tick), (each) => thoughtLine(session, each), "Has not thought yet"));
-      fill(lists.memories, listed(newest(memories.memories ?? [], (m) => m.born ?? m.tick ?? 0), memory, "Remembers nothing in particular"));
-      fill(lists.conversations, listed(conversations.conversations ?? [], (each) => conversationView(session, each), "Has talked with nobody"));
+      fill(
+        lists.thoughts,
+        listed(
+          newest(thoughts.thoughts ?? [], (t) => t.asked_tick),
+          (each) => thoughtLine(session, each),
+          "Has not thought yet",
+        ),
+      );
+      fill(
+        lists.memories,
+        listed(
+          newest(memories.memories ?? [], (m) => m.born ?? m.tick ?? 0),
+          memory,
+          "Remembers nothing in particular",
+        ),
+      );
+      fill(
+        lists.conversations,
+        listed(
+          (conversations.conversations ?? []).slice(-MOST).reverse(),
+          (each) => conversationView(session, each),
+          "Has talked with nobody lately",
+        ),
+      );
     },
     { onError: (error) => fill(lists.thoughts, empty(error.message)) },
   );
@@ -40,7 +68,16 @@ export function mindView(session) {
   function memory(each) {
     const born = each.born ?? each.tick;
     const id = each.id ?? each.memory;
-    return el("div.memory", el("div.memory-text", each.text), el("div.faint", tickLink(session, born), ` · ${each.kind ?? "memory"} · importance ${milli(each.importance ?? each.importance_milli)} `, id && whyButton(session, id)));
+    return el(
+      "div.memory",
+      el("div.memory-text", each.text),
+      el(
+        "div.faint",
+        tickLink(session, born),
+        ` · ${each.kind ?? "memory"} · importance ${milli(each.importance ?? each.importance_milli)} `,
+        id && whyButton(session, id),
+      ),
+    );
   }
 
   function show(agent) {
@@ -49,20 +86,61 @@ export function mindView(session) {
       fill(now, empty(agent.alive ? none : "It is not alive at this tick."));
       return;
     }
-    fill(now,
-      section("In mind",
-        mind.awaits && el("p", "Is thinking since ", tickLink(session, Number(String(mind.awaits.asked).split(":")[0])), "; it takes effect at tick ", tickLink(session, mind.awaits.due)),
-        mind.conversation && el("p", "Talks with ", agentLink(session, mind.conversation.with.agent), el("span.faint", ` · ${mind.conversation.speeches} said so far`)),
+    fill(
+      now,
+      section(
+        "In mind",
+        mind.awaits &&
+          el(
+            "p",
+            "Is thinking since ",
+            tickLink(session, Number(String(mind.awaits.asked).split(":")[0])),
+            "; it takes effect at tick ",
+            tickLink(session, mind.awaits.due),
+          ),
+        mind.conversation &&
+          el(
+            "p",
+            "Talks with ",
+            agentLink(session, mind.conversation.with.agent),
+            el("span.faint", ` · ${mind.conversation.speeches} said so far`),
+          ),
         mind.offer && el("p", "Has an offer from ", agentLink(session, mind.offer.from.agent), terms(mind.offer.terms)),
-        mind.pledge && el("p", "Has agreed with ", agentLink(session, mind.pledge.with.agent), terms(mind.pledge.terms)),
-        (mind.inbox ?? []).map((said) => el("p.said", el("span.faint", `${said.from?.name ?? "Somebody"}, ${words(said.act).toLowerCase()}: `), `“${said.text}” `, whyButton(session, said.speech))),
-        (mind.news ?? []).map((heard) => el("p.said", el("span.faint", "News: "), `“${heard.text}” `, whyButton(session, heard.news))),
-        !mind.awaits && !mind.conversation && !mind.offer && !mind.pledge && !mind.inbox?.length && !mind.news?.length && empty("Nothing at the moment")));
+        mind.pledge &&
+          el("p", "Has agreed with ", agentLink(session, mind.pledge.with.agent), terms(mind.pledge.terms)),
+        (mind.inbox ?? []).map((said) =>
+          el(
+            "p.said",
+            el("span.faint", `${said.from?.name ?? "Somebody"}, ${words(said.act).toLowerCase()}: `),
+            `“${said.text}” `,
+            whyButton(session, said.speech),
+          ),
+        ),
+        (mind.news ?? []).map((heard) =>
+          el("p.said", el("span.faint", "News: "), `“${heard.text}” `, whyButton(session, heard.news)),
+        ),
+        !mind.awaits &&
+          !mind.conversation &&
+          !mind.offer &&
+          !mind.pledge &&
+          !mind.inbox?.length &&
+          !mind.news?.length &&
+          empty("Nothing at the moment"),
+      ),
+    );
   }
-  const terms = (given) => given && el("span.faint", given.work ? `: to ${words(given.work).toLowerCase()}` : `: ${milli(given.quantity)} ${given.give} for ${milli(given.taken)} ${given.take}`);
+  const terms = (given) =>
+    given &&
+    el(
+      "span.faint",
+      given.work
+        ? `: to ${words(given.work).toLowerCase()}`
+        : `: ${milli(given.quantity)} ${given.give} for ${milli(given.taken)} ${given.take}`,
+    );
 
   return {
-    node, show,
+    node,
+    show,
     rest(agent, tick, answer) {
       if (answer && !answer.mind && answer.alive) {
         for (const each of Object.values(lists)) fill(each, empty(none));

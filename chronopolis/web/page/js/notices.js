@@ -11,6 +11,7 @@ export function noticePlace() {
 }
 
 export function notice(text, { error = false, ms = 4200 } = {}) {
+  if ([...(place?.children ?? [])].some((each) => each.textContent === text)) return; // it is being said already
   const node = el(`div.notice${error ? ".bad" : ""}`, text);
   place?.append(node);
   while (place && place.childElementCount > 3) place.firstChild.remove();
@@ -18,7 +19,12 @@ export function notice(text, { error = false, ms = 4200 } = {}) {
 }
 
 export function banner() {
-  const node = el("div.banner", { role: "alert", hidden: true }, el("i.pulse"), "The server does not answer. Trying again; where you are is kept.");
+  const node = el(
+    "div.banner",
+    { role: "alert", hidden: true },
+    el("i.pulse"),
+    "The server does not answer. Trying again; where you are is kept.",
+  );
   connection.on("down", () => (node.hidden = false));
   connection.on("up", () => (node.hidden = true));
   if (connection.down) node.hidden = false;

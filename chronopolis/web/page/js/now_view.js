@@ -14,10 +14,22 @@ export function nowView(session) {
   const events = el("div");
   const node = el("div", state, section("Last events", events));
   const asked = latest(
-    ([agent, tick], signal) => get(runPath(session.run, "events"), { agent, first: Math.max(0, tick - BACK), last: tick, limit: LAST, newest: true }, { signal }),
+    ([agent, tick], signal) =>
+      get(
+        runPath(session.run, "events"),
+        { agent, first: Math.max(0, tick - BACK), last: tick, limit: LAST, newest: true },
+        { signal },
+      ),
     (found, [agent]) => {
       const newest = found.events.sort((a, b) => b.tick - a.tick || b.ordinal - a.ordinal);
-      fill(events, newest.length ? newest.map((event) => eventLine(session, event, { own: agent, onclick: () => session.clock.seek(event.tick) })) : empty("Nothing in the last 400 ticks"));
+      fill(
+        events,
+        newest.length
+          ? newest.map((event) =>
+              eventLine(session, event, { own: agent, onclick: () => session.clock.seek(event.tick) }),
+            )
+          : empty("Nothing in the last 400 ticks"),
+      );
     },
     { onError: (error) => fill(events, empty(error.message)) },
   );
@@ -25,20 +37,52 @@ export function nowView(session) {
   function show(agent) {
     if (!agent.alive) {
       const last = agent.last_event ?? agent.died;
-      fill(state, last ? section("Last event", eventLine(session, last, { own: agent.agent, onclick: () => session.clock.seek(last.tick) })) : empty("It will be born later."));
+      fill(
+        state,
+        last
+          ? section(
+              "Last event",
+              eventLine(session, last, { own: agent.agent, onclick: () => session.clock.seek(last.tick) }),
+            )
+          : empty("It will be born later."),
+      );
       return;
     }
     const needs = agent.needs_milli ?? {};
     fill(
       state,
       section("Set on", intention(agent)),
-      section("Needs", Object.entries(needs).map(([name, value]) => bar(words(name), value, 10_000, { colour: `var(--${name})` }))),
-      section("Possessions", el("div.goods", Object.entries(agent.goods ?? {}).map(([good, n]) =>
-        el(`div.good${n ? "" : ".none"}`, el("b", amount(good, n)), el("span", good))))),
-      section("Ties", agent.ties?.length
-        ? agent.ties.map((tie) => el("div.meter.tie", el("span.meter-name", agentLink(session, tie.agent, tie.name ?? `${session.people.name(tie.agent)} †`)),
-          el("span.meter-track", el("i", { style: { width: `${Math.min(100, tie.strength_milli / 10)}%`, background: "var(--bond)" } })), el("span.meter-value", milli(tie.strength_milli))))
-        : empty("Knows nobody yet")),
+      section(
+        "Needs",
+        Object.entries(needs).map(([name, value]) => bar(words(name), value, 10_000, { colour: `var(--${name})` })),
+      ),
+      section(
+        "Possessions",
+        el(
+          "div.goods",
+          Object.entries(agent.goods ?? {}).map(([good, n]) =>
+            el(`div.good${n ? "" : ".none"}`, el("b", amount(good, n)), el("span", good)),
+          ),
+        ),
+      ),
+      section(
+        "Ties",
+        agent.ties?.length
+          ? agent.ties.map((tie) =>
+              el(
+                "div.meter.tie",
+                el("span.meter-name", agentLink(session, tie.agent, tie.name ?? `${session.people.name(tie.agent)} †`)),
+                el(
+                  "span.meter-track",
+                  el("i", {
+                    style: { width: `${Math.min(100, tie.strength_milli / 10)}%`, background: "var(--bond)" },
+                  }),
+                ),
+                el("span.meter-value", milli(tie.strength_milli)),
+              ),
+            )
+          : empty("Knows nobody yet"),
+      ),
       agent.parent && section("Child of", agentLink(session, agent.parent.agent, agent.parent.name ?? undefined)),
     );
   }
@@ -48,14 +92,24 @@ export function nowView(session) {
     if (!intention) return el("p", "Nothing in particular", here && el("span.faint", ` · ${here}`));
     const { goal, formed } = intention;
     return [
-      el("p", el("b", words(intention.intention)), goal && ` at row ${goal.row}, column ${goal.column}`,
-        formed && [el("span.faint", " since tick "), tickLink(session, formed.tick), " ", whyButton(session, `${formed.tick}:${formed.ordinal}`)]),
+      el(
+        "p",
+        el("b", words(intention.intention)),
+        goal && ` at row ${goal.row}, column ${goal.column}`,
+        formed && [
+          el("span.faint", " since tick "),
+          tickLink(session, formed.tick),
+          " ",
+          whyButton(session, `${formed.tick}:${formed.ordinal}`),
+        ],
+      ),
       here && el("p.faint", `Now at ${here}`),
     ];
   }
 
   return {
-    node, show,
+    node,
+    show,
     rest: (agent, tick) => asked.want([agent, tick], { again: true }),
     forget() {
       asked.forget();

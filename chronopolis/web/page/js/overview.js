@@ -23,11 +23,37 @@ export function overview(session, top, body) {
     if (frame.satiety[k] < 2500) hungry++;
   }
   const most = (counts) => Math.max(1, ...counts);
-  fill(top, el("div.who-line", el("h2", `${whole(n)} people`), el("span.faint", `at tick ${whole(frame.tick)}`)),
-    el("p.soft", "Click one on the map, or press ", el("kbd", "/"), " to search by name."));
-  fill(body,
-    section("Needs, on average", Object.keys(NEEDS).map((name) => bar(words(name), n ? sums[name] / n : 0, 10_000, { colour: `var(--${name})`, text: n ? (sums[name] / n / 1000).toFixed(2) : "–" })),
-      hungry > 0 && el("p.soft", `${whole(hungry)} ${hungry === 1 ? "is" : "are"} hungry (satiety below 2.5)`)),
-    section("By occupation", jobs.map((count, k) => bar(words(codes.occupation[k]), count, most(jobs), { colour: OCCUPATIONS[k], text: whole(count) }))),
-    section("By intention", aims.map((count, k) => bar(words(codes.intention[k] ?? "none"), count, most(aims), { colour: INTENTIONS[k] ?? NOTHING, text: whole(count) }))));
+  fill(
+    top,
+    el("div.who-line", el("h2", `${whole(n)} people`), el("span.faint", `at tick ${whole(frame.tick)}`)),
+    el("p.soft", "Click one on the map, or press ", el("kbd", "/"), " to search by name."),
+  );
+  fill(
+    body,
+    section(
+      "Needs, on average",
+      Object.keys(NEEDS).map((name) =>
+        bar(words(name), n ? sums[name] / n : 0, 10_000, {
+          colour: `var(--${name})`,
+          text: n ? (sums[name] / n / 1000).toFixed(2) : "–",
+        }),
+      ),
+      hungry > 0 && el("p.soft", `${whole(hungry)} ${hungry === 1 ? "is" : "are"} hungry (satiety below 2.5)`),
+    ),
+    section(
+      "By occupation",
+      jobs.map((count, k) =>
+        bar(words(codes.occupation[k]), count, most(jobs), { colour: OCCUPATIONS[k], text: whole(count) }),
+      ),
+    ),
+    section(
+      "By intention",
+      aims.map((count, k) =>
+        bar(words(codes.intention[k] ?? "none"), count, most(aims), {
+          colour: INTENTIONS[k] ?? NOTHING,
+          text: whole(count),
+        }),
+      ),
+    ),
+  );
 }

@@ -96,12 +96,15 @@ export class Ground {
     const highest = elevation.reduce((a, b) => Math.max(a, b), 1);
     const rgb = (pick) => {
       const flat = new Float32Array(3 * n);
-      for (let cell = 0; cell < n; cell++) flat.set(lit(pick(cell), this.shade[cell] * 26 * this.theme.shade), 3 * cell);
+      for (let cell = 0; cell < n; cell++)
+        flat.set(lit(pick(cell), this.shade[cell] * 26 * this.theme.shade), 3 * cell);
       return flat;
     };
     this.full = rgb((cell) => lit(this.theme.biomes[biome[cell]], (elevation[cell] / highest) * 8));
     this.bare = rgb((cell) => (biome[cell] === 0 ? this.theme.biomes[0] : this.theme.bare));
-    this.heights = rgb((cell) => (biome[cell] === 0 ? this.theme.biomes[0] : ramp(this.theme.elevation, elevation[cell] / highest)));
+    this.heights = rgb((cell) =>
+      biome[cell] === 0 ? this.theme.biomes[0] : ramp(this.theme.elevation, elevation[cell] / highest),
+    );
     this.dull = rgb((cell) => (biome[cell] === 0 ? mixed(this.theme.biomes[0], this.theme.low, 0.6) : this.theme.low));
     const [beyond] = [packed(this.theme.outside)];
     this.colours[2 * n] = this.colours[2 * n + 1] = beyond;

@@ -12,33 +12,49 @@ const TITLES = { agent: "Agent", events: "Events", causes: "Causes", measures: "
 
 export function panels(session) {
   const made = {
-    agent: inspector(session), events: eventsPanel(session), causes: causesPanel(session),
-    measures: measuresPanel(session), run: runPanel(session),
+    agent: inspector(session),
+    events: eventsPanel(session),
+    causes: causesPanel(session),
+    measures: measuresPanel(session),
+    run: runPanel(session),
   };
   let opened = "agent";
   const tabs = Object.entries(TITLES).map(([name, title], k) =>
-    el("button.tab", {
-      type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, title: `${title} (${k + 1})`,
-      onclick: () => open(name),
-      onkeydown: (event) => {
-        const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-        if (!by) return;
-        event.preventDefault();
-        event.stopPropagation();
-        const names = Object.keys(TITLES);
-        const next = names[(k + by + names.length) % names.length];
-        open(next);
-        node.querySelector(`#tab-${next}`).focus();
+    el(
+      "button.tab",
+      {
+        type: "button",
+        role: "tab",
+        id: `tab-${name}`,
+        "aria-controls": `panel-${name}`,
+        title: `${title} (${k + 1})`,
+        onclick: () => open(name),
+        onkeydown: (event) => {
+          const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+          if (!by) return;
+          event.preventDefault();
+          event.stopPropagation();
+          const names = Object.keys(TITLES);
+          const next = names[(k + by + names.length) % names.length];
+          open(next);
+          node.querySelector(`#tab-${next}`).focus();
+        },
       },
-    }, title));
+      title,
+    ),
+  );
   for (const [name, panel] of Object.entries(made)) {
     panel.node.id = `panel-${name}`;
     panel.node.classList.add("panel");
     panel.node.setAttribute("role", "tabpanel");
     panel.node.setAttribute("aria-labelledby", `tab-${name}`);
   }
-  const node = el("aside.side", { "aria-label": "Panels" },
-    el("div.tabs", { role: "tablist" }, tabs), Object.values(made).map((panel) => panel.node));
+  const node = el(
+    "aside.side",
+    { "aria-label": "Panels" },
+    el("div.tabs", { role: "tablist" }, tabs),
+    Object.values(made).map((panel) => panel.node),
+  );
 
   function show() {
     Object.keys(TITLES).forEach((name, k) => {
@@ -58,7 +74,8 @@ export function panels(session) {
   }
   show();
   return {
-    node, open,
+    node,
+    open,
     get opened() {
       return opened;
     },

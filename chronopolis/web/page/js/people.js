@@ -53,7 +53,14 @@ export class People extends Emitter {
 
   /** Learn one who may be dead. */
   async one(agent, tick) {
-    if (agent === undefined || agent < 0 || this.knows(agent) || this.#asked.has(agent) || this.#asked.size > DEAD_ASKED) return;
+    if (
+      agent === undefined ||
+      agent < 0 ||
+      this.knows(agent) ||
+      this.#asked.has(agent) ||
+      this.#asked.size > DEAD_ASKED
+    )
+      return;
     this.#asked.add(agent);
     try {
       const found = await get(runPath(this.run, `agents/${agent}`), { tick });

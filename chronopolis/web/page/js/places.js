@@ -41,12 +41,13 @@ export class Places {
   }
 
   #between(frame, next, fraction) {
-    if (this.nextX.length < next.n) [this.nextX, this.nextY] = [new Float32Array(2 * next.n), new Float32Array(2 * next.n)];
+    if (this.nextX.length < next.n)
+      [this.nextX, this.nextY] = [new Float32Array(2 * next.n), new Float32Array(2 * next.n)];
     const { x, y, nextX, nextY } = this;
     this.#settle(next, nextX, nextY);
     const a = frame.id;
     const b = next.id;
-    for (let i = 0, j = 0; i < frame.n && j < next.n; ) {
+    for (let i = 0, j = 0; i < frame.n && j < next.n;) {
       if (a[i] === b[j]) {
         x[i] += (nextX[j] - x[i]) * fraction;
         y[i] += (nextY[j] - y[i]) * fraction;

@@ -92,12 +92,25 @@ export function pointOn(map, { nameOf }) {
       const intention = codes.intention[frame.intention[row]];
       lines.push(
         el("div.note-title", nameOf(agent)),
-        el("div", [words(codes.occupation[frame.occupation[row]]), intention && words(intention).toLowerCase()].filter(Boolean).join(" · ")),
-        el("div.faint", `energy ${milli(frame.energy[row])}  satiety ${milli(frame.satiety[row])}  company ${milli(frame.company[row])}`),
+        el(
+          "div",
+          [words(codes.occupation[frame.occupation[row]]), intention && words(intention).toLowerCase()]
+            .filter(Boolean)
+            .join(" · "),
+        ),
+        el(
+          "div.faint",
+          `energy ${milli(frame.energy[row])}  satiety ${milli(frame.satiety[row])}  company ${milli(frame.company[row])}`,
+        ),
       );
     }
     const row = Math.floor(cell / terrain.width);
-    lines.push(el("div.faint", `${words(codes.biome[terrain.biome[cell]])}, ${terrain.elevation[cell]} m · row ${row}, column ${cell % terrain.width}`));
+    lines.push(
+      el(
+        "div.faint",
+        `${words(codes.biome[terrain.biome[cell]])}, ${terrain.elevation[cell]} m · row ${row}, column ${cell % terrain.width}`,
+      ),
+    );
     if (frame) {
       const stocks = codes.good.slice(0, 4).map((good, r) => {
         const capacity = terrain.capacity[r * terrain.n + cell];

@@ -2,14 +2,22 @@
 // thousands; every array is a local constant, because a look-up through an object per pixel costs fifty times as much.
 
 const GRAIN = 4; // positions within a pixel, each way
-const masks = new Map();
+const sets = new Map(); // of one size each
 
-/** Coverage of a disc around a place within a pixel: for each pixel of a square, how much is body and how much rim. */
+/** The masks of a disc for each place within a pixel at which its middle may lie. */
+function masksOf(radius, rim) {
+  const key = `${radius}|${rim}`;
+  let made = sets.get(key);
+  if (!made) {
+    if (sets.size > 40) sets.clear();
+    made = Array.from({ length: GRAIN * GRAIN }, (_, k) => maskOf(radius, rim, k % GRAIN, Math.floor(k / GRAIN)));
+    sets.set(key, made);
+  }
+  return made;
+}
+
+/** Coverage of a disc: for each pixel of a square, how much is body and how much body and rim together. */
 function maskOf(radius, rim, ix, iy) {
-  const key = `${radius}|${rim}|${ix}|${iy}`;
-  const known = masks.get(key);
-  if (known) return known;
-  if (masks.size > 600) masks.clear();
   const half = Math.ceil(radius + rim) + 1;
   const size = 2 * half + 1;
   const body = new Uint8Array(size * size);
@@ -23,22 +31,20 @@ function maskOf(radius, rim, ix, iy) {
       whole[i] = 255 * Math.max(0, Math.min(1, radius + rim - away + 0.5));
     }
   }
-  const made = { half, size, body, whole };
-  masks.set(key, made);
-  return made;
+  return { half, size, body, whole };
 }
 
 /** Draw discs at (x[i], y[i]) in pixels, coloured by class, with a thin rim of one colour. */
 export function discs(pixels, wide, high, { n, x, y, group, colours, rim, radius, rimWidth }) {
   const [rimR, rimG, rimB] = rim;
+  const masks = masksOf(radius, rimWidth);
   for (let k = 0; k < n; k++) {
     const fx = x[k];
     const fy = y[k];
     if (!(fx > -20 && fy > -20 && fx < wide + 20 && fy < high + 20)) continue;
     const px = Math.floor(fx);
     const py = Math.floor(fy);
-    const mask = maskOf(radius, rimWidth, ((fx - px) * GRAIN) | 0, ((fy - py) * GRAIN) | 0);
-    const { half, size, body, whole } = mask;
+    const { half, size, body, whole } = masks[(((fy - py) * GRAIN) | 0) * GRAIN + (((fx - px) * GRAIN) | 0)];
     const colour = colours[group[k]];
     const r = colour & 255;
     const g = (colour >> 8) & 255;
@@ -66,7 +72,8 @@ export function discs(pixels, wide, high, { n, x, y, group, colours, rim, radius
           ((255 << 24) |
             (((((under >> 16) & 255) * keep + b * inner + rimB * edge) / 255) << 16) |
             (((((under >> 8) & 255) * keep + g * inner + rimG * edge) / 255) << 8) |
-            (((under & 255) * keep + r * inner + rimR * edge) / 255)) >>> 0;
+            (((under & 255) * keep + r * inner + rimR * edge) / 255)) >>>
+          0;
       }
     }
   }
@@ -92,7 +99,8 @@ export function lines(pixels, wide, high, coordinates, count, [r, g, b], strengt
         ((255 << 24) |
           ((((under >> 16) & 255) * keep + b * strength) << 16) |
           ((((under >> 8) & 255) * keep + g * strength) << 8) |
-          ((under & 255) * keep + r * strength)) >>> 0;
+          ((under & 255) * keep + r * strength)) >>>
+        0;
     }
   }
 }

@@ -10,7 +10,13 @@ import { notice } from "./notices.js";
 
 export function runPanel(session) {
   const node = el("section", { "data-test": "run-panel" });
-  const ticks = el("input.number", { type: "number", min: 1, value: 100, "aria-label": "How many ticks to go on", "data-test": "continue-ticks" });
+  const ticks = el("input.number", {
+    type: "number",
+    min: 1,
+    value: 100,
+    "aria-label": "How many ticks to go on",
+    "data-test": "continue-ticks",
+  });
   const problem = el("p.bad", { role: "alert" });
   let detail = null;
 
@@ -49,33 +55,110 @@ export function runPanel(session) {
     if (!detail) return;
     const { about } = session;
     const running = about.status === "running";
-    const target = detail.target ?? 0;
+    const target = about.target ?? 0;
     const part = target > 0 ? Math.min(1, Math.max(0, about.head_tick) / target) : 0;
     const marks = session.timeline.marks;
     const of = (kind) => marks.filter((mark) => mark.kind === kind);
-    fill(node,
+    fill(
+      node,
       el("div.who-line", el("h2", about.name), status(about.status)),
       about.problem && el("p.bad", about.problem),
-      el("div.progress", { role: "progressbar", "aria-valuenow": about.head_tick, "aria-valuemax": target, "aria-label": "How far the run has come" }, el("i", { style: { width: `${100 * part}%` } })),
-      el("p.soft", `Tick ${whole(Math.max(0, about.head_tick))} of ${whole(target)}`, detail.events !== undefined && ` · ${whole(detail.events)} events`),
-      el("div.go-on", running
-        ? el("button.button", { type: "button", onclick: stop }, "Stop after this tick")
-        : [el("button.button.main", { type: "button", onclick: goOn, "data-test": "continue" }, "Go on"), ticks, el("span.soft", "ticks")]),
+      el(
+        "div.progress",
+        {
+          role: "progressbar",
+          "aria-valuenow": about.head_tick,
+          "aria-valuemax": target,
+          "aria-label": "How far the run has come",
+        },
+        el("i", { style: { width: `${100 * part}%` } }),
+      ),
+      el(
+        "p.soft",
+        `Tick ${whole(Math.max(0, about.head_tick))} of ${whole(target)}`,
+        detail.events !== undefined && ` · ${whole(detail.events)} events`,
+      ),
+      el(
+        "div.go-on",
+        running
+          ? el("button.button", { type: "button", onclick: stop }, "Stop after this tick")
+          : [
+              el("button.button.main", { type: "button", onclick: goOn, "data-test": "continue" }, "Go on"),
+              ticks,
+              el("span.soft", "ticks"),
+            ],
+      ),
       problem,
-      section("Forks", detail.children?.length || detail.parent !== null
-        ? [detail.parent !== null && el("p", "Forked from ", el("a", { href: runLink(detail.parent_name ?? detail.parent, { tick: detail.fork_tick }) }, detail.parent_name ?? `run ${detail.parent}`), " at tick ", tickLink(session, detail.fork_tick), ". ",
-            el("a", { href: `/compare?a=${encodeURIComponent(detail.parent_name ?? detail.parent)}&b=${encodeURIComponent(about.name)}` }, "Compare")),
-          (detail.children ?? []).map((child) => el("p", el("a", { href: runLink(child.name, { tick: child.fork_tick }) }, child.name), " from tick ", tickLink(session, child.fork_tick), ` · ${child.status} · `,
-            el("a", { href: `/compare?a=${encodeURIComponent(about.name)}&b=${encodeURIComponent(child.name)}` }, "compare")))]
-        : empty("None. “Fork” above makes one from this tick.")),
-      section("Interventions", of("intervention").length ? of("intervention").map((mark) => el("p", tickLink(session, mark.tick), ` ${mark.title}`)) : empty("None")),
-      section("Bookmarks", of("bookmark").length ? el("p", of("bookmark").map((mark) => [tickLink(session, mark.tick), "  "])) : empty("None. Press b to set one.")),
-      section("Made of", facts([
-        ["Seed", detail.seed], ["Minds", detail.mind], ["Made", ago(detail.created_at)],
-        ...Object.entries(detail.configuration ?? {}).filter(([name]) => name !== "mind").map(([name, value]) => [words(name), typeof value === "number" ? whole(value) : String(value)]),
-        ["Engines", Object.keys(detail.engines ?? {}).length ? JSON.stringify(detail.engines) : null],
-        ["Head hash", detail.head_hash && el("code", `${detail.head_hash.slice(0, 24)}…`)],
-      ])));
+      section(
+        "Forks",
+        detail.children?.length || detail.parent !== null
+          ? [
+              detail.parent !== null &&
+                el(
+                  "p",
+                  "Forked from ",
+                  el(
+                    "a",
+                    { href: runLink(detail.parent_name ?? detail.parent, { tick: detail.fork_tick }) },
+                    detail.parent_name ?? `run ${detail.parent}`,
+                  ),
+                  " at tick ",
+                  tickLink(session, detail.fork_tick),
+                  ". ",
+                  el(
+                    "a",
+                    {
+                      href: `/compare?a=${encodeURIComponent(detail.parent_name ?? detail.parent)}&b=${encodeURIComponent(about.name)}`,
+                    },
+                    "Compare",
+                  ),
+                ),
+              (detail.children ?? []).map((child) =>
+                el(
+                  "p",
+                  el("a", { href: runLink(child.name, { tick: child.fork_tick }) }, child.name),
+                  " from tick ",
+                  tickLink(session, child.fork_tick),
+                  ` · ${child.status} · `,
+                  el(
+                    "a",
+                    { href: `/compare?a=${encodeURIComponent(about.name)}&b=${encodeURIComponent(child.name)}` },
+                    "compare",
+                  ),
+                ),
+              ),
+            ]
+          : empty("None. “Fork” above makes one from this tick."),
+      ),
+      section(
+        "Interventions",
+        of("intervention").length
+          ? of("intervention").map((mark) => el("p", tickLink(session, mark.tick), ` ${mark.title}`))
+          : empty("None"),
+      ),
+      section(
+        "Bookmarks",
+        of("bookmark").length
+          ? el(
+              "p",
+              of("bookmark").map((mark) => [tickLink(session, mark.tick), "  "]),
+            )
+          : empty("None. Press b to set one."),
+      ),
+      section(
+        "Made of",
+        facts([
+          ["Seed", detail.seed],
+          ["Minds", detail.mind],
+          ["Made", ago(detail.created_at)],
+          ...Object.entries(detail.configuration ?? {})
+            .filter(([name]) => name !== "mind")
+            .map(([name, value]) => [words(name), typeof value === "number" ? whole(value) : String(value)]),
+          ["Engines", Object.keys(detail.engines ?? {}).length ? JSON.stringify(detail.engines) : null],
+          ["Head hash", detail.head_hash && el("code", `${detail.head_hash.slice(0, 24)}…`)],
+        ]),
+      ),
+    );
   }
 
   return {

@@ -14,14 +14,40 @@ const AGAIN_MS = 2000;
 export async function startRuns(root) {
   theme.begin();
   document.title = "Runs – Chronopolis";
-  const filter = el("input", { type: "search", placeholder: "Filter by name", "aria-label": "Filter by name", "data-test": "filter-runs", oninput: () => show() });
+  const filter = el("input", {
+    type: "search",
+    placeholder: "Filter by name",
+    "aria-label": "Filter by name",
+    "data-test": "filter-runs",
+    oninput: () => show(),
+  });
   const table = el("tbody");
   const chosen = new Set();
   const compare = el("a.button", { "aria-disabled": "true", "data-test": "compare-chosen" }, "Compare two");
-  const page = el("main.home",
+  const page = el(
+    "main.home",
     el("div.home-head", el("h1", "Runs"), el("span.space"), filter, compare),
-    el("table.runs", el("thead", el("tr", ["", "Run", "State", "Tick", "Agents", "Minds", "Seed", "Made"].map((title) => el("th", { scope: "col" }, title)))), table));
-  fill(root, banner(), noticePlace(), el("header.bar", brand(), el("span.space"), el("a.faint", { href: "/api/docs" }, "HTTP API"), themeButton()), page);
+    el(
+      "table.runs",
+      el(
+        "thead",
+        el(
+          "tr",
+          ["", "Run", "State", "Tick", "Agents", "Minds", "Seed", "Made"].map((title) =>
+            el("th", { scope: "col" }, title),
+          ),
+        ),
+      ),
+      table,
+    ),
+  );
+  fill(
+    root,
+    banner(),
+    noticePlace(),
+    el("header.bar", brand(), el("span.space"), el("a.faint", { href: "/api/docs" }, "HTTP API"), themeButton()),
+    page,
+  );
   let runs = [];
   let on = true;
 
@@ -40,24 +66,69 @@ export async function startRuns(root) {
     const wanted = filter.value.trim().toLowerCase();
     const kept = runs.filter((run) => run.name.toLowerCase().includes(wanted));
     const rows = wanted ? kept.map((run) => [run, 0]) : families(kept);
-    fill(table, rows.length ? rows.map(([run, depth]) => row(run, depth)) : el("tr", el("td.empty", { colspan: 8 }, runs.length ? "No run is called so." : ["No runs yet: ", el("code", "polis demo"), " or ", el("code", "polis run"), " makes one, and it appears here."])));
+    fill(
+      table,
+      rows.length
+        ? rows.map(([run, depth]) => row(run, depth))
+        : el(
+            "tr",
+            el(
+              "td.empty",
+              { colspan: 8 },
+              runs.length
+                ? "No run is called so."
+                : [
+                    "No runs yet: ",
+                    el("code", "polis demo"),
+                    " or ",
+                    el("code", "polis run"),
+                    " makes one, and it appears here.",
+                  ],
+            ),
+          ),
+    );
   }
 
   function row(run, depth) {
-    const tick = el("input", { type: "checkbox", checked: chosen.has(run.name), "aria-label": `Choose ${run.name} to compare`, onchange: () => {
-      if (tick.checked) chosen.add(run.name);
-      else chosen.delete(run.name);
-      while (chosen.size > 2) chosen.delete([...chosen][0]);
-      choose();
-      show();
-    } });
+    const tick = el("input", {
+      type: "checkbox",
+      checked: chosen.has(run.name),
+      "aria-label": `Choose ${run.name} to compare`,
+      onchange: () => {
+        if (tick.checked) chosen.add(run.name);
+        else chosen.delete(run.name);
+        while (chosen.size > 2) chosen.delete([...chosen][0]);
+        choose();
+        show();
+      },
+    });
     const part = run.target > 0 ? Math.min(1, Math.max(0, run.head_tick) / run.target) : 0;
-    return el("tr", { "data-run": run.name, onclick: (event) => !event.target.closest("input, a") && location.assign(runLink(run.name)) },
+    return el(
+      "tr",
+      {
+        "data-run": run.name,
+        onclick: (event) => !event.target.closest("input, a") && location.assign(runLink(run.name)),
+      },
       el("td", tick),
-      el("td", { style: { "padding-left": `${10 + 22 * depth}px` } }, depth > 0 && el("span.faint", "↳ "), el("a.run-link", { href: runLink(run.name) }, run.name), run.fork_tick !== null && run.fork_tick !== undefined && el("span.faint", ` from tick ${whole(run.fork_tick)}`)),
+      el(
+        "td",
+        { style: { "padding-left": `${10 + 22 * depth}px` } },
+        depth > 0 && el("span.faint", "↳ "),
+        el("a.run-link", { href: runLink(run.name) }, run.name),
+        run.fork_tick !== null && run.fork_tick !== undefined && el("span.faint", ` from tick ${whole(run.fork_tick)}`),
+      ),
       el("td", status(run.status)),
-      el("td.far", whole(Math.max(0, run.head_tick)), el("span.faint", ` / ${whole(run.target)}`), el("i.track", el("i", { style: { width: `${100 * part}%` } }))),
-      el("td.num", whole(run.agents)), el("td", run.mind), el("td.num", String(run.seed)), el("td.faint", ago(run.created_at)));
+      el(
+        "td.far",
+        whole(Math.max(0, run.head_tick)),
+        el("span.faint", ` / ${whole(run.target)}`),
+        el("i.track", el("i", { style: { width: `${100 * part}%` } })),
+      ),
+      el("td.num", whole(run.agents)),
+      el("td", run.mind),
+      el("td.num", String(run.seed)),
+      el("td.faint", ago(run.created_at)),
+    );
   }
 
   function choose() {

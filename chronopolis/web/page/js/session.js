@@ -4,7 +4,7 @@ import { get, runPath } from "./api.js";
 import { Bookmarks } from "./bookmarks.js";
 import { changeDialogs } from "./change_dialogs.js";
 import { Clock, Track } from "./clock.js";
-import { el, fill } from "./dom.js";
+import { el, fill, throttled } from "./dom.js";
 import { whole } from "./format.js";
 import { FrameStore } from "./frames.js";
 import { HexMap } from "./hexmap.js";
@@ -23,6 +23,8 @@ import { theme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 import { whereBox } from "./where.js";
 
+const LINK_MS = 400;
+
 export async function startSession(root, { run, codes, kinds }) {
   theme.begin();
   fill(root, banner(), noticePlace(), el("main.opening", { "aria-busy": "true" }, el("i.pulse"), `Opening ${run}…`));
@@ -39,13 +41,28 @@ export async function startSession(root, { run, codes, kinds }) {
 }
 
 function waitForFirstTick(root, given) {
-  fill(root, banner(), noticePlace(), dead(given.run, "This run has no tick yet. The page opens as soon as there is one."));
+  fill(
+    root,
+    banner(),
+    noticePlace(),
+    dead(given.run, "This run has no tick yet. The page opens as soon as there is one."),
+  );
   setTimeout(() => startSession(root, given), 1500);
 }
 
 export function failed(root, run, error) {
   const gone = error.status === 404;
-  fill(root, banner(), noticePlace(), dead(gone ? `There is no run ${run}` : "The run can't be shown", gone ? "It may have been dropped, or never was. Its forks, if it has any, are in the list of runs." : error.message));
+  fill(
+    root,
+    banner(),
+    noticePlace(),
+    dead(
+      gone ? `There is no run ${run}` : "The run can't be shown",
+      gone
+        ? "It may have been dropped, or never was. Its forks, if it has any, are in the list of runs."
+        : error.message,
+    ),
+  );
   document.title = "Chronopolis";
 }
 
@@ -91,23 +108,27 @@ export class Session {
       this.page.layers.show();
       this.panels.recolour();
     });
+    // A browser stops taking new addresses from a page that gives too many.
+    const writeTick = throttled(LINK_MS, () => writeLink({ tick: clock.tick, follow: clock.follow }));
     clock.on("tick", (tick) => {
-      writeLink({ tick, follow: clock.follow });
+      writeTick();
       if (this.track.shown) people.seen(this.track.shown);
       this.panels.tick(tick);
     });
-    clock.on("mode", () => writeLink({ follow: clock.follow }));
+    clock.on("mode", writeTick);
     clock.on("error", (error) => this.problem(error));
     this.timeline.on("error", (error) => this.problem(error));
     this.timeline.on("mark", (mark) => mark.run && mark.kind === "fork" && notice(`${mark.run} was forked from here`));
     live.on("news", (news) => this.#heard(news));
+    live.on("lost", () => get(runPath(this.run)).catch((error) => this.problem(error)));
     this.bookmarks.on("change", () => this.showMarks());
   }
 
   #begin() {
     const { clock, link, about } = this;
     clock.setHead(this.track, about.head_tick);
-    const tick = link.tick ?? (link.event ? Number(link.event.split(":")[0]) : about.status === "running" ? about.head_tick : 0);
+    const tick =
+      link.tick ?? (link.event ? Number(link.event.split(":")[0]) : about.status === "running" ? about.head_tick : 0);
     if (tick > about.head_tick)
       notice(`Tick ${whole(tick)} has not happened yet: the newest is ${whole(about.head_tick)}`, { error: true });
     clock.seek(Math.min(tick, about.head_tick), { byPerson: false });
@@ -130,7 +151,7 @@ export class Session {
     const wasRunning = this.about.status === "running";
     const before = this.about.head_tick;
     if (Number.isInteger(news.head_tick)) this.about.head_tick = news.head_tick;
-    if (news.status) this.about.status = news.status;
+    for (const name of ["status", "target", "problem"]) if (news[name] !== undefined) this.about[name] = news[name];
     this.clock.setHead(this.track, this.about.head_tick);
     if (before !== this.about.head_tick || wasRunning !== (this.about.status === "running")) {
       this.page.showStatus();

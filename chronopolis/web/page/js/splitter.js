@@ -14,7 +14,12 @@ export function splitter(side, onChange) {
     return kept;
   };
   const handle = el("div.splitter", {
-    role: "separator", tabindex: 0, "aria-orientation": "vertical", "aria-label": "Width of the panels", "aria-valuemin": LEAST, "aria-valuemax": MOST,
+    role: "separator",
+    tabindex: 0,
+    "aria-orientation": "vertical",
+    "aria-label": "Width of the panels",
+    "aria-valuemin": LEAST,
+    "aria-valuemax": MOST,
     onpointerdown: (event) => handle.setPointerCapture(event.pointerId),
     onpointermove: (event) => handle.hasPointerCapture(event.pointerId) && set(window.innerWidth - event.clientX),
     onpointerup: () => localStorage.setItem(KEY, side.offsetWidth),

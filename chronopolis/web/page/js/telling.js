@@ -18,17 +18,22 @@ const SENTENCES = {
   ToolCrafted: (e, who) => `${who(e.agent)} made a tool`,
   AgentsMet: (e, who) => `${who(e.agent)} got to know ${who(e.target)}`,
   WordsSpoken: (e, who) => `${who(e.agent)} to ${who(e.target)}: “${e.text}”`,
-  GoodsTraded: (e, who) => `${who(e.agent)} gave ${who(e.target)} ${good(e)} for ${good(e, "taken_good", "taken_quantity")}`,
+  GoodsTraded: (e, who) =>
+    `${who(e.agent)} gave ${who(e.target)} ${good(e)} for ${good(e, "taken_good", "taken_quantity")}`,
   GoodsGiven: (e, who) => `${who(e.agent)} gave ${who(e.target)} ${good(e)}`,
   GiftReceived: (e, who) => `${who(e.agent)} got ${good(e, "taken_good", "taken_quantity")} from ${who(e.target)}`,
   ChildBorne: (e, who) => `${who(e.agent)} had a child, ${who(e.target)}`,
   AgentBorn: (e, who) => `${e.name ?? who(e.agent)} was born to ${who(e.target)}`,
   AgentDied: (e, who) => `${who(e.agent)} died of ${plain(e.because)}`,
-  GoodsInherited: (e, who) => `${who(e.agent)} inherited ${good(e, "taken_good", "taken_quantity")} from ${who(e.target)}`,
+  GoodsInherited: (e, who) =>
+    `${who(e.agent)} inherited ${good(e, "taken_good", "taken_quantity")} from ${who(e.target)}`,
   ThoughtRequested: (e, who) => `${who(e.agent)} began to think (${plain(e.reason)})`,
   ThoughtTaken: (e, who) => `${who(e.agent)} decided to ${plain(e.intention)}`,
   ThoughtRefused: (e, who) => `A thought of ${who(e.agent)} came to nothing: ${e.because}`,
-  InterventionMade: (e, who) => `${e.by} intervened${e.agent >= 0 ? ` with ${who(e.agent)}` : ""}${e.why ? `: ${e.why}` : ""}${e.refused ? ` – refused: ${e.refused}` : ""}`,
+  InterventionMade: (e, who) =>
+    `${e.by} intervened${e.agent >= 0 ? ` with ${who(e.agent)}` : ""}${e.why ? `: ${e.why}` : ""}${e.refused ? ` – refused: ${e.refused}` : ""}`,
+  ScenarioChanged: (e) => `This fork goes on under other constants: ${changesOf(e)}`,
+  StockChanged: (e, who, place) => `The ${e.good} at ${place(e.cell)} was changed to ${milli(e.stock)}`,
   SpeechMade: (e, who) => `${who(e.agent)} to ${who(e.target)}: “${e.text}”`,
   ConversationClosed: (e, who) => `${who(e.agent)} and ${who(e.target)} stopped talking (${plain(e.because)})`,
   PledgeMade: (e, who) => `${who(e.agent)} and ${who(e.target)} agreed`,
@@ -40,11 +45,17 @@ const SENTENCES = {
   ReflectionMade: (e, who) => `${who(e.agent)} drew a conclusion`,
 };
 
+function changesOf({ settings, seed }) {
+  const named = Object.entries({ ...settings, ...(seed ? { seed } : {}) });
+  return named.map(([name, { before, after }]) => `${plain(name)} ${before} → ${after}`).join(", ") || "none";
+}
+
 const plain = (name) => words(name ?? "").toLowerCase();
 
 /** Tell an event; `who` gives an agent's name and `width` is that of the grid. */
 export function tell(event, who, width) {
-  const place = (cell) => (cell === undefined ? "elsewhere" : `row ${Math.floor(cell / width)}, column ${cell % width}`);
+  const place = (cell) =>
+    cell === undefined ? "elsewhere" : `row ${Math.floor(cell / width)}, column ${cell % width}`;
   try {
     const told = SENTENCES[event.kind]?.(event, who, place);
     if (told) return told;
@@ -60,6 +71,7 @@ const SORTS = {
   bond: "AgentsMet GoodsTraded GoodsGiven GiftReceived PledgeMade PledgeKept PledgeLapsed",
   word: "WordsSpoken SpeechMade ConversationClosed NewsHeard",
   mind: "IntentionFormed ThoughtRequested ThoughtTaken ThoughtRefused MemoryFormed MemoryForgotten ReflectionMade",
+  world: "WorldFounded CellFormed",
   life: "AgentJoined ChildBorne AgentBorn AgentDied GoodsInherited",
   hand: "InterventionMade GoodsEndowed ScenarioChanged StockChanged",
 };

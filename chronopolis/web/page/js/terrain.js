@@ -12,7 +12,9 @@ export async function fetchTerrain(run, version) {
   const padded = (bytes) => (bytes + 3) & ~3;
   const biomeAt = 16 + padded(2 * n);
   return {
-    width, height, n,
+    width,
+    height,
+    n,
     elevation: new Int16Array(buffer, 16, n),
     biome: new Uint8Array(buffer, biomeAt, n),
     capacity: new Int32Array(buffer, biomeAt + padded(n), 4 * n),

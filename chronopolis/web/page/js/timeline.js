@@ -3,28 +3,30 @@
 import { get, runPath } from "./api.js";
 import { Emitter, clamp, el, fill, fitted, settled, throttled } from "./dom.js";
 import { short, whole } from "./format.js";
-import { Scale, roundNumbers } from "./scale.js";
+import { Scale } from "./scale.js";
+import { LANE, drawCursor, drawDensity, drawMarks, drawNumbers, drawPast } from "./timeline_picture.js";
 
-const BASE = 20; // px under the bars, for the numbers
-const LANE = 18; // px above them, for the marks
 const REACH = 6; // px around a mark that count as on it
-const SYMBOLS = { fork: "◆", intervention: "▲", bookmark: "⚑", found: "●" };
 
 export class Timeline extends Emitter {
-  #colours = {};
   #asked = "";
 
   constructor(clock, run, { label = "Timeline" } = {}) {
     super();
     this.clock = clock;
     this.run = run;
+    this.colours = {};
     this.scale = new Scale();
     this.density = null;
     this.marks = []; // {kind, tick, title, faint}
     this.forkedAt = null; // ticks up to this one are the parent's
     this.life = null; // [first, last] of the selected agent
     this.canvas = el("canvas.timeline", {
-      tabindex: 0, role: "slider", "aria-label": label, "aria-valuemin": 0, "aria-orientation": "horizontal",
+      tabindex: 0,
+      role: "slider",
+      "aria-label": label,
+      "aria-valuemin": 0,
+      "aria-orientation": "horizontal",
     });
     this.note = el("div.note", { hidden: true });
     this.node = el("div.timeline-box", this.canvas, this.note);
@@ -45,8 +47,20 @@ export class Timeline extends Emitter {
 
   recolour() {
     const style = getComputedStyle(document.body);
-    for (const name of ["ink", "faint", "line", "accent", "bars", "bars-quiet", "fork", "intervention", "bookmark", "found", "panel"])
-      this.#colours[name] = style.getPropertyValue(`--${name}`).trim();
+    for (const name of [
+      "ink",
+      "faint",
+      "line",
+      "accent",
+      "bars",
+      "bars-quiet",
+      "fork",
+      "intervention",
+      "bookmark",
+      "found",
+      "panel",
+    ])
+      this.colours[name] = style.getPropertyValue(`--${name}`).trim();
     this.draw();
   }
 
@@ -104,127 +118,13 @@ export class Timeline extends Emitter {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, wide, high);
     if (this.clock.head < 0) return;
-    this.#drawPast(context, wide, high);
-    this.#drawDensity(context, wide, high);
-    this.#drawNumbers(context, wide, high);
-    this.#drawMarks(context, wide, high);
-    this.#drawCursor(context, wide, high);
+    drawPast(this, context, wide, high);
+    drawDensity(this, context, wide, high);
+    drawNumbers(this, context, wide, high);
+    drawMarks(this, context, wide, high);
+    drawCursor(this, context, wide, high);
     this.canvas.setAttribute("aria-valuenow", this.clock.tick);
     this.canvas.setAttribute("aria-valuetext", `tick ${whole(this.clock.tick)} of ${whole(this.clock.head)}`);
-  }
-
-  /** What a fork has from its parent, hatched; and the selected agent's life, as a line under the marks. */
-  #drawPast(context, wide, high) {
-    if (this.forkedAt !== null) {
-      const to = this.scale.toX(this.forkedAt + 0.5, wide);
-      context.save();
-      context.beginPath();
-      context.rect(0, LANE, Math.max(0, to), high - BASE - LANE);
-      context.clip();
-      context.strokeStyle = this.#colours.line;
-      context.lineWidth = 1;
-      context.beginPath();
-      for (let x = -high; x < to; x += 7) {
-        context.moveTo(x, high - BASE);
-        context.lineTo(x + high, -BASE);
-      }
-      context.stroke();
-      context.restore();
-    }
-    if (this.life) {
-      const [a, b] = this.life.map((tick) => this.scale.toX(tick, wide));
-      context.fillStyle = this.#colours.ink;
-      context.globalAlpha = 0.5;
-      context.fillRect(Math.max(0, a), LANE - 3, Math.max(2, Math.min(wide, b) - Math.max(0, a)), 2);
-      context.globalAlpha = 1;
-    }
-  }
-
-  #drawDensity(context, wide, high) {
-    const { density, scale } = this;
-    if (!density?.events?.length) return;
-    const { events, first, width } = density;
-    const most = usualMost(events);
-    const room = high - BASE - LANE - 2;
-    const now = scale.toX(this.clock.tick + 0.5, wide);
-    const outline = new Path2D();
-    const edge = (tick) => scale.toX(tick - 0.5, wide);
-    outline.moveTo(edge(first), high - BASE);
-    events.forEach((n, k) => {
-      const y = high - BASE - (n ? Math.max(1, Math.min(1, n / most) * room) : 0);
-      outline.lineTo(edge(first + k * width), y);
-      outline.lineTo(edge(Math.min(density.last + 1, first + (k + 1) * width)), y);
-    });
-    outline.lineTo(edge(density.last + 1), high - BASE);
-    // The past is strong, what is still to come quiet.
-    for (const [colour, from, to] of [["bars", -2, now], ["bars-quiet", now, wide + 2]]) {
-      context.save();
-      context.beginPath();
-      context.rect(from, 0, Math.max(0, to - from), high - BASE);
-      context.clip();
-      context.fillStyle = this.#colours[colour];
-      context.globalAlpha = 0.35;
-      context.fill(outline);
-      context.globalAlpha = 1;
-      context.strokeStyle = this.#colours[colour];
-      context.lineWidth = 1.2;
-      context.stroke(outline);
-      context.restore();
-    }
-  }
-
-  #drawNumbers(context, wide, high) {
-    context.fillStyle = this.#colours.line;
-    context.fillRect(0, high - BASE, wide, 1);
-    context.font = "11px Roboto, system-ui, sans-serif";
-    context.textBaseline = "middle";
-    const ticks = roundNumbers(this.scale.first, this.scale.last, wide / 110, { wholeOnly: true });
-    for (const tick of ticks) {
-      const x = this.scale.toX(tick, wide);
-      context.fillStyle = this.#colours.line;
-      context.fillRect(x, high - BASE, 1, 4);
-      const text = whole(tick);
-      const half = context.measureText(text).width / 2;
-      if (Math.abs(x - this.scale.toX(this.clock.tick, wide)) < half + 24) continue; // the cursor's own number stands there
-      context.fillStyle = this.#colours.faint;
-      context.fillText(text, clamp(x - half, 2, wide - 2 * half - 2), high - BASE / 2 + 1);
-    }
-  }
-
-  #drawMarks(context, wide, high) {
-    context.textBaseline = "alphabetic";
-    for (const mark of this.marks) {
-      const x = this.scale.toX(mark.tick, wide);
-      if (x < -8 || x > wide + 8) continue;
-      if (mark.kind === "snapshot") {
-        context.fillStyle = this.#colours.line;
-        context.fillRect(x, high - BASE - 4, 1, 4);
-        continue;
-      }
-      const colour = this.#colours[mark.kind];
-      context.fillStyle = colour;
-      context.globalAlpha = 0.55;
-      context.fillRect(x - 0.5, LANE - 2, 1, high - BASE - LANE + 2);
-      context.globalAlpha = 1;
-      context.font = "12px Roboto, system-ui, sans-serif";
-      context.fillText(SYMBOLS[mark.kind], x - context.measureText(SYMBOLS[mark.kind]).width / 2, LANE - 5);
-    }
-  }
-
-  #drawCursor(context, wide, high) {
-    const x = this.scale.toX(this.clock.tick, wide);
-    context.fillStyle = this.#colours.accent;
-    context.fillRect(x - 1, LANE - 4, 2, high - BASE - LANE + 4);
-    const text = whole(this.clock.tick);
-    context.font = "600 11px Roboto, system-ui, sans-serif";
-    const half = context.measureText(text).width / 2 + 6;
-    const middle = clamp(x, half, wide - half);
-    context.beginPath();
-    context.roundRect(middle - half, high - BASE + 1, 2 * half, BASE - 3, 4);
-    context.fill();
-    context.fillStyle = this.#colours.panel;
-    context.textBaseline = "middle";
-    context.fillText(text, middle - half + 6, high - BASE / 2 + 0.5);
   }
 
   // -- hands -----------------------------------------------------------------------------------------
@@ -305,10 +205,16 @@ export class Timeline extends Emitter {
     const { density } = this;
     const bin = density ? Math.floor((tick - density.first) / density.width) : -1;
     const count = density?.events?.[bin];
-    fill(this.note,
+    fill(
+      this.note,
       mark ? el("div.note-title", mark.title) : el("div.note-title", `Tick ${whole(mark?.tick ?? tick)}`),
       mark && el("div.faint", `tick ${whole(mark.tick)}`),
-      !mark && count !== undefined && el("div.faint", density.width > 1 ? `${short(count)} events in ${whole(density.width)} ticks` : `${short(count)} events`),
+      !mark &&
+        count !== undefined &&
+        el(
+          "div.faint",
+          density.width > 1 ? `${short(count)} events in ${whole(density.width)} ticks` : `${short(count)} events`,
+        ),
     );
     this.note.hidden = false;
     const box = this.canvas.getBoundingClientRect();
@@ -316,10 +222,4 @@ export class Timeline extends Emitter {
     this.note.style.left = `${clamp(x - this.note.offsetWidth / 2, 2, box.width - this.note.offsetWidth - 2)}px`;
     this.note.style.top = `${-this.note.offsetHeight - 4}px`;
   }
-}
-
-/** What a bar of full height stands for: nearly the most, so that the founding of a world does not flatten all after it. */
-function usualMost(events) {
-  const ranked = [...events].sort((a, b) => a - b);
-  return Math.max(1, ranked[Math.floor((ranked.length - 1) * 0.985)] * 1.12);
 }

@@ -6,19 +6,36 @@ import { whole } from "./format.js";
 import { icon } from "./icons.js";
 
 export const button = (name, title, onclick, more = {}) =>
-  el("button.round", { type: "button", title, "aria-label": title.replace(/ \(.*\)$/, ""), onclick, ...more }, icon(name));
+  el(
+    "button.round",
+    { type: "button", title, "aria-label": title.replace(/ \(.*\)$/, ""), onclick, ...more },
+    icon(name),
+  );
 
 const speedName = (speed) => `×${speed}`;
 
 export function transport(clock) {
   const play = button("play", "Play (space)", () => clock.toggle(), { "data-test": "play" });
-  const reverse = button("reverse", "Play backwards (shift+space)", () => (clock.direction < 0 ? clock.pause() : clock.play(-1)), { "data-test": "reverse" });
+  const reverse = button(
+    "reverse",
+    "Play backwards (shift+space)",
+    () => (clock.direction < 0 ? clock.pause() : clock.play(-1)),
+    { "data-test": "reverse" },
+  );
   const speed = el(
-    "select.quiet", { title: "Ticks a second (+ and −)", "aria-label": "Speed in ticks a second", onchange: () => clock.setSpeed(Number(speed.value)) },
+    "select.quiet",
+    {
+      title: "Ticks a second (+ and −)",
+      "aria-label": "Speed in ticks a second",
+      onchange: () => clock.setSpeed(Number(speed.value)),
+    },
     SPEEDS.map((each) => el("option", { value: each }, speedName(each))),
   );
   const tick = el("input.tick", {
-    type: "text", inputmode: "numeric", "aria-label": "Tick to jump to", title: "Type a tick and press Enter",
+    type: "text",
+    inputmode: "numeric",
+    "aria-label": "Tick to jump to",
+    title: "Type a tick and press Enter",
     onfocus: () => tick.select(),
     onkeydown: (event) => {
       if (event.key === "Escape") tick.blur();
@@ -30,7 +47,18 @@ export function transport(clock) {
     onblur: () => show(),
   });
   const head = el("span.head", { title: "The newest tick" });
-  const follow = el("button.toggle", { type: "button", title: "Stay at the newest tick as the run goes on (End)", "aria-pressed": "false", "data-test": "follow-head", onclick: () => clock.setFollow(!clock.follow) }, icon("live"), "Follow");
+  const follow = el(
+    "button.toggle",
+    {
+      type: "button",
+      title: "Stay at the newest tick as the run goes on (End)",
+      "aria-pressed": "false",
+      "data-test": "follow-head",
+      onclick: () => clock.setFollow(!clock.follow),
+    },
+    icon("live"),
+    "Follow",
+  );
   const loading = el("span.loading", { role: "status" });
 
   function show() {
@@ -54,13 +82,18 @@ export function transport(clock) {
   show();
   mode();
   const node = el(
-    "div.transport", { role: "toolbar", "aria-label": "Time" },
+    "div.transport",
+    { role: "toolbar", "aria-label": "Time" },
     button("first", "To tick 0 (Home)", () => clock.seek(0)),
     button("previous", "One tick back (←)", () => clock.step(-1), { "data-test": "back" }),
-    reverse, play,
+    reverse,
+    play,
     button("next", "One tick on (→)", () => clock.step(1), { "data-test": "forward" }),
     button("last", "To the newest tick (End)", () => clock.seek(clock.head)),
-    speed, el("label.jump", tick, head), follow, loading,
+    speed,
+    el("label.jump", tick, head),
+    follow,
+    loading,
   );
   return { node, tick, follow };
 }

@@ -11,19 +11,27 @@ export function whereBox(session) {
   const { clock } = session;
   const key = "polis.where";
   const box = el("input.mono", {
-    type: "text", placeholder: "tick where … gini_coins > 0.3", "aria-label": "Expression to look for", "data-test": "where", spellcheck: "false",
-    value: localStorage.getItem(key) ?? "", title: "Measures and state, such as population < 480 or deaths > 0",
+    type: "text",
+    placeholder: "tick where … gini_coins > 0.3",
+    "aria-label": "Expression to look for",
+    "data-test": "where",
+    spellcheck: "false",
+    value: localStorage.getItem(key) ?? "",
+    title: "Measures and state, such as population < 480 or deaths > 0",
     onkeydown: (event) => {
       if (event.key === "Enter") find(event.shiftKey ? -1 : 1);
       if (event.key === "Escape") box.blur();
     },
   });
-  const back = button("previous", "Back to the last tick where it held (shift+Enter)", () => find(-1), { "data-test": "where-back" });
+  const back = button("previous", "Back to the last tick where it held (shift+Enter)", () => find(-1), {
+    "data-test": "where-back",
+  });
   const on = button("next", "On to the next tick where it holds (n)", () => find(1), { "data-test": "where-next" });
   const node = el("div.where", { role: "search", "aria-label": "Run to a tick where" }, box, back, on);
 
   async function find(direction) {
     const expression = box.value.trim();
+    if (on.disabled) return; // one search at a time
     if (!expression) return box.focus();
     localStorage.setItem(key, expression);
     clock.pause();
@@ -32,10 +40,12 @@ export function whereBox(session) {
     node.classList.add("busy");
     back.disabled = on.disabled = true;
     try {
-      const found = direction > 0
-        ? await get(runPath(session.run, "bisect"), { expression, first: from, last: clock.head })
-        : await get(runPath(session.run, "where"), { expression, first: 0, last: from, direction: "last" });
-      if (found.tick === null || found.tick === undefined) notice(`It holds at no ${direction > 0 ? "later" : "earlier"} tick`);
+      const found =
+        direction > 0
+          ? await get(runPath(session.run, "bisect"), { expression, first: from, last: clock.head })
+          : await get(runPath(session.run, "where"), { expression, first: 0, last: from, direction: "last" });
+      if (found.tick === null || found.tick === undefined)
+        notice(`It holds at no ${direction > 0 ? "later" : "earlier"} tick`);
       else {
         session.found = [{ tick: found.tick, title: expression }];
         session.showMarks();

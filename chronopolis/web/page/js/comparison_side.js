@@ -1,0 +1,42 @@
+// One of two runs that are compared: its map, its frames, its people, and its place on the page.
+
+import { Track } from "./clock.js";
+import { el, fill } from "./dom.js";
+import { FrameStore } from "./frames.js";
+import { status } from "./header.js";
+import { HexMap } from "./hexmap.js";
+import { runLink } from "./links.js";
+import { Live } from "./live.js";
+import { People } from "./people.js";
+
+/** `drawn(side, frame)` is called for every frame that its map shows. */
+export function makeSide({ about, terrain, codes, letter, drawn }) {
+  const map = new HexMap(terrain, codes, { label: `Map of ${about.name}` });
+  const store = new FrameStore(about.name);
+  store.version = about.version;
+  const tick = el("span.faint");
+  const standing = el("span");
+  const name = el("a.run-name", { href: runLink(about.name) }, about.name);
+  const node = el(
+    "section.side-of",
+    { "data-side": letter },
+    el("div.side-head", el("b.letter", letter), name, standing, tick),
+    map.node,
+  );
+  const side = { about, map, store, tick, node, people: new People(about.name), live: new Live(about.name) };
+  side.track = new Track(store, (frame, next, fraction) => {
+    map.draw(frame, next, fraction);
+    drawn(side, frame);
+  });
+  side.showStatus = () => fill(standing, status(about.status));
+  side.showStatus();
+  return side;
+}
+
+/** The tick up to which both read the same recording, null if they are no kin. */
+export function sharedUntil(a, b) {
+  if (a.parent === b.run) return a.fork_tick;
+  if (b.parent === a.run) return b.fork_tick;
+  if (a.parent !== null && a.parent === b.parent) return Math.min(a.fork_tick, b.fork_tick);
+  return null;
+}

@@ -1,0 +1,231 @@
+"""`polis measures`, `bisect`, `watch` and `run --break` as people type them: contracts, exit codes, a live pause."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import chronopolis
+from chronopolis.cli import main
+from domain.measures import MEASURES
+from infrastructure.embedded_postgres import EmbeddedPostgres
+from tests.support.polis_process import Polis as Process
+from tests.support.postgres import FOR_TESTS
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
+
+SMALL = ("--agents", "40", "--width", "24", "--height", "24", "--seed", "7", "--quiet")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.out.splitlines()[-1])
+
+
+Polis = Callable[..., Said]
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="polis-m-"))
+    before = {name: os.environ.pop(name, None) for name in ("POLIS_HOME", "POLIS_DATABASE_URL", "POLIS_DEBUG")}
+    os.environ["POLIS_HOME"] = str(folder)
+    try:
+        with EmbeddedPostgres(folder, settings=FOR_TESTS):
+            assert main.run(["run", *SMALL, "--ticks", "120", "--name", "otter"]) == 0
+            yield folder
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def polis(home: Path, capsys: pytest.CaptureFixture[str]) -> Polis:
+    def run(*arguments: str) -> Said:
+        capsys.readouterr()
+        code = main.run(list(arguments))
+        out, err = capsys.readouterr()
+        return Said(code, out, err)
+
+    return run
+
+
+# -- measures ----------------------------------------------------------------------------------------
+
+
+def test_measures_keep_their_contract(polis: Polis) -> None:
+    said = polis("measures", "otter", "--json")
+    assert said.code == 0 and len(said.out.splitlines()) == 1
+    told = said.json
+    assert list(told["series"]) == list(MEASURES) and told["ticks"] == list(range(121))
+    assert all(len(values) == 121 for values in told["series"].values())
+    assert told["series"]["population"][0] == 40 and told["series"]["price_food"][0] is None
+    one = polis("measures", "otter", "gini", "satiety", "--tick", "60", "--json").json
+    assert one["tick"] == 60 and set(one["measures"]) == {"gini", "satiety"}
+    assert one["measures"]["satiety"] == told["series"]["satiety"][60]
+    thin = polis("measures", "otter", "moves", "satiety", "--from", "1", "--to", "100", "--every", "50", "--json").json
+    assert thin["ticks"] == [1, 51]
+    assert thin["series"]["moves"] == [sum(told["series"]["moves"][1:51]), sum(told["series"]["moves"][51:101])]
+    assert thin["series"]["satiety"] == [told["series"]["satiety"][1], told["series"]["satiety"][51]]
+
+
+def test_measures_are_shown_to_people(polis: Polis, tmp_path: Path) -> None:
+    said = polis("measures", "otter")
+    assert said.code == 0 and "population" in said.out and "▁" in said.out
+    assert "moves" in polis("measures", "otter", "moves", "--every", "40").out
+    listed = polis("measures", "--list").out
+    assert all(name in listed for name in MEASURES)
+    assert {m["name"] for m in polis("measures", "--list", "--json").json["measures"]} == set(MEASURES)
+    for name in ("picture.png", "picture.svg"):
+        assert polis("measures", "otter", "food", "price_food", "trades", "--plot", str(tmp_path / name)).code == 0
+        assert (tmp_path / name).stat().st_size > 5_000
+    assert polis("measures", "otter", "food", "--rebuild", "--json").code == 0
+
+
+def test_measures_in_python_are_those_of_the_command(polis: Polis) -> None:
+    told = polis("measures", "otter", "food", "price_food", "deaths_so_far", "--json").json["series"]
+    with chronopolis.open("otter") as run:
+        frame = run.measures("food", "price_food", "deaths_so_far")
+    assert frame.columns == ["tick", "food", "price_food", "deaths_so_far"]
+    assert frame["food"].to_list() == pytest.approx(told["food"])
+    assert frame["price_food"].null_count() == sum(v is None for v in told["price_food"])
+
+
+@pytest.mark.parametrize("arguments", [
+    ("measures",), ("measures", "otter", "foood"), ("measures", "nobody"), ("measures", "otter", "--tick", "999"),
+    ("measures", "otter", "--tick", "3", "--from", "2"), ("measures", "otter", "--from", "9", "--to", "3"),
+    ("measures", "otter", "food", "--plot", "picture.gif"), ("measures", "otter", "price_food_so_far"),
+    ("bisect", "otter", "gini >"), ("bisect", "otter", "ginny > 1"), ("bisect", "nobody", "gini > 1"),
+    ("bisect", "otter", "gini > 1", "--seek", "--scan"), ("bisect", "otter", "gini > 1", "--from", "999"),
+    ("bisect", "otter", "--sql", "SELECT 1"), ("bisect", "otter", "--sql", "DROP TABLE runs"),
+    ("bisect", "otter", "--sql", "SELECT 3 + :tick"), ("bisect", "otter", "--sql", "SELECT nothing > :tick"),
+    ("watch", "otter"), ("watch", "otter", "gini > 1", "--from", "1", "--back-from", "2"),
+    ("watch", "otter", "--event", "Nothing"), ("watch", "otter", "gini > 1", "--pause"),
+    ("run", *SMALL, "--name", "never", "--break", "hungry >"), ("resume", "otter", "--break", "hungry ="),
+])  # fmt: skip
+def test_wrong_usage_is_said_in_a_line_and_leaves_with_2(polis: Polis, arguments: tuple[str, ...]) -> None:
+    said = polis(*arguments, "--json")
+    assert said.code == 2, said
+    assert said.json["error"]["exit_code"] == 2
+    assert said.err.startswith("error: ") and "Traceback" not in said.err
+    assert polis("show", "never").code == 2, "nothing was made"
+
+
+# -- bisect ------------------------------------------------------------------------------------------
+
+
+def test_bisect_keeps_its_contract(polis: Polis) -> None:
+    food = polis("measures", "otter", "food", "--json").json["series"]["food"]
+    least = max(food[:60]) - 0.001
+    said = polis("bisect", "otter", f"food > {least}", "--json")
+    assert said.code == 0 and len(said.out.splitlines()) == 1
+    told = said.json
+    assert {"tick", "value_before", "value_after", "causes"} <= told.keys()
+    assert told["tick"] == next(t for t, value in enumerate(food) if value > least)
+    assert told["value_before"] <= least < told["value_after"]
+    assert told["causes"] and {"tick", "ordinal", "kind", "term", "contribution"} <= told["causes"][0].keys()
+    assert told["causes"][0]["contribution"] > 0
+    for way in ("--seek", "--scan"):
+        assert polis("bisect", "otter", "tick >= 77", way, "--json").json["tick"] == 77
+    shown = polis("bisect", "otter", f"food > {least}")
+    assert f"tick {told['tick']}" in shown.out and "polis why otter" in shown.out
+
+
+def test_bisect_leaves_with_1_where_it_is_never_true(polis: Polis) -> None:
+    for arguments in (
+        ("population > 1_000_000",),
+        ("--sql", "SELECT count(*) > 99999 FROM deaths WHERE tick <= :tick"),
+    ):
+        said = polis("bisect", "otter", *arguments, "--json")
+        assert said.code == 1
+        assert (said.json["tick"], said.json["causes"], said.json["value_after"]) == (None, [], None)
+        assert "never" in polis("bisect", "otter", *arguments).out
+
+
+def test_bisect_by_sql_finds_what_an_expression_finds(polis: Polis) -> None:
+    expected = polis("bisect", "otter", "moves_so_far >= 500", "--json").json["tick"]
+    predicate = "SELECT count(*) >= 500 FROM moves WHERE tick <= :tick"
+    for way in ((), ("--seek",)):
+        said = polis("bisect", "otter", "--sql", predicate, *way, "--json").json
+        assert said["tick"] == expected
+        assert (said["value_before"], said["value_after"]) == (False, True)
+        assert {cause["kind"] for cause in said["causes"]} == {"AgentMoved"}
+    assert polis("bisect", "otter", "--sql", predicate, "--from", str(expected + 1), "--json").json["already"]
+
+
+# -- watch and break ---------------------------------------------------------------------------------
+
+
+def test_watch_looks_forwards_and_backwards(polis: Polis) -> None:
+    moves = polis("measures", "otter", "moves", "--json").json["series"]["moves"]
+    many = sorted(moves)[-10]
+    busy = [t for t, n in enumerate(moves) if n >= many]
+    first = polis("watch", "otter", f"moves >= {many}", "--json")
+    assert first.code == 0 and (first.json["tick"], first.json["direction"]) == (busy[0], "forward")
+    last = polis("watch", "otter", f"moves >= {many}", "--back-from", "120", "--json").json
+    assert (last["tick"], last["direction"], last["values"]) == (
+        busy[-1],
+        "backward",
+        {"moves": float(moves[busy[-1]])},
+    )
+    assert polis("watch", "otter", "--event", "moves", "--from", "60").code == 0
+    never = polis("watch", "otter", "population > 99999", "--json")
+    assert never.code == 1 and never.json["tick"] is None
+
+
+def test_a_run_breaks_resumes_and_ends_as_one_that_never_stopped(polis: Polis) -> None:
+    said = polis("run", *SMALL, "--ticks", "120", "--name", "broken", "--break", "moves_so_far >= 500", "--json")
+    expected = polis("bisect", "otter", "moves_so_far >= 500", "--json").json["tick"]
+    assert (said.code, said.json["status"], said.json["head_tick"]) == (130, "paused", expected)
+    assert "moves_so_far >= 500 holds" in said.json["paused_because"] and "polis resume broken" in said.err
+    assert polis("resume", "broken", "--break", "moves_so_far >= 500", "--quiet", "--json").json["head_tick"] == 120
+    whole = polis("show", "otter", "--json").json["head_hash"]
+    assert polis("show", "broken", "--json").json["head_hash"] == whole
+
+
+def test_a_live_run_is_paused_from_another_process(polis: Polis, home: Path) -> None:
+    runner = Process({"POLIS_HOME": str(home)}, "run", *SMALL, "--ticks", "5000", "--pace", "10", "--name", "live",
+                     "--json")  # fmt: skip
+    until = time.monotonic() + 90
+    while polis("show", "live", "--json").json.get("status") != "running":
+        assert time.monotonic() < until, runner.process.poll()
+        time.sleep(0.2)
+    said = polis("watch", "live", "moves_so_far > 300", "--pause", "--json")
+    out, err = runner.process.communicate(timeout=60)
+    summary = json.loads(out.splitlines()[-1])
+    assert said.code == 0, said
+    told = said.json
+    assert told["live"] and told["tick"] <= told["paused_at"] == summary["head_tick"] < 5000
+    assert (runner.process.returncode, summary["status"]) == (130, "paused")
+    assert "polis watch" in summary["paused_because"] and "polis resume live" in err
+    assert (
+        told["tick"]
+        == polis("bisect", "live", "moves_so_far > 300", "--from", str(told["tick"]), "--json").json["tick"]
+    )
+    more = 120 - summary["head_tick"]
+    if more > 0:
+        polis("resume", "live", "--ticks", str(more), "--quiet")
+    assert polis("verify", "live", "--json").code == 0
+    tick = min(120, polis("show", "live", "--json").json["head_tick"])
+    states = [polis("state", name, "--tick", str(tick), "--json").json["state_hash"] for name in ("live", "otter")]
+    assert states[0] == states[1], "whoever is watched and paused goes the way of one who is not"
