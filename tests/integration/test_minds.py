@@ -185,7 +185,7 @@ def test_an_answer_to_the_dead_is_late(postgres_store: PostgresStore) -> None:
     run, asked = made(postgres_store, "dead", configuration=short), []
     summary = go(postgres_store, run, TICKS, lambda request: asked.append(request) or scripted(postgres_store)(request))
     thoughts = [r for r in postgres_store.deliberations(run) if r["effect_tick"] <= TICKS]
-    assert summary.late_inputs == len(thoughts) - summary.thinking["thoughts"] > 0
+    assert summary.late_inputs >= len(thoughts) - summary.thinking["thoughts"] > 0
 
 
 def test_an_error_that_is_none_of_ours_leaves_the_run_failed_and_says_why(postgres_store: PostgresStore) -> None:
