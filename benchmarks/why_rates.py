@@ -29,7 +29,7 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     share, z = successes / n, _Z
     middle = share + z * z / (2 * n)
     reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return (middle - reach) / (1 + z * z / n), (middle + reach) / (1 + z * z / n)
+    return max(0.0, (middle - reach) / (1 + z * z / n)), min(1.0, (middle + reach) / (1 + z * z / n))
 
 
 def rates(outcomes: Iterable[str]) -> dict[str, Any]:
