@@ -1,8 +1,11 @@
-"""Celery's way to Redis, with one difference: an envelope that can't be read is set aside.
+"""Celery's way to Redis, with two differences.
 
-Kombu takes a message off its list before it reads it; what is not JSON, or lacks what Celery needs, would be an
-exception in the worker's loop, and the message gone. Here it is kept where people can look at it
-(`polis worker --poison`), and the worker goes on with the next.
+An envelope that can't be read is set aside. Kombu takes a message off its list before it reads it; what is not JSON,
+or lacks what Celery needs, would be an exception in the worker's loop, and the message gone. Here it is kept where
+people can look at it (`polis worker --poison`), and the worker goes on with the next.
+
+A message whose acknowledgement is lost with the broker is in hand no more. Kombu goes on counting it, and a worker
+whose hands are full of such messages asks for no others, so that it never notices that the broker is back.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from queue import Empty
 from typing import Any
 
 from kombu.transport import redis as kombu_redis
+from kombu.transport import virtual
 
 from workers import messages
 from workers.broker import Broker
@@ -22,8 +26,22 @@ from workers.errors import QueueUnavailable
 _log = logging.getLogger(__name__)
 
 
+class QoS(kombu_redis.QoS):
+    """What a worker has in hand: nothing that it has done with, whether the broker could be told so or not."""
+
+    def ack(self, delivery_tag: str) -> None:
+        """Tell the broker that a message is done; a broker that still has it when it comes back brings it again."""
+        try:
+            super().ack(delivery_tag)
+        except self.channel.connection_errors:
+            virtual.QoS.ack(self, delivery_tag)
+            raise
+
+
 class Channel(kombu_redis.Channel):
-    """Redis channel that outlives what it can't read."""
+    """Redis channel that outlives what it can't read, and the loss of what it has said."""
+
+    QoS = QoS
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

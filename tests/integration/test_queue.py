@@ -141,6 +141,25 @@ def test_a_killed_broker_comes_back_and_what_was_in_flight_is_done(
     assert crew.figures.worker_restarts == {}
 
 
+def test_a_broker_that_is_away_when_a_full_worker_has_done_is_asked_again_when_it_is_back(
+    home: Path, valkey: EmbeddedValkey, done: Done
+) -> None:
+    outstanding = [request(n, seconds=0.3) for n in range(4)]
+    dispatcher = Dispatcher(valkey.url)
+
+    def send() -> None:
+        dispatcher.send([r for r in outstanding if not done.has(f"end {r['agent']}")])
+
+    with Crew(home, valkey.url, posts=[Post("minds", 2)], command=WORKER):
+        send()
+        eventually(lambda: done.has("begin 0") and done.has("begin 1"))  # as many as it takes at a time
+        os.kill(valkey.pids()[0], signal.SIGKILL)
+        eventually(lambda: done.has("end 0") and done.has("end 1"))
+        eventually(lambda: "Couldn't ack" in (home / "log" / "worker-minds-1.log").read_text())
+        valkey.ensure_running()
+        eventually(lambda: send() is None and all(done.has(f"end {n}") for n in range(4)))
+
+
 def test_a_killed_worker_is_started_again_and_its_request_comes_back_by_being_sent_again(
     crew: Crew, valkey: EmbeddedValkey, done: Done
 ) -> None:
