@@ -18,6 +18,7 @@ _AWAY = (
     "ERR_CONNECTION_RESET",
     "ERR_INCOMPLETE_CHUNKED_ENCODING",
     "ERR_EMPTY_RESPONSE",
+    "ERR_SOCKET_NOT_CONNECTED",
     "WebSocket",
     "Failed to fetch",
 )
