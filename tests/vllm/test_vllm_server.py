@@ -38,7 +38,8 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 torch.manual_seed(7)
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
-config = LoraConfig(r=int(sys.argv[3]), lora_alpha=32, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM",
+config = LoraConfig(r=int(sys.argv[3]), lora_alpha=int(sys.argv[4]), target_modules=["q_proj", "v_proj"],
+                    task_type="CAUSAL_LM",
                     init_lora_weights=False)  # random: it must change what is said, not improve it
 model = get_peft_model(model, config)
 model.save_pretrained(sys.argv[2])
@@ -56,10 +57,11 @@ def python() -> Path:
         pytest.skip(str(error))
 
 
-def made_by_peft(python: Path, folder: Path, rank: int) -> Path:
+def made_by_peft(python: Path, folder: Path, rank: int, *, alpha: int = 32) -> Path:
+    """Have PEFT save a random adapter; the larger `alpha`, the more it disturbs what the model says."""
     model = model_folder(None, SETTINGS.home)
     environ = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"HF_HUB_OFFLINE": "1"}
-    words = [python, "-P", "-c", MAKE_ADAPTER, model, folder, str(rank)]
+    words = [python, "-P", "-c", MAKE_ADAPTER, model, folder, str(rank), str(alpha)]
     subprocess.run(words, check=True, capture_output=True, env=environ)
     return folder
 

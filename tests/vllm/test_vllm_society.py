@@ -37,7 +37,7 @@ def test_two_persona_groups_think_with_adapters_of_their_own(python: Path, tmp_p
     names = {}
     for group, rank in (("farmer", 4), ("miner", 8)):
         names[group] = f"{group}-{os.getpid()}"
-        install_adapter(SETTINGS.home, names[group], made_by_peft(python, tmp_path / group, rank))
+        install_adapter(SETTINGS.home, names[group], made_by_peft(python, tmp_path / group, rank, alpha=2))
     run = f"groups-{os.getpid()}"
     (summary,) = polis(
         "run", "--agents", "20", "--width", "8", "--height", "8", "--ticks", "60", "--seed", "7", "--mind", "vllm",
