@@ -184,9 +184,14 @@ def _leave(folder: Path) -> bool:
 
 
 def _die_with(parent: int) -> None:
-    """Have the kernel end this process when the one that watches over it dies (Linux)."""
+    """Have the kernel end this process when the one that watches over it dies (Linux).
+
+    At once: told to end by SIGTERM, vLLM waits for the requests that it has, and takes more, with its engine gone
+    already, so that whoever asks waits until the end of their patience. What it leaves behind is cleared up with its
+    session when the server is started again.
+    """
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
