@@ -7,17 +7,14 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain.ports import Engine, Run
 from infrastructure.asking import Analyst, AnswerColumn
 from infrastructure.browsing import Browsing, Standing
-from infrastructure.chroma_memory import ChromaMemory
-from infrastructure.chroma_server import EmbeddedChroma
 from infrastructure.database import Database
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.embedded_valkey import EmbeddedValkey
-from infrastructure.embedder import Embedder
 from infrastructure.engines import ENGINES, engine_identity, open_engine
 from infrastructure.engines.adapters import adapter_names, install_adapter
 from infrastructure.engines.status import engines_running, engines_status
@@ -43,6 +40,10 @@ from infrastructure.rollups import BLOCK as ROLLUP_BLOCK
 from infrastructure.rollups import Rollups
 from infrastructure.settings import Settings
 
+if TYPE_CHECKING:
+    from infrastructure.chroma_memory import ChromaMemory
+    from infrastructure.chroma_server import EmbeddedChroma
+
 __all__ = [
     "ENGINES",
     "ROLLUP_BLOCK",
@@ -50,7 +51,6 @@ __all__ = [
     "AnswerColumn",
     "Browsing",
     "Database",
-    "EmbeddedChroma",
     "EmbeddedValkey",
     "PostgresStore",
     "SchemaStatus",
@@ -60,6 +60,7 @@ __all__ = [
     "db_downgrade",
     "db_status",
     "db_upgrade",
+    "embedded_chroma",
     "engine_identity",
     "engines_running",
     "engines_status",
@@ -128,6 +129,13 @@ def open_rollups(store: PostgresStore) -> Rollups:
     return Rollups(store.database)
 
 
+def embedded_chroma(settings: Settings, *, say: Callable[[str], None] | None = None) -> EmbeddedChroma:
+    """Return the home's own Chroma; entering it starts it if need be."""
+    from infrastructure.chroma_server import EmbeddedChroma
+
+    return EmbeddedChroma(settings.home, progress=say)
+
+
 @contextmanager
 def open_memory_index(
     store: PostgresStore, settings: Settings | None = None, *, say: Callable[[str], None] | None = None
@@ -143,6 +151,9 @@ def open_memory_index(
     ------
     EmbeddedChromaFailed, DataFolderUnusable
     """
+    from infrastructure.chroma_memory import ChromaMemory  # with an HTTP client, which most commands have no use for
+    from infrastructure.embedder import Embedder
+
     settings = settings or Settings.from_environment()
     if settings.chroma_url is not None:
         url = settings.chroma_url
@@ -150,7 +161,7 @@ def open_memory_index(
         with closing(index):
             yield index
         return
-    with EmbeddedChroma(settings.home, progress=say) as embedded:
+    with embedded_chroma(settings, say=say) as embedded:
 
         def running() -> str:
             embedded.ensure_running()

@@ -178,7 +178,7 @@ def thinking_for(
 
 @contextmanager
 def _ringing(run: Run, settings: Any, *, say: Callable[[str], None] | None) -> Iterator[Ringing]:
-    from workers.bootstrap import EmbeddedChroma, EmbeddedValkey, lend_engine
+    from workers.bootstrap import EmbeddedValkey, embedded_chroma, lend_engine
 
     at_once = _AT_ONCE_OF.get(run.configuration.mind, _AT_ONCE)
     with ExitStack() as stack:
@@ -190,7 +190,7 @@ def _ringing(run: Run, settings: Any, *, say: Callable[[str], None] | None) -> I
             servers.append(valkey)
             url = valkey.url
         if settings.chroma_url is None:
-            servers.append(stack.enter_context(EmbeddedChroma(settings.home, progress=say)))
+            servers.append(stack.enter_context(embedded_chroma(settings, say=say)))
         # One more than the engine answers at once: while it is busy, the next is prepared, or the last one stored.
         posts = (Post("minds", at_once + 1), Post("memory", 1))
         crew = stack.enter_context(Crew(settings.home, url, servers=servers, posts=posts, say=say))

@@ -37,9 +37,9 @@ def _embedded_memory(settings: Settings) -> Check:
     import httpx
 
     from chronopolis.cli.doctor import Check
-    from workers.bootstrap import EmbeddedChroma
+    from workers.bootstrap import embedded_chroma
 
-    chroma = EmbeddedChroma(settings.home)
+    chroma = embedded_chroma(settings)
     url = chroma.found_url()
     if url is None:
         return Check("memory", "ok", _NOT_IN_USE)

@@ -9,6 +9,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from psycopg import sql
 from psycopg.rows import dict_row
 from sqlalchemy import create_engine, inspect
@@ -17,7 +19,7 @@ import replay
 from domain import columns as col
 from domain.codes import Good
 from domain.events import CAUSE, KINDS, as_json
-from infrastructure import schema
+from infrastructure import migrate, schema
 from infrastructure.database import Database
 from infrastructure.errors import MigrationFailed, SchemaTooNew, SchemaTooOld
 from infrastructure.migrate import downgrade, require_schema, schema_status, upgrade
@@ -68,6 +70,12 @@ def test_up_down_and_up_again_gives_the_same_schema(database: FreshDatabase) -> 
         assert objects(database.admin_url) == first
         require_schema(empty)
         make_run(PostgresStore(empty), ticks=3)
+
+
+def test_the_revisions_that_files_are_named_after_are_those_that_alembic_knows() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent.parent / "migrations"))
+    assert migrate._known_revisions() == [r.revision for r in ScriptDirectory.from_config(config).walk_revisions()]
 
 
 def test_a_downgrade_is_refused_while_there_are_runs(postgres_store: PostgresStore) -> None:
