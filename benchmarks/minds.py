@@ -32,7 +32,7 @@ from domain.configuration import Configuration
 from domain.minds.percepts import percept_of
 from domain.ports import Completion, Engine, Run
 from infrastructure.settings import Settings
-from workers.bootstrap import EmbeddedChroma, EmbeddedValkey, lend_engine, open_store
+from workers.bootstrap import EmbeddedValkey, embedded_chroma, lend_engine, open_store
 from workers.crew import Crew, Post
 from workers.dispatch import Dispatcher
 from workers.minds.answers import ANSWER_TOKENS, schema_of
@@ -80,7 +80,7 @@ def _measure(settings: Settings, mind: str, at_once: int, thoughts: int, turns: 
         store = stack.enter_context(open_store(settings))
         engine = stack.enter_context(lend_engine(engines, settings, slots=at_once))
         valkey = stack.enter_context(EmbeddedValkey(settings.home))
-        chroma = stack.enter_context(EmbeddedChroma(settings.home))
+        chroma = stack.enter_context(embedded_chroma(settings))
         posts = (Post("minds", at_once + 1),)
         stack.enter_context(Crew(settings.home, valkey.url, servers=[valkey, chroma], posts=posts))
         dispatcher = Dispatcher(lambda: valkey.url)
