@@ -57,11 +57,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=_OUT)
     given = parser.parse_args()
     home = given.home or new_home()
-    thoughts, turns = (6, 1) if given.quick else (24, 3)
+    thoughts, turns = (6, 1) if given.quick else (48, 3)
     at_once = given.concurrency or {"llama": [1, 2], "vllm": [2, 8]}[given.engine]
     before = machine()
     try:
-        rows = [_measure(Settings(home=home), given.engine, n, thoughts * max(1, n // 2), turns) for n in at_once]
+        rows = [_measure(Settings(home=home), given.engine, n, thoughts * max(1, n // 4), turns) for n in at_once]
     finally:
         if given.home is None:
             remove_home(home)
@@ -152,13 +152,16 @@ def _direct(engine: Engine, requests: list[Request], at_once: int) -> dict[str, 
 
 def _queued(store: Any, run: Run, dispatcher: Dispatcher, requests: list[Request]) -> dict[str, float]:
     """Send them all and wait until each is an input."""
-    began = time.perf_counter()
-    dispatcher.send(requests)
-    while len(rows := store.deliberations(run)) < len(requests):
-        if time.perf_counter() - began > 300:
-            raise RuntimeError(f"{len(rows)} of {len(requests)} thoughts in five minutes")
-        time.sleep(0.05)
-    seconds = time.perf_counter() - began
+    count = "SELECT count(*) FROM polis.inputs WHERE run = %s"  # rows would be read, at the cost of who makes them
+    with store.database.connect() as connection:
+        began = time.perf_counter()
+        dispatcher.send(requests)
+        while (done := connection.execute(count, (run.id,)).fetchone()[0]) < len(requests):
+            if time.perf_counter() - began > 300:
+                raise RuntimeError(f"{done} of {len(requests)} thoughts in five minutes")
+            time.sleep(0.05)
+        seconds = time.perf_counter() - began
+    rows = store.deliberations(run)
     return {
         "per_s": len(requests) / seconds,
         "refused": float(sum("refused" in row["answer"] for row in rows)),
