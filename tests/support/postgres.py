@@ -45,12 +45,14 @@ class TestServer:
         self.embedded = embedded
         self._numbers = itertools.count()
         self._admin = psycopg.connect(embedded.url("postgres", over="socket"), autocommit=True)
+        self._admin.execute("SET file_copy_method = clone")
 
     def fresh_database(self, *, template: str = "template1") -> FreshDatabase:
         """Create a database; `template` is the `name` of another, to which nobody is connected just now."""
         name = f"t{os.getpid()}_{next(self._numbers)}"
         new, old = sql.Identifier(name), sql.Identifier(template)
-        self._admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(new, old))
+        # The files are copied by the kernel, which takes a third of the time that their way through the log does.
+        self._admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(new, old))
         # What `polis` itself has, and what a template does not pass on.
         self._admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(new))
         self._admin.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO polis_app, polis_read").format(new))
