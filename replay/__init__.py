@@ -5,7 +5,7 @@
 
 from replay.cursor import Cursor
 from replay.diff import diff
-from replay.difference import Difference
+from replay.diff_result import Difference
 from replay.fork import fork
 from replay.measures import rebuild as rebuild_measures
 from replay.measures import series as measure_series

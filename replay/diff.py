@@ -14,7 +14,7 @@ from domain.measures import MEASURES, NO_VALUE, Look
 from domain.ports import HistoryReader, Run
 from domain.state import World
 from replay import seek
-from replay.difference import Difference
+from replay.diff_result import Difference
 from replay.divergence import first_change, first_divergence
 from replay.scenario import apart_from, lineage_of, scenarios_of
 

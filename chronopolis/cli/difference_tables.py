@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chronopolis.cli.output import facts, plain
 from chronopolis.sentences import Names, agent_number, sentence
 from domain.codes import Good
-from replay.difference import difference_of
+from replay.diff_result import difference_of
 
 if TYPE_CHECKING:
     from replay import Difference
