@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"([0-9]{1,10})[:.]([0-9]{1,10})")
 
 @dataclass(frozen=True)
 class Explained(Causes):
-    """What led to an event and what came of it, which a notebook shows as a picture, while its run is open.
+    """What led to an event and what came of it, which a notebook shows as a picture.
 
     Attributes
     ----------
