@@ -19,9 +19,9 @@ from domain.events import KIND_BY_NAME, KINDS, EventBatch, as_json
 from domain.ports import EventLookup, Run
 from domain.state import World
 from infrastructure.postgres_store import PostgresStore
+from replay.all_links import links_of
 from replay.counterfactual import REST, Answer, Change, otherwise
 from replay.link import is_cause
-from replay.links import links_of
 from replay.removal import SAME, change_without, verdict
 from replay.timelines import Event, Place, Timelines, place_of
 from workers.minds.elsewhere import answers_of

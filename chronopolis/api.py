@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import warnings
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +23,7 @@ from chronopolis.asking import ask
 from chronopolis.errors import WrongUsage
 from chronopolis.forking import make_fork
 from chronopolis.measured import measures_frame
+from chronopolis.sentences import Names
 from domain.columns import AREAS
 from domain.configuration import Configuration
 from domain.measures import society_figures
@@ -348,7 +349,15 @@ class History:
         ------
         WrongUsage, BeyondHead, UnknownEvent
         """
-        return causes.why(self._store, self._run, event, depth=depth, breadth=breadth, horizon=horizon, effects=effects)
+        found = causes.why(
+            self._store, self._run, event, depth=depth, breadth=breadth, horizon=horizon, effects=effects
+        )
+        return replace(found, naming=lambda: self._names_for(found))
+
+    def _names_for(self, found: causes.Explained) -> Names:
+        """Return how everybody of an answer is called; it may be drawn after this run was closed."""
+        with open_store(self._settings) as store:
+            return causes.names_for(store, self._run, found)
 
     def bisect(
         self, expression: str, *, first: int = 0, last: int | None = None, method: str | None = None, limit: int = 10

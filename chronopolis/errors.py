@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-from domain.errors import PolisError
+from domain.errors import PolisError, shown
 
 
 class FrontDoorError(PolisError):
@@ -41,11 +41,10 @@ class UnknownAgent(FrontDoorError):
 
     def __str__(self) -> str:
         if self.candidates:
-            return (
-                f"run {self.run}, tick {self.tick}: {self.agent!r} could be {', '.join(self.candidates)}; give the id"
-            )
+            candidates = ", ".join(self.candidates)
+            return f"run {self.run}, tick {self.tick}: {shown(self.agent)} could be {candidates}; give the id"
         return (
-            f"run {self.run}, tick {self.tick}: no agent {self.agent!r} lives there; "
+            f"run {self.run}, tick {self.tick}: no agent {shown(self.agent)} lives there; "
             f"`polis state {self.run} --tick {self.tick} --agents` lists those who do"
         )
 

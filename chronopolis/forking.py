@@ -8,6 +8,7 @@ from typing import Any
 
 import replay
 from chronopolis.errors import NoTicksYet, WrongUsage
+from chronopolis.forewarning import warnings_about
 from chronopolis.names import memorable_name
 from chronopolis.people import find_agent
 from domain.configuration import MINDS
@@ -19,6 +20,8 @@ from replay.fork import changes_of, record_intervention
 
 _AHEAD = (2, 50, 500, 5_000)
 """How far ahead of the head an intervention is tried, if nobody says when: a run may go on meanwhile."""
+_BESIDE = ("agent", "at", "by", "why")
+_KNOWN = f"There are {', '.join(DEEDS)}; and beside them {', '.join(_BESIDE)}."
 
 
 def make_fork(
@@ -48,7 +51,8 @@ def make_fork(
 
     Returns
     -------
-    dict, {"run", "name", "parent", "parent_run", "forked_at", "head_hash", "target", "changed", "interventions"}
+    dict, {"run", "name", "parent", "parent_run", "forked_at", "head_hash", "target", "changed", "interventions",
+        "warnings"}, the last about what is bound to be refused
 
     Raises
     ------
@@ -69,7 +73,15 @@ def make_fork(
         child = _named(store, parent, name, given)
     except InvalidInput as error:
         raise WrongUsage(f"this intervention can't be made: {error.because}") from None
-    return fork_told(store, child)
+    return fork_told(store, child) | {"warnings": _warnings(store, child)}
+
+
+def _warnings(store: EventStore, child: Run) -> list[str]:
+    """Return what is bound to be refused of the interventions that a fork was made with."""
+    own = [given for source, given in store.interventions(child) if source == child.id]
+    assert child.fork_tick is not None
+    world = replay.at(store, child, child.fork_tick) if any(set(each.answer) & set(DEEDS) for each in own) else None
+    return [] if world is None else warnings_about(world, child.configuration, own)
 
 
 def _named(store: Any, parent: Run, name: str | None, given: dict[str, Any]) -> Run:
@@ -95,12 +107,21 @@ def _engines(parent: Run, settings: Mapping[str, Any] | None) -> dict[str, Any] 
 
 def _with_ids(store: EventStore, run: Run, tick: int, given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return interventions with the ids of the agents that they name, who have to live at the fork."""
-    if not all(set(each) & set(DEEDS) for each in given):
-        raise WrongUsage("an intervention that does nothing", f"There are {', '.join(DEEDS)}.")
+    for each in given:
+        _require_deed(each)
     if all(each.get("agent") is None for each in given):
         return [{key: value for key, value in each.items() if key != "agent"} for each in given]
     world = replay.at(store, run, tick)
     return [{**each, "agent": _agent(world, run, each.get("agent"))} for each in given]
+
+
+def _require_deed(given: Mapping[str, Any]) -> None:
+    """Refuse what is no intervention: it names something that there is not, or nothing at all."""
+    unknown = [str(key)[:40] for key in given if key not in (*DEEDS, *_BESIDE)]
+    if unknown:
+        raise WrongUsage(f"{', '.join(map(repr, unknown))} is nothing that can be done", _KNOWN)
+    if not set(given) & set(DEEDS):
+        raise WrongUsage("an intervention that does nothing", _KNOWN)
 
 
 def _agent(world: World | None, run: Run, wanted: int | str | None) -> int:
@@ -167,10 +188,10 @@ def intervene(
     UnknownAgent, WrongUsage, TickHasBegun
         Nothing was recorded.
     """
-    if not set(given) & set(DEEDS):
-        raise WrongUsage("an intervention that does nothing", f"There are {', '.join(DEEDS)}.")
+    _require_deed(given)
     answer = {"by": by or getpass.getuser(), "why": why, **given}
-    world = replay.at_head(store, run) if agent is not None and store.head(run) is not None else None
+    looks = agent is not None or "add" in given
+    world = replay.at_head(store, run) if looks and store.head(run) is not None else None
     who = _agent(world, run, agent)
     for ahead in _AHEAD if at is None else (0,):
         head = store.head(run)
@@ -197,6 +218,7 @@ def intervene(
         "effect_tick": made.effect_tick,
         "call": made.key.call,
         "answer": made.answer,
+        "warnings": warnings_about(world, run.configuration, [made]),
     }
 
 

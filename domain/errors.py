@@ -36,6 +36,12 @@
 from __future__ import annotations
 
 
+def shown(value: object, most: int = 60) -> str:
+    """Return a value as errors quote it: somebody may have given a whole book."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
+
+
 class PolisError(Exception):
     """Root of every error that Chronopolis raises on purpose."""
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from domain.codes import Act, Good, Intention
 from domain.configuration import canonical_json
-from domain.errors import InvalidInput
+from domain.errors import InvalidInput, shown
 
 INTENTION, REFLECTION, INTERVENTION = "intention", "reflection", "intervention"
 PURPOSES = (INTENTION, REFLECTION, INTERVENTION)
@@ -24,6 +24,7 @@ NOBODY = -1
 """Stands in the key of an intervention that concerns no agent in particular."""
 DEEDS = ("endow", "news", "rest", "remove", "add", "stock")
 """What an intervention can do."""
+_GIVEN = ("food", "wood", "stone", "ore", "coin")
 _AMOUNT_MAX, _AGENTS_MAX = 100_000_000, 10_000
 
 
@@ -151,13 +152,13 @@ def plain(text: str) -> str:
 def _require_text(key: tuple[int, int, str, int], name: str, text: object) -> None:
     # Neither a null character nor half of a surrogate pair can be kept as text by Postgres, or hashed as UTF-8.
     if not isinstance(text, str) or not text.strip() or text != plain(text):
-        raise InvalidInput(key, f"{name} {text!r} is no text of 1 to {TEXT_MAX} characters")
+        raise InvalidInput(key, f"{name} {shown(text)} is no text of 1 to {TEXT_MAX} characters")
 
 
 def _validate_intervention(key: tuple[int, int, str, int], answer: dict[str, Any], n_cells: int) -> None:
     unknown = sorted(set(answer) - {"by", "why", *DEEDS})
     if unknown:
-        raise InvalidInput(key, f"{', '.join(unknown)} is nothing that can be done; {', '.join(DEEDS)} are")
+        raise InvalidInput(key, f"{shown(', '.join(unknown))} is nothing that can be done; {', '.join(DEEDS)} are")
     for name in ("by", "why"):
         if answer.get(name):
             _require_text(key, name, answer[name])
@@ -165,21 +166,23 @@ def _validate_intervention(key: tuple[int, int, str, int], answer: dict[str, Any
         _require_text(key, "news", answer["news"])
     endow = answer.get("endow", {})
     if not isinstance(endow, dict):
-        raise InvalidInput(key, f"can't endow {endow!r}: it names no goods")
+        raise InvalidInput(key, f"can't endow {shown(endow)}: it names no goods")
     for good, quantity in endow.items():
-        if good not in ("food", "wood", "stone", "ore", "coin") or not _is_whole(quantity):
-            raise InvalidInput(key, f"can't endow {quantity!r} of {good!r}")
-        if not 0 < quantity <= _AMOUNT_MAX:
-            raise InvalidInput(key, f"{quantity} of {good} lies outside 1 … {_AMOUNT_MAX:,}")
+        if good not in _GIVEN:
+            raise InvalidInput(key, f"can't endow {shown(good)}: {', '.join(_GIVEN)} can be given")
+        if not _lies(quantity, 1, _AMOUNT_MAX):
+            raise InvalidInput(
+                key, f"can't endow {shown(quantity)} of {good}: it takes 1 … {_AMOUNT_MAX:,}, a whole number"
+            )
     done = [name for name in DEEDS if name in answer]
     for name in ("rest", "remove"):
         if name in answer and (answer[name] is not True or len(done) > 1):
-            raise InvalidInput(key, f"{name} {answer[name]!r} is true or not there, and goes with nothing else")
+            raise InvalidInput(key, f"{name} {shown(answer[name])} is true or not there, and goes with nothing else")
     if key[1] == NOBODY and not set(done) <= {"add", "stock"}:
         raise InvalidInput(key, f"whom does it concern? {', '.join(done)} is done to an agent")
     if "add" in done or "stock" in done:
         if key[1] != NOBODY or not set(done) <= {"add", "stock"}:
-            raise InvalidInput(key, "what is done to the world concerns no agent")
+            raise InvalidInput(key, "add and stock are done to the world: leave the agent out, and what is done to one")
         _validate_of_world(key, answer, n_cells)
 
 
@@ -187,17 +190,17 @@ def _validate_of_world(key: tuple[int, int, str, int], answer: dict[str, Any], n
     add, stock = answer.get("add"), answer.get("stock")
     if "add" in answer:
         if not isinstance(add, dict) or not {"agents"} <= set(add) <= {"agents", "cell"}:
-            raise InvalidInput(key, f"can't add {add!r}: say how many agents, and near which cell if it matters")
+            raise InvalidInput(key, f"can't add {shown(add)}: say how many agents, and near which cell if it matters")
         if not _lies(add["agents"], 1, _AGENTS_MAX):
-            raise InvalidInput(key, f"can't add {add['agents']!r} agents: it has to be 1 … {_AGENTS_MAX:,}")
+            raise InvalidInput(key, f"can't add {shown(add['agents'])} agents: it has to be 1 … {_AGENTS_MAX:,}")
         if "cell" in add and not _lies(add["cell"], 0, n_cells - 1):
-            raise InvalidInput(key, f"{add['cell']!r} is no cell of the grid")
+            raise InvalidInput(key, f"{shown(add['cell'])} is no cell of the grid")
     if "stock" not in answer:
         return
     if not isinstance(stock, dict) or set(stock) not in ({"good", "cells", "amount"}, {"good", "cells", "percent"}):
-        raise InvalidInput(key, f"can't change the stock {stock!r}: it takes good, cells, and amount or percent")
+        raise InvalidInput(key, f"can't change the stock {shown(stock)}: it takes good, cells, and amount or percent")
     if stock["good"] not in ("food", "wood", "stone", "ore"):
-        raise InvalidInput(key, f"{stock['good']!r} does not lie in cells; food, wood, stone and ore do")
+        raise InvalidInput(key, f"{shown(stock['good'])} does not lie in cells; food, wood, stone and ore do")
     cells = stock["cells"]
     if cells != "all" and not (isinstance(cells, list) and cells and all(_lies(c, 0, n_cells - 1) for c in cells)):
         raise InvalidInput(key, "its cells are no cells of the grid, nor all")
@@ -205,7 +208,7 @@ def _validate_of_world(key: tuple[int, int, str, int], answer: dict[str, Any], n
         raise InvalidInput(key, "it names a cell twice")
     for name, most in (("amount", _AMOUNT_MAX), ("percent", 1_000)):
         if name in stock and not _lies(stock[name], 0, most):
-            raise InvalidInput(key, f"{name} {stock[name]!r} lies outside 0 … {most:,}")
+            raise InvalidInput(key, f"{name} {shown(stock[name])} lies outside 0 … {most:,}")
 
 
 def _is_address(text: object) -> bool:

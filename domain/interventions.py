@@ -39,6 +39,9 @@ from domain.rules.plan import P_ACTION, P_BECAUSE, P_FORMED, P_GOODS, P_INTENDED
 from domain.state import World
 from domain.terrain import regrowth_of
 
+NOT_ALIVE = "the agent is not alive"
+NO_MINDS = "this society has no minds to take news in"
+
 
 class Interventions:
     """The interventions of one tick.
@@ -113,9 +116,9 @@ class Interventions:
         if "add" in answer or "stock" in answer:
             return self._why_not_added(answer["add"]) if "add" in answer else None
         if row is None:
-            return "the agent is not alive"
+            return NOT_ALIVE
         if "news" in answer and world.minds is None:
-            return "this society has no minds to take news in"
+            return NO_MINDS
         if answer.get("rest") and is_dying(world, row, self.telling.tick):
             return "the agent dies in this tick"
         refused = None
@@ -150,18 +153,12 @@ class Interventions:
 
     def _why_not_added(self, wanted: dict[str, Any]) -> str | None:
         room = self.configuration.homes - self.world.population - self.newcomers
-        if wanted["agents"] > room:
-            return f"there are homes for {max(0, room)} more"
-        free = len(self._free_cells())
-        return f"there are {free} free cells on land" if wanted["agents"] > free else None
+        return why_not_added(int(wanted["agents"]), room, len(self._free_cells()))
 
     def _free_cells(self) -> NDArray[np.int64]:
         """Return the cells on land where nobody stands, rising."""
-        world = self.world
-        free = world.cells[BIOME] != int(Biome.WATER)
-        free[world.agents[CELL, : world.n][world.agents[ALIVE, : world.n] != 0]] = False
-        free[self._settled] = False
-        return np.flatnonzero(free)
+        free = free_cells(self.world)
+        return free[~np.isin(free, self._settled)] if self._settled else free
 
     def _add(self, wanted: dict[str, Any], cause: int) -> None:
         """Let agents join as founders did, each on a cell of its own: the nearest to the one named, or kind ground."""
@@ -222,8 +219,22 @@ class Interventions:
         self.telling.tell_each(STOCK_CHANGED, cause, cell=cells, target=goods, detail=after, needs=regrowth)
 
 
+def why_not_added(wanted: int, room: int, free: int) -> str | None:
+    """Return why so many agents can't be added where there are homes for `room` and `free` cells on land."""
+    if wanted > room:
+        return f"there are homes for {max(0, room)} more"
+    return f"there are {free} free cells on land" if wanted > free else None
+
+
+def free_cells(world: World) -> NDArray[np.int64]:
+    """Return the cells on land where nobody stands, rising."""
+    free = world.cells[BIOME] != int(Biome.WATER)
+    free[world.agents[CELL, : world.n][world.agents[ALIVE, : world.n] != 0]] = False
+    return np.flatnonzero(free)
+
+
 def _endowments(answer: dict[str, Any]) -> list[tuple[Good, str, int]]:
     return [(Good[name.upper()], name, quantity) for name, quantity in sorted(answer.get("endow", {}).items())]
 
 
-__all__ = ["Interventions"]
+__all__ = ["NOT_ALIVE", "NO_MINDS", "Interventions", "free_cells", "why_not_added"]

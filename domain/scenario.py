@@ -48,6 +48,11 @@ class Scenarios:
         """The one of the genesis: it made terrain and founders, and who people are."""
         return self._stretches[0][1]
 
+    @property
+    def firsts(self) -> tuple[int, ...]:
+        """The first tick of each, rising from 0."""
+        return tuple(self._firsts)
+
     def at(self, tick: int) -> Scenario:
         """Return the scenario that decides a tick; that of tick 0 for one before it."""
         return self._stretches[max(0, bisect_right(self._firsts, tick) - 1)][1]

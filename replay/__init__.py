@@ -5,11 +5,12 @@
 
 from replay.cursor import Cursor
 from replay.diff import diff
-from replay.difference import Difference
+from replay.diff_result import Difference
 from replay.fork import fork
 from replay.measures import rebuild as rebuild_measures
 from replay.measures import series as measure_series
 from replay.reexecute import Reexecution, reexecute
+from replay.refusals import refusals
 from replay.scenario import scenarios_of
 from replay.seek import at, at_head
 from replay.verify import Verification, verify
@@ -28,6 +29,7 @@ __all__ = [
     "measure_series",
     "rebuild_measures",
     "reexecute",
+    "refusals",
     "scenarios_of",
     "verify",
     "why",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from domain import events as ev
+from replay.all_links import DERIVED, links_of
 from replay.body_links import opening_of
 from replay.link import MEETINGS, Link, name_of_recorded
-from replay.links import DERIVED, links_of
 from replay.timelines import CHUNK, Event, Place, Timelines, cause_of, place_of
 
 _ANYBODYS = {k.name for k in (ev.WORLD_FOUNDED, ev.AGENT_DIED, ev.INTERVENTION_MADE)} | {"ScenarioChanged"}

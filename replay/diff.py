@@ -14,9 +14,9 @@ from domain.measures import MEASURES, NO_VALUE, Look
 from domain.ports import HistoryReader, Run
 from domain.state import World
 from replay import seek
-from replay.difference import Difference
+from replay.diff_result import Difference
 from replay.divergence import first_change, first_divergence
-from replay.scenario import lineage_of
+from replay.scenario import apart_from, lineage_of, scenarios_of
 
 
 def diff(
@@ -64,6 +64,7 @@ def diff(
         first_divergence=parted,
         differing=() if same else tuple(contrast(world_a, world_b)),
         figures={n: (v, figures_b[n]) for n, v in figures_a.items() if v != figures_b[n]},
+        configuration_from=apart_from(scenarios_of(reader, a), scenarios_of(reader, b)),
         notes=tuple(_notes(reader, a, b, world_a, world_b, parted is not None and same)),
     )
 

@@ -16,7 +16,7 @@ from domain.advance import Header
 from domain.columns import AREAS
 from domain.events import EventBatch
 from domain.ports import HistoryReader, Run
-from replay.compare import event_at, first_differing
+from replay.differing_event import event_at, first_differing
 from replay.seek import ticks_of
 
 _HEADERS_AT_ONCE = 4_096

@@ -16,7 +16,7 @@ import numpy as np
 from domain.codes import Purpose
 from domain.columns import ALIVE, ASKED, ID, THOUGHT_DUE
 from domain.configuration import Configuration
-from domain.errors import BeyondHead, InvalidConfiguration, InvalidInput
+from domain.errors import BeyondHead, InvalidConfiguration, InvalidInput, shown
 from domain.inputs import INTERVENTION, NOBODY, Input, InputKey, validated
 from domain.minds.columns import PURPOSE
 from domain.ports import EventStore, HistoryReader, Run
@@ -174,9 +174,9 @@ def _input_of(given: Mapping[str, Any], at: int, by: str, why: str) -> Input:
     agent, effect = answer.pop("agent", NOBODY), answer.pop("at", at + 1)
     key = InputKey(at, NOBODY, INTERVENTION)
     if not isinstance(agent, int) or isinstance(agent, bool) or not NOBODY <= agent < 2**31:
-        raise InvalidInput(key.as_tuple(), f"{agent!r} is no agent")
+        raise InvalidInput(key.as_tuple(), f"{shown(agent)} is no agent")
     if not isinstance(effect, int) or isinstance(effect, bool) or not at < effect < 2**31:
-        raise InvalidInput(key.as_tuple(), f"it can't take effect at tick {effect!r}: the fork is at tick {at}")
+        raise InvalidInput(key.as_tuple(), f"it can't take effect at tick {shown(effect)}: the fork is at tick {at}")
     return Input(InputKey(at, agent, INTERVENTION), effect, answer)
 
 

@@ -15,7 +15,7 @@ from domain.decide import Decider
 from domain.events import EventBatch
 from domain.inputs import NO_INPUTS
 from domain.ports import HistoryReader, Run
-from replay.compare import event_at, first_differing
+from replay.differing_event import event_at, first_differing
 from replay.scenario import lineage_of, scenarios_of
 from replay.seek import by_tick
 

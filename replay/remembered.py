@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.events import EventBatch
 from domain.ports import HistoryReader, Run
-from replay.difference import Difference
+from replay.diff_result import Difference
 
 MOST = 200
 """So many are looked up at most: each may lie in another part of the history."""

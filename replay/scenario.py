@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 from domain.ports import HistoryReader, Run
 from domain.scenario import Scenario, Scenarios
 
@@ -15,6 +18,23 @@ def scenarios_of(reader: HistoryReader, run: Run) -> Scenarios:
     return Scenarios((first, Scenario(runs[s].seed, runs[s].configuration)) for s, first in sources.items())
 
 
+def apart_from(a: Scenarios, b: Scenarios) -> dict[str, int]:
+    """Return what of seed and configuration differs in the end, with the first tick that it decides otherwise."""
+    found: dict[str, int] = {}
+    going_on: set[str] | None = None
+    for first in sorted({*a.firsts, *b.firsts}, reverse=True):
+        ours, theirs = _values(a, first), _values(b, first)
+        differs = {name for name in ours if ours[name] != theirs[name]}
+        going_on = differs if going_on is None else going_on & differs
+        found |= dict.fromkeys(going_on, first)
+    return found
+
+
+def _values(scenarios: Scenarios, tick: int) -> dict[str, Any]:
+    scenario = scenarios.at(tick)
+    return {"seed": scenario.seed, **asdict(scenario.configuration)}
+
+
 def lineage_of(reader: HistoryReader, run: Run) -> list[Run]:
     """Return a run with all that it descends from, the oldest first: from that one's genesis hash the chain grows."""
     line = [run]
@@ -23,4 +43,4 @@ def lineage_of(reader: HistoryReader, run: Run) -> list[Run]:
     return line
 
 
-__all__ = ["lineage_of", "scenarios_of"]
+__all__ = ["apart_from", "lineage_of", "scenarios_of"]

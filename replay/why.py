@@ -1,6 +1,6 @@
 """Why: what led to an event, and what came of it. Only what is recorded is followed; nothing is guessed.
 
-Backwards, `replay.links` says what an event rests on. Forwards, an event's effects are those whose recorded cause or
+Backwards, `replay.all_links` says what an event rests on. Forwards, its effects are those whose recorded cause or
 payload names it. Both are bounded, and the answer says where a bound has cut something off.
 """
 
@@ -14,9 +14,9 @@ from typing import Any
 from domain import events as ev
 from domain.errors import BeyondHead, UnknownEvent
 from domain.ports import EventStore, Run
+from replay.all_links import DERIVED, links_of
 from replay.consequences import Consequences
 from replay.link import Link
-from replay.links import DERIVED, links_of
 from replay.timelines import CHUNK, Event, Place, Timelines, cause_of, place_of
 
 DEPTH, BREADTH, HORIZON = 6, 8, 400

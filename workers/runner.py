@@ -91,6 +91,7 @@ class Summary:
     figures: dict[str, float | int]
     problem: str | None = None
     paused_because: str | None = None
+    interventions_refused: list[dict[str, Any]] = field(default_factory=list)
 
     thinking: dict[str, Any] = field(default_factory=dict)
 
@@ -226,7 +227,9 @@ class Runner:
             if self.thinking is not None:
                 self.thinking.close()
             decider.close()
+        first = 0 if head is None else head.tick + 1
         about = {"resumed": resumed, "status": status, "problem": problem}
+        about |= {"refused": replay.refusals(store, run, first, world.tick)}
         return {"world": world, "last": last, "clock": clock, "decider": decider} | about
 
     # -- the loop ----------------------------------------------------------------------------------
@@ -340,6 +343,7 @@ class Runner:
         resumed: bool,
         status: str,
         problem: str | None,
+        refused: list[dict[str, Any]],
     ) -> Summary:
         configuration: Configuration = self.run_.configuration
         return Summary(
@@ -367,5 +371,6 @@ class Runner:
             figures=society_figures(world) | clock.counted,
             problem=problem,
             paused_because=self._pausing.because(world.tick) if status == "paused" else None,
+            interventions_refused=refused,
             thinking={} if self.thinking is None else self.thinking.figures.as_dict(),
         )

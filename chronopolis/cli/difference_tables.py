@@ -6,9 +6,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from chronopolis.cli.output import facts, plain
-from chronopolis.sentences import agent_number, sentence
+from chronopolis.sentences import Names, agent_number, sentence
 from domain.codes import Good
-from replay.difference import difference_of
+from replay.diff_result import difference_of
 
 if TYPE_CHECKING:
     from replay import Difference
@@ -17,9 +17,12 @@ _NEEDS = ("energy", "satiety", "company")
 _GOODS = tuple(good.name.lower() for good in Good)
 _BESIDE = ("tick", "ordinal", "kind", "agent", "cause_tick", "cause_ordinal")
 _LONGEST = 60
+_NUMBERS = (agent_number, agent_number)
 
 
-def tables(found: Difference, entries: list[dict[str, Any]], *, agents: int) -> list[Any]:
+def tables(
+    found: Difference, entries: list[dict[str, Any]], *, agents: int, names: tuple[Names, Names] = _NUMBERS
+) -> list[Any]:
     """Return panel and tables.
 
     Parameters
@@ -27,8 +30,9 @@ def tables(found: Difference, entries: list[dict[str, Any]], *, agents: int) -> 
     found : Difference
     entries : what is to be shown of ties, cells and minds, as `found.entries` returns it
     agents : rows of the table of agents
+    names : how agents are called on either side: whoever was born since they parted may be another in each
     """
-    shown = [_parting(found)]
+    shown = [_parting(found, names)]
     if not found.differing:
         return shown
     shown += _figures(found)
@@ -41,7 +45,7 @@ def tables(found: Difference, entries: list[dict[str, Any]], *, agents: int) -> 
     return [each for each in shown if each is not None]
 
 
-def _parting(found: Difference) -> Any:
+def _parting(found: Difference, names: tuple[Names, Names]) -> Any:
     a, b, parted = found.a, found.b, found.first_divergence
     ticks = found.world_a.tick, found.world_b.tick
     rows: dict[str, Any] = {
@@ -62,9 +66,9 @@ def _parting(found: Difference) -> Any:
             rows["first event"] = f"ordinal {parted['event']['ordinal']}"
             if parted["event"]["columns"] and "kind" not in parted["event"]["columns"]:
                 rows["first event"] += f", of which {', '.join(parted['event']['columns'])} differ"
-            rows[f"  {a.name}"], rows[f"  {b.name}"] = _event_lines(parted["event"], found)
+            rows[f"  {a.name}"], rows[f"  {b.name}"] = _event_lines(parted["event"], names)
     for name, (ours, theirs) in found.configuration.items():
-        rows[name] = f"{ours} and {theirs}"
+        rows[name] = _setting(ours, theirs, found.configuration_from[name], min(ticks))
     rows["differences"] = ", ".join(f"{n:,} of {area}" for area, n in found.counts.items()) or None
     for i, note in enumerate(found.notes):
         rows["note" if i == 0 else f"note {i + 1}"] = note
@@ -72,24 +76,28 @@ def _parting(found: Difference) -> Any:
     return facts(rows, title=title + ("identical" if found.identical else "different"), good=found.identical)
 
 
-def _event_lines(event: dict[str, Any], found: Difference) -> list[str]:
+def _setting(ours: Any, theirs: Any, first: int, tick: int) -> str:
+    """Return a setting that differs, and from when on, if not from the beginning."""
+    if tick < first:
+        return f"{ours} and {theirs} only from tick {first:,} on: here it is the same"
+    return f"{ours} and {theirs}" + (f" from tick {first:,} on" if first else "")
+
+
+def _event_lines(event: dict[str, Any], names: tuple[Names, Names]) -> list[str]:
     """Return the event of either side as a sentence; with all its values where sentences say too little."""
-
-    def name(agent: int) -> str:
-        return found.name_of(agent) or agent_number(agent)
-
-    told = ["(none)" if event[side] is None else sentence(event[side], name) for side in "ab"]
+    called = dict(zip("ab", names, strict=True))
+    told = ["(none)" if event[side] is None else sentence(event[side], called[side]) for side in "ab"]
     if told[0] == told[1]:
-        return [_values(event[side]) for side in "ab"]
+        return [_values(event[side], called[side]) for side in "ab"]
     bare = [
         event[side] is not None and text.endswith(event[side]["kind"]) for side, text in zip("ab", told, strict=True)
     ]
-    return [_values(event[side]) if bare[i] else told[i] for i, side in enumerate("ab")]
+    return [_values(event[side], called[side]) if bare[i] else told[i] for i, side in enumerate("ab")]
 
 
-def _values(event: dict[str, Any]) -> str:
+def _values(event: dict[str, Any], called: Names) -> str:
     rest = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in event.items() if name not in _BESIDE)
-    who = f" of agent {event['agent']}" if "agent" in event else ""
+    who = f" of {called(event['agent'])}" if "agent" in event else ""
     return f"{event['kind']}{who}{': ' if rest else ''}{rest}"
 
 

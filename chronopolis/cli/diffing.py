@@ -61,6 +61,7 @@ def diff(
     import replay
     from chronopolis.cli.difference_tables import tables
     from chronopolis.errors import WrongUsage
+    from chronopolis.naming import names_in
     from replay.remembered import tell_memories
     from workers.bootstrap import open_store
 
@@ -84,7 +85,9 @@ def diff(
         else:
             rows = _ROWS if limit is None else limit
             entries = tell_memories(store, found, found.entries(limit=rows))
-            output.show(*tables(found, entries, agents=_ROWS if agents is None else agents))
+            event = (found.first_divergence or {}).get("event") or {}
+            names = names_in(store, ours, [event.get("a")]), names_in(store, theirs, [event.get("b")])
+            output.show(*tables(found, entries, agents=_ROWS if agents is None else agents, names=names))
     if exit_code and not found.identical:
         raise typer.Exit(1)
 

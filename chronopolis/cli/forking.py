@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from chronopolis.cli.interventions import deeds_of, intervention_of
+from chronopolis.cli.interventions import cut, deeds_of, intervention_line, intervention_of, outcome_line
 from chronopolis.cli.options import AsJson, RunName, examples
 from chronopolis.cli.output import Output, facts
 from chronopolis.errors import WrongUsage
+from domain.inputs import DEEDS
 
 By = Annotated[str, typer.Option(help="Who does it; whoever is logged in, if left out.")]
 _CHANGES_SHOWN = 8
@@ -86,11 +87,16 @@ def fork(
         made = make_fork(
             store, run, at=at, name=name, settings=wanted, seed=seed, interventions=deeds, by=by, why=why, ticks=ticks
         )
+    for warning in made["warnings"]:
+        output.warn(warning)
     if as_json:
         output.result(made)
         return
     output.show(facts(_fork_rows(made), title=f"{made['name']} · a fork of {made['parent']}", good=True))
     output.say(f"`polis resume {made['name']}` runs it on")
+    ticks_of_effect = [each["effect_tick"] for each in made["interventions"] if set(each) & set(DEEDS)]
+    if ticks_of_effect:
+        output.say(outcome_line(made["name"], ticks_of_effect[0]))
 
 
 def settings_of(given: list[str]) -> dict[str, Any]:
@@ -104,7 +110,7 @@ def settings_of(given: list[str]) -> dict[str, Any]:
     for setting in given:
         key, equals, value = setting.partition("=")
         if not equals or not key:
-            raise WrongUsage(f"--set {setting}: write KEY=VALUE, such as --set hunger=30")
+            raise WrongUsage(f"--set {cut(setting)}: write KEY=VALUE, such as --set hunger=30")
         wanted[key.strip()] = int(value) if re.fullmatch(r"-?[0-9]+(_[0-9]+)*", value) else value
     return wanted
 
@@ -125,25 +131,6 @@ def changes_lines(made: dict[str, Any]) -> list[str]:
     if changed["seed"] is not None:
         lines.append(f"seed {changed['seed']['before']} → {changed['seed']['after']}")
     return lines + [intervention_line(each) for each in made["interventions"]]
-
-
-def intervention_line(given: dict[str, Any]) -> str:
-    """Return an intervention on a line."""
-    parts = [f"{good} {amount:,} given" for good, amount in given.get("endow", {}).items()]
-    parts += [f"told “{given['news']}”"] if "news" in given else []
-    parts += [word for name, word in (("rest", "made to rest"), ("remove", "taken away")) if given.get(name)]
-    if "add" in given:
-        parts.append(f"{given['add']['agents']:,} agents added")
-    if "stock" in given:
-        stock = given["stock"]
-        cells = "all cells" if stock["cells"] == "all" else f"{len(stock['cells']):,} cells"
-        amount = f"{stock['percent']} %" if "percent" in stock else f"{stock['amount']:,}"
-        parts.append(f"{stock['good']} {amount} in {cells}")
-    who = "" if given.get("agent") is None else f"agent {given['agent']}: "
-    why = f" ({given['why']})" if given.get("why") else ""
-    if not parts:
-        return f"tick {given['effect_tick']:,}: because {given.get('why') or 'of nothing'}"
-    return f"tick {given['effect_tick']:,}: {who}{', '.join(parts)}{why}"
 
 
 # -- tree ----------------------------------------------------------------------------------------------
@@ -228,9 +215,11 @@ def intervene(
     if agent is None and set(given) - {"add", "stock"}:
         raise WrongUsage("whom does it concern? Give --agent A")
     if agent is not None and {"add", "stock"} & set(given):
-        raise WrongUsage("--add and --stock concern the world, no agent")
+        raise WrongUsage("--add and --stock are done to the world, so leave --agent out")
     with open_store(say=output.say) as store:
         made = record(store, store.find(run), given, agent=agent, at=at, by=by, why=why)
+    for warning in made["warnings"]:
+        output.warn(warning)
     if as_json:
         output.result(made)
         return
@@ -238,3 +227,4 @@ def intervene(
     rows = {"what": intervention_line(told | {"why": ""}).partition(": ")[2], "by": made["answer"]["by"], "why": why}
     rows["takes effect at"] = f"tick {made['effect_tick']:,}"
     output.show(facts({k: v for k, v in rows.items() if v}, title=made["name"], good=True))
+    output.say(outcome_line(made["name"], made["effect_tick"]))

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chronopolis.errors import WrongUsage
+from domain.errors import shown
 
 
 def intervention_of(text: str) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def intervention_of(text: str) -> dict[str, Any]:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise WrongUsage(f"--intervene {text}: {error}") from None
+        raise WrongUsage(f"--intervene {cut(text)}: {error}") from None
     if not words:
         raise WrongUsage("--intervene: it says nothing")
     given: dict[str, Any] = {}
@@ -59,7 +60,7 @@ def _take_word(given: dict[str, Any], word: str) -> None:
     if word in ("rest", "remove"):
         given[word] = True
     elif not equals or not value:
-        raise WrongUsage(f"--intervene: {word!r} says nothing", "Write words such as agent=17 endow.food=5000.")
+        raise WrongUsage(f"--intervene: {shown(word)} says nothing", "Write words such as agent=17 endow.food=5000.")
     elif key in ("agent", "news", "by", "why"):
         given[key] = int(value) if key == "agent" and value.isdecimal() else value
     elif key in ("at", "cell"):
@@ -69,11 +70,11 @@ def _take_word(given: dict[str, Any], word: str) -> None:
     elif key == "add":
         given["add"] = {"agents": whole(value, word)}
     elif key.startswith("endow."):
-        given.setdefault("endow", {})[key.removeprefix("endow.").lower()] = whole(value, word)
+        given.setdefault("endow", {})[key.removeprefix("endow.").lower()] = amount_of(value, word)
     elif key.startswith("stock.") and "stock" not in given:
         given["stock"] = stock_of(f"{key.removeprefix('stock.')}={value}")
     else:
-        raise WrongUsage(f"--intervene: {word!r} is nothing that can be done", _KNOWN)
+        raise WrongUsage(f"--intervene: {shown(word)} is nothing that can be done", _KNOWN)
 
 
 _KNOWN = "Words: agent= endow.GOOD= news= rest remove add= cell= stock.GOOD= cells= at= by= why=; or a JSON object."
@@ -109,9 +110,9 @@ def deeds_of(
         given["news"] = news
     for each in endow:
         good, equals, amount = each.partition("=")
-        if not equals or not (amount.isascii() and amount.isdigit()):
-            raise WrongUsage(f"--endow {each}: write GOOD=AMOUNT, such as food=5000")
-        given.setdefault("endow", {})[good.strip().lower()] = int(amount)
+        if not equals or not good.strip():
+            raise WrongUsage(f"--endow {cut(each)}: write GOOD=AMOUNT, such as food=5000")
+        given.setdefault("endow", {})[good.strip().lower()] = amount_of(amount, f"--endow {each}")
     given |= {name: True for name, wanted in (("rest", rest), ("remove", remove)) if wanted}
     if add is not None:
         given["add"] = {"agents": add, **({} if cell is None else {"cell": cell})}
@@ -129,7 +130,7 @@ def stock_of(text: str) -> dict[str, Any]:
     good, equals, amount = text.partition("=")
     number = amount.removesuffix("%")
     if not equals or not re.fullmatch("[0-9]{1,12}", number):
-        raise WrongUsage(f"stock {text}: write GOOD=AMOUNT in thousandths, or GOOD=50% of what cells can hold")
+        raise WrongUsage(f"stock {cut(text)}: write GOOD=AMOUNT in thousandths, or GOOD=50% of what cells can hold")
     name = "percent" if amount.endswith("%") else "amount"
     return {"good": good.strip().lower(), "cells": "all", name: int(number)}
 
@@ -144,5 +145,48 @@ def cells_of(text: str) -> list[int] | str:
 def whole(value: str, word: str) -> int:
     """Return a whole number."""
     if not re.fullmatch("[0-9]{1,12}", value):
-        raise WrongUsage(f"{word}: {value!r} is no whole number")
+        raise WrongUsage(f"{cut(word)}: {shown(value)} is no whole number from 0 on")
     return int(value)
+
+
+def amount_of(value: str, word: str) -> int:
+    """Return how much is given of a good."""
+    if not re.fullmatch("[0-9]{1,12}", value) or int(value) == 0:
+        raise WrongUsage(
+            f"{cut(word)}: the amount {shown(value)} is no whole number above 0",
+            "Goods are counted in thousandths, coins in pieces: food=5000 is 5 food.",
+        )
+    return int(value)
+
+
+def cut(text: str, most: int = 60) -> str:
+    """Return what somebody wrote as an error repeats it."""
+    return text if len(text) <= most else text[:most] + "…"
+
+
+# -- how they are told ---------------------------------------------------------------------------------
+
+
+def intervention_line(given: dict[str, Any]) -> str:
+    """Return an intervention on a line."""
+    parts = [f"{good} {amount:,} given" for good, amount in given.get("endow", {}).items()]
+    parts += [f"told “{given['news']}”"] if "news" in given else []
+    parts += [word for name, word in (("rest", "made to rest"), ("remove", "taken away")) if given.get(name)]
+    if "add" in given:
+        parts.append(f"{given['add']['agents']:,} agents added")
+    if "stock" in given:
+        stock = given["stock"]
+        cells = "all cells" if stock["cells"] == "all" else f"{len(stock['cells']):,} cells"
+        amount = f"{stock['percent']} %" if "percent" in stock else f"{stock['amount']:,}"
+        parts.append(f"{stock['good']} {amount} in {cells}")
+    who = "" if given.get("agent") is None else f"agent {given['agent']}: "
+    why = f" ({given['why']})" if given.get("why") else ""
+    if not parts:
+        return f"tick {given['effect_tick']:,}: because {given.get('why') or 'of nothing'}"
+    return f"tick {given['effect_tick']:,}: {who}{', '.join(parts)}{why}"
+
+
+def outcome_line(run: str, tick: int) -> str:
+    """Return where it will stand what came of an intervention."""
+    where = f"polis events {run} --tick {tick} --kind InterventionMade"
+    return f"what comes of it will stand in that tick's event, a refusal with its reason: `{where}`"

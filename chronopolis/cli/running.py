@@ -425,6 +425,17 @@ def _waited(values: dict[str, Any]) -> str | None:
     return ", ".join(parts) or None
 
 
+def _refused(values: dict[str, Any]) -> str | None:
+    """Return in a line which interventions came to nothing, and why the first did."""
+    refused = values.get("interventions_refused")
+    if not refused:
+        return None
+    first, n = refused[0], len(refused)
+    whom = "" if first["agent"] is None else f" (agent {first['agent']})"
+    told = f"tick {first['tick']:,}{whom}, {first['because']}"
+    return f"1 intervention, at {told}" if n == 1 else f"{n:,} interventions; the first at {told}"
+
+
 def summary_panel(values: dict[str, Any]) -> Any:
     """Return the summary of a run for people."""
     ms = values["tick_ms"]
@@ -439,6 +450,7 @@ def summary_panel(values: dict[str, Any]) -> Any:
         "waited": _waited(values),
         "not kept": f"{values['snapshots_failed']} snapshots" if values.get("snapshots_failed") else None,
         "late": f"{values['late_inputs']} answers came late and were not used" if values.get("late_inputs") else None,
+        "refused": _refused(values),
         "problem": values.get("problem"),
     }
     good = {"complete": True, "paused": None}.get(values["status"], False)

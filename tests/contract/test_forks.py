@@ -28,6 +28,7 @@ from domain.inputs import INTERVENTION, Input, InputKey
 from domain.ports import EventStore, Run
 from domain.scenario import Scenario, Scenarios
 from domain.terrain import make_terrain
+from replay.scenario import apart_from
 from tests.support.memory_store import MemoryStore
 from tests.support.stores import chain_of, go_on, make_run
 
@@ -267,7 +268,7 @@ def test_a_fork_tells_whose_it_is_and_what_it_changes(store: EventStore, parent:
     ]  # fmt: skip
     assert someone.row(3) is not None
     child = store.find(made["name"])
-    assert fork_told(store, child) == made
+    assert fork_told(store, child) | {"warnings": []} == made
 
 
 def test_a_reason_for_other_constants_is_told_in_history(store: EventStore, parent: Run) -> None:
@@ -324,6 +325,53 @@ def test_an_intervention_names_somebody_alive_and_a_tick_that_has_not_begun(stor
     assert (source, given.key.agent, given.answer["by"]) == (parent.id, -1, "ana")
 
 
+_DOOMED = ({"add": {"agents": 19}}, {"agent": 3, "news": "The well is dry."})
+_REASONS = ("there are homes for 18 more", "this society has no minds to take news in")
+
+
+def test_what_is_bound_to_be_refused_is_said_at_once_and_in_the_summary(store: EventStore, parent: Run) -> None:
+    made = make_fork(store, "parent", at=9, name="doomed", interventions=[*_DOOMED, GIFT], why="to see")
+    assert len(made["warnings"]) == 2
+    for because in _REASONS:
+        (said,) = (warning for warning in made["warnings"] if because in warning)
+        assert "will be refused at tick 10" in said and "unless" not in said
+    summary = go_on(store, store.find("doomed"), 12)
+    refused = summary.as_dict()["interventions_refused"]
+    assert [(r["tick"], r["agent"], r["why"]) for r in refused] == [(10, a, "to see") for a in (None, 3)]
+    assert all(any(because in r["because"] for r in refused) for because in _REASONS)
+    assert go_on(store, store.find("doomed"), 14).interventions_refused == [], "told by the run that met it"
+
+
+def test_what_may_still_change_before_its_tick_is_said_to_be_refused_unless_it_does(
+    store: EventStore, parent: Run
+) -> None:
+    (said,) = make_fork(store, "parent", at=9, interventions=[{"add": {"agents": 19}, "at": 20}])["warnings"]
+    assert (
+        said == "add 19 agents will be refused at tick 20: there are homes for 18 more, unless that has changed "
+        "from tick 9 on"
+    )
+    (said,) = intervene(store, parent, {"add": {"agents": 19}})["warnings"]
+    assert "there are homes for 18 more, unless" in said
+    (said,) = intervene(store, parent, {"news": "The well is dry."}, agent=3)["warnings"]
+    assert said == f"news for agent 3 will be refused at tick {TICKS + 2}: this society has no minds to take news in"
+    assert intervene(store, parent, {"rest": True}, agent=3)["warnings"] == []
+    unborn = store.create("unborn", seed=7, configuration=VILLAGE, target=5)
+    (said,) = intervene(store, unborn, {"rest": True}, agent=12)["warnings"]
+    assert "agent 12 is none of the 12 founders" in said
+    assert intervene(store, unborn, {"rest": True}, agent=11)["warnings"] == []
+
+
+def test_an_intervention_that_is_none_is_told_what_of_it_is_unknown(store: EventStore, parent: Run) -> None:
+    for given in ({"agent": 3, "bogus": 1}, {"agent": 3, "rest": True, "bogus": 1}):
+        with pytest.raises(WrongUsage, match=r"'bogus' is nothing that can be done\nThere are endow, news"):
+            make_fork(store, "parent", at=5, name="fork", interventions=[given])
+    with pytest.raises(WrongUsage, match="does nothing"):
+        make_fork(store, "parent", at=5, name="fork", interventions=[{"agent": 3}])
+    with pytest.raises(WrongUsage, match=r"news 'xxx[x]*… \(5,002 characters\) is no text of 1 to 400") as caught:
+        intervene(store, parent, {"news": "x" * 5_000}, agent=3)
+    assert len(str(caught.value)) < 250
+
+
 # -- damage ------------------------------------------------------------------------------------------
 
 
@@ -340,6 +388,16 @@ def test_a_fork_whose_own_scenario_was_changed_is_named_by_verify() -> None:
     store.shelves[fork.id].run = dataclasses.replace(fork, configuration=other)
     found = replay.verify(store, store.shelves[fork.id].run)
     assert (found.ok, found.first_bad_tick, found.area) == (False, 0, "genesis")
+
+
+def test_a_setting_differs_from_the_first_tick_that_it_decides_otherwise_to_the_end() -> None:
+    lean = dataclasses.replace(VILLAGE, hunger=90)
+    root, other = Scenario(1, VILLAGE), Scenario(1, lean)
+    forked, back = Scenarios([(0, root), (8, other)]), Scenarios([(0, root), (8, other), (12, root)])
+    assert apart_from(Scenarios([(0, root)]), forked) == {"hunger": 8}
+    assert apart_from(Scenarios([(0, root)]), back) == {}, "in the end they are the same"
+    assert apart_from(forked, back) == {"hunger": 12}
+    assert apart_from(Scenarios([(0, Scenario(2, VILLAGE))]), forked) == {"seed": 0, "hunger": 8}
 
 
 def test_scenarios_begin_at_tick_0_and_rise() -> None:

@@ -55,6 +55,17 @@ def test_it_says_where_two_runs_part_and_how_they_differ(runs, capsys):
     assert code == 0 and same["identical"] and same["first_divergence"] is None and same["differences"] == []
 
 
+def test_a_setting_of_a_fork_is_said_to_differ_from_its_first_tick_only(runs, capsys):
+    later = as_json(capsys, "made", "what-if")[1]
+    before = as_json(capsys, "made", "what-if", "--tick", "10")[1]
+    for found in (later, before):
+        assert (found["configuration"], found["configuration_from"]) == ({"hunger": [45, 200]}, {"hunger": 21})
+    assert before["identical"]
+    assert "45 and 200 from tick 21 on" in polis(capsys, "made", "what-if")[1]
+    assert "45 and 200 only from tick 21 on: here it is the same" in polis(capsys, "made", "what-if", "--tick", "10")[1]
+    assert as_json(capsys, "made", "other-seed")[1]["configuration_from"] == {"seed": 0}
+
+
 def test_people_get_tables_largest_first(runs, capsys):
     code, out = polis(capsys, "made", "what-if", "--agents", "2")
     assert code == 0

@@ -142,7 +142,14 @@ _REFUSED = (
     (("tree", "nobody"), "no run 'nobody'"),
     (("intervene", "village", "--agent", "3"), "nothing to do"),
     (("intervene", "village", "--rest"), "whom does it concern"),
-    (("intervene", "village", "--agent", "3", "--add", "2"), "concern the world"),
+    (("intervene", "village", "--agent", "3", "--add", "2"), "done to the world, so leave --agent out"),
+    (("fork", "village", "--intervene", "agent=3 add=2"), "done to the world: leave the agent out"),
+    (("fork", "village", "--intervene", '{"agent": 3, "bogus": 1}'), "'bogus' is nothing that can be done"),
+    (("intervene", "village", "--agent", "3", "--endow", "food=-5"), "the amount '-5' is no whole number above 0"),
+    (("intervene", "village", "--agent", "3", "--endow", "tool=1.5"), "the amount '1.5' is no whole number above 0"),
+    (("intervene", "village", "--agent", "3", "--endow", "tool=2"), "food, wood, stone, ore, coin can be given"),
+    (("fork", "village", "--intervene", "agent=3 endow.food=0"), "the amount '0' is no whole number above 0"),
+    (("intervene", "village", "--agent", "3", "--news", "x" * 5_000), "(5,002 characters) is no text of 1 to 400"),
     (("intervene", "village", "--agent", "99", "--rest"), "no agent '99' lives there"),
     (("intervene", "village", "--agent", "3", "--rest", "--at", "20"), "can't take effect at tick 20"),
     (("intervene", "village", "--agent", "3", "--rest", "--remove"), "goes with nothing else"),
@@ -159,8 +166,21 @@ def test_what_can_not_be_is_refused_with_a_line_and_exit_code_2(polis):
         said = polis(*arguments, "--json")
         assert said.code == 2, f"{arguments}: {said}"
         assert said.json["error"]["exit_code"] == 2 and says in said.json["error"]["message"], f"{arguments}: {said}"
-        assert says in said.err and "Traceback" not in said.err
+        assert says in said.err and "Traceback" not in said.err and len(said.err) < 600
     assert len(polis("runs", "--json").out.splitlines()) == 1, "nothing was made"
+
+
+def test_who_intervenes_in_vain_is_warned_and_the_summary_of_the_run_says_why(polis):
+    made = polis("fork", "village", "--at", "9", "--name", "crowd", "--intervene", "add=20", "--why", "to see")
+    told = "warning: add 20 agents will be refused at tick 10: there are homes for 14 more"
+    assert made.code == 0 and told in made.err.replace("\n", " ")
+    assert "polis events crowd --tick 10 --kind InterventionMade" in made.err
+    resumed = polis("resume", "crowd", "--ticks", "3", "--quiet")
+    assert resumed.code == 0, "a refusal is part of history, and no failure"
+    assert "1 intervention, at tick 10, there are homes for 14 more" in resumed.out
+    said = polis("intervene", "village", "--agent", "3", "--news", "The well is dry.", "--json")
+    assert said.json["warnings"][0] in said.err and "no minds" in said.json["warnings"][0]
+    assert said.json["effect_tick"] == TICKS + 2
 
 
 def test_python_forks_and_runs_on(polis):

@@ -132,4 +132,6 @@ def test_notebooks_ask_the_same(database: FreshDatabase, gathered: dict[str, Any
         found = run.why(f"{gathered['tick']}:{gathered['ordinal']}", depth=2)
         assert isinstance(found, Causes) and found.event == gathered
         assert found.causes[0]["link"] == "intention"
-        assert found._repr_svg_().startswith("<svg")
+        name = run.at(gathered["tick"]).agent(gathered["agent"])["name"]
+    drawn = found._repr_svg_()
+    assert drawn.startswith("<svg") and f"{name} ({gathered['agent']})" in drawn, "also once the run is closed"

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from domain.ports import EventStore, Run
+from replay.all_links import links_of
 from replay.link import Link
-from replay.links import links_of
 from replay.timelines import Event, Place, Timelines, place_of
 
 

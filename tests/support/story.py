@@ -29,10 +29,11 @@ class Step:
 def steps_of(page: Path) -> Iterator[Step]:
     """Yield the commands of a page's console blocks, in order."""
     for block in _BLOCK.findall(page.read_text()):
-        yield from _steps(block[1])
+        yield from steps_in(block[1])
 
 
-def _steps(text: str) -> Iterator[Step]:
+def steps_in(text: str) -> Iterator[Step]:
+    """Yield the commands of one block, in order."""
     for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         lines = part.splitlines()
         command = [lines.pop(0)]
@@ -69,7 +70,7 @@ def rewritten(page: str, printed: list[str]) -> str:
 
     def block(found: re.Match[str]) -> str:
         parts = []
-        for step in _steps(found[2]):
+        for step in steps_in(found[2]):
             text = next(outputs)
             parts.append(f"$ {step.command}\n" + (f"{text}\n" if text else ""))
         return found[1] + "".join(parts) + found[3]

@@ -16,8 +16,8 @@ from domain.inputs import Input, InputKey
 from domain.minds import columns as m
 from domain.ports import Run
 from domain.state import World
+from replay.all_links import links_of
 from replay.link import Link
-from replay.links import links_of
 from replay.timelines import Event, Timelines, cause_of, place_of
 from tests.support.causes import everything, looking
 from tests.support.histories import History, scenario

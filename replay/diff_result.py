@@ -34,6 +34,7 @@ class Difference:
     first_divergence : None, or where they part: see `replay.divergence.first_divergence`
     differing : what differs between the states, by area
     figures : measure → its value on either side, where they differ; None where it has none
+    configuration_from : what of `configuration` decides from which tick on: a fork's constants, from its first tick
     notes : what could not be compared, or has to be known to read the rest
     """
 
@@ -45,6 +46,7 @@ class Difference:
     first_divergence: dict[str, Any] | None
     differing: tuple[Differing, ...]
     figures: dict[str, tuple[float | None, float | None]]
+    configuration_from: dict[str, int]
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -96,6 +98,7 @@ class Difference:
             "b": _side(self.b, self.world_b),
             "first_divergence": self.first_divergence,
             "configuration": self.configuration,
+            "configuration_from": self.configuration_from,
             "counts": self.counts,
             "agents": len(self.agents),
             "differences": self.entries(limit=limit, agents=agents),
