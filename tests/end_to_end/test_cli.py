@@ -218,6 +218,7 @@ def test_a_run_that_is_being_written_is_refused_and_goes_on(polis):
         assert said.code == 3
         assert said.json["error"]["type"] == "RunIsHeld"
         assert "--take-over" in said.err
+        assert "on from tick" not in said.err, "it does not go on"
         taken = polis("resume", "busy", "--take-over", "--ticks", "2", "--json")
         assert taken.code == 0, taken.err
         _, err = process.communicate(timeout=30)
