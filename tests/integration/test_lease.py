@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from domain.errors import RunIsHeld
 from domain.ports import Run
 from infrastructure import lease
 from infrastructure.browsing import Browsing
+from infrastructure.database import Database
+from infrastructure.dropping import drop_run
 from infrastructure.errors import TakeOverRefused
 from infrastructure.lease import LOCK_CLASS
+from infrastructure.migrate import downgrade, upgrade
 from infrastructure.postgres_store import PostgresStore
+from infrastructure.settings import Settings
 from tests.support.postgres import FreshDatabase
 from tests.support.stores import make_run
 
@@ -78,3 +84,36 @@ def test_a_take_over_that_the_database_refuses_says_whose_session_it_is_and_what
         assert f"SELECT pg_terminate_backend({pid})" in str(refused.value)
     with psycopg.connect(migrated.app_url, autocommit=True) as connection:
         assert lease.acquire(connection, run, target=None, take_over=True) == 2
+
+
+def test_where_no_superuser_forbade_it_a_reader_can_hold_a_run_and_its_session_is_named_and_ended(
+    database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "_PATIENCE_S", 1.0)
+    with psycopg.connect(database.admin_url, autocommit=True) as admin:
+        admin.execute("CREATE ROLE landlord LOGIN CREATEROLE PASSWORD 'rent'")
+        admin.execute("GRANT polis_app, polis_read, polis_maintenance TO landlord WITH ADMIN OPTION")
+        admin.execute(f"ALTER DATABASE {database.name} OWNER TO landlord")
+        url = make_conninfo(database.admin_url, user="landlord", password="rent")
+        try:
+            with Database(Settings(Path("/nonexistent"), url)) as theirs:
+                assert upgrade(theirs).is_current
+                store = PostgresStore(theirs)
+                run = make_run(store, ticks=3)
+                with psycopg.connect(database.read_url, autocommit=True) as reader:
+                    reader.execute("SELECT pg_advisory_lock(%s, %s)", (LOCK_CLASS, run.id))
+                    pid = reader.info.backend_pid
+                    assert store.lease(run).status == "complete"
+                    with (
+                        pytest.raises(RunIsHeld, match=f"session {pid} of the database, as polis_read"),
+                        store.writer(run, durability="tick"),
+                    ):
+                        pass
+                    with store.writer(run, durability="tick", take_over=True):
+                        assert store.lease(run).status == "running"
+                assert drop_run(theirs, run, "a trial").head_tick == 3
+                assert downgrade(theirs).current is None
+        finally:
+            admin.execute("DROP OWNED BY landlord CASCADE")
+            admin.execute("ALTER DATABASE " + database.name + " OWNER TO postgres")
+            admin.execute("DROP ROLE landlord")
