@@ -13,12 +13,14 @@ from domain.ports import Engine, Run
 from infrastructure.asking import Analyst, AnswerColumn
 from infrastructure.browsing import Browsing, Standing
 from infrastructure.database import Database
+from infrastructure.dropping import belongings_of, drop_run
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.embedded_valkey import EmbeddedValkey
 from infrastructure.engines import ENGINES, engine_identity, open_engine
 from infrastructure.engines.adapters import adapter_names, install_adapter
 from infrastructure.engines.status import engines_running, engines_status
 from infrastructure.engines.vllm_setup import setup_vllm
+from infrastructure.errors import ReadByFork
 from infrastructure.event_reader import uses_adbc
 from infrastructure.failpoints import reach
 from infrastructure.migrate import (
@@ -53,13 +55,16 @@ __all__ = [
     "Database",
     "EmbeddedValkey",
     "PostgresStore",
+    "ReadByFork",
     "SchemaStatus",
     "Settings",
     "Standing",
     "adapter_names",
+    "belongings_of",
     "db_downgrade",
     "db_status",
     "db_upgrade",
+    "drop_run",
     "embedded_chroma",
     "engine_identity",
     "engines_running",

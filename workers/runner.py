@@ -132,6 +132,7 @@ class Runner:
     take_over : end another runner of this run
     thinking : what is owed to minds; needed by a run whose agents have them
     breakpoint_ : says at which tick to pause; None: at none
+    on_begin : callable, called once the run is ours to write
     on_progress : callable, told a few times a second
     minutes : tells of the figures of each minute
     say : callable, told in a sentence what a person should know
@@ -148,6 +149,7 @@ class Runner:
         take_over: bool = False,
         thinking: Thinking | None = None,
         breakpoint_: Breakpoint | None = None,
+        on_begin: Callable[[], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         minutes: Minutes | None = None,
         say: Callable[[str], None] | None = None,
@@ -160,6 +162,7 @@ class Runner:
         self.pace_ms, self.take_over, self.thinking = pace_ms, take_over, thinking
         if run.configuration.thinks and thinking is None:
             raise InvalidConfiguration("mind", run.configuration.mind, "this runner was given nobody to ask")
+        self._on_begin = on_begin or (lambda: None)
         self._on_progress = on_progress or (lambda progress: None)
         self._minutes = minutes
         self._say = say or (lambda sentence: None)
@@ -186,6 +189,7 @@ class Runner:
         with store.writer(
             run, durability=self.durability, target=target, take_over=self.take_over, say=self._say
         ) as writer:
+            self._on_begin()
             try:
                 told = self._run_with(writer, target)
             except Exception as error:

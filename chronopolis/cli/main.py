@@ -41,6 +41,7 @@ from chronopolis.cli import (
     demo,
     diffing,
     doctor,
+    dropping,
     export,
     forking,
     looking,
@@ -60,7 +61,7 @@ GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
     "NothingFound", "TickHasBegun", "UnknownEvent", "BadQuery", "ExportRefused",
-    "UnknownMeasure", "InvalidExpression",
+    "UnknownMeasure", "InvalidExpression", "ReadByFork",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
@@ -148,6 +149,7 @@ doctor.register(app)
 sql.register(app)
 refreshing.register(database.app)
 export.register(app)
+dropping.register(app)
 
 
 class Terminated(KeyboardInterrupt):

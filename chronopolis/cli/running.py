@@ -171,13 +171,13 @@ def resume(
         target = lease.target if ticks is None else max(newest, 0) + ticks
         require_ticks(target)
         if head is not None and newest >= target:
-            output.say(f"run {found.name} has reached its tick {target:,}; `--ticks MORE` goes beyond it")
+            begun = f"run {found.name} has reached its tick {target:,}; `--ticks MORE` goes beyond it"
         else:
-            output.say(f"run {found.name}: on from tick {newest:,} to {target:,}")
+            begun = f"run {found.name}: on from tick {newest:,} to {target:,}"
         summary = drive(
             output, store, found, target=max(target, newest), durability=durability.value, threads=threads,
             pace_ms=pace, take_over=take_over, answers=answers.value, patience_s=patience, figures=figures,
-            break_at=break_at,
+            break_at=break_at, begun=begun,
         )  # fmt: skip
     finish(output, summary, resumed=True)
 
@@ -313,8 +313,12 @@ def drive(
     patience_s: float = 60.0,
     figures: Path | None = None,
     break_at: str | None = None,
+    begun: str = "",
 ) -> Summary:
-    """Advance a run to `target` with a live display, until it is done or a signal asks it to stop."""
+    """Advance a run to `target` with a live display, until it is done or a signal asks it to stop.
+
+    `begun` is said once the run is ours.
+    """
     from chronopolis.cli.doctor import compiled_kernels
     from replay.watch import Breakpoint
     from workers.bootstrap import Settings
@@ -331,7 +335,7 @@ def drive(
         runner = Runner(
             store, run, durability=durability, threads=threads, pace_ms=pace_ms, take_over=take_over,
             thinking=thinking, breakpoint_=None if break_at is None else Breakpoint(store, run, break_at),
-            on_progress=display.update, say=output.warn,
+            on_begin=(lambda: output.say(begun)) if begun else None, on_progress=display.update, say=output.warn,
             minutes=None if figures is None else Minutes(lambda minute: _add_line(figures, minute)),
         )  # fmt: skip
         with _stopping(runner, output):

@@ -122,6 +122,13 @@ class TestAnEventStore:
         assert (second, none) == (waiting, None)
         assert (second_lease.status, second_lease.target, second_lease.epoch) == ("paused", 9, 0)
 
+    def test_a_run_that_is_refused_uses_up_no_number(self, store: EventStore) -> None:
+        first = store.create("first", seed=3, configuration=TINY_WORLD, target=9)
+        for name in ("first", "First", "", "a" * 64, "a\n"):
+            with pytest.raises((RunExists, InvalidConfiguration)):
+                store.create(name, seed=3, configuration=TINY_WORLD, target=9)
+        assert store.create("second", seed=3, configuration=TINY_WORLD, target=9).id == first.id + 1
+
     def test_a_run_is_what_it_was_made_of(self, store: EventStore) -> None:
         made = store.create("made-of", seed=-(2**63), configuration=SMALL_WORLD, target=5)
         again = store.find("made-of")

@@ -218,6 +218,7 @@ def test_a_run_that_is_being_written_is_refused_and_goes_on(polis):
         assert said.code == 3
         assert said.json["error"]["type"] == "RunIsHeld"
         assert "--take-over" in said.err
+        assert "on from tick" not in said.err, "it does not go on"
         taken = polis("resume", "busy", "--take-over", "--ticks", "2", "--json")
         assert taken.code == 0, taken.err
         _, err = process.communicate(timeout=30)
@@ -331,8 +332,9 @@ def test_events_for_people_stop_at_a_hundred_and_say_so(polis, otter):
     assert "--limit 0" in said.err
 
 
-def test_a_reader_that_goes_away_is_no_error_of_ours(home, otter):
-    process = start("events", otter, "--json")
+@pytest.mark.parametrize("words", [("--json",), ("--limit", "0")], ids=["lines", "for people"])
+def test_a_reader_that_goes_away_is_no_error_of_ours(home, otter, words):
+    process = start("events", otter, *words)
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.readline()

@@ -1,0 +1,96 @@
+"""`polis drop`: let a whole run go. The only command that takes history away."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chronopolis.cli.options import AsJson, RunName, examples
+from chronopolis.cli.output import Output, facts, mebibytes
+
+if TYPE_CHECKING:
+    from domain.ports import Run
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command(
+        epilog=examples(
+            "polis drop brave-otter --because 'a trial'  # asks first",
+            "polis drop brave-otter --because 'a trial' --yes --json  # for scripts: its whole name, or its number",
+        )
+    )(drop)
+
+
+def drop(
+    run: RunName,
+    because: Annotated[
+        str,
+        typer.Option("--because", metavar="TEXT", help="The reason, which its tombstone keeps.", show_default=False),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Drop a whole run, its rollups and measures with it; there is no way back.
+
+    Its number, name, seed and head hash stay, with the reason. Refused while a fork reads it or somebody writes it. Its
+    own forks go first; its parent stays as it is. The index of its memories in Chroma is not cleaned: nothing reads it
+    any more, and numbers of runs are not used twice.
+    """
+    from chronopolis.errors import WrongUsage
+    from domain.errors import RunIsHeld
+    from workers.bootstrap import ReadByFork, belongings_of, drop_run, open_store
+
+    output = Output(as_json=as_json)
+    if not because.strip():
+        raise WrongUsage("--because is empty", "Say why, for whoever finds the tombstone.")
+    with open_store(say=output.say) as store:
+        found = store.find(run)
+        what, lease = belongings_of(store.database, found), store.lease(found)
+        if what.forks:
+            raise ReadByFork(found.name, what.forks)
+        if lease.status == "running":
+            raise RunIsHeld(found.name, lease.holder or "another process")
+        size = f"{what.events:,} events, {mebibytes(what.bytes)}"
+        if yes and run not in (found.name, str(found.id)):
+            raise WrongUsage(f"--yes asks nothing, so it wants the whole name: {found.name}")
+        if not yes:
+            _ask(output, found, size)
+        stone = drop_run(store.database, found, because.strip())
+    values: dict[str, Any] = {
+        "run": stone.run, "name": stone.name, "seed": stone.seed, "head_tick": stone.head_tick,
+        "head_hash": None if stone.head_hash is None else stone.head_hash.hex(), "because": stone.because,
+        "dropped_at": stone.dropped_at.isoformat(), "events": what.events, "bytes": what.bytes,
+    }  # fmt: skip
+    if as_json:
+        output.result(values)
+        return
+    rows = {
+        "gone": size,
+        "head tick": None if stone.head_tick is None else f"{stone.head_tick:,}",
+        "head hash": values["head_hash"],
+        "because": stone.because,
+    }
+    output.show(facts(rows, title=f"{stone.name} (number {stone.run}) · dropped"))
+
+
+def _ask(output: Output, run: Run, size: str) -> None:
+    """Have the name typed by a person.
+
+    Raises
+    ------
+    WrongUsage
+        If there is nobody to ask, or something else is typed; nothing was dropped.
+    """
+    from chronopolis.errors import WrongUsage
+
+    if not sys.stdin.isatty():
+        raise WrongUsage(
+            f"dropping run {run.name} can't be undone, and nobody is there to ask", "Say --yes if it is meant."
+        )
+    output.quiet = False
+    output.say(f"This drops run {run.name} for ever: {size}. Type its name to go on:")
+    if sys.stdin.readline().strip() != run.name:
+        raise WrongUsage("that is not its name; nothing was dropped")

@@ -1,0 +1,104 @@
+"""Dropping a run: whole, with its rollups and measures, and a tombstone for it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from domain.errors import RunIsHeld, UnknownRun
+from domain.ports import Run
+from infrastructure.database import Database
+from infrastructure.errors import DropRefused, ReadByFork
+
+# Dropping a partition keeps out whoever asks for its table, of whatever run, and waits for those who read it: each
+# try is short, so that nobody has to wait behind it.
+_TRY_S, _PAUSE_S, _TRIES = 1.0, 0.5, 10
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """What goes with a run, its parent's share of its history not counted, and the forks that would miss it."""
+
+    events: int
+    bytes: int
+    forks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tombstone:
+    """What stays of a run; `head_tick` and `head_hash` are None if it had no tick of its own."""
+
+    run: int
+    name: str
+    seed: int
+    head_tick: int | None
+    head_hash: bytes | None
+    because: str
+    dropped_at: datetime
+
+
+def belongings_of(database: Database, run: Run) -> Belongings:
+    """Return what dropping a run would take away."""
+    with database.connect() as connection:
+        events = _one(connection, "SELECT coalesce(sum(events), 0)::int8 FROM polis.ticks WHERE run = %s", run.id)
+        size = _one(
+            connection,
+            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::int8 FROM pg_class c WHERE c.relkind = 'r' AND "
+            "(c.relnamespace = 'polis'::regnamespace "
+            "AND (c.relname IN (SELECT leaf FROM polis.stretches WHERE run = %s) "
+            "OR c.relname ~ ('^(ticks|inputs|snapshots|texts)_r' || %s || '$')) "
+            "OR c.relnamespace = 'polis_rollup'::regnamespace AND c.relname ~ ('_r' || %s || '$'))",
+            run.id, run.id, run.id,
+        )  # fmt: skip
+        forks = connection.execute("SELECT name FROM polis.runs WHERE parent = %s ORDER BY run", (run.id,)).fetchall()
+    return Belongings(events, size, tuple(name for (name,) in forks))
+
+
+def drop_run(database: Database, run: Run, because: str) -> Tombstone:
+    """Drop a run and return its tombstone; all of it goes, or nothing.
+
+    Raises
+    ------
+    ReadByFork, RunIsHeld, UnknownRun, DropRefused
+    """
+    with database.connect_as_owner() as connection:
+        connection.execute("SET search_path = polis")
+        connection.execute(f"SET lock_timeout = {int(_TRY_S * 1000)}")
+        for _ in range(_TRIES):
+            try:
+                with connection.transaction():
+                    connection.execute("SET LOCAL ROLE polis_maintenance")
+                    connection.execute("SELECT polis.drop_run(%s, %s)", (run.id, because))
+                break
+            except psycopg.errors.DependentObjectsStillExist:
+                raise ReadByFork(run.name, belongings_of(database, run).forks) from None
+            except psycopg.errors.ObjectInUse:
+                holder = connection.execute("SELECT holder FROM leases WHERE run = %s", (run.id,)).fetchone()
+                raise RunIsHeld(run.name, str(holder[0]) if holder and holder[0] else "another process") from None
+            except psycopg.errors.NoDataFound:
+                raise UnknownRun(run.name) from None
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise DropRefused(
+                    run.name, str(error.diag.message_primary), "The role polis_maintenance may; grant it to your login."
+                ) from None
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+                time.sleep(_PAUSE_S)
+        else:
+            raise DropRefused(
+                run.name, "somebody reads history all the time", "Try again when long questions are through."
+            )
+        row = connection.execute(
+            "SELECT run, name, seed, head_tick, head_hash, why, dropped_at FROM tombstones WHERE run = %s", (run.id,)
+        ).fetchone()
+    assert row is not None
+    return Tombstone(*row)
+
+
+def _one(connection: psycopg.Connection[Any], query: str, *values: object) -> int:
+    row = connection.execute(query, values).fetchone()
+    assert row is not None
+    return int(row[0])
