@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -13,7 +14,7 @@ from domain.expressions import vocabulary as v
 from domain.expressions.reading import Reading, unknown
 from domain.expressions.terms import agent_term, cell_term, column_node, measure_term, over_agents, tick_term
 from domain.expressions.tokens import Token
-from domain.expressions.tree import NUMBER, NUMBERS, TRUTH, TRUTHS, WORD, Node, together
+from domain.expressions.tree import NUMBER, NUMBERS, TRUTH, TRUTHS, WORD, Node, Term, together
 from domain.measures import ALIASES, MEASURES, measure_named
 
 
@@ -40,6 +41,8 @@ class Values(Reading):
         if token.text == "(":
             node = self.either()
             closing = self.must(")")
+            if isinstance(node, Term) and node.column:  # mean((food)) is mean(food)
+                return replace(node, start=token.start, stop=closing.stop)
             return Node(node.type, token.start, closing.stop, node.of, (node,), node.trend, node.words)
         self.at -= 1
         if token.sort == "end":
