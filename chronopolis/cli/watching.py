@@ -130,7 +130,7 @@ def _pause(output: Output, store: EventStore, run: Run, tick: int, because: str)
 
 
 def _values(store: EventStore, run: Run, predicate: Predicate, tick: int | None) -> dict[str, Any]:
-    from replay.bisect import surroundings
+    from replay.judging import look_at
 
     expression = predicate.expression
     head = store.head(run)
@@ -143,7 +143,7 @@ def _values(store: EventStore, run: Run, predicate: Predicate, tick: int | None)
         "values": {},
     }
     if expression is not None and tick is not None:
-        values["values"] = expression.values(surroundings(store, run, expression, tick))
+        values["values"] = expression.values(look_at(store, run, expression, tick))
     return values
 
 
