@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.samples import unpack
+from benchmarks.soak_drift import drift_rows, drift_words
 from benchmarks.tables import table
 
 _ROWS = (
@@ -90,13 +91,14 @@ def _soak(soak: dict[str, Any], folder: Path) -> list[str]:
         rows += [
             ["p99 of all ticks (ms)", f"{soak['summary']['tick_ms']['p99']:.2f}"],
             ["runner, resident, a minute (MB)", f"{soak['runner_rss_mb_a_minute']:+.2f}"],
-            ["p99, a minute (ms)", f"{soak['tick_p99_ms_a_minute']:+.3f}"],
         ]
+    rows += drift_rows(soak)
     return [
         "## Soak\n",
         f"The run as `polis run` recorded it: {soak['agents']:,} agents, {soak['ticks']:,} ticks, {how}, durability "
         f"`{soak['durability']}`, watched from outside each minute; `soak.json` has them all.\n",
         table(["what", "figure"], rows),
+        drift_words(soak),
         "![Ticks and memory by the minute](soak.png)\n" if _plot_soak(soak, folder) else "",
         f"<sub>{m['when']}, commit {str(m['commit'])[:12]}; {m['cores']} cores of {m['model']}, {m['memory_gb']} GB, "
         f"load {m['load_1min']} before</sub>\n",

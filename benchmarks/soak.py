@@ -22,11 +22,10 @@ from benchmarks.machine import machine
 from benchmarks.plan import Plan
 from benchmarks.processes import server_tree
 from benchmarks.samples import slope
+from benchmarks.soak_drift import SETTLED
 from workers.memory import _pss_kb
 
 _ROOT = Path(__file__).parent.parent
-_SETTLED = 1 / 3
-"""Part of a run before its slopes are taken: caches and shared buffers fill first."""
 _GRACE_S = 600.0
 
 
@@ -84,7 +83,7 @@ def _watch(
             raise RuntimeError(f"the run has not ended after {now:,.0f} s; it was to take {allowed_s - _GRACE_S:,.0f}")
         if now >= due:
             due += 60.0 if due else 15.0  # the first sample once it is under way
-            result["memory"].append({"second": round(now, 1), **_memory(process.pid, home)})
+            result["memory"].append({"second": round(now, 1), **_memory(process.pid, home), **_load()})
             result["minutes"] = _lines(figures)
             _write(out, result)
         with suppress(subprocess.TimeoutExpired):
@@ -101,6 +100,11 @@ def _memory(pid: int, home: Path) -> dict[str, float]:
     return {"runner_rss_mb": round(rss, 1), "pss_all_mb": round(sum(_pss_kb(p) for p in pids) / 1024, 1)}
 
 
+def _load() -> dict[str, float]:
+    """Return the load of the machine, this run included: what else it does slows ticks, and has to be known."""
+    return {"load_1min": round(os.getloadavg()[0], 2)}
+
+
 def _end(process: subprocess.Popen[str]) -> None:
     """End a run that is not to go on: first as Ctrl-C would, so that it can be resumed."""
     for number, seconds in ((signal.SIGINT, 30.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0)):
@@ -113,7 +117,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 def _slopes(result: dict[str, Any]) -> dict[str, float]:
     """Return how memory and ticks move, a minute, once they have settled."""
-    memory, minutes = ([r for r in rows if r["second"] >= rows[-1]["second"] * _SETTLED]
+    memory, minutes = ([r for r in rows if r["second"] >= rows[-1]["second"] * SETTLED]
                        for rows in (result["memory"], result["minutes"]))  # fmt: skip
     at = [row["second"] for row in memory]
     return {

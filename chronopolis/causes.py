@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import replay
-from chronopolis import people
 from chronopolis.errors import WrongUsage
+from chronopolis.naming import names_in
 from chronopolis.record import require_tick
-from chronopolis.sentences import agent_number
+from chronopolis.sentences import Names
 from domain.ports import EventStore, Run
 from replay.why import BREADTH, DEPTH, HORIZON, Causes
 
 _ADDRESS = re.compile(r"([0-9]{1,10})[:.]([0-9]{1,10})")
 
 
+@dataclass(frozen=True)
 class Explained(Causes):
-    """What led to an event and what came of it, which a notebook shows as a picture."""
+    """What led to an event and what came of it, which a notebook shows as a picture, while its run is open.
+
+    Attributes
+    ----------
+    naming : says how everybody in it is called; asked only when a picture is drawn
+    """
+
+    naming: Callable[[], Names] = field(repr=False, compare=False)
 
     def _repr_svg_(self) -> str:
         from chronopolis.causes_picture import svg
 
-        return svg(self)
+        return svg(self, names=self.naming())
 
 
 def address(text: str) -> tuple[int, int]:
@@ -58,19 +67,12 @@ def why(
     tick, ordinal = address(event)
     require_tick(store, run, tick)
     found = replay.why(store, run, tick, ordinal, depth=depth, breadth=breadth, horizon=horizon, effects=effects)
-    return Explained(**vars(found))
+    return Explained(**vars(found), naming=partial(names_for, store, run, found))
 
 
-def names_at(store: EventStore, run: Run, tick: int) -> Callable[[int], str]:
-    """Return a function that names agents as they lived at a tick; whoever did not is given by number."""
-    world = replay.at(store, run, tick)
-
-    @cache
-    def name(agent: int) -> str:
-        found = people.name_of(world, agent)
-        return agent_number(agent) if found is None else f"{found} ({agent})"
-
-    return name
+def names_for(store: EventStore, run: Run, found: Causes) -> Names:
+    """Return how everybody of an answer is called, who died long before or came long after as well."""
+    return names_in(store, run, everything(found))
 
 
 def everything(found: Causes, *sides: str) -> Iterator[dict[str, Any]]:

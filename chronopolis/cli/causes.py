@@ -67,7 +67,7 @@ def why(
     with open_store(say=output.say) as store:
         found_run = store.find(run)
         found = causes.why(store, found_run, event, depth=steps, breadth=breadth, horizon=horizon, effects=effects)
-        names = None if as_json and picture is None else causes.names_at(store, found_run, found.event["tick"])
+        names = None if as_json and picture is None else causes.names_for(store, found_run, found)
     if picture is not None and names is not None:
         from chronopolis.causes_picture import draw
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.bars import bars
 from benchmarks.report import bars_table, write_report
-from benchmarks.samples import pack, slope, summary_of, unpack
+from benchmarks.samples import pack, slope, summary_of, trend, unpack
 from benchmarks.tables import table
 
 ROOT = Path(__file__).parent.parent.parent
@@ -35,6 +35,15 @@ def test_percentiles_are_of_all_samples():
 def test_a_slope_is_per_minute():
     assert slope([0, 1, 2, 3], [10, 11, 12, 13]) == pytest.approx(60)
     assert slope([0], [1]) == 0
+
+
+def test_a_trend_is_not_moved_by_a_few_noisy_minutes():
+    minutes = [60 * i for i in range(30)]
+    noisy = [10 + 0.1 * i + (50 if i in (3, 28, 29) else 0) for i in range(30)]
+    drift, low, high = trend(minutes, noisy)
+    assert drift == pytest.approx(0.1, abs=0.01) and low <= drift <= high
+    assert slope(minutes, noisy) > 0.4, "as a line of least squares is"
+    assert trend([0, 60], [1, 2]) == (0, 0, 0)
 
 
 def test_a_table_aligns_its_figures():

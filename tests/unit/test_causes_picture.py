@@ -14,6 +14,7 @@ from chronopolis import causes
 from chronopolis.causes_layout import BOX_WIDTH, NODES_MAX, Box, lay_out
 from chronopolis.causes_picture import draw, svg
 from chronopolis.errors import WrongUsage
+from chronopolis.naming import names_in
 from chronopolis.sentences import sentence
 from domain.events import KINDS
 from domain.ports import Run
@@ -54,6 +55,22 @@ def test_names_stand_in_sentences_and_unknown_kinds_are_named(found: Causes) -> 
     assert "Ada" in sentence({"kind": "AgentRested", "agent": 3}, lambda agent: "Ada")
     assert "WellDug" in sentence({"kind": "WellDug", "agent": 3})
     assert "cut" not in sentence(found.event)
+
+
+def test_the_dead_and_the_unborn_keep_their_names() -> None:
+    store = MemoryStore()
+    run = keep(store, scenario("doomed"))
+    events = everything(store, run)
+    came = {e["agent"]: e["name"] for e in events if e["kind"] in ("AgentJoined", "AgentBorn")}
+    estate = next(e for e in events if e["kind"] == "GoodsInherited" and e["tick"] > 0)
+    found = causes.why(store, run, f"{estate['tick']}:{estate['ordinal']}")
+    said = sentence(found.event, causes.names_for(store, run, found))
+    assert said.endswith(f"from {came[estate['target']]} ({estate['target']})"), "who left it is dead by then"
+    assert f"{came[estate['target']]}" in found._repr_svg_()
+    child = next(e for e in events if e["kind"] == "AgentBorn")
+    names = names_in(store, run, [child, {"kind": "AgentRested", "agent": 9_999}, None])
+    assert names(child["agent"]) == f"{child['name']} ({child['agent']})"
+    assert names(9_999) == "agent 9999", "nobody of that number ever came"
 
 
 def test_a_picture_holds_every_event_once_and_every_link(found: Causes) -> None:

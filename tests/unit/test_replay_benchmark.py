@@ -12,6 +12,7 @@ from benchmarks.replay_page import write_page
 from benchmarks.replay_questions import Asker, Wrong
 from benchmarks.samples import pack, summary_of
 from benchmarks.soak import record
+from benchmarks.soak_drift import drift_rows, drift_words
 
 ROOT = Path(__file__).parent.parent.parent
 MACHINE = {"when": "now", "commit": "0" * 40, "cores": 2, "model": "m", "memory_gb": 8, "load_1min": 0.1, "python": "3"}
@@ -49,6 +50,25 @@ def test_a_soak_cut_short_still_has_a_page(tmp_path):
     (tmp_path / "soak.json").write_text(json.dumps(soak))
     page = write_page(tmp_path)
     assert "paced at 10 ms" in page and "2.00, 2.00" in page and (tmp_path / "soak.png").exists()
+    assert "1 minutes are too few to tell a drift from noise" in page
+
+
+def soak_of(p99, **about):
+    minutes = [{"second": 60.0 * (i + 1), "tick_ms": {"p50": 1.0, "p99": ms, "max": ms}} for i, ms in enumerate(p99)]
+    return {"machine": MACHINE | about, "minutes": minutes, "memory": [{"second": 60.0}]}
+
+
+def test_a_drift_is_told_from_noise_or_not():
+    noise = [8 + (7 * i % 5) / 5 for i in range(30)]
+    assert "Over all 30 minutes p99 shows no drift that could be told from noise." in drift_words(soak_of(noise))
+    assert "Over all 30 minutes p99 rises by 0.10 ms" in drift_words(soak_of([n + i / 10 for i, n in enumerate(noise)]))
+    late_start = [9.0] * 12 + [4 + i / 4 for i in range(18)]
+    said = drift_words(soak_of(late_start, load_1min=3.4))
+    assert "Without the first third it rises by" in said and "the quietest minute of all, the 13th with 4.00 ms" in said
+    assert "a load of 3.4 on 2 cores" in said and "can't be told from these figures" in said
+    watched = soak_of(noise) | {"memory": [{"load_1min": 1.2}, {"load_1min": 2.5}]}
+    assert "1.2 to 2.5 while it ran" in drift_words(watched)
+    assert len(drift_rows(watched)) == 6
 
 
 def test_a_wrong_answer_has_no_time():

@@ -1,0 +1,46 @@
+"""What agents are called, the dead and the unborn as well: the event that brought each into the world says it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from chronopolis.sentences import Names, agent_number
+from domain.events import AGENT_BORN, AGENT_JOINED
+from domain.ports import HistoryReader, Run
+
+_NEWCOMERS = (AGENT_JOINED.number, AGENT_BORN.number)
+
+
+def whom(events: Iterable[dict[str, Any] | None]) -> set[int]:
+    """Return the agents that events tell of: whose they are, and with whom."""
+    found = {event.get(key) for event in events if event is not None for key in ("agent", "target")}
+    return {agent for agent in found if isinstance(agent, int)}
+
+
+def recorded_names(reader: HistoryReader, run: Run, agents: Iterable[int]) -> dict[int, str]:
+    """Return the names of those agents who ever came into a run, up to its head, by id."""
+    wanted, head = set(agents), reader.head(run)
+    found: dict[int, str] = {}
+    if head is None:
+        return {}
+    with reader.lookup(run) as lookup:
+        # Founders stand in tick 0, which is read at once; only who came later has to be searched for.
+        for first, last in ((0, 0), (1, head.tick)):
+            missing = sorted(wanted - found.keys())
+            if not missing or last < first:
+                continue
+            events = lookup.find(first, last, agents=missing, kinds=_NEWCOMERS)
+            for i, agent in enumerate(events.records["agent"].tolist()):
+                found[agent] = str(json.loads(events.payload(i))["name"])
+    return found
+
+
+def names_in(reader: HistoryReader, run: Run, events: Iterable[dict[str, Any] | None]) -> Names:
+    """Return how the agents that events tell of are called: by name and number, or by number if nobody knows more."""
+    known = recorded_names(reader, run, whom(events))
+    return lambda agent: f"{known[agent]} ({agent})" if agent in known else agent_number(agent)
+
+
+__all__ = ["names_in", "recorded_names", "whom"]
