@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from domain.errors import StoreUnavailable
 from infrastructure.database import Database
-from infrastructure.errors import BadQuery, QueryTimedOut
+from infrastructure.errors import BadQuery, QueryTimedOut, SessionEnded
 
 ROLE = "polis_read"
 _CHUNK = 1_000  # rows that come at once
@@ -104,7 +104,7 @@ class Analyst:
 
         Raises
         ------
-        BadQuery, QueryTimedOut, StoreUnavailable
+        BadQuery, QueryTimedOut, SessionEnded, StoreUnavailable
             Then, or while the rows come.
         """
         answer = Answer(iter(()))
@@ -231,6 +231,8 @@ def _named(error: psycopg.Error, query: str, *, struck: bool, timeout_s: float) 
     said = error.diag.message_primary or _first_line(error)
     if struck or (isinstance(error, psycopg.errors.QueryCanceled) and "timeout" in said):
         return QueryTimedOut(timeout_s)
+    if isinstance(error, psycopg.errors.AdminShutdown):
+        return SessionEnded(said)
     if error.sqlstate is None or error.sqlstate[:2] in ("08", "57"):
         return StoreUnavailable(said)
     position = int(error.diag.statement_position) if error.diag.statement_position else None

@@ -14,14 +14,12 @@ from sqlalchemy import text
 from domain.inputs import INTERVENTION, answer_from
 from domain.ports import Lease, Run
 from infrastructure.event_pages import END, EventPages
-from infrastructure.lease import LOCK_CLASS
+from infrastructure.lease import ALIVE
 from infrastructure.postgres_store import _run_of
 
 _STANDINGS = """
 SELECT r.*, l.status, l.target, l.epoch, l.holder, l.problem, h.tick AS head_tick, h.chain_hash AS head_hash,
-       EXISTS (SELECT FROM pg_locks
-               WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid = :class AND objid = r.run
-               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS alive
+       {alive} AS alive
 FROM polis.runs r JOIN polis.leases l USING (run)
 LEFT JOIN LATERAL (SELECT tick, chain_hash FROM polis.ticks t WHERE t.run = r.run ORDER BY tick DESC LIMIT 1) h ON true
 WHERE :parent = 0 OR r.parent = :parent
@@ -56,9 +54,9 @@ class Browsing(EventPages):
 
     def standings(self, *, parent: int = 0, order: str = "newest", limit: int = 1000) -> list[Standing]:
         """Return runs with where they stand, all or the forks of one."""
-        query = text(_STANDINGS.format(order=_ORDERS[order]))
+        query = text(_STANDINGS.format(alive=ALIVE, order=_ORDERS[order]))
         with self.store._connect() as connection:
-            rows = connection.execute(query, {"class": LOCK_CLASS, "parent": parent, "limit": limit}).all()
+            rows = connection.execute(query, {"parent": parent, "limit": limit}).all()
         found = []
         for row in rows:
             run, tick, chain = _run_of(row), row.head_tick, row.head_hash

@@ -34,6 +34,11 @@ SELECT run, tick, ordinal, agent, cell FROM births;
 CREATE OR REPLACE VIEW activity AS
 SELECT run, tick - tick % 100 AS tick, kind, count(*) AS events FROM events GROUP BY run, tick - tick % 100, kind;
 
+-- agent_activity: how many events of a kind an agent had in 1,000 ticks
+CREATE OR REPLACE VIEW agent_activity AS
+SELECT run, tick - tick % 1000 AS tick, agent, kind, count(*) AS events
+FROM events WHERE agent IS NOT NULL GROUP BY run, tick - tick % 1000, agent, kind;
+
 -- footsteps: how many steps were made from a cell to another in 1,000 ticks
 CREATE OR REPLACE VIEW footsteps AS
 SELECT run, tick - tick % 1000 AS tick, from_cell, cell, count(*) AS steps

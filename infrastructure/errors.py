@@ -13,6 +13,10 @@
         ├── DatabaseTooOld            a Postgres before 15
         ├── SchemaTooOld              the schema needs `polis db upgrade`
         ├── SchemaTooNew              the schema is that of a later release
+        ├── TakeOverRefused           the database does not let us end the session that holds a run
+        ├── DropRefused               a run that could not be dropped
+        │   └── ReadByFork            since a fork reads it
+        ├── SessionEnded              somebody ended our session, or the server stops
         ├── MigrationFailed           a migration was refused; the schema is as it was
         ├── ModelNotFound             weights that are not here, or not what they should be
         ├── AdapterUnusable           a LoRA adapter that is not here, is damaged, or does not fit its base model
@@ -92,6 +96,59 @@ class QueryTimedOut(InfrastructureError):
 
     def __str__(self) -> str:
         return f"the query was stopped after {self.seconds:g} s; give it longer with --timeout, or ask for less"
+
+
+class SessionEnded(InfrastructureError):
+    """The server ended the session of a query: somebody who may told it to, or it stops; nothing was changed."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.said = said
+
+    def __str__(self) -> str:
+        return (
+            f"the database ended this session: {self.said}\n"
+            "Somebody who administers it did that, or it is being stopped. Ask again; history is untouched."
+        )
+
+
+class TakeOverRefused(InfrastructureError):
+    """The session that holds a run may not be ended by us, so the run was not taken over."""
+
+    def __init__(self, run: str, holder: str, pid: int) -> None:
+        super().__init__(run, holder, pid)
+        self.run, self.holder, self.pid = run, holder, pid
+
+    def __str__(self) -> str:
+        return (
+            f"run {self.run} is held by {self.holder}, and the database does not let us end that\n"
+            f"Whoever administers it can: SELECT pg_terminate_backend({self.pid})"
+        )
+
+
+class DropRefused(InfrastructureError):
+    """A run could not be dropped; all of it is still there."""
+
+    def __init__(self, run: str, because: str, hint: str) -> None:
+        super().__init__(run, because, hint)
+        self.run, self.because, self.hint = run, because, hint
+
+    def __str__(self) -> str:
+        return f"run {self.run} was not dropped: {self.because}\n{self.hint}"
+
+
+class ReadByFork(DropRefused):
+    """Forks of a run read its history, so it can't be dropped."""
+
+    def __init__(self, run: str, forks: tuple[str, ...]) -> None:
+        InfrastructureError.__init__(self, run, forks)
+        self.run, self.forks = run, forks
+
+    def __str__(self) -> str:
+        some = ", ".join(self.forks[:5]) + (f" and {len(self.forks) - 5} more" if len(self.forks) > 5 else "")
+        if len(self.forks) == 1:
+            return f"run {self.run} was not dropped: its fork {some} reads its history\nDrop that first."
+        return f"run {self.run} was not dropped: its forks {some} read its history\nDrop those first."
 
 
 class ExportFailed(InfrastructureError):

@@ -1,7 +1,8 @@
 """The lease: one writer a run.
 
-Liveness is an advisory lock that dies with its connection; what fences a writer that was taken over is
-the epoch in the lease row, which every tick's transaction checks.
+Liveness is an advisory lock that dies with its connection, held by the session that the lease row names: of anybody
+else's it says nothing. What fences a writer that was taken over is the epoch in that row, which every tick's
+transaction checks.
 """
 
 from __future__ import annotations
@@ -17,9 +18,18 @@ from psycopg import sql
 
 from domain.errors import LeaseLost, RunIsHeld
 from domain.ports import Run
+from infrastructure.errors import TakeOverRefused
 
 LOCK_CLASS = 20_814
 """First key of the advisory lock that a run's writer holds; the second is the run."""
+
+_HOLDERS = """
+FROM pg_locks k WHERE k.locktype = 'advisory' AND k.granted AND k.objsubid = 2
+AND k.classid = {lock_class} AND k.objid = {run}
+AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+ALIVE = "EXISTS (SELECT " + _HOLDERS.format(lock_class=LOCK_CLASS, run="l.run") + " AND k.pid = l.backend)"
+"""SQL that says of a row `l` of leases whether its writer lives."""
 
 # A killed runner's connection is noticed by the server within milliseconds, or when its COPY is done.
 _PATIENCE_S = 5.0
@@ -32,6 +42,8 @@ def acquire(connection: psycopg.Connection[Any], run: Run, *, target: int | None
     ------
     RunIsHeld
         If another living writer has it and it is not to be taken over.
+    TakeOverRefused
+        If the database does not let us end whoever has it.
     """
     if not _lock(connection, run, patience_s=0.0 if take_over else _PATIENCE_S):
         if not take_over:
@@ -52,7 +64,7 @@ def acquire(connection: psycopg.Connection[Any], run: Run, *, target: int | None
 
 
 def reacquire(connection: psycopg.Connection[Any], run: Run, *, epoch: int, tick: int) -> None:
-    """Take the lock again after the connection was lost, without raising the epoch.
+    """Take the lock again after the connection was lost, without raising the epoch; the lease names the new session.
 
     Raises
     ------
@@ -65,6 +77,9 @@ def reacquire(connection: psycopg.Connection[Any], run: Run, *, epoch: int, tick
         if row is None or row[0] != epoch:
             raise LeaseLost(run.name, tick, epoch)
         if _try_lock(connection, run):
+            connection.execute(
+                "UPDATE polis.leases SET backend = pg_backend_pid() WHERE run = %s AND epoch = %s", (run.id, epoch)
+            )
             return
         if time.monotonic() > deadline:
             raise LeaseLost(run.name, tick, epoch)
@@ -92,19 +107,28 @@ def _try_lock(connection: psycopg.Connection[Any], run: Run) -> bool:
 
 
 def _holder(connection: psycopg.Connection[Any], run: Run) -> str:
-    row = connection.execute("SELECT holder FROM polis.leases WHERE run = %s", (run.id,)).fetchone()
-    return str(row[0]) if row and row[0] else "another process"
+    """Say who has the lock: the writer as its lease names it, else the session, which need not be a writer's."""
+    query = (
+        "SELECT k.pid, a.usename, l.holder, k.pid = l.backend "
+        "FROM polis.leases l, LATERAL (SELECT k.pid " + _HOLDERS.format(lock_class="%s", run="l.run") + ") k "
+        "LEFT JOIN pg_stat_activity a ON a.pid = k.pid WHERE l.run = %s"
+    )
+    row = connection.execute(query, (LOCK_CLASS, run.id)).fetchone()
+    if row is None:
+        return "another process"
+    pid, role, holder, is_writer = row
+    return str(holder) if is_writer and holder else f"session {pid} of the database, as {role}"
 
 
 def _end_holder(connection: psycopg.Connection[Any], run: Run) -> None:
     # On somebody's own database `polis_app` is a role put on over their login, and may not end that login's sessions.
     role = connection.execute("SELECT current_user").fetchone()
-    connection.execute("SET ROLE NONE")
-    connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 "
-        "AND classid = %s AND objid = %s AND pid <> pg_backend_pid() "
-        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        (LOCK_CLASS, run.id),
-    )
     assert role is not None
+    connection.execute("SET ROLE NONE")
+    query = "SELECT k.pid " + _HOLDERS.format(lock_class="%s", run="%s") + " AND k.pid <> pg_backend_pid()"
+    for (pid,) in connection.execute(query, (LOCK_CLASS, run.id)).fetchall():
+        try:
+            connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        except psycopg.errors.InsufficientPrivilege:
+            raise TakeOverRefused(run.name, _holder(connection, run), pid) from None
     connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role[0])))

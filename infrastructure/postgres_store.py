@@ -39,7 +39,7 @@ from infrastructure import measure_blocks, schema
 from infrastructure.database import Database
 from infrastructure.event_lookup import Leaf, LeafLookup
 from infrastructure.event_reader import read_segment
-from infrastructure.lease import LOCK_CLASS
+from infrastructure.lease import ALIVE
 from infrastructure.leaves import Leaves
 from infrastructure.snapshots import decode_snapshot
 from infrastructure.tick_writer import TickWriter
@@ -112,20 +112,23 @@ class PostgresStore:
             "state_version": run.state_version,
             "hashing_version": run.hashing_version,
         }
+        rows = [_row_of(given, configuration) for given in inputs]
         with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
+            # Looked at before: a row that is refused uses up a number all the same.
+            if connection.execute(select(schema.runs.c.run).where(schema.runs.c.name == name)).first() is not None:
+                raise RunExists(name)
+            if not re.fullmatch(_NAME, name):
+                raise InvalidConfiguration("name", name, "use 1-63 of a-z, 0-9, - and _, beginning with a letter")
             try:
                 number = connection.execute(
                     insert(schema.runs).values(**values).returning(schema.runs.c.run)
                 ).scalar_one()
-            except IntegrityError as error:
-                if "name_check" in str(error.orig):
-                    rule = "use 1-63 of a-z, 0-9, - and _, beginning with a letter"
-                    raise InvalidConfiguration("name", name, rule) from None
+            except IntegrityError:  # somebody else took it in this very moment
                 raise RunExists(name) from None
             connection.execute(insert(schema.leases).values(run=number, target=target))
             connection.execute(select(func.polis.open_run(number)))
-            for given in inputs:
-                connection.execute(insert(schema.inputs).values(run=number, **_row_of(given, configuration)))
+            for row in rows:
+                connection.execute(insert(schema.inputs).values(run=number, **row))
         return self.find(str(number))
 
     def find(self, name: str) -> Run:
@@ -158,19 +161,13 @@ class PostgresStore:
 
     def lease(self, run: Run) -> Lease:
         """Return where a run stands. "running" without a living writer is "paused"."""
-        t = schema.leases
-        held = sql(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 "
-            "AND classid = :class AND objid = :run "
-            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        )
+        query = sql(f"SELECT l.*, {ALIVE} AS alive FROM polis.leases l WHERE l.run = :run")
         with self._connect() as connection:
-            row = connection.execute(select(t).where(t.c.run == run.id)).one_or_none()
-            alive = connection.execute(held, {"class": LOCK_CLASS, "run": run.id}).scalar_one() > 0
+            row = connection.execute(query, {"run": run.id}).one_or_none()
         if row is None:
             raise UnknownRun(run.name)
-        status = "running" if alive else ("paused" if row.status == "running" else row.status)
-        return Lease(status, row.target, row.epoch, row.holder if alive else None, row.problem)
+        status = "running" if row.alive else ("paused" if row.status == "running" else row.status)
+        return Lease(status, row.target, row.epoch, row.holder if row.alive else None, row.problem)
 
     # -- history -----------------------------------------------------------------------------------
 
@@ -578,6 +575,9 @@ _ABOUT = (
 )  # fmt: skip
 """What is kept beside an answer as it is; its prompt and raw text are kept in `texts`."""
 
+
+_NAME = "[a-z][a-z0-9_-]{0,62}"
+"""What the schema takes for the name of a run."""
 
 _REFUSED = b'{"refused":'
 """How the canonical answer of a refusal begins; it has no other key."""

@@ -6,6 +6,7 @@ With ``--json`` the last line of standard output is one JSON object, also when t
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -82,8 +83,13 @@ class Output:
 def _console(file: Any) -> Console:
     from rich.console import Console
 
+    class PipedConsole(Console):
+        def on_broken_pipe(self) -> None:
+            # rich would leave with 1; that nobody reads any more is for `main` to say.
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
     width = None if file.isatty() or os.environ.get("COLUMNS") else _WIDTH_OF_A_PIPE
-    return Console(file=file, width=width, highlight=False, soft_wrap=False)
+    return PipedConsole(file=file, width=width, highlight=False, soft_wrap=False)
 
 
 def facts(rows: Mapping[str, Any], *, title: str = "", good: bool | None = None) -> Any:

@@ -331,8 +331,9 @@ def test_events_for_people_stop_at_a_hundred_and_say_so(polis, otter):
     assert "--limit 0" in said.err
 
 
-def test_a_reader_that_goes_away_is_no_error_of_ours(home, otter):
-    process = start("events", otter, "--json")
+@pytest.mark.parametrize("words", [("--json",), ("--limit", "0")], ids=["lines", "for people"])
+def test_a_reader_that_goes_away_is_no_error_of_ours(home, otter, words):
+    process = start("events", otter, *words)
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.readline()

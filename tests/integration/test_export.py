@@ -31,7 +31,8 @@ pytestmark = pytest.mark.integration
 
 Village = tuple[PostgresStore, Run, Path]
 DERIVED = ("agents", "agent_history", "exchanges", "conversation_turns", "conversations", "ties", "thoughts_answered",
-           "remembered", "places", "holdings", "positions", "activity", "footsteps", "samples", "events")  # fmt: skip
+           "remembered", "places", "holdings", "positions", "activity", "agent_activity", "footsteps", "samples",
+           "events")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,11 @@ import pytest
 import replay
 from chronopolis.hold import end_long_readings
 from domain import columns as col
-from domain.errors import StoreUnavailable
 from domain.inputs import Input, InputKey
 from domain.ports import Run
 from infrastructure.asking import Analyst
 from infrastructure.database import Database
-from infrastructure.errors import BadQuery, QueryTimedOut
+from infrastructure.errors import BadQuery, QueryTimedOut, SessionEnded
 from infrastructure.migrate import upgrade
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.rollups import Rollups
@@ -163,6 +162,7 @@ def test_answers_asked_before_a_fork_are_read_once_with_their_texts(postgres_sto
 ROLLED = {
     "activity": "SELECT tick, kind, events FROM activity ORDER BY 1, 2",
     "footsteps": "SELECT tick, from_cell, cell, sum(steps) FROM footsteps GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+    "agent_activity": "SELECT tick, agent, kind, sum(events) FROM agent_activity GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
     "trades": "SELECT * FROM trades ORDER BY tick, ordinal",
     "deaths": "SELECT * FROM deaths ORDER BY tick, ordinal",
     "exchanges": "SELECT * FROM exchanges ORDER BY tick, ordinal",
@@ -307,7 +307,7 @@ def test_bad_sql_says_where(family):
         ask(store, "SELECT 1; SELECT 2")
 
 
-def test_a_server_that_is_gone_is_no_mistake_of_the_query(family):
+def test_a_session_that_was_ended_says_so(family):
     store, _ = family
     with Analyst(store.database, "parent") as analyst, store.database.connect_as_owner() as owner:
 
@@ -317,7 +317,7 @@ def test_a_server_that_is_gone_is_no_mistake_of_the_query(family):
 
         thread = threading.Thread(target=end)
         thread.start()
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(SessionEnded, match="ended this session: terminating connection due to administrator"):
             list(analyst.ask("SELECT pg_sleep(9)"))
         thread.join()
 
@@ -354,6 +354,13 @@ REFUSED = (
     "INSERT INTO polis_rollup.progress VALUES (1)",
     "CREATE EXTENSION dblink",
     "SELECT pg_reload_conf()",
+    "SELECT pg_advisory_lock(20814, 1)",
+    "SELECT pg_try_advisory_lock(20814)",
+    "SELECT pg_try_advisory_lock_shared(20816, 1)",
+    "SELECT pg_advisory_xact_lock(20815)",
+    "SELECT pg_terminate_backend(pg_backend_pid())",
+    "SELECT pg_cancel_backend(pg_backend_pid())",
+    "SELECT pg_logical_emit_message(false, 'noise', 'much')",
     "SELECT * FROM pg_authid",
     "ALTER ROLE polis_read SUPERUSER",
     "DO $$ BEGIN DELETE FROM polis.runs; END $$",

@@ -1,0 +1,80 @@
+"""Whose lock it is: the writer's, known by its lease, or that of somebody who has nothing to do with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from domain.errors import RunIsHeld
+from domain.ports import Run
+from infrastructure import lease
+from infrastructure.browsing import Browsing
+from infrastructure.errors import TakeOverRefused
+from infrastructure.lease import LOCK_CLASS
+from infrastructure.postgres_store import PostgresStore
+from tests.support.postgres import FreshDatabase
+from tests.support.stores import make_run
+
+pytestmark = pytest.mark.integration
+
+
+@contextmanager
+def a_stranger_locks(database: FreshDatabase, run: Run) -> Iterator[int]:
+    """Hold a run's advisory lock without being its writer, as a role can that nobody took the right from."""
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s, %s)", (LOCK_CLASS, run.id))
+        yield connection.info.backend_pid
+
+
+def test_a_stranger_with_the_lock_does_not_make_a_run_look_running(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    run = make_run(postgres_store, ticks=3)
+    with a_stranger_locks(migrated, run):
+        assert postgres_store.lease(run).status == "complete"
+        assert [s.lease.status for s in Browsing(postgres_store).standings()] == ["complete"]
+        assert not postgres_store.request_pause(run, tick=9, because="nobody would see it")
+
+
+def test_a_writer_looks_running_also_after_it_connected_anew(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    run = make_run(postgres_store, ticks=3)
+    with postgres_store.writer(run, durability="tick") as writer:
+        assert postgres_store.lease(run).status == "running"
+        with psycopg.connect(migrated.admin_url, autocommit=True) as owner:
+            owner.execute("SELECT pg_terminate_backend(%s)", (writer._connection.info.backend_pid,))
+        writer._reconnect("it was ended", 0)
+        assert postgres_store.lease(run).status == "running"
+        assert [s.lease.status for s in Browsing(postgres_store).standings()] == ["running"]
+
+
+def test_a_run_that_a_stranger_holds_is_said_to_be_held_by_that_session(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    run = make_run(postgres_store, ticks=3)
+    with (
+        a_stranger_locks(migrated, run) as pid,
+        pytest.raises(RunIsHeld, match=f"by session {pid} of the database, as postgres"),
+        postgres_store.writer(run, durability="tick"),
+    ):
+        pass
+
+
+def test_a_take_over_that_the_database_refuses_says_whose_session_it_is_and_what_to_do(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    run = make_run(postgres_store, ticks=3)
+    with (
+        a_stranger_locks(migrated, run) as pid,
+        psycopg.connect(migrated.app_url, autocommit=True) as connection,
+    ):
+        with pytest.raises(TakeOverRefused) as refused:
+            lease.acquire(connection, run, target=None, take_over=True)
+        assert f"held by session {pid} of the database, as postgres" in str(refused.value)
+        assert f"SELECT pg_terminate_backend({pid})" in str(refused.value)
+    with psycopg.connect(migrated.app_url, autocommit=True) as connection:
+        assert lease.acquire(connection, run, target=None, take_over=True) == 2
