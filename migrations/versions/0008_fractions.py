@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 _SQL = Path(__file__).parent.parent / "sql" / "0008"
 
