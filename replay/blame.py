@@ -41,11 +41,19 @@ class Cause:
     ordinal : of the event within the tick
     term : the term, as it is written in the expression
     contribution : what the term did when the event was folded; None of a word, and of what was not looked at
+    weighed : whether it was looked at
     """
 
     ordinal: int
     term: str
     contribution: float | None
+    weighed: bool = True
+
+    def as_dict(self, events: EventBatch) -> dict[str, Any]:
+        """Return the event as plain values, with what it moved and by how much."""
+        event = as_json(events.records[self.ordinal], events.payload(self.ordinal))
+        own = {"term": self.term, "contribution": self.contribution}
+        return event | own | ({} if self.weighed else {"weighed": False})
 
 
 def blame(
@@ -68,17 +76,14 @@ def blame(
     for text in terms:
         own = [c for c in causes if c.term == text]
         if text not in weighed:
-            own = [Cause(int(at), text, None) for at in movers[text][:limit]]
+            own = [Cause(int(at), text, None, weighed=False) for at in movers[text][:limit]]
         moved = sum(c.contribution or 0.0 for c in own)
         whole = sum(abs(c.contribution or 0.0) for c in own) or 1.0
         sign = math.copysign(1.0, moved)
         found += [(sign * (c.contribution or 0.0) / whole, c) for c in own]
     # What goes against the change comes last; among equals the earlier event is first.
     found.sort(key=lambda pair: (-pair[0], pair[1].ordinal))
-    return [
-        as_json(events.records[c.ordinal], events.payload(c.ordinal)) | {"term": c.term, "contribution": c.contribution}
-        for _, c in found[:limit]
-    ]
+    return [cause.as_dict(events) for _, cause in found[:limit]]
 
 
 def _movers(term: Term, events: EventBatch) -> NDArray[np.int64]:
