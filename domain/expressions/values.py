@@ -13,7 +13,7 @@ from domain.errors import UnknownMeasure
 from domain.expressions import vocabulary as v
 from domain.expressions.reading import Reading, unknown
 from domain.expressions.terms import agent_term, cell_term, column_node, measure_term, over_agents, tick_term
-from domain.expressions.tokens import Token
+from domain.expressions.tokens import Token, quoted
 from domain.expressions.tree import NUMBER, NUMBERS, TRUTH, TRUTHS, WORD, Node, Term, together
 from domain.measures import ALIASES, MEASURES, measure_named
 
@@ -47,7 +47,7 @@ class Values(Reading):
         self.at -= 1
         if token.sort == "end":
             raise self.error(token.start, "something is missing at the end" if token.start else "there is nothing here")
-        raise self.error(token.start, f"{token.text!r} is not expected here")
+        raise self.error(token.start, f"{quoted(token.text)} is not expected here")
 
     def named(self, token: Token) -> Node:
         """Read what a name stands for."""
@@ -70,14 +70,14 @@ class Values(Reading):
             hint = ""
             if name in v.COLUMNS:
                 hint = f"; of one agent it is agent(17).{name}, of all for example mean({name})"
-            raise self.error(token.start, unknown(f"there is no {name!r}{hint}", name, names)) from None
+            raise self.error(token.start, unknown(f"there is no {quoted(name)}{hint}", name, names)) from None
         return measure_term(token, measure, so_far)
 
     def call(self, token: Token) -> Node:
         """Read a function and its arguments."""
         name = token.text
         if name not in v.FUNCTIONS:
-            raise self.error(token.start, unknown(f"there is no function {name!r}", name, v.FUNCTIONS))
+            raise self.error(token.start, unknown(f"there is no function {quoted(name)}", name, v.FUNCTIONS))
         if name in ("agent", "cell"):
             return self.one_of(token)
         self.must("(")
@@ -136,7 +136,9 @@ class Values(Reading):
         what = self.here
         known: Sequence[str] = (*v.COLUMNS, *v.LIFE) if token.text == "agent" else tuple(v.ASPECTS)
         if what.sort != "name" or what.text not in known:
-            because = f"{token.text}({number.text}) has no {what.text!r}" if what.text else "something is missing here"
+            because = (
+                f"{token.text}({number.text}) has no {quoted(what.text)}" if what.text else "something is missing here"
+            )
             raise self.error(what.start, unknown(because, what.text, known))
         self.at += 1
         make = agent_term if token.text == "agent" else cell_term

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import psycopg
@@ -22,6 +23,7 @@ from domain.expressions import parse
 from domain.fold import fold
 from domain.measures import MEASURES, Look, gini, society_figures
 from domain.ports import EventStore, Run
+from infrastructure.migrate import upgrade
 from infrastructure.postgres_store import PostgresStore
 from replay import measures as projection
 from replay.bisect import bisect
@@ -33,6 +35,7 @@ from tests.support.stores import TINY_WORLD, chain_of, go_on, keep, make_run
 
 pytestmark = pytest.mark.integration
 
+_MIGRATIONS = Path(__file__).parents[2] / "migrations" / "sql"
 every_scenario = pytest.mark.parametrize("name", SCENARIOS)
 
 
@@ -232,6 +235,24 @@ def test_rebuilding_mends_a_projection_that_somebody_changed(
     assert set(projection.series(postgres_store, run, ["food"], 0, 20)["food"].tolist()) == {1}
     assert projection.rebuild(postgres_store, run) == 21
     assert projection.series(postgres_store, run, ["food"], 0, 20)["food"].tolist() == good
+
+
+def test_what_an_earlier_release_kept_is_made_anew_and_not_misread(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    run = make_run(postgres_store, ticks=20)
+    with psycopg.connect(migrated.admin_url) as connection:
+        connection.execute((_MIGRATIONS / "0008" / "drop.sql").read_text())
+        connection.execute("UPDATE polis.alembic_version SET version_num = '0007'")
+        connection.execute(
+            "INSERT INTO polis.measure_blocks (source, name, tick_first, version, amounts) "
+            "SELECT %s, name, first, version, array_fill(333::int8, ARRAY[16]) "
+            "FROM (VALUES ('hungry', 2), ('food', 1)) AS kept (name, version), generate_series(0, 16, 16) AS first",
+            (run.id,),
+        )  # fmt: skip
+    assert upgrade(postgres_store.database).is_current
+    expected = of_run(postgres_store, run)
+    assert_equal(projection.series(postgres_store, run, ["hungry", "food"], 0, 20), expected, 0, 20)
 
 
 def test_two_who_fill_at_once_do_not_hinder_each_other(postgres_store: PostgresStore) -> None:

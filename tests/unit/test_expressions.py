@@ -157,3 +157,15 @@ def test_over_series_it_means_what_it_means_at_each_tick(text: str) -> None:
     series = AtSeries(0, dict(zip(wanted.measures, table, strict=True)), len(rows))
     assert wanted.where(series, len(rows)).tolist() == singly
     assert np.isnan(table).any() or "price" not in text, "a tick without a price is among them"
+
+
+@pytest.mark.parametrize("text", [
+    "a" * 900, f"count({'b' * 900} > 1)", f"agent(3).{'b' * 900} > 1", f"agent(3).occupation == '{'x' * 900}'",
+    f"{'f' * 900}(1) > 2", f"gini > 1 {'b' * 900}", "(" * 900, "gini > " + "9" * 900,
+])  # fmt: skip
+def test_an_error_quotes_little_of_what_is_long(text: str) -> None:
+    with pytest.raises(InvalidExpression) as caught:
+        parse(text)
+    first, shown, caret = str(caught.value).splitlines()
+    assert len(first) < 400 and len(shown) <= 100 and len(caret) <= 61
+    assert shown[len(caret) - 1] == text[caught.value.column]
