@@ -41,7 +41,9 @@ def bisect_by_sql(
     limit: int = 10,
     on_progress: OnProgress | None = None,
 ) -> Bisection:
-    """Find the first tick at which a predicate in SQL is true, and the events there of the kinds that it asks about.
+    """Find the first tick at which a predicate in SQL is true, and the events there of the kinds whose views it names.
+
+    Nothing tells what a query looks at: those events are weighed by nobody, and there are none if it names no kind.
 
     Raises
     ------
@@ -51,15 +53,15 @@ def bisect_by_sql(
     found, asked = first_true(analyst, predicate, first=first, last=last, seek=seek, on_progress=on_progress)
     method = "seek" if seek else "scan"
     if found is None:
-        return Bisection(run.name, predicate, None, first, last, method, asked)
+        return Bisection(run.name, predicate, None, first, last, method, asked, settled=not seek)
     words = set(re.findall(r"\w+", predicate.lower()))
     kinds = [kind for kind in KINDS if kind.view in words]
     causes: list[dict[str, Any]] = []
-    for events in select_events(store, run, first=found, last=found, kinds=kinds):
+    for events in select_events(store, run, first=found, last=found, kinds=kinds) if kinds else ():
         causes += [event | {"term": None, "contribution": None} for event, _ in zip(events, range(limit), strict=False)]
-    already = found == first > 0
+    before = None if found == first else False
     return Bisection(
-        run.name, predicate, found, first, last, method, asked, already, None if found == first else False, True, causes
+        run.name, predicate, found, first, last, method, asked, found == first > 0, not seek, before, True, causes
     )
 
 

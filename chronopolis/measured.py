@@ -17,7 +17,7 @@ from domain.measures import ALIASES, MEASURES, Measure, measure_named, natural
 _BARS = "▁▂▃▄▅▆▇█"
 _PLOTS_MAX = 24
 
-Amounts = Mapping[str, NDArray[np.int64]]
+Amounts = Mapping[str, NDArray[np.float64]]
 
 
 def measures_frame(found: Amounts, first: int) -> pl.DataFrame:
@@ -52,10 +52,10 @@ def thinned(found: Amounts, first: int, every: int) -> tuple[list[int], dict[str
     return (starts + first).tolist(), series
 
 
-def value_of(name: str, amount: int) -> float | int | None:
+def value_of(name: str, amount: float) -> float | int | None:
     """Return one amount in its measure's unit; None if it is no value."""
     definition = _definition(name)
-    return _plain(definition, float(natural(definition, np.array([amount]))[0]))
+    return _plain(definition, float(amount) / definition.divisor)
 
 
 def unit_of(name: str) -> str:
@@ -135,7 +135,7 @@ def _definition(name: str) -> Measure:
 def _plain(measure: Measure, value: float) -> float | int | None:
     if np.isnan(value):
         return None
-    return round(value, 6) if measure.milli else int(value)
+    return value if measure.fraction else round(value, 6) if measure.milli else int(value)
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -454,12 +454,30 @@ def fold(world: World, events: EventBatch) -> World:
         does not live or a place that does not exist. The state may then be half folded: throw it away.
     """
     records = events.records
-    n = len(records)
     _require_next_tick(world, events)
+    rows = world.rows_of(records["agent"]) if world.minds is not None else None
+    fold_some(world, events, 0, len(records))
+    if rows is not None:
+        fold_lives(world, records, rows)
+    world.tick += 1
+    world.rehash()
+    world.compact()
+    return world
+
+
+def fold_some(world: World, events: EventBatch, start: int, stop: int) -> None:
+    """Apply events `start` … `stop` - 1 of a tick, for whoever looks at what each of them does.
+
+    What is in mind follows bodies once a tick is whole, and so do hashes: `fold` sees to both.
+
+    Raises
+    ------
+    CorruptHistory
+        As `fold`.
+    """
+    records, n, at = events.records[:stop], stop, start
     if world.n_touched_cells + n > len(world.touched_cells):
         world.touched_cells = np.resize(world.touched_cells, world.n_touched_cells + 2 * n)
-    rows = world.rows_of(records["agent"]) if world.minds is not None else None
-    at = 0
     while at < n:
         handler = _IN_PYTHON.get(int(records["kind"][at]))
         if handler is not None:
@@ -483,12 +501,6 @@ def fold(world: World, events: EventBatch) -> World:
             because = f"{name} of agent {e['agent']}, {'whose columns make no sense' if lives else 'who is not alive'}"
             raise CorruptHistory(int(e["tick"]), int(e["ordinal"]), because)
         at = stopped
-    if rows is not None:
-        fold_lives(world, records, rows)
-    world.tick += 1
-    world.rehash()
-    world.compact()
-    return world
 
 
 def _require_next_tick(world: World, events: EventBatch) -> None:
@@ -500,4 +512,4 @@ def _require_next_tick(world: World, events: EventBatch) -> None:
         raise CorruptHistory(int(records["tick"][at]), int(records["ordinal"][at]), because)
 
 
-__all__ = ["fold"]
+__all__ = ["fold", "fold_some"]

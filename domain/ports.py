@@ -231,13 +231,13 @@ class Block:
     ----------
     name, version : of the measure's definition
     first : the first tick
-    amounts : ndarray of int64, one a tick
+    amounts : ndarray of float64, one a tick; NaN where there is no value
     """
 
     name: str
     version: int
     first: int
-    amounts: NDArray[np.int64]
+    amounts: NDArray[np.float64]
 
 
 class MeasureKeeper(Protocol):

@@ -15,33 +15,33 @@ from sqlalchemy.engine import Connection
 from domain.measures import MEASURES
 from domain.ports import Block
 
-_INT8, _INT8_ARRAY = 20, 1016  # type numbers
+_FLOAT8, _FLOAT8_ARRAY = 701, 1022  # type numbers
 _HEAD = np.dtype([("dimensions", ">i4"), ("nulls", ">i4"), ("type", ">i4"), ("size", ">i4"), ("first", ">i4")])
-_ITEM = np.dtype([("length", ">i4"), ("amount", ">i8")])
+_ITEM = np.dtype([("length", ">i4"), ("amount", ">f8")])
 
 
 class _Amounts:
-    """int64 amounts on their way to the server."""
+    """float64 amounts on their way to the server."""
 
-    def __init__(self, amounts: NDArray[np.int64]) -> None:
+    def __init__(self, amounts: NDArray[np.float64]) -> None:
         self.amounts = amounts
 
 
 class _AmountsDumper(Dumper):
     format = Format.BINARY
-    oid = _INT8_ARRAY
+    oid = _FLOAT8_ARRAY
 
     def dump(self, obj: _Amounts) -> bytes:
         items = np.empty(len(obj.amounts), _ITEM)
         items["length"], items["amount"] = 8, obj.amounts
-        head = np.array([(1, 0, _INT8, len(items), 1)], _HEAD)
+        head = np.array([(1, 0, _FLOAT8, len(items), 1)], _HEAD)
         return head.tobytes() + items.tobytes()
 
 
-def _amounts_of(data: bytes) -> NDArray[np.int64]:
+def _amounts_of(data: bytes) -> NDArray[np.float64]:
     if len(data) <= _HEAD.itemsize:
-        return np.empty(0, np.int64)
-    return np.frombuffer(data, _ITEM, offset=_HEAD.itemsize)["amount"].astype(np.int64)
+        return np.empty(0)
+    return np.frombuffer(data, _ITEM, offset=_HEAD.itemsize)["amount"].astype(np.float64)
 
 
 def _driver(connection: Connection) -> psycopg.Connection[Any]:

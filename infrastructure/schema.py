@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Double,
     Integer,
     LargeBinary,
     MetaData,
@@ -128,7 +129,7 @@ measure_blocks = Table(
     Column("name", Text, primary_key=True),
     Column("tick_first", Integer, primary_key=True),
     Column("version", Integer),
-    Column("amounts", ARRAY(BigInteger)),
+    Column("amounts", ARRAY(Double)),
 )  # fmt: skip
 
 pause_requests = Table(

@@ -1,33 +1,30 @@
 """Bisect: the first tick at which something became true, and the events that made it so.
 
-By seeking where the expression can only go one way, so that a score of states settle it; by a scan otherwise, over
+By seeking where the expression can only go one way, so that a score of looks settle it; by a scan otherwise, over
 series of measures where it uses nothing else, else over the states themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from domain.advance import new_world
 from domain.errors import BeyondHead
-from domain.events import EventBatch, empty_records
-from domain.expressions import AtTick, Expression, parse
+from domain.expressions import Expression, parse
 from domain.fold import fold
-from domain.measures import MEASURES, SO_FAR, Look
 from domain.ports import MeasuredHistory, Run
 from replay.blame import blame
-from replay.judging import Judge, totals_before, where_it_holds
+from replay.judging import Judge, look_at, require_there, totals_before, totals_of, where_it_holds
 from replay.measures import BLOCK
 from replay.seek import at, ticks_of
 
 OnProgress = Callable[[int, int], None]
 _CHUNK = 8 * BLOCK
 _PROGRESS_EVERY = 200
-_NONE = EventBatch.of(empty_records(0))
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,7 @@ class Bisection:
     ----------
     tick : the first tick at which it is true; None if it never is
     already : it was true at the first tick that was looked at, so that this need not be where it became so
+    settled : whether the answer is certain; not if it was taken for granted that once true it stays true
     value_before, value_after : of what the expression looks at: one value, or one a term if there are several
     causes : events of the tick that moved it, those that moved it most first
     method : "seek" or "scan"
@@ -52,6 +50,7 @@ class Bisection:
     method: str
     looked_at: int
     already: bool = False
+    settled: bool = True
     value_before: Any = None
     value_after: Any = None
     causes: list[dict[str, Any]] = field(default_factory=list)
@@ -91,10 +90,11 @@ def bisect(
     """
     wanted = parse(expression) if isinstance(expression, str) else expression
     last = require_range(store, run, first, last)
+    require_there(store, run, wanted, last)
     trend = wanted.trend(run.configuration.agents)
-    cheap = wanted.uses_state or all(m in MEASURES and MEASURES[m].rising for m in wanted.measures)
     if method is None:
-        method = "seek" if trend is not None and cheap else "scan"
+        method = "seek" if trend is not None else "scan"
+    settled = method == "scan" or trend is not None
     if method == "seek":
         found, looked_at = _by_seeking(store, run, wanted, first, last, only_the_first=trend in (0, -1))
     elif wanted.uses_state:
@@ -102,9 +102,9 @@ def bisect(
     else:
         found, looked_at = _over_series(store, run, wanted, first, last, on_progress)
     if found is None:
-        return Bisection(run.name, wanted.text, None, first, last, method, looked_at)
-    return _explained(store, run, wanted, found, Bisection(run.name, wanted.text, found, first, last, method, looked_at,
-                                                           already=found == first > 0), limit)  # fmt: skip
+        return Bisection(run.name, wanted.text, None, first, last, method, looked_at, settled=settled)
+    plain = Bisection(run.name, wanted.text, found, first, last, method, looked_at, found == first > 0, settled)
+    return _explained(store, run, wanted, found, plain, limit)
 
 
 def require_range(store: MeasuredHistory, run: Run, first: int, last: int | None) -> int:
@@ -130,26 +130,26 @@ def _by_seeking(
     def holds(tick: int) -> bool:
         nonlocal looked_at
         looked_at += 1
-        return wanted.holds(surroundings(store, run, wanted, tick))
+        if wanted.uses_state or set(wanted.measures) != set(totals_of(wanted)):
+            return wanted.holds(look_at(store, run, wanted, tick))
+        return bool(where_it_holds(store, run, wanted, tick, tick)[0])
 
     if holds(first):
         return first, looked_at
-    if only_the_first or not holds(last):
+    if only_the_first or first == last:
         return None, looked_at
-    low, high = first, last  # false at low, true at high
-    while high - low > 1:
+    # Running totals are made of all ticks before: not far beyond the answer, if they are not kept yet.
+    low, stride = first, BLOCK if totals_of(wanted) else last
+    high = min(first + stride, last)
+    while not holds(high):
+        if high == last:
+            return None, looked_at
+        low, stride = high, 2 * stride
+        high = min(high + stride, last)
+    while high - low > 1:  # false at low, true at high
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)
     return high, looked_at
-
-
-def surroundings(store: MeasuredHistory, run: Run, wanted: Expression, tick: int) -> AtTick:
-    """Return what an expression is evaluated in at one tick, by seeking."""
-    world = at(store, run, tick)
-    flows = any(MEASURES[m].kind == "flow" for m in wanted.measures if m in MEASURES)
-    events = next(iter(ticks_of(store, run, tick, tick))) if flows else _NONE
-    totals = totals_before(store, run, wanted, tick + 1) if any(m.endswith(SO_FAR) for m in wanted.measures) else {}
-    return AtTick(Look().at(world, events), totals)
 
 
 def _over_series(
@@ -184,16 +184,12 @@ def _explained(
 ) -> Bisection:
     """Return it with values before and after, and with causes."""
     before = new_world(run.configuration) if tick == 0 else at(store, run, tick - 1)
-    earlier = next(iter(ticks_of(store, run, tick - 1, tick - 1))) if tick else _NONE
     events = next(iter(ticks_of(store, run, tick, tick)))
     after = fold(before.copy(), events)
-    totals = [totals_before(store, run, wanted, tick), totals_before(store, run, wanted, tick + 1)]
-    values = [wanted.values(AtTick(Look().at(world, batch), sums))
-              for world, batch, sums in ((before, earlier, totals[0]), (after, events, totals[1]))]  # fmt: skip
+    values = [wanted.values(look_at(store, run, wanted, world.tick, world=world)) for world in (before, after)]
     told = [next(iter(v.values())) if len(v) == 1 else v or None for v in values]
-    causes = blame(wanted, before, after, events, totals[1], limit=limit)
-    return Bisection(**{**found.as_dict(), "value_before": told[0] if tick else None, "value_after": told[1],
-                        "causes": causes})  # fmt: skip
+    causes = blame(wanted, before, events, totals_before(store, run, wanted, tick), limit=limit)
+    return replace(found, value_before=told[0] if tick else None, value_after=told[1], causes=causes)
 
 
-__all__ = ["Bisection", "bisect", "require_range", "surroundings"]
+__all__ = ["Bisection", "bisect", "require_range"]

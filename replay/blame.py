@@ -1,30 +1,35 @@
 """Which events of a tick moved the terms of an expression, and by how much.
 
-The share of an event in a change is found by leaving it out: for something of the state, the term is computed again
-with the row of the event's agent as it was before the tick; for a flow, without the event. So it is exact for one event
-at a time, and for a sum the shares add up; for what is no sum, such as a Gini coefficient, they need not.
+The events of the tick are folded one after another, in their order, into the state before it, and the term is looked at
+after each: what it did then is what that event contributed. So nothing is guessed, and the contributions add up to all
+that events did to the term in that tick. What time alone does, such as regrowth, comes before the first of them and is
+no event's. Of two that only matter together, such as the legs of one barter, each has what the term did when it was
+folded: of a total the giver's leg has the fall and the taker's the rise, and where both are needed to bring something
+about, the later one has it. A flow, and its running total, is counted from nothing as the tick's events come; no value
+counts as 0.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.events import ABSENT, KIND_BY_NUMBER, EventBatch, as_json
+from domain.events import EventBatch, as_json
 from domain.expressions import AtTick, Expression, Term
+from domain.expressions.tree import WORD
+from domain.fold import fold_some
 from domain.measures import MEASURES, SO_FAR, Look
 from domain.state import World
+from replay.judging import Totals, in_units
 
-EVENTS_WEIGHED = 4_000
-"""So many events or agents are weighed by leaving out; more would take seconds, and are listed unweighed."""
-
-_ACTIONS = {number for number, kind in KIND_BY_NUMBER.items() if any(f.name == "energy" for f in kind.fields)}
+EVENTS_WEIGHED = 6_000
+"""So many events are looked at one by one. A tick with more that can move a term would take many seconds: they are
+listed in their order, and what they contributed is not told."""
 
 
 @dataclass(frozen=True)
@@ -35,137 +40,103 @@ class Cause:
     ----------
     ordinal : of the event within the tick
     term : the term, as it is written in the expression
-    contribution : how much of the term's value is due to the event; None if that can't be told
+    contribution : what the term did when the event was folded; None of a word, and of what was not looked at
+    weighed : whether it was looked at
     """
 
     ordinal: int
     term: str
     contribution: float | None
+    weighed: bool = True
+
+    def as_dict(self, events: EventBatch) -> dict[str, Any]:
+        """Return the event as plain values, with what it moved and by how much."""
+        event = as_json(events.records[self.ordinal], events.payload(self.ordinal))
+        own = {"term": self.term, "contribution": self.contribution}
+        return event | own | ({} if self.weighed else {"weighed": False})
 
 
 def blame(
-    expression: Expression, before: World, after: World, events: EventBatch, totals: dict[str, float], *, limit: int
+    expression: Expression, before: World, events: EventBatch, totals: Totals, *, limit: int
 ) -> list[dict[str, Any]]:
     """Return the events of a tick that moved the terms of an expression, those that moved them most first.
 
     Parameters
     ----------
-    before, after : World, the states around the tick
+    before : World, the state that the tick before left
     events : EventBatch, the tick's
-    totals : running totals that the expression uses, as they are at the tick
+    totals : the running totals that the expression uses, as they are before the tick
     limit : how many events at most
     """
-    look_before = Look().at(before, EventBatch.of(events.records[:0]))
     found: list[tuple[float, Cause]] = []
-    for term in expression.terms:
-        causes = list(_causes(expression.text_of(term), term, look_before, Look().at(after, events), totals))
-        whole = sum(abs(c.contribution) for c in causes if c.contribution) or 1.0
-        look_after = Look().at(after, events)
-        moved = _moved(term, AtTick(look_before, totals, fine=True), AtTick(look_after, totals, fine=True))
-        for cause in causes:
-            share = (cause.contribution or 0.0) / whole
-            found.append((share * moved if moved else abs(share), cause))
+    terms = {expression.text_of(term): term for term in expression.terms}
+    movers = {text: _movers(term, events) for text, term in terms.items()}
+    weighed = {text: term for text, term in terms.items() if len(movers[text]) <= EVENTS_WEIGHED}
+    causes = list(_one_by_one(weighed, movers, before, events, totals))
+    for text in terms:
+        own = [c for c in causes if c.term == text]
+        if text not in weighed:
+            own = [Cause(int(at), text, None, weighed=False) for at in movers[text][:limit]]
+        moved = sum(c.contribution or 0.0 for c in own)
+        whole = sum(abs(c.contribution or 0.0) for c in own) or 1.0
+        sign = math.copysign(1.0, moved)
+        found += [(sign * (c.contribution or 0.0) / whole, c) for c in own]
     # What goes against the change comes last; among equals the earlier event is first.
     found.sort(key=lambda pair: (-pair[0], pair[1].ordinal))
-    return [
-        as_json(events.records[c.ordinal], events.payload(c.ordinal)) | {"term": c.term, "contribution": c.contribution}
-        for _, c in found[:limit]
-    ]
+    return [cause.as_dict(events) for _, cause in found[:limit]]
 
 
-def _moved(term: Term, before: AtTick, after: AtTick) -> int:
-    """Return 1 if a term rose, -1 if it fell, 0 if that can't be told."""
-    try:
-        change = float(term.of(after)) - float(term.of(before))
-    except (ValueError, ZeroDivisionError):
-        return 0
-    return 0 if math.isnan(change) or change == 0 else int(math.copysign(1, change))
-
-
-def _causes(text: str, term: Term, before: Look, after: Look, totals: dict[str, float]) -> Iterator[Cause]:
-    records = after.events.records
+def _movers(term: Term, events: EventBatch) -> NDArray[np.int64]:
+    """Return where the events are that can move a term."""
+    records = events.records
     if term.agent is not None:
-        own = records["agent"] == term.agent
-        yield from (Cause(int(at), text, None) for at in np.flatnonzero(own))
-        return
-    if term.cell is not None:
-        yield from (Cause(int(at), text, None) for at in np.flatnonzero(records["cell"] == term.cell))
-        return
+        return np.flatnonzero((records["agent"] == term.agent) | (records["target"] == term.agent))
     measure = MEASURES.get(term.measure.removesuffix(SO_FAR))
-    kinds = {k.number for k in measure.moved_by} if measure is not None else set()
-    concerned = np.isin(records["kind"], list(kinds)) if kinds else np.ones(len(records), np.bool_)
-    if measure is not None and measure.kind == "flow":
-        weighed = list(_without_events(text, term, after, np.flatnonzero(concerned), totals))
-    else:
-        weighed = list(_without_agents(text, term, before, after, concerned, kinds or _ACTIONS, totals))
-    if any(c.contribution for c in weighed):
-        yield from (c for c in weighed if c.contribution)
-    elif kinds:
-        yield from (Cause(int(at), text, None) for at in np.flatnonzero(concerned))
+    if measure is not None and measure.moved_by:
+        return np.flatnonzero(np.isin(records["kind"], [kind.number for kind in measure.moved_by]))
+    return np.arange(len(records))
 
 
-def _without_events(
-    text: str, term: Term, look: Look, positions: NDArray[np.int64], totals: dict[str, float]
+def _one_by_one(
+    terms: dict[str, Term], movers: dict[str, NDArray[np.int64]], before: World, events: EventBatch, totals: Totals
 ) -> Iterator[Cause]:
-    """Weigh the events of a flow, each by what the flow would be without it."""
-    if term.measure.endswith(SO_FAR):
-        name = term.measure.removesuffix(SO_FAR)
-        measure = MEASURES[name]
+    """Fold the events in their order, and yield what each did to each term that it can move."""
+    world, look, folded = before.copy(), Look(), 0
+    world.tick += 1  # time passes first
 
-        def value() -> float:
-            return measure.of(look) / measure.divisor
-    else:
+    def here() -> AtTick:
+        look.at(world, events.slice(0, folded))
+        sums = {name: total + MEASURES[name.removesuffix(SO_FAR)].of(look) for name, total in totals.items()}
+        return AtTick(look, in_units(sums))
 
-        def value() -> float:
-            return float(term.of(AtTick(look, totals, fine=True)))
-
-    whole, events, world = value(), look.events, look.world
-    for at in positions[:EVENTS_WEIGHED].tolist():
-        look.at(world, EventBatch.of(np.delete(events.records, at)))
-        without = value()
-        yield Cause(at, text, _rounded(whole - (0.0 if math.isnan(without) else without)))
-    look.at(world, events)
-
-
-def _without_agents(
-    text: str, term: Term, before: Look, after: Look, concerned: NDArray[np.bool_], kinds: set[int],
-    totals: dict[str, float],
-) -> Iterator[Cause]:  # fmt: skip
-    """Weigh the agents that something happened to, each by what the term would be had its row stayed as it was."""
-    records, living = after.events.records, after.living.copy()
-    rows, rows_before = after.row_of, before.row_of
-    whole = float(term.of(AtTick(after, totals, fine=True)))
-    agents = np.unique(records["agent"][concerned & (records["agent"] != ABSENT)])
-    for who in agents[:EVENTS_WEIGHED].tolist():
-        now, was = rows.get(who), rows_before.get(who)
-        with _row_as_it_was(after, living, now, None if was is None else before.living[:, was]):
-            without = float(term.of(AtTick(after, totals, fine=True)))
-        contribution = _rounded(whole - without)
-        own = np.flatnonzero(concerned & (records["agent"] == who))
-        moving = [int(at) for at in own if int(records["kind"][at]) in kinds]
-        if contribution and moving:
-            yield Cause(moving[0], text, contribution)
+    start = here()
+    values = {text: _value(term, start) for text, term in terms.items()}
+    concerned = _concerned(terms, movers)
+    for at in sorted(concerned):
+        fold_some(world, events, folded, at + 1)
+        folded = at + 1
+        there = here()
+        for text in concerned[at]:
+            value, was = _value(terms[text], there), values[text]
+            if value != was and not (math.isnan(value) and math.isnan(was)):
+                values[text] = value
+                yield Cause(at, text, None if terms[text].type == WORD else _rise(was, value))
 
 
-@contextmanager
-def _row_as_it_was(
-    look: Look, living: NDArray[np.int64], now: int | None, row: NDArray[np.int64] | None
-) -> Iterator[None]:
-    """Let one of the living be as it was, or be gone if it was not there, or be there if it has gone."""
-    if now is None:
-        look.show(living if row is None else np.column_stack((living, row)))
-        yield
-    elif row is None:
-        look.show(np.delete(living, now, axis=1))
-        yield
-    else:
-        kept = living[:, now].copy()
-        living[:, now] = row
-        look.show(living)
-        yield
-        living[:, now] = kept
-    look.show(living)
+def _concerned(terms: dict[str, Term], movers: dict[str, NDArray[np.int64]]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for text in terms:
+        for at in movers[text].tolist():
+            found.setdefault(at, []).append(text)
+    return found
 
 
-def _rounded(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 9)
+def _value(term: Term, there: AtTick) -> float:
+    with np.errstate(all="ignore"):
+        return float(term.of(there))
+
+
+def _rise(was: float, value: float) -> float:
+    """Return by how much a value rose, without the last digits, which are those of the subtraction."""
+    was, value = (0.0 if math.isnan(v) else v for v in (was, value))
+    return round(value - was, 12)

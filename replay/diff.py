@@ -5,12 +5,13 @@ Two runs or forks, at one tick or each at its own; or two ticks of one run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from domain.contrast import contrast
 from domain.errors import BeyondHead
 from domain.events import EventBatch, empty_records
-from domain.measures import MEASURES, NO_VALUE, Look
+from domain.measures import MEASURES, Look
 from domain.ports import HistoryReader, Run
 from domain.state import World
 from replay import seek
@@ -74,7 +75,7 @@ def levels_of(world: World) -> dict[str, float | None]:
     look = Look().at(world, EventBatch.of(empty_records(0)))
     levels = {name: (m.of(look), m.divisor) for name, m in MEASURES.items() if m.kind == "level"}
     return {
-        name: None if value == NO_VALUE else value if divisor == 1 else value / divisor
+        name: None if math.isnan(value) else value if divisor == 1 else value / divisor
         for name, (value, divisor) in levels.items()
     }
 

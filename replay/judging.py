@@ -1,18 +1,25 @@
-"""Whether an expression holds, tick after tick: by folding, or over series of measures at once."""
+"""What an expression is judged by: a look at one tick, by seeking or by folding, or series of measures at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.events import EventBatch
-from domain.expressions import AtSeries, AtTick, Expression
-from domain.measures import MEASURES, NO_VALUE, SO_FAR, Look
+from domain.errors import InvalidExpression
+from domain.events import EventBatch, empty_records
+from domain.expressions import AtSeries, AtTick, Expression, Term
+from domain.measures import MEASURES, SO_FAR, Look
 from domain.ports import MeasuredHistory, Run
 from domain.state import World
 from replay.measures import series
+from replay.seek import at, ticks_of
+
+NO_EVENTS = EventBatch.of(empty_records(0))
+
+Totals = dict[str, float]
+"""Running totals by name, as amounts: whole numbers, so that the order in which they are summed makes no difference."""
 
 
 class Judge:
@@ -24,32 +31,79 @@ class Judge:
     totals : the running totals up to the tick before the first that is judged; see `totals_before`
     """
 
-    def __init__(self, expression: Expression, totals: dict[str, float] | None = None) -> None:
+    def __init__(self, expression: Expression, totals: Totals | None = None) -> None:
         self.expression = expression
         self._look = Look()
-        self._totals = dict(totals or {name: 0.0 for name in expression.measures if name.endswith(SO_FAR)})
+        self._totals = dict(totals or dict.fromkeys(totals_of(expression), 0.0))
 
     def look(self, world: World, events: EventBatch) -> AtTick:
         """Look at the tick after the one looked at before."""
         self._look.at(world, events)
         for name in self._totals:
-            measure = MEASURES[name.removesuffix(SO_FAR)]
-            amount = measure.of(self._look)
-            self._totals[name] += 0 if amount == NO_VALUE else amount / measure.divisor
-        return AtTick(self._look, self._totals)
+            self._totals[name] += MEASURES[name.removesuffix(SO_FAR)].of(self._look)
+        return AtTick(self._look, in_units(self._totals))
 
     def __call__(self, world: World, events: EventBatch) -> bool:
         """Return whether the expression holds at the tick that `world` has just folded."""
         return self.expression.holds(self.look(world, events))
 
 
-def totals_before(store: MeasuredHistory, run: Run, expression: Expression, tick: int) -> dict[str, float]:
+def look_at(
+    store: MeasuredHistory, run: Run, expression: Expression, tick: int, *, world: World | None = None
+) -> AtTick:
+    """Return what an expression is evaluated in at one tick, by seeking; -1 is before anything was.
+
+    Parameters
+    ----------
+    world : the state at that tick, for whoever has it at hand
+    """
+    judge = Judge(expression, totals_before(store, run, expression, max(tick, 0)))
+    flows = any(MEASURES[name.removesuffix(SO_FAR)].kind == "flow" for name in expression.measures)
+    events = next(iter(ticks_of(store, run, tick, tick))) if flows and tick >= 0 else NO_EVENTS
+    return judge.look(at(store, run, tick) if world is None else world, events)
+
+
+def require_there(store: MeasuredHistory, run: Run, expression: Expression, last: int | None) -> None:
+    """Refuse an expression about a cell that the map doesn't have, or an agent that hadn't come by tick `last`.
+
+    Parameters
+    ----------
+    last : None where agents may still come
+
+    Raises
+    ------
+    InvalidExpression
+    """
+    cells, agents = run.configuration.width * run.configuration.height, run.configuration.agents
+    named = [n for n in expression.root.walk() if isinstance(n, Term) and (n.agent is not None or n.cell is not None)]
+    if last is not None and any(term.agent is not None and term.agent >= agents for term in named):
+        agents = at(store, run, last).next_agent
+    for term in named:
+        if term.cell is not None and term.cell >= cells:
+            because = f"there is no cell {term.cell}: they are 0 to {cells - 1:,}"
+            raise InvalidExpression(expression.text, term.start, because)
+        if term.agent is not None and last is not None and term.agent >= agents:
+            because = f"there is no agent {term.agent}: by tick {last:,}, 0 to {agents - 1:,} have come"
+            raise InvalidExpression(expression.text, term.start, because)
+
+
+def totals_of(expression: Expression) -> list[str]:
+    """Return the running totals that an expression uses."""
+    return [name for name in expression.measures if name.endswith(SO_FAR)]
+
+
+def in_units(totals: Mapping[str, float]) -> Totals:
+    """Return running totals in their units."""
+    return {name: amount / MEASURES[name.removesuffix(SO_FAR)].divisor for name, amount in totals.items()}
+
+
+def totals_before(store: MeasuredHistory, run: Run, expression: Expression, tick: int) -> Totals:
     """Return the running totals that an expression uses, as they are before a tick."""
-    names = [name for name in expression.measures if name.endswith(SO_FAR)]
+    names = totals_of(expression)
     if tick == 0 or not names:
         return dict.fromkeys(names, 0.0)
     found = series(store, run, names, tick - 1, tick - 1)
-    return {name: int(found[name][0]) / MEASURES[name.removesuffix(SO_FAR)].divisor for name in names}
+    return {name: float(found[name][0]) for name in names}
 
 
 def where_it_holds(

@@ -25,7 +25,7 @@ BLOCK = 1_000
 
 _PROGRESS_EVERY = 200
 
-Amounts = NDArray[np.int64]
+Amounts = NDArray[np.float64]
 
 
 def series(
@@ -37,7 +37,7 @@ def series(
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Amounts]:
-    """Return measures at ticks first … last, one integer a tick; fill the projection where it has gaps.
+    """Return measures at ticks first … last, one amount a tick; fill the projection where it has gaps.
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ def series(
 
     Returns
     -------
-    dict of ndarray of int64, shape (last - first + 1,), by the names given; `domain.measures.NO_VALUE` where
-    there is no value, and `domain.measures.natural` brings them into their unit
+    dict of ndarray of float64, shape (last - first + 1,), by the names given; NaN where there is no value, and
+    `domain.measures.natural` brings them into their unit
 
     Raises
     ------
@@ -65,7 +65,7 @@ def series(
     totals = list({m.name: m for m, so_far in wanted.values() if so_far}.values())
     levels = _plain_series(store, run, plain, first, last, on_progress) if plain else {}
     flows = _plain_series(store, run, totals, 0, last, on_progress) if totals else {}
-    sums = {name: np.cumsum(np.where(flow == NO_VALUE, 0, flow))[first:] for name, flow in flows.items()}
+    sums = {name: np.cumsum(flow)[first:] for name, flow in flows.items()}  # whole numbers: exact
     return {name: (sums if so_far else levels)[m.name] for name, (m, so_far) in wanted.items()}
 
 
@@ -84,7 +84,7 @@ def _plain_series(
     store: MeasuredHistory, run: Run, measures: Sequence[Measure], first: int, last: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> dict[str, Amounts]:  # fmt: skip
-    found = {m.name: np.full(last - first + 1, NO_VALUE, np.int64) for m in measures}
+    found = {m.name: np.full(last - first + 1, NO_VALUE) for m in measures}
     for source, own_first, own_last in store.lineage(run):
         low, high = max(first, own_first), min(last, own_last)
         if low > high:
@@ -142,7 +142,7 @@ def _fill(
         run_of_blocks = [start for _, start in group]
         end = min(_end_of(run_of_blocks[-1]), head.tick)
         world = new_world(owner.configuration) if run_of_blocks[0] == 0 else at(store, owner, run_of_blocks[0] - 1)
-        rows: list[list[int]] = []
+        rows: list[list[float]] = []
         for events in ticks_of(store, owner, run_of_blocks[0], end):
             fold(world, events)
             look.at(world, events)
@@ -156,7 +156,7 @@ def _fill(
                 rows = []
 
 
-def _cut(measures: Sequence[Measure], world: World, rows: list[list[int]]) -> list[Block]:
-    table = np.array(rows, np.int64).T
+def _cut(measures: Sequence[Measure], world: World, rows: list[list[float]]) -> list[Block]:
+    table = np.array(rows, np.float64).T
     first = world.tick - len(rows) + 1
     return [Block(m.name, m.version, first, table[k]) for k, m in enumerate(measures)]

@@ -17,8 +17,8 @@ from domain.fold import fold
 from domain.measures import MEASURES
 from domain.ports import MeasuredHistory, Run
 from domain.state import World
-from replay.bisect import require_range, surroundings
-from replay.judging import Judge, totals_before, where_it_holds
+from replay.bisect import require_range
+from replay.judging import Judge, look_at, require_there, totals_before, where_it_holds
 from replay.measures import BLOCK
 from replay.seek import at, ticks_of
 
@@ -89,6 +89,7 @@ def first_where(
     """
     wanted = _understood(predicate)
     last = require_range(store, run, first, last)
+    _require_there(store, run, wanted, last)
     for low in range(first - first % BLOCK, last + 1, BLOCK):
         found = next(_holding(store, run, wanted, max(low, first), min(low + BLOCK - 1, last), on_progress), None)
         if found is not None:
@@ -110,6 +111,7 @@ def last_where(
     """
     wanted = _understood(predicate)
     last = require_range(store, run, first, last)
+    _require_there(store, run, wanted, last)
     for low in range(last - last % BLOCK, first - first % BLOCK - 1, -BLOCK):
         found = list(_holding(store, run, wanted, max(low, first), min(low + BLOCK - 1, last), None))
         if found:
@@ -137,6 +139,7 @@ def follow(
     on_progress : callable, told (newest tick looked at, target)
     """
     wanted = _understood(predicate)
+    _require_there(store, run, wanted, None)
     judge = _judge(store, run, wanted, after + 1)
     head = store.head(run)
     newest = -1 if head is None else head.tick
@@ -164,6 +167,7 @@ class Breakpoint:
 
     def __init__(self, store: MeasuredHistory, run: Run, predicate: Predicate | Expression | str) -> None:
         self._store, self._run, self.predicate = store, run, _understood(predicate)
+        _require_there(store, run, self.predicate, None)
         self._judge: Judge | None = None
         self._held = False
 
@@ -172,7 +176,7 @@ class Breakpoint:
         self._judge, self._held = _judge(self._store, self._run, self.predicate, world.tick + 1), False
         expression = self.predicate.expression
         if expression is not None and not self.predicate.is_of_events and world.tick >= 0:
-            self._held = expression.holds(surroundings(self._store, self._run, expression, world.tick))
+            self._held = expression.holds(look_at(self._store, self._run, expression, world.tick, world=world))
 
     def __call__(self, world: World, events: EventBatch) -> bool:
         """Return whether to pause after this tick."""
@@ -187,6 +191,11 @@ class Breakpoint:
 
 def _understood(predicate: Predicate | Expression | str) -> Predicate:
     return predicate if isinstance(predicate, Predicate) else Predicate.of(predicate)
+
+
+def _require_there(store: MeasuredHistory, run: Run, wanted: Predicate, last: int | None) -> None:
+    if wanted.expression is not None:
+        require_there(store, run, wanted.expression, last)
 
 
 def _judge(store: MeasuredHistory, run: Run, wanted: Predicate, first: int) -> Judge | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from chronopolis.cli.live import CheckDisplay
 from chronopolis.cli.options import AsJson, Quiet, RunName, examples
 from chronopolis.cli.output import Output, facts, plain
+
+if TYPE_CHECKING:
+    from chronopolis.sentences import Names
 
 Predicate = Annotated[
     str,
@@ -55,10 +58,11 @@ def bisect(
 ) -> None:
     """Find the first tick at which something is true, and the events of that tick that made it so.
 
-    Leaves with 1 if it never is. docs/measures.md tells what an expression can say.
+    Leaves with 1 if it never is, or isn't where `--seek` looked. docs/measures.md tells what an expression can say.
     """
     from chronopolis.bisecting import bisect_by_sql
     from chronopolis.errors import WrongUsage
+    from chronopolis.naming import names_in
     from chronopolis.record import head_tick
     from domain.expressions import parse
     from replay.bisect import bisect as bisect_run
@@ -85,13 +89,14 @@ def bisect(
                     store, found, expression, first=first, last=last, method=method, limit=limit,
                     on_progress=display.update,
                 )  # fmt: skip
+        names = None if as_json else names_in(store, found, answer.causes)
     values = answer.as_dict() | {"run": found.id, "name": found.name}
     if as_json:
         output.result(values)
     else:
         output.show(_panel(values))
         if values["causes"]:
-            output.show(_causes(values["causes"]))
+            output.show(_causes(values["causes"], names))
     if values["tick"] is None:
         raise typer.Exit(1)
 
@@ -100,7 +105,12 @@ def _panel(v: dict[str, Any]) -> Any:
     how = "by seeking" if v["method"] == "seek" else "by a scan"
     looked = f"{v['looked_at']:,} of ticks {v['first']:,} to {v['last']:,}, {how}"
     if v["tick"] is None:
-        return facts({"asked": v["expression"], "true": "never", "looked at": looked}, title=v["name"], good=False)
+        rows = {"asked": v["expression"], "true": "never"}
+        if not v["settled"]:
+            ends = dict.fromkeys((v["first"], v["last"]))
+            rows = {"asked": v["expression"], "false": "at " + " and at ".join(f"tick {tick:,}" for tick in ends)}
+            rows["between"] = "nothing is known, since --seek takes it that once true it stays true"
+        return facts(rows | {"looked at": looked}, title=v["name"], good=False)
     rows = {
         "asked": v["expression"],
         "true at": f"tick {v['tick']:,}" + (", the first that was looked at" if v["already"] else ""),
@@ -127,21 +137,26 @@ def _number(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool | str) else f"{value:,.6g}"
 
 
-def _causes(causes: list[dict[str, Any]]) -> Any:
+def _causes(causes: list[dict[str, Any]], names: Names | None) -> Any:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, title="what moved it", title_justify="left")
-    for title in ("event", "kind", "agent", "what", "moved", "by"):
+    from chronopolis.sentences import sentence
+
+    title = "what moved it"
+    if causes[0]["term"] is None:  # nobody knows what a query looks at
+        title = "events of that tick of the kinds that the question names"
+    elif not all(cause.get("weighed", True) for cause in causes):
+        title = "events of that tick that can have moved it; they are too many to weigh"
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
+    for heading in ("event", "what happened", "moved", "by"):
         table.add_column(
-            title, justify="right" if title in ("event", "agent", "by") else "left", no_wrap=title != "what"
+            heading, justify="right" if heading in ("event", "by") else "left", no_wrap=heading != "what happened"
         )
-    told = {"tick", "ordinal", "kind", "agent", "term", "contribution", "cause_tick", "cause_ordinal"}
     for cause in causes:
-        rest = " ".join(f"{k} {v}" for k, v in cause.items() if k not in told)
         by = cause["contribution"]
         table.add_row(
-            f"{cause['tick']}:{cause['ordinal']}", cause["kind"], plain(cause.get("agent", "")), plain(rest[:90]),
+            f"{cause['tick']}:{cause['ordinal']}", plain(sentence(cause, names) if names else sentence(cause)),
             plain(cause["term"] or ""), "" if by is None else f"{by:+.6g}",
         )  # fmt: skip
     return table

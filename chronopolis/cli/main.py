@@ -240,7 +240,7 @@ def _report(error: Exception, code: int, *, as_json: bool) -> None:
     if not message:  # `polis` alone: its help was shown
         return
     first, *hints = message.splitlines() or [type(error).__name__]
-    print("\n".join([f"error: {first}", *(f"  {hint.strip()}" for hint in hints)]), file=sys.stderr, flush=True)
+    print("\n".join([f"error: {first}", *(f"  {hint.rstrip()}" for hint in hints)]), file=sys.stderr, flush=True)
     if os.environ.get("POLIS_DEBUG"):
         traceback.print_exception(error, file=sys.stderr)
     if as_json:

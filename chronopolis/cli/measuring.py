@@ -120,7 +120,7 @@ def _list(output: Output) -> None:
 def _show_tick(output: Output, run: Run, tick: int, series: Any) -> None:
     from chronopolis.measured import unit_of, value_of
 
-    values = {name: value_of(name, int(amounts[0])) for name, amounts in series.items()}
+    values = {name: value_of(name, amounts[0]) for name, amounts in series.items()}
     if output.as_json:
         output.result({"run": run.id, "name": run.name, "tick": tick, "measures": values})
         return

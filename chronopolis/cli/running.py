@@ -440,16 +440,23 @@ def _refused(values: dict[str, Any]) -> str | None:
     return f"1 intervention, at {told}" if n == 1 else f"{n:,} interventions; the first at {told}"
 
 
+_HAPPENED = ("trades", "births", "deaths", "utterances")
+"""Figures that are no state: a runner counts them from where it began."""
+
+
 def summary_panel(values: dict[str, Any]) -> Any:
     """Return the summary of a run for people."""
     ms = values["tick_ms"]
+    happened = {name: n for name, n in values["figures"].items() if name in _HAPPENED}
+    society = {name: value for name, value in values["figures"].items() if name not in _HAPPENED}
     rows = {
         "head": f"tick {values['head_tick']:,} of {values['ticks']:,}",
         "head hash": values["head_hash"],
         "events": f"{values['events']:,} in this process, {values['events_per_s']:,.0f} a second",
         "tick": f"p50 {ms['p50']:.2f} ms · p99 {ms['p99']:.2f} ms · max {ms['max']:.2f} ms",
         "thoughts": _thoughts(values),
-        "society": figures_text({"people": values["figures"].get("population", 0), **values["figures"]}),
+        "society": figures_text({"people": society.get("population", 0), **society}),
+        "happened": f"{figures_text(happened)}, in this process" if happened else None,
         "memory": f"{values['peak_rss_mb']:,.0f} MB here at most, {values['pss_all_mb']:,.0f} MB with the database",
         "waited": _waited(values),
         "not kept": f"{values['snapshots_failed']} snapshots" if values.get("snapshots_failed") else None,

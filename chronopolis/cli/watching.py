@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from replay.watch import Predicate
 
 _POLL_S, _PAUSES_WITHIN_S = 0.1, 60.0
+_TOLD = 5  # events
 
 
 def register(app: typer.Typer) -> None:
@@ -74,12 +75,13 @@ def watch(
         tick = _look(output, store, found, predicate, live=live, first=first, back_from=back_from)
         paused_at = _pause(output, store, found, tick, str(expression or event)) if pause and tick is not None else None
         values = _values(store, found, predicate, tick)
+        happened = [] if as_json or tick is None else _happened(store, found, predicate, tick)
     values |= {"run": found.id, "name": found.name, "live": live, "paused_at": paused_at}
     values["direction"] = "forward" if back_from is None else "backward"
     if as_json:
         output.result(values)
     else:
-        output.show(_panel(values))
+        output.show(_panel(values, happened))
     if tick is None:
         raise typer.Exit(1)
 
@@ -130,7 +132,7 @@ def _pause(output: Output, store: EventStore, run: Run, tick: int, because: str)
 
 
 def _values(store: EventStore, run: Run, predicate: Predicate, tick: int | None) -> dict[str, Any]:
-    from replay.bisect import surroundings
+    from replay.judging import look_at
 
     expression = predicate.expression
     head = store.head(run)
@@ -143,11 +145,26 @@ def _values(store: EventStore, run: Run, predicate: Predicate, tick: int | None)
         "values": {},
     }
     if expression is not None and tick is not None:
-        values["values"] = expression.values(surroundings(store, run, expression, tick))
+        values["values"] = expression.values(look_at(store, run, expression, tick))
     return values
 
 
-def _panel(v: dict[str, Any]) -> Any:
+def _happened(store: EventStore, run: Run, predicate: Predicate, tick: int) -> list[str]:
+    """Return the events that were watched for, in words."""
+    from chronopolis.naming import names_in
+    from chronopolis.record import select_events
+    from chronopolis.sentences import sentence
+
+    if not predicate.kinds and predicate.agent is None:
+        return []
+    batches = select_events(store, run, first=tick, last=tick, kinds=predicate.kinds, agent=predicate.agent)
+    events = [event for batch in batches for event in batch]
+    names = names_in(store, run, events[:_TOLD])
+    told = [f"{tick}:{event['ordinal']} {sentence(event, names)}" for event in events[:_TOLD]]
+    return told + ([f"… and {len(events) - _TOLD:,} more"] if len(events) > _TOLD else [])
+
+
+def _panel(v: dict[str, Any], happened: list[str]) -> Any:
     what = " with ".join(filter(None, (v["expression"], ", ".join(v["events"]))))
     if v["agent"] is not None:
         what += f" of agent {v['agent']}"
@@ -157,6 +174,7 @@ def _panel(v: dict[str, Any]) -> Any:
     order = "last" if v["direction"] == "backward" else "first"
     rows["holds"] = f"{order} at tick {v['tick']:,}"
     rows["there"] = " · ".join(f"{term} {value}" for term, value in v["values"].items()) or None
+    rows["happened"] = "\n".join(happened) or None
     if v["paused_at"] is not None:
         rows["paused"] = f"after tick {v['paused_at']:,}; `polis resume {v['name']}` goes on"
     rows["go on"] = f"polis state {v['name']} --tick {v['tick']}\npolis events {v['name']} --tick {v['tick']}"

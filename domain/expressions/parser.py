@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from domain.expressions.reading import unknown
-from domain.expressions.tokens import Token
+from domain.expressions.tokens import Token, quoted
 from domain.expressions.tree import (
     ARITHMETIC,
     COMPARISONS,
@@ -131,7 +131,7 @@ class _Parser(Values):
             spelt = self.text[other.start + 1 : other.stop - 1]
             codes = {code.name.lower(): int(code) for code in named.words}
             if spelt not in codes:
-                raise self.error(other.start, unknown(f"there is no {spelt!r}", spelt, list(codes)))
+                raise self.error(other.start, unknown(f"there is no {quoted(spelt)}", spelt, list(codes)))
             code = float(codes[spelt])
             other = Node(WORD, other.start, other.stop, lambda s: code, words=named.words, trend=lambda founders: 0)
         elif other.words is not named.words:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from domain.errors import InvalidExpression
-from domain.expressions.tokens import Token, tokens_of
+from domain.expressions.tokens import Token, quoted, tokens_of
 from domain.expressions.tree import NUMBER, NUMBERS, TRUTH, TRUTHS, WORD, WORDS, Node
 
 _DEEPEST = 40
@@ -46,7 +46,7 @@ class Reading:
         """Take a word that has to be there."""
         token = self.take(meant)
         if token is None:
-            seen = repr(self.here.text) if self.here.text else "the end"
+            seen = quoted(self.here.text) if self.here.text else "the end"
             raise self.error(self.here.start, f"{meant!r} is missing before {seen}")
         return token
 
@@ -56,7 +56,7 @@ class Reading:
             return
         if self.here.text == "=":
             raise self.error(self.here.start, "to compare, write ==")
-        raise self.error(self.here.start, f"{self.here.text!r} is not expected here")
+        raise self.error(self.here.start, f"{quoted(self.here.text)} is not expected here")
 
     @contextmanager
     def deeper(self, column: int) -> Iterator[None]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.expressions.vocabulary import ASPECTS, COLUMNS
-from domain.measures import ALIASES, MEASURES, NO_VALUE, SO_FAR, Look, measure_named, natural
+from domain.measures import ALIASES, MEASURES, SO_FAR, Look, measure_named, natural
 
 NOTHING = float("nan")
 """The value of what is not there. It compares false with everything."""
@@ -28,6 +28,9 @@ class Surroundings(Protocol):
     def column(self, name: str) -> NDArray[np.float64]:
         """Return something of every living agent."""
 
+    def total(self, name: str) -> tuple[int, int, int]:
+        """Return the sum of something over the living, what to divide it by to have it in units, and how many live."""
+
     def agent(self, who: int, what: str) -> float:
         """Return something of one agent; nothing if it does not live."""
 
@@ -42,11 +45,10 @@ class AtTick:
     ----------
     look : Look
     totals : running totals by name, such as `deaths_so_far`, for expressions that use them
-    fine : whether measures are computed without rounding, to weigh what moves them by little
     """
 
-    def __init__(self, look: Look, totals: Mapping[str, float] | None = None, *, fine: bool = False) -> None:
-        self.look, self.totals, self.fine = look, totals or {}, fine
+    def __init__(self, look: Look, totals: Mapping[str, float] | None = None) -> None:
+        self.look, self.totals = look, totals or {}
 
     @property
     def tick(self) -> int:
@@ -58,16 +60,18 @@ class AtTick:
         if name.endswith(SO_FAR):
             return float(self.totals[name])
         measure = MEASURES[name]
-        if self.fine and measure.fine is not None:
-            return measure.fine(self.look)
-        amount = measure.of(self.look)
-        return NOTHING if amount == NO_VALUE else amount / measure.divisor
+        return measure.of(self.look) / measure.divisor
 
     def column(self, name: str) -> NDArray[np.float64]:
         """Return something of every living agent."""
         column = COLUMNS[name]
         values: NDArray[np.float64] = column.of(self.look) / column.divisor
         return values
+
+    def total(self, name: str) -> tuple[int, int, int]:
+        """Return the sum of something over the living, what to divide it by, and how many they are."""
+        column = COLUMNS[name]
+        return int(column.of(self.look).sum()), column.divisor, self.look.population
 
     def agent(self, who: int, what: str) -> float:
         """Return something of one agent."""
@@ -95,7 +99,7 @@ class AtSeries:
     amounts : by the names that the expression uses, as `replay.measures.series` returns them
     """
 
-    def __init__(self, first: int, amounts: Mapping[str, NDArray[np.int64]], ticks: int) -> None:
+    def __init__(self, first: int, amounts: Mapping[str, NDArray[np.float64]], ticks: int) -> None:
         self.tick = np.arange(first, first + ticks, dtype=np.float64)
         self._values = {
             name: natural(measure_named(name, MEASURES, ALIASES)[0], values) for name, values in amounts.items()
@@ -106,6 +110,10 @@ class AtSeries:
         return self._values[name]
 
     def column(self, name: str) -> NDArray[np.float64]:
+        """Series know nothing of single agents."""
+        raise AssertionError(name)
+
+    def total(self, name: str) -> tuple[int, int, int]:
         """Series know nothing of single agents."""
         raise AssertionError(name)
 

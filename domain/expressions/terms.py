@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -10,22 +11,31 @@ import numpy as np
 from domain.expressions.surroundings import NOTHING
 from domain.expressions.tokens import Token
 from domain.expressions.tree import NUMBER, NUMBERS, TRUTH, WORD, WORDS, Node, Term, Trend
-from domain.expressions.vocabulary import ASPECTS, COLUMNS
-from domain.measures import SO_FAR, Measure
+from domain.expressions.vocabulary import ASPECTS, COLUMNS, OVER_NUMBERS
+from domain.measures import SO_FAR, Measure, quotient
+
+
+def _share(truths: Any) -> float:
+    return quotient(np.count_nonzero(truths), len(truths))
 
 
 def _mean(values: Any) -> float:
-    return float(np.mean(values)) if len(values) else NOTHING
+    return _sum(values) / len(values) if len(values) else NOTHING
+
+
+def _sum(values: Any) -> float:
+    # Rounded once, whatever the order of the values: numpy's sums differ between machines.
+    return fsum(values.tolist())
 
 
 _OVER_AGENTS: dict[str, Callable[[Any], Any]] = {
     "count": np.count_nonzero,
-    "share": _mean,
+    "share": _share,
     "any": np.any,
     "all": np.all,
     "mean": _mean,
-    "sum": np.sum,
-    "total": np.sum,
+    "sum": _sum,
+    "total": _sum,
     "min": lambda values: np.min(values) if len(values) else NOTHING,
     "max": lambda values: np.max(values) if len(values) else NOTHING,
 }
@@ -47,7 +57,8 @@ def column_node(token: Token) -> Term:
     """Return something of every agent."""
     name, words = token.text, COLUMNS[token.text].words
     kind = NUMBERS if words is None else WORDS
-    return Term(kind, token.start, token.stop, lambda s: _absent_is_nothing(s.column(name), words), words=words)
+    return Term(kind, token.start, token.stop, lambda s: _absent_is_nothing(s.column(name), words), words=words,
+                column=name)  # fmt: skip
 
 
 def over_agents(token: Token, name: str, one: Node, stop: int) -> Term:
@@ -56,10 +67,15 @@ def over_agents(token: Token, name: str, one: Node, stop: int) -> Term:
     kind = TRUTH if name in ("any", "all") else NUMBER
 
     def of(s: Any) -> Any:
-        values = one.of(s)
-        return figure(values)
+        return figure(one.of(s))
 
-    return Term(kind, token.start, stop, of, (one,))
+    def exactly(s: Any) -> float:
+        # Of a column alone, from whole numbers, so that mean(satiety) is the very number that the measure satiety is.
+        amount, divisor, population = s.total(column)
+        return quotient(amount, divisor * population) if name == "mean" else quotient(amount, divisor)
+
+    column = one.column if isinstance(one, Term) else ""
+    return Term(kind, token.start, stop, exactly if column and name in OVER_NUMBERS else of, (one,))
 
 
 def agent_term(token: Token, who: int, what: Token) -> Term:

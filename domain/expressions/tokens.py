@@ -17,6 +17,7 @@ _TOKEN = re.compile(
     r"|(?P<string>'[^'\"]*'|\"[^'\"]*\")"
     r"|(?P<operator><=|>=|==|!=|&&|\|\||[-+*/<>()=!.,])"
 )
+_QUOTED = 40
 _MEANS = {"&&": "and", "||": "or", "!": "not", "AND": "and", "OR": "or", "NOT": "not"}
 
 
@@ -37,6 +38,11 @@ class Token:
     def means(self) -> str:
         """The word, or the one that it is another way of writing."""
         return _MEANS.get(self.text, self.text) if self.sort in ("name", "operator") else ""
+
+
+def quoted(text: str) -> str:
+    """Return a word as an error quotes it: not all of it if it is long."""
+    return repr(text if len(text) <= _QUOTED else text[: _QUOTED - 1] + "…")
 
 
 def tokens_of(text: str) -> list[Token]:

@@ -57,12 +57,14 @@ class Term(Node):
     ----------
     measure : name of the measure, with `_so_far` if its running total is meant; else empty
     agent, cell : number of the agent or cell that it is about; else None
+    column : what it is of every agent, if that
     """
 
     measure: str = ""
     agent: int | None = None
     cell: int | None = None
     is_tick: bool = False
+    column: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def _shown(term: Term, value: float) -> Any:
         return None
     if term.type == WORD:
         return term.words(int(value)).name.lower()
-    return bool(value) if term.type == TRUTH else round(value, 9)
+    return bool(value) if term.type == TRUTH else value
 
 
 def _outermost(node: Node) -> Iterator[Term]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -12,8 +13,8 @@ from domain.errors import UnknownMeasure
 from domain.expressions import vocabulary as v
 from domain.expressions.reading import Reading, unknown
 from domain.expressions.terms import agent_term, cell_term, column_node, measure_term, over_agents, tick_term
-from domain.expressions.tokens import Token
-from domain.expressions.tree import NUMBER, NUMBERS, TRUTH, TRUTHS, WORD, Node, together
+from domain.expressions.tokens import Token, quoted
+from domain.expressions.tree import NUMBER, NUMBERS, TRUTH, TRUTHS, WORD, Node, Term, together
 from domain.measures import ALIASES, MEASURES, measure_named
 
 
@@ -40,11 +41,13 @@ class Values(Reading):
         if token.text == "(":
             node = self.either()
             closing = self.must(")")
+            if isinstance(node, Term) and node.column:  # mean((food)) is mean(food)
+                return replace(node, start=token.start, stop=closing.stop)
             return Node(node.type, token.start, closing.stop, node.of, (node,), node.trend, node.words)
         self.at -= 1
         if token.sort == "end":
             raise self.error(token.start, "something is missing at the end" if token.start else "there is nothing here")
-        raise self.error(token.start, f"{token.text!r} is not expected here")
+        raise self.error(token.start, f"{quoted(token.text)} is not expected here")
 
     def named(self, token: Token) -> Node:
         """Read what a name stands for."""
@@ -67,14 +70,14 @@ class Values(Reading):
             hint = ""
             if name in v.COLUMNS:
                 hint = f"; of one agent it is agent(17).{name}, of all for example mean({name})"
-            raise self.error(token.start, unknown(f"there is no {name!r}{hint}", name, names)) from None
+            raise self.error(token.start, unknown(f"there is no {quoted(name)}{hint}", name, names)) from None
         return measure_term(token, measure, so_far)
 
     def call(self, token: Token) -> Node:
         """Read a function and its arguments."""
         name = token.text
         if name not in v.FUNCTIONS:
-            raise self.error(token.start, unknown(f"there is no function {name!r}", name, v.FUNCTIONS))
+            raise self.error(token.start, unknown(f"there is no function {quoted(name)}", name, v.FUNCTIONS))
         if name in ("agent", "cell"):
             return self.one_of(token)
         self.must("(")
@@ -133,7 +136,9 @@ class Values(Reading):
         what = self.here
         known: Sequence[str] = (*v.COLUMNS, *v.LIFE) if token.text == "agent" else tuple(v.ASPECTS)
         if what.sort != "name" or what.text not in known:
-            because = f"{token.text}({number.text}) has no {what.text!r}" if what.text else "something is missing here"
+            because = (
+                f"{token.text}({number.text}) has no {quoted(what.text)}" if what.text else "something is missing here"
+            )
             raise self.error(what.start, unknown(because, what.text, known))
         self.at += 1
         make = agent_term if token.text == "agent" else cell_term

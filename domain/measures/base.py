@@ -1,6 +1,7 @@
 """The base set of measures. To add one, add one definition to one of the lists below.
 
-Amounts held are in units (the integers in thousandths), coins and uses of tools in pieces. Divisions round down.
+Amounts held are in units (kept as whole thousandths), coins and uses of tools in pieces. Fractions are not rounded
+but to the nearest float64.
 
 References
 ----------
@@ -23,9 +24,8 @@ from domain import events as ev
 from domain.codes import CauseOfDeath, Good
 from domain.columns import COMPANY, ENERGY, GOODS, N_TIES, SATIETY, THOUGHT_DUE, TIE_OTHER, TIE_STRENGTH
 from domain.events import EventKind
-from domain.measures.figures import gini
 from domain.measures.look import Look
-from domain.measures.registry import NO_VALUE, Measure
+from domain.measures.registry import Measure, quotient
 from domain.minds.columns import MEMORY, MEMORY_SLOTS, TALK
 from domain.rules.constants import HUNGRY, STARVING
 
@@ -45,13 +45,13 @@ _TYING = (
 )  # fmt: skip
 
 
-def gini_milli(values: NDArray[np.int64]) -> int:
-    """Return the Gini coefficient of non-negative amounts in thousandths; 0 if there is nothing to share."""
+def gini(values: NDArray[np.int64]) -> float:
+    """Return the Gini coefficient [1]_ of non-negative amounts, in [0, 1); 0 if there is nothing to share."""
     n, total = len(values), int(values.sum())
     if n == 0 or total == 0:
-        return 0
+        return 0.0
     weighted = int(np.dot(np.arange(1, n + 1), np.sort(values)))
-    return 1000 * (2 * weighted - (n + 1) * total) // (n * total)
+    return quotient(2 * weighted - (n + 1) * total, n * total)
 
 
 def worth(look: Look, *, coins: bool) -> NDArray[np.int64]:
@@ -63,26 +63,28 @@ def worth(look: Look, *, coins: bool) -> NDArray[np.int64]:
 
 
 def _unequal(name: str, meaning: str, held: Callable[[Look], NDArray[np.int64]]) -> Measure:
-    return Measure(
-        name, "0 to 1", meaning, "level", lambda look: gini_milli(held(look)), milli=True,
-        moved_by=_HOLDING, fine=lambda look: gini(held(look)), source="Gini coefficient [1]",
-    )  # fmt: skip
+    return _fraction(name, "0 to 1", meaning, lambda look: gini(held(look)), moved_by=_HOLDING,
+                     source="Gini coefficient [1]")  # fmt: skip
 
 
-def price(look: Look, good: int) -> int:
-    """Return thousandths of a coin paid for a unit, over all barters of the tick for coins; no value without one."""
+def price(look: Look, good: int) -> float:
+    """Return the coins paid for a unit, over all barters of the tick for coins; no value without one."""
     sold, coins = look.bartered(good, COIN)
-    return 1_000_000 * coins // sold if sold else NO_VALUE
+    return quotient(1000 * coins, sold)
 
 
-def mean_strength(look: Look) -> int:
+def mean_strength(look: Look) -> float:
     """Return the mean strength of all ties of the living; no value where there is none."""
-    there = int(np.count_nonzero(look.living[TIE_OTHER : TIE_OTHER + N_TIES] >= 0))
-    return look.total(TIE_STRENGTH, N_TIES) // there if there else NO_VALUE
+    there = np.count_nonzero(look.living[TIE_OTHER : TIE_OTHER + N_TIES] >= 0)
+    return quotient(look.total(TIE_STRENGTH, N_TIES), 1000 * there)
 
 
 def _level(name: str, unit: str, meaning: str, of: Any, **more: Any) -> Measure:
     return Measure(name, unit, meaning, "level", of, **more)
+
+
+def _fraction(name: str, unit: str, meaning: str, of: Any, **more: Any) -> Measure:
+    return Measure(name, unit, meaning, "level", of, fraction=True, version=2, **more)
 
 
 def _flow(name: str, unit: str, meaning: str, of: Any, moved_by: tuple[EventKind, ...], **more: Any) -> Measure:
@@ -105,18 +107,18 @@ _PEOPLE = (
           lambda look: look.count(ev.AGENT_DIED, CauseOfDeath.HUNGER), (ev.AGENT_DIED,)),
     _flow("deaths_old_age", "events", "Deaths by old age.",
           lambda look: look.count(ev.AGENT_DIED, CauseOfDeath.OLD_AGE), (ev.AGENT_DIED,)),
-    _level("age", "ticks", "Mean age.", lambda look: int(look.ages.mean()) if look.population else NO_VALUE,
-           moved_by=COMES_AND_GOES),
+    _fraction("age", "ticks", "Mean age.", lambda look: quotient(look.ages.sum(), look.population),
+              moved_by=COMES_AND_GOES),
 )  # fmt: skip
 
 _NEEDS = (
-    _level("energy", "units", "Mean energy, of 10.", lambda look: look.mean(ENERGY), milli=True),
-    _level("satiety", "units", "Mean satiety, of 10.", lambda look: look.mean(SATIETY), milli=True),
-    _level("company", "units", "Mean company, of 10.", lambda look: look.mean(COMPANY), milli=True),
-    _level("hungry", "share", f"Part of the living whose satiety is below {HUNGRY / 1000:g}, where rules seek food.",
-           lambda look: look.share(look[SATIETY] < HUNGRY), milli=True, source="prevalence [4]"),
-    _level("starving", "share", f"Part of the living whose satiety is below {STARVING / 1000:g}.",
-           lambda look: look.share(look[SATIETY] < STARVING), milli=True, source="prevalence [4]"),
+    _fraction("energy", "units", "Mean energy, of 10.", lambda look: look.mean(ENERGY)),
+    _fraction("satiety", "units", "Mean satiety, of 10.", lambda look: look.mean(SATIETY)),
+    _fraction("company", "units", "Mean company, of 10.", lambda look: look.mean(COMPANY)),
+    _fraction("hungry", "share", f"Part of the living whose satiety is below {HUNGRY / 1000:g}, where rules seek food.",
+              lambda look: look.share(look[SATIETY] < HUNGRY), source="prevalence [4]"),
+    _fraction("starving", "share", f"Part of the living whose satiety is below {STARVING / 1000:g}.",
+              lambda look: look.share(look[SATIETY] < STARVING), source="prevalence [4]"),
 )  # fmt: skip
 
 
@@ -149,8 +151,8 @@ def _traded(name: str, good: int) -> Measure:
 
 def _priced(name: str, good: int) -> Measure:
     return _flow(f"price_{name}", "coins a unit", f"What was paid for {name} in barters for coins.",
-                 lambda look: price(look, good), (ev.GOODS_TRADED,), milli=True,
-                 additive=False, source="unit value [2]")  # fmt: skip
+                 lambda look: price(look, good), (ev.GOODS_TRADED,), fraction=True,
+                 additive=False, source="unit value [2]", version=2)  # fmt: skip
 
 
 def _gathered(name: str, good: int) -> Measure:
@@ -174,8 +176,8 @@ _TRADE = (
 _SOCIETY = (
     _level("ties", "ties", f"Ties that the living keep, at most {N_TIES} each.",
            lambda look: int(np.count_nonzero(look.living[TIE_OTHER : TIE_OTHER + N_TIES] >= 0)), moved_by=_TYING),
-    _level("tie_strength", "0 to 1", "Mean strength of all ties.",
-           mean_strength, milli=True, moved_by=_TYING, source="tie strength [3]"),
+    _fraction("tie_strength", "0 to 1", "Mean strength of all ties.",
+              mean_strength, moved_by=_TYING, source="tie strength [3]"),
     _events_of("meetings", ev.AGENTS_MET, "Agents that got to know another."),
     _events_of("utterances", ev.WORDS_SPOKEN, "Things said by rules."),
     _events_of("speeches", ev.SPEECH_MADE, "Things said by minds."),
@@ -184,8 +186,8 @@ _SOCIETY = (
     _events_of("pledges_kept", ev.PLEDGE_KEPT, "Pledges that were kept."),
     _events_of("pledges_lapsed", ev.PLEDGE_LAPSED, "Pledges that could not be kept."),
     _events_of("news_heard", ev.NEWS_HEARD, "Times that a piece of news reached somebody."),
-    _level("talking", "share", "Part of the living who are in a conversation.",
-           lambda look: look.share(look.minds(TALK)[0] >= 0), milli=True),
+    _fraction("talking", "share", "Part of the living who are in a conversation.",
+              lambda look: look.share(look.minds(TALK)[0] >= 0)),
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from domain._jit import kernel
 from domain.codes import N_GOODS, N_RESOURCES
 from domain.columns import ALIVE, BORN, ID, N_STATE_COLUMNS, padded
 from domain.events import ABSENT, EventBatch, EventKind, good_of, quantity_of
-from domain.measures.registry import NO_VALUE
+from domain.measures.registry import quotient
 from domain.rules.gather import stock_at
 from domain.state import World
 
@@ -124,13 +124,13 @@ class Look:
         """Return the sum of a column, or of `n` columns side by side, over the living."""
         return int(self._sums[column]) if n == 1 else int(self._sums[column : column + n].sum())
 
-    def mean(self, column: int) -> int:
-        """Return the mean of a column over the living, rounded down; no value if nobody lives."""
-        return int(self._sums[column]) // self.population if self.population else NO_VALUE
+    def mean(self, column: int) -> float:
+        """Return the mean over the living of a column of thousandths, in units; no value if nobody lives."""
+        return quotient(self.total(column), 1000 * self.population)
 
-    def share(self, those: NDArray[np.bool_]) -> int:
-        """Return which part of the living these are, in thousandths, rounded down; no value if nobody lives."""
-        return 1000 * int(np.count_nonzero(those)) // self.population if self.population else NO_VALUE
+    def share(self, those: NDArray[np.bool_]) -> float:
+        """Return which part of the living these are; no value if nobody lives."""
+        return quotient(np.count_nonzero(those), self.population)
 
     @property
     def ages(self) -> NDArray[np.int64]:

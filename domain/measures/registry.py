@@ -16,8 +16,8 @@ from domain.events import EventKind
 if TYPE_CHECKING:
     from domain.measures.look import Look
 
-NO_VALUE = -(2**63)
-"""Stands where a measure has no value: the mean of nobody, the price of what was not traded."""
+NO_VALUE = float("nan")
+"""Stands where a fraction has no value: the mean of nobody, the price of what was not traded."""
 
 SO_FAR = "_so_far"
 """Ends the name of a flow's running total: `deaths_so_far` is how many died in all ticks up to this one."""
@@ -25,19 +25,22 @@ SO_FAR = "_so_far"
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure of a society, an integer at every tick.
+    """A figure of a society at every tick.
+
+    Its amount is a whole number, or a fraction: the float64 nearest to the quotient of two whole numbers, which is the
+    same on every machine. Amounts are kept as float64; whole ones are exact up to 2**53.
 
     Attributes
     ----------
     name : as people and expressions call it
-    unit : of the value as people see it; with `milli` the integer counts thousandths of it
-    meaning : in a sentence, with how it is rounded
+    unit : of the value as people see it; with `milli` the amount counts thousandths of it
+    meaning : in a sentence
     kind : "level" (what is at the end of a tick) or "flow" (what happened within it)
-    of : computes the integer from a look at a tick
+    of : computes the amount from a look at a tick
+    fraction : whether it is a fraction, in its unit, and not a whole number
     moved_by : kinds of event that can change it; empty: every action of an agent
     rising : whether it never falls from a tick to the next
     additive : of a flow, whether it can be summed over ticks; a price can't
-    fine : computes it in its unit without rounding, where a single event moves it by less than a thousandth
     source : where the formula is from
     version : raised when `of` changes, so that what was kept of the older one is made anew
     """
@@ -46,12 +49,12 @@ class Measure:
     unit: str
     meaning: str
     kind: str
-    of: Callable[[Look], int]
+    of: Callable[[Look], float]
     milli: bool = False
+    fraction: bool = False
     moved_by: tuple[EventKind, ...] = ()
     rising: bool = False
     additive: bool = True
-    fine: Callable[[Look], float] | None = None
     source: str = ""
     version: int = 1
 
@@ -62,7 +65,7 @@ class Measure:
 
     @property
     def divisor(self) -> int:
-        """What the integer is divided by to be in `unit`."""
+        """What the amount is divided by to be in `unit`."""
         return 1000 if self.milli else 1
 
 
@@ -83,6 +86,11 @@ def measure_named(name: str, measures: dict[str, Measure], aliases: dict[str, st
     raise UnknownMeasure(name, tuple(get_close_matches(name, [*measures, *aliases], n=3, cutoff=0.5)))
 
 
-def natural(measure: Measure, values: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return values in the measure's unit, NaN where there is none."""
-    return np.where(values == NO_VALUE, np.nan, values / measure.divisor)
+def natural(measure: Measure, amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return amounts in the measure's unit, NaN where there is none."""
+    return amounts / measure.divisor
+
+
+def quotient(numerator: int, denominator: int) -> float:
+    """Return the float64 nearest to a quotient; no value if there is nothing to divide by."""
+    return int(numerator) / int(denominator) if denominator else NO_VALUE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -160,6 +161,42 @@ def test_bisect_leaves_with_1_where_it_is_never_true(polis: Polis) -> None:
         assert said.code == 1
         assert (said.json["tick"], said.json["causes"], said.json["value_after"]) == (None, [], None)
         assert "never" in polis("bisect", "otter", *arguments).out
+
+
+def test_bisect_does_not_call_never_what_it_has_not_seen(polis: Polis) -> None:
+    said = polis("bisect", "otter", "tick > 50 and tick < 60", "--seek")
+    assert said.code == 1 and "never" not in said.out
+    assert "at tick 0 and at tick 120" in said.out and "nothing is known" in said.out
+    told = polis("bisect", "otter", "tick > 50 and tick < 60", "--seek", "--json")
+    assert (told.code, told.json["tick"], told.json["settled"]) == (1, None, False)
+    sql = ("bisect", "otter", "--sql", "SELECT :tick > 50 AND :tick < 60", "--seek")
+    assert "never" not in polis(*sql).out and polis(*sql, "--json").json["settled"] is False
+
+
+def test_bisect_by_sql_blames_nobody_where_it_names_no_kind(polis: Polis) -> None:
+    assert polis("bisect", "otter", "--sql", "SELECT :tick >= 50", "--json").json["causes"] == []
+    shown = polis("bisect", "otter", "--sql", "SELECT count(*) >= 500 FROM moves WHERE tick <= :tick").out
+    assert "what moved it" not in shown and "of the kinds that the question names" in shown
+
+
+def test_what_happened_is_told_in_words_with_names(polis: Polis) -> None:
+    shown = polis("bisect", "otter", "moves_so_far >= 500").out
+    assert re.search(r"[A-Z]\w+ [A-Z]\w+ \(\d+\) went from cell \d+ to \d+", shown) and "from_cell" not in shown
+    watched = polis("watch", "otter", "--event", "moves", "--from", "60").out
+    assert re.search(r"60:\d+ [A-Z]\w+ [A-Z]\w+ \(\d+\) went from cell", watched)
+
+
+@pytest.mark.parametrize("asked", ["agent(9999).food < 1", "cell(99999999).food < 1"])
+def test_what_can_not_be_there_is_refused_at_once(polis: Polis, asked: str) -> None:
+    for command in ("bisect", "watch"):
+        said = polis(command, "otter", asked)
+        assert said.code == 2 and "there is no" in said.err and "0 to" in said.err
+        assert said.err.splitlines()[2] == "  ^"
+
+
+def test_a_summary_says_what_only_this_process_counted(polis: Polis) -> None:
+    said = polis("resume", "otter", "--quiet")
+    assert "trades 0" in said.out and "in this process" in said.out.split("trades 0")[1]
 
 
 def test_bisect_by_sql_finds_what_an_expression_finds(polis: Polis) -> None:

@@ -6,6 +6,8 @@ import threading
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import replay
 from domain.errors import BeyondHead, InvalidExpression
@@ -27,7 +29,8 @@ from workers.runner import Runner
 pytestmark = pytest.mark.integration
 
 MONOTONE = ["tick >= 77", "gone >= 3", "gone > 12 and tick > 100", "not agent(7).alive", "agent(41).dead",
-            "came > 50", "deaths_so_far >= 9", "tick >= 0", "gone > 10_000"]  # fmt: skip
+            "came > 50", "deaths_so_far >= 9", "tick >= 0", "gone > 10_000", "deaths_so_far > 1e6",
+            "deaths_so_far + gone > 20 and tick >= 5", "deaths_so_far >= 4 and agent(7).dead"]  # fmt: skip
 OTHERS = ["satiety < 4", "gini_food > 0.5 or deaths > 1", "deaths > 1", "count(satiety < 1) > 5", "agent(7).food < 0.5",
           "cell(30).food < 1 and tick > 50", "births > 0 and count(energy > 5) > 3", "price_food > 3",
           "mean(energy) < 5 and deaths_so_far > 2", "population > 500"]  # fmt: skip
@@ -68,7 +71,46 @@ def test_seeking_finds_what_a_scan_finds(harsh: tuple[MemoryStore, Run], text: s
     for method in (None, "seek", "scan"):
         found = bisect(store, run, text, method=method)
         assert found.tick == expected, method
-    assert bisect(store, run, text, method="seek").looked_at <= 12
+    assert bisect(store, run, text, method="seek").looked_at <= 14
+    assert (bisect(store, run, text).method, bisect(store, run, text).settled) == ("seek", True)
+
+
+@given(data=st.data())
+def test_what_can_only_become_true_is_sought_and_found_where_a_scan_finds_it(harsh, data):
+    store, run = harsh
+    number = st.sampled_from(
+        ["deaths_so_far", "trades_so_far", "eaten_so_far", "births_so_far", "gone", "came", "tick"]
+    )
+    part = st.tuples(number, st.sampled_from([">", ">="]), st.integers(0, 60)).map(lambda p: f"{p[0]} {p[1]} {p[2]}")
+    text = " and ".join(data.draw(st.lists(part, min_size=1, max_size=3)))
+    first = data.draw(st.integers(0, 300))
+    last = data.draw(st.integers(first, 400))
+    sought, scanned = (bisect(store, run, text, first=first, last=last, method=m) for m in (None, "scan"))
+    assert (sought.method, sought.settled) == ("seek", True)
+    assert (sought.tick, sought.value_after) == (scanned.tick, scanned.value_after), (text, first, last)
+
+
+def test_seeking_on_somebodys_word_does_not_claim_what_it_has_not_seen(harsh: tuple[MemoryStore, Run]) -> None:
+    store, run = harsh
+    ticks = true_at(store, run, "deaths > 1")
+    assert ticks and ticks[0] > 0 and ticks[-1] < 400, "true between, and at neither end"
+    found = bisect(store, run, "deaths > 1", method="seek")
+    assert (found.tick, found.settled, found.looked_at) == (None, False, 2)
+    assert found.as_dict()["settled"] is False
+    assert bisect(store, run, "deaths > 1").settled
+
+
+@pytest.mark.parametrize("text", ["agent(9999).food < 1", "not agent(9999).alive", "tick > 3 and cell(99999).food < 1"])
+def test_what_can_not_be_there_is_refused_with_the_range(harsh: tuple[MemoryStore, Run], text: str) -> None:
+    store, run = harsh
+    for ask in (bisect, first_where, last_where):
+        with pytest.raises(InvalidExpression, match=r"there is no (agent|cell) 9+: .*0 to"):
+            ask(store, run, text)
+    if "cell" in text:
+        with pytest.raises(InvalidExpression):
+            Breakpoint(store, run, text)
+    else:
+        Breakpoint(store, run, text)  # somebody of that number may yet be born
 
 
 @pytest.mark.parametrize("text", OTHERS)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import psycopg
@@ -13,14 +15,19 @@ from hypothesis import strategies as st
 
 import replay
 from domain.advance import new_world
+from domain.columns import GOODS, SATIETY
 from domain.configuration import Configuration
 from domain.errors import BeyondHead, UnknownMeasure
 from domain.events import EventBatch
+from domain.expressions import parse
 from domain.fold import fold
-from domain.measures import MEASURES, NO_VALUE, Look, gini, society_figures
+from domain.measures import MEASURES, Look, gini, society_figures
 from domain.ports import EventStore, Run
+from infrastructure.migrate import upgrade
 from infrastructure.postgres_store import PostgresStore
 from replay import measures as projection
+from replay.bisect import bisect
+from replay.judging import where_it_holds
 from tests.support.histories import SCENARIOS, History, every_kind, scenario
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres import FreshDatabase
@@ -28,6 +35,7 @@ from tests.support.stores import TINY_WORLD, chain_of, go_on, keep, make_run
 
 pytestmark = pytest.mark.integration
 
+_MIGRATIONS = Path(__file__).parents[2] / "migrations" / "sql"
 every_scenario = pytest.mark.parametrize("name", SCENARIOS)
 
 
@@ -44,7 +52,7 @@ def from_scratch(batches: Iterable[EventBatch], configuration: Configuration) ->
         fold(world, batch)
         look = Look().at(world, batch)
         rows.append([m.of(look) for m in MEASURES.values()])
-    return dict(zip(MEASURES, np.array(rows, np.int64).T, strict=True))
+    return dict(zip(MEASURES, np.array(rows, np.float64).T, strict=True))
 
 
 def of_history(history: History) -> dict[str, np.ndarray]:
@@ -59,7 +67,7 @@ def of_run(store: EventStore, run: Run) -> dict[str, np.ndarray]:
 
 def assert_equal(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], first: int, last: int) -> None:
     for name, amounts in found.items():
-        assert amounts.tolist() == expected[name][first : last + 1].tolist(), name
+        assert np.array_equal(amounts, expected[name][first : last + 1], equal_nan=True), name
 
 
 # -- what they are ---------------------------------------------------------------------------------
@@ -77,10 +85,12 @@ def test_measures_agree_with_the_figures_of_a_state(name: str) -> None:
         assert MEASURES["ties"].of(look) == figures["ties"]
         assert MEASURES["coins"].of(look) == figures["coin"]
         if world.population:
-            assert MEASURES["satiety"].of(look) / 1000 == pytest.approx(figures["satiety"], abs=0.0011)
-            assert MEASURES["gini_coins"].of(look) / 1000 == pytest.approx(figures["gini_coins"], abs=0.0011)
+            assert MEASURES["satiety"].of(look) == figures["satiety"]
+            assert figures["satiety"] == int(look[SATIETY].sum()) / (1000 * look.population)
+            assert MEASURES["gini_coins"].of(look) == figures["gini_coins"]
+            assert MEASURES["food"].of(look) / 1000 == figures["food"]
         else:
-            assert MEASURES["satiety"].of(look) == NO_VALUE
+            assert np.isnan(MEASURES["satiety"].of(look)) and figures["satiety"] == 0
         numbers = {"births": 18, "trades": 14}
         by_name = {kind: int((batch.records["kind"] == number).sum()) for kind, number in numbers.items()}
         assert {kind: MEASURES[kind].of(look) for kind in by_name} == by_name
@@ -98,17 +108,42 @@ def test_people_who_came_and_are_gone_account_for_those_who_live(name: str) -> N
 
 
 @given(st.lists(st.integers(0, 2**28 - 1), max_size=40))
-def test_the_gini_coefficient_in_thousandths_is_that_of_the_definition(values: list[int]) -> None:
-    from domain.measures.base import gini_milli
+def test_the_gini_coefficient_is_the_number_nearest_to_that_of_the_definition(values: list[int]) -> None:
+    found = gini(np.array(values, np.int64))
+    apart = sum(abs(a - b) for a in values for b in values)
+    assert found == (apart / (2 * len(values) * sum(values)) if sum(values) else 0)
 
-    found = gini_milli(np.array(values, np.int64))
-    if not sum(values):
-        assert found == 0
-    else:
-        apart = sum(abs(a - b) for a in values for b in values)
-        exact = apart / (2 * len(values) * sum(values))
-        assert found / 1000 <= exact + 1e-9 < found / 1000 + 0.0011
-        assert gini(np.array(values, np.int64)) == pytest.approx(exact)
+
+@pytest.mark.parametrize(
+    ("text", "exactly"),
+    [
+        ("hungry >= 1/3", lambda look: 3 * int((look[SATIETY] < 6000).sum()) >= look.population),
+        ("hungry > 1/3", lambda look: 3 * int((look[SATIETY] < 6000).sum()) > look.population),
+        ("satiety >= 6.9", lambda look: 10 * int(look[SATIETY].sum()) >= 69_000 * look.population),
+        ("gini_food > 0.10", lambda look: gini_of(look[GOODS]) > Fraction(1, 10)),
+        ("gini_food > 0.1234", lambda look: gini_of(look[GOODS]) > Fraction(1234, 10_000)),
+        ("price_food > 2.9", lambda look: 10_000 * look.bartered(0, 4)[1] > 29 * look.bartered(0, 4)[0]),
+        ("age >= 14300.5", lambda look: 2 * int(look.ages.sum()) >= 28_601 * look.population),
+    ],
+)
+def test_a_fraction_is_compared_as_the_quotient_that_it_is(
+    store: EventStore, text: str, exactly: Callable[[Look], bool]
+) -> None:
+    history = scenario("harsh")
+    run, world, look = keep(store, history), new_world(history.configuration), Look()
+    expected = []
+    for batch in history.batches:
+        fold(world, batch)
+        look.at(world, batch)
+        expected.append(bool(look.population) and exactly(look))
+    assert where_it_holds(store, run, parse(text), 0, history.ticks - 1).tolist() == expected
+    assert bisect(store, run, text, method="scan").tick == next((t for t, true in enumerate(expected) if true), None)
+
+
+def gini_of(values: np.ndarray) -> Fraction:
+    amounts = [int(v) for v in values]
+    apart = sum(abs(a - b) for a in amounts for b in amounts)
+    return Fraction(apart, 2 * len(amounts) * sum(amounts)) if sum(amounts) else Fraction(0)
 
 
 def test_each_measure_says_what_moves_it_and_nothing_else_does() -> None:
@@ -120,9 +155,10 @@ def test_each_measure_says_what_moves_it_and_nothing_else_does() -> None:
             numbers = [k.number for k in measure.moved_by]
             for tick, batch in enumerate(history.batches[1:], start=1):
                 if not np.isin(batch.records["kind"], numbers).any():
-                    still = 0 if measure.additive else NO_VALUE
+                    still = 0 if measure.additive else np.nan
                     before = of[measure.name][tick - 1] if measure.kind == "level" else still
-                    assert of[measure.name][tick] == before, f"{measure.name} at tick {tick}"
+                    pair = of[measure.name][[tick]], np.array([before])
+                    assert np.array_equal(*pair, equal_nan=True), f"{measure.name} at tick {tick}"
 
 
 # -- the projection --------------------------------------------------------------------------------
@@ -193,10 +229,30 @@ def test_rebuilding_mends_a_projection_that_somebody_changed(
     run = make_run(postgres_store, ticks=20)
     good = projection.series(postgres_store, run, ["food"], 0, 20)["food"].tolist()
     with psycopg.connect(migrated.admin_url, autocommit=True) as connection:
-        connection.execute("UPDATE polis.measure_blocks SET amounts = array_fill(1::int8, ARRAY[cardinality(amounts)])")
+        connection.execute(
+            "UPDATE polis.measure_blocks SET amounts = array_fill(1::float8, ARRAY[cardinality(amounts)])"
+        )
     assert set(projection.series(postgres_store, run, ["food"], 0, 20)["food"].tolist()) == {1}
     assert projection.rebuild(postgres_store, run) == 21
     assert projection.series(postgres_store, run, ["food"], 0, 20)["food"].tolist() == good
+
+
+def test_what_an_earlier_release_kept_is_made_anew_and_not_misread(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    run = make_run(postgres_store, ticks=20)
+    with psycopg.connect(migrated.admin_url) as connection:
+        connection.execute((_MIGRATIONS / "0008" / "drop.sql").read_text())
+        connection.execute("UPDATE polis.alembic_version SET version_num = '0007'")
+        connection.execute(
+            "INSERT INTO polis.measure_blocks (source, name, tick_first, version, amounts) "
+            "SELECT %s, name, first, version, array_fill(333::int8, ARRAY[16]) "
+            "FROM (VALUES ('hungry', 2), ('food', 1)) AS kept (name, version), generate_series(0, 16, 16) AS first",
+            (run.id,),
+        )  # fmt: skip
+    assert upgrade(postgres_store.database).is_current
+    expected = of_run(postgres_store, run)
+    assert_equal(projection.series(postgres_store, run, ["hungry", "food"], 0, 20), expected, 0, 20)
 
 
 def test_two_who_fill_at_once_do_not_hinder_each_other(postgres_store: PostgresStore) -> None:
@@ -262,6 +318,11 @@ def test_sql_over_events_counts_the_same(postgres_store: PostgresStore, migrated
         view = connection.execute(
             "SELECT tick, amount, value FROM measures WHERE run = %s AND name = 'traded_food' ORDER BY tick", (run.id,)
         ).fetchall()
+        hungry = projection.series(postgres_store, run, ["hungry"], 0, 230)["hungry"].tolist()
+        told = connection.execute(
+            "SELECT value FROM measures WHERE run = %s AND name = 'hungry' ORDER BY tick", (run.id,)
+        ).fetchall()
+        assert [value for (value,) in told] == hungry, "fractions as they are"
         assert [(tick, amount) for tick, amount, _ in view] == list(enumerate(found["traded_food"].tolist()))
         assert [value for _, _, value in view] == [amount / 1000 for amount in found["traded_food"].tolist()]
         prices = connection.execute(

@@ -55,8 +55,8 @@ async def measures(
     width = max(1, -(-(high - low + 1) // points))
     ends = np.minimum(np.arange(low, high + 1, width) + width - 1, high)
     series = {
-        name: _binned(values, width, summed=known[name][0].is_summed and not known[name][1])
-        for name, values in found.items()
+        name: _binned(values, width, summed=m.is_summed and not so_far, fraction=m.fraction)
+        for (name, values), (m, so_far) in zip(found.items(), known.values(), strict=True)
     }
     about = {
         name: {"unit": m.unit, "meaning": m.meaning, "milli": m.milli, "kind": "level" if so_far else m.kind}
@@ -65,18 +65,19 @@ async def measures(
     return Series(first=low, last=high, width=width, ticks=ends.tolist(), series=series, about=about)
 
 
-def _binned(values: NDArray[np.int64], width: int, *, summed: bool) -> list[int | None]:
+def _binned(values: NDArray[np.float64], width: int, *, summed: bool, fraction: bool) -> list[float | int | None]:
     bins = -(-len(values) // width)
-    padded = np.full(bins * width, NO_VALUE, np.int64)
+    padded = np.full(bins * width, NO_VALUE)
     padded[: len(values)] = values
     table = padded.reshape(bins, width)
-    there = table != NO_VALUE
+    there = ~np.isnan(table)
     if summed:
         found = np.where(there, table, 0).sum(axis=1)
     else:
         newest = width - 1 - np.argmax(there[:, ::-1], axis=1)
         found = table[np.arange(bins), newest]
-    return [int(value) if any_there else None for value, any_there in zip(found, there.any(axis=1), strict=True)]
+    kind = float if fraction else int
+    return [kind(value) if any_there else None for value, any_there in zip(found, there.any(axis=1), strict=True)]
 
 
 @router.get("/api/runs/{run}/why/{tick}/{ordinal}")

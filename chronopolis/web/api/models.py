@@ -140,7 +140,9 @@ class Series(BaseModel):
     last: int
     width: int = Field(description="ticks in a bin")
     ticks: list[int] = Field(description="the last tick of each bin")
-    series: dict[str, list[int | None]] = Field(description="integers as in events: milli-units where `about` says so")
+    series: dict[str, list[int | float | None]] = Field(
+        description="fractions, such as shares and means, as they are; else integers, milli-units where `about` says so"
+    )
     about: dict[str, dict[str, Any]] = Field(default={}, description="unit and meaning of each series")
 
 
