@@ -45,14 +45,25 @@ _RUN = (
     "--agents 500 --ticks 20000 --seed 11 --mind scripted --set lifespan=8000 --set adulthood=500 "
     "--set birth_interval=500 --set hunger=60 --durability group --quiet"
 )
-_WHOLE = {
-    "How many events of each kind?": "SELECT kind, count(*) FROM events GROUP BY kind",
-    "How does everybody fare, over all ticks?": "SELECT avg(energy), avg(satiety), avg(company) FROM events",
-    "Who moves most?": "SELECT agent, count(*) FROM moves GROUP BY agent ORDER BY 2 DESC LIMIT 10",
-    "How did one agent fare?": "SELECT tick, cell, energy FROM agent_history WHERE agent = 17 ORDER BY tick",
-    "What happened in ten ticks?": "SELECT * FROM events WHERE tick BETWEEN 9000 AND 9009 ORDER BY tick, ordinal",
-}
-"""Questions that no rollup helps."""
+_PLAIN = {
+    "How many events of each kind?": (
+        "SELECT kind, count(*) FROM events GROUP BY kind",
+        "SELECT kind, sum(events) FROM activity GROUP BY kind",
+    ),
+    "How does everybody fare, over all ticks?": (
+        "SELECT avg(energy), avg(satiety), avg(company) FROM events",
+        "SELECT avg(energy), avg(satiety), avg(company) FROM samples",
+    ),
+    "Who moves most?": (
+        "SELECT agent, count(*) FROM moves GROUP BY agent ORDER BY 2 DESC LIMIT 10",
+        "SELECT agent, sum(events) FROM agent_activity WHERE kind = 'AgentMoved' GROUP BY 1 ORDER BY 2 DESC LIMIT 10",
+    ),
+    "How did one agent fare?": ("SELECT tick, cell, energy FROM agent_history WHERE agent = 17 ORDER BY tick", None),
+    "What happened in ten ticks?": (
+        "SELECT * FROM events WHERE tick BETWEEN 9000 AND 9009 ORDER BY tick, ordinal", None,
+    ),
+}  # fmt: skip
+"""Questions as one would ask them first, and as one asks them of a rollup; None where the events themselves will do."""
 _SAMPLED = " samples"
 """A view that a question can only ask once something is rolled up."""
 
@@ -82,7 +93,12 @@ def main() -> int:
     (given.out / "sql.json").write_text(json.dumps(result, indent=1) + "\n")
     (given.out / "sql.md").write_text(_page(result))
     print(_page(result))
-    return 0 if all(q["rolled_up_s"] <= _BAR_S for q in result["questions"]) else 1
+    return 1 if _over_the_bar(result) else 0
+
+
+def _over_the_bar(result: dict[str, Any]) -> list[str]:
+    """Return the questions whose slowest repetition took longer than the bar."""
+    return [q["question"] for q in result["questions"] if q["slowest_s"] > _BAR_S]
 
 
 def _measure(store: PostgresStore, run: Run, repeat: int) -> dict[str, Any]:
@@ -98,9 +114,12 @@ def _measure(store: PostgresStore, run: Run, repeat: int) -> dict[str, Any]:
         taken = [_seconds(lambda q=question: _ask(store, run, q.sql)) for _ in range(repeat)]
         asked[question.name] |= {"rolled_up_s": median(taken), "slowest_s": max(taken)}
         _say(question, asked[question.name])
-    whole = {
-        title: median([_seconds(lambda q=query: _ask(store, run, q)) for _ in range(repeat)])
-        for title, query in _WHOLE.items()
+    plain = {
+        title: [
+            None if query is None else max(_seconds(lambda q=query: _ask(store, run, q)) for _ in range(repeat))
+            for query in queries
+        ]
+        for title, queries in _PLAIN.items()
     }
     folder = Path(tempfile.mkdtemp(prefix="polis-x-"))
     try:
@@ -123,7 +142,9 @@ def _measure(store: PostgresStore, run: Run, repeat: int) -> dict[str, Any]:
         "refresh": {"first_s": refreshed_s, "again_s": again_s, "bytes": _rollup_bytes(store, run)},
         "export": exported,
         "questions": list(asked.values()),
-        "whole": whole,
+        "plain": plain,
+        "repeat": repeat,
+        "nice": os.nice(0),
     }
 
 
@@ -189,23 +210,31 @@ def _page(result: dict[str, Any]) -> str:
         ]
         for q in result["questions"]
     ]  # fmt: skip
-    whole = [(f"{title}<br>`{_WHOLE[title]}`", f"{s:.2f}") for title, s in result["whole"].items()]
-    slow = sum(q["rolled_up_s"] > _BAR_S for q in result["questions"])
-    head = ("question", "nothing rolled up, s", f"rolled up, s (bar ≤ {_BAR_S:g})", "slowest, s", "DuckDB, s")
+    plain, repeat, over = [], result["repeat"], _over_the_bar(result)
+    for title, (asked, instead) in _PLAIN.items():
+        asked_s, instead_s = result["plain"][title]
+        better = "" if instead is None else f"`{instead}`"
+        plain.append((f"{title}<br>`{asked}`", f"{asked_s:.2f}", better, "" if instead is None else f"{instead_s:.2f}"))
+    head = (
+        "question", "nothing rolled up, s", "rolled up, median, s", f"slowest of {repeat}, s (bar ≤ {_BAR_S:g})",
+        "DuckDB, s",
+    )  # fmt: skip
     return f"""# SQL on ten million events
 
 Written by `python -m benchmarks.sql`: the questions of the [cookbook](../cookbook.md), each in a session of its own as
-`polis sql` opens it, its plan and the fetching of its rows included; the median of several. The run has
+`polis sql` opens it, its plan and the fetching of its rows included. With nothing rolled up each was asked once, else
+{repeat} times in a row; DuckDB's figure is a median. The run has
 {run["events"]:,} events in {run["ticks"]:,} ticks and takes {run["bytes"] / 1e6:,.0f} MB. What has no figure under
 "nothing rolled up" asks the view samples, which there is only once something is.
 
 {table(head, rows).strip()}
 
-{"Every question is within the bar." if not slow else f"{slow} of {len(rows)} questions are **over the bar**."}
+{_verdict(over, len(rows))}
 
-Questions that no rollup helps, which read the events themselves:
+Not all that can be asked is. These are plain questions as one would put them first, which read the events themselves,
+and what to ask instead, of a rollup; the slowest of {repeat} each:
 
-{table(("question", "s"), whole).strip()}
+{table(("question", "s", "instead", "s"), plain).strip()}
 
 | what | |
 |---|---:|
@@ -217,8 +246,19 @@ Questions that no rollup helps, which read the events themselves:
 | most memory of the exporting process | {export["peak_rss_mb"]:,} MB |
 
 <sub>{host["when"]}, {host["cores"]} cores of {host["model"]}, load {host["load_1min"]} before, commit
-{(host["commit"] or "?")[:12]}</sub>
+{(host["commit"] or "?")[:12]}{_beside(result)}</sub>
 """
+
+
+def _beside(result: dict[str, Any]) -> str:
+    """Say so if the machine had other work to do meanwhile, which came first."""
+    return f"; at nice {result['nice']}, beside other work that came first" if result["nice"] else ""
+
+
+def _verdict(over: list[str], n: int) -> str:
+    if not over:
+        return "Every question of the cookbook is within the bar, in its slowest repetition too."
+    return f"{len(over)} of {n} questions are **over the bar** in their slowest repetition: {' · '.join(over)}"
 
 
 if __name__ == "__main__":

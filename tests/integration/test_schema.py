@@ -72,6 +72,25 @@ def test_up_down_and_up_again_gives_the_same_schema(database: FreshDatabase) -> 
         make_run(PostgresStore(empty), ticks=3)
 
 
+def test_what_is_taken_from_the_reading_role_is_given_back_and_taken_from_nobody_else(database: FreshDatabase) -> None:
+    query = (
+        "SELECT r, has_function_privilege(r, 'pg_advisory_lock(int4, int4)', 'EXECUTE'), "
+        "has_function_privilege(r, 'pg_terminate_backend(int4, int8)', 'EXECUTE') "
+        "FROM unnest(ARRAY['polis_app', 'polis_maintenance', 'polis_read', 'somebody_else']) r ORDER BY r"
+    )
+    rows(database.admin_url, "CREATE ROLE somebody_else")
+    try:
+        with Database(settings_of(database)) as ours:
+            upgrade(ours)
+            others = [("polis_app", True, True), ("polis_maintenance", True, True), ("somebody_else", True, True)]
+            assert rows(database.admin_url, query) == sorted([*others, ("polis_read", False, False)])
+            downgrade(ours)
+            assert all(row[1] and row[2] for row in rows(database.admin_url, query))
+    finally:
+        rows(database.admin_url, "DROP OWNED BY somebody_else")
+        rows(database.admin_url, "DROP ROLE somebody_else")
+
+
 def test_the_revisions_that_files_are_named_after_are_those_that_alembic_knows() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrate.__file__).parent.parent / "migrations"))
