@@ -456,7 +456,7 @@ def fold(world: World, events: EventBatch) -> World:
     records = events.records
     _require_next_tick(world, events)
     rows = world.rows_of(records["agent"]) if world.minds is not None else None
-    fold_some(world, events, 0, len(records))
+    apply_events(world, events, 0, len(records))
     if rows is not None:
         fold_lives(world, records, rows)
     world.tick += 1
@@ -465,7 +465,7 @@ def fold(world: World, events: EventBatch) -> World:
     return world
 
 
-def fold_some(world: World, events: EventBatch, start: int, stop: int) -> None:
+def apply_events(world: World, events: EventBatch, start: int, stop: int) -> None:
     """Apply events `start` … `stop` - 1 of a tick, for whoever looks at what each of them does.
 
     What is in mind follows bodies once a tick is whole, and so do hashes: `fold` sees to both.
@@ -512,4 +512,4 @@ def _require_next_tick(world: World, events: EventBatch) -> None:
         raise CorruptHistory(int(records["tick"][at]), int(records["ordinal"][at]), because)
 
 
-__all__ = ["fold", "fold_some"]
+__all__ = ["fold", "apply_events"]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from domain.events import EventBatch, as_json
 from domain.expressions import AtTick, Expression, Term
 from domain.expressions.tree import WORD
-from domain.fold import fold_some
+from domain.fold import apply_events
 from domain.measures import MEASURES, SO_FAR, Look
 from domain.state import World
 from replay.judging import Totals, in_units
@@ -113,7 +113,7 @@ def _one_by_one(
     values = {text: _value(term, start) for text, term in terms.items()}
     concerned = _concerned(terms, movers)
     for at in sorted(concerned):
-        fold_some(world, events, folded, at + 1)
+        apply_events(world, events, folded, at + 1)
         folded = at + 1
         there = here()
         for text in concerned[at]:
