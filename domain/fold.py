@@ -512,4 +512,4 @@ def _require_next_tick(world: World, events: EventBatch) -> None:
         raise CorruptHistory(int(records["tick"][at]), int(records["ordinal"][at]), because)
 
 
-__all__ = ["fold", "apply_events"]
+__all__ = ["apply_events", "fold"]
