@@ -27,7 +27,7 @@ from domain.measures import MEASURES, SO_FAR, Look
 from domain.state import World
 from replay.judging import Totals, in_units
 
-EVENTS_WEIGHED = 6_000
+EVENTS_WEIGHED = 12_000
 """So many events are looked at one by one. A tick with more that can move a term would take many seconds: they are
 listed in their order, and what they contributed is not told."""
 

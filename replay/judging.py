@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.configuration import Configuration
 from domain.errors import InvalidExpression
 from domain.events import EventBatch, empty_records
 from domain.expressions import AtSeries, AtTick, Expression, Term
@@ -74,16 +75,30 @@ def require_there(store: MeasuredHistory, run: Run, expression: Expression, last
     ------
     InvalidExpression
     """
-    cells, agents = run.configuration.width * run.configuration.height, run.configuration.agents
-    named = [n for n in expression.root.walk() if isinstance(n, Term) and (n.agent is not None or n.cell is not None)]
-    if last is not None and any(term.agent is not None and term.agent >= agents for term in named):
+    require_cells(expression, run.configuration)
+    if last is None:
+        return
+    named = [n for n in expression.root.walk() if isinstance(n, Term) and n.agent is not None]
+    agents = run.configuration.agents
+    if any(agents <= (term.agent or 0) for term in named):
         agents = at(store, run, last).next_agent
     for term in named:
-        if term.cell is not None and term.cell >= cells:
-            because = f"there is no cell {term.cell}: they are 0 to {cells - 1:,}"
-            raise InvalidExpression(expression.text, term.start, because)
-        if term.agent is not None and last is not None and term.agent >= agents:
+        if agents <= (term.agent or 0):
             because = f"there is no agent {term.agent}: by tick {last:,}, 0 to {agents - 1:,} have come"
+            raise InvalidExpression(expression.text, term.start, because)
+
+
+def require_cells(expression: Expression, configuration: Configuration) -> None:
+    """Refuse an expression about a cell that the map doesn't have.
+
+    Raises
+    ------
+    InvalidExpression
+    """
+    cells = configuration.width * configuration.height
+    for term in expression.root.walk():
+        if isinstance(term, Term) and term.cell is not None and term.cell >= cells:
+            because = f"there is no cell {term.cell}: they are 0 to {cells - 1:,}"
             raise InvalidExpression(expression.text, term.start, because)
 
 

@@ -127,11 +127,12 @@ def _panel(v: dict[str, Any]) -> Any:
 
 def _value(value: Any) -> str | None:
     if isinstance(value, dict):
-        return " · ".join(f"{term} {_number(v)}" for term, v in value.items())
-    return None if value is None else _number(value)
+        return " · ".join(f"{term} {number(v)}" for term, v in value.items())
+    return None if value is None else number(value)
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
+    """Return the value of a term for people: a number, a truth, a word, or that there is none."""
     if value is None:
         return "–"
     return str(value).lower() if isinstance(value, bool | str) else f"{value:,.6g}"

@@ -124,6 +124,7 @@ def run(
     base: dict[str, Any] = {"agents": agents, "width": width, "height": height, "mind": mind}
     base |= profile_of(profile)
     configuration = configuration_of(base, settings or [])
+    require_expression(break_at, configuration)
 
     from workers.bootstrap import open_store
 
@@ -204,12 +205,15 @@ def require_writable(figures: Path | None) -> None:
         raise WrongUsage(f"--figures {figures}: {error.strerror}") from None
 
 
-def require_expression(break_at: str | None) -> None:
+def require_expression(break_at: str | None, configuration: Configuration | None = None) -> None:
     """Refuse a breakpoint that means nothing, before anything is opened or made."""
     if break_at is not None:
         from domain.expressions import parse
+        from replay.judging import require_cells
 
-        parse(break_at)
+        wanted = parse(break_at)
+        if configuration is not None:
+            require_cells(wanted, configuration)
 
 
 def configuration_of(base: dict[str, Any], settings: list[str]) -> Configuration:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chronopolis.cli.bisecting import number
 from chronopolis.cli.live import CheckDisplay
 from chronopolis.cli.options import AsJson, Quiet, RunName, examples
 from chronopolis.cli.output import Output, facts
@@ -173,7 +174,7 @@ def _panel(v: dict[str, Any], happened: list[str]) -> Any:
         return facts(rows | {"holds": "at no tick"}, title=v["name"], good=False)
     order = "last" if v["direction"] == "backward" else "first"
     rows["holds"] = f"{order} at tick {v['tick']:,}"
-    rows["there"] = " · ".join(f"{term} {value}" for term, value in v["values"].items()) or None
+    rows["there"] = " · ".join(f"{term} {number(value)}" for term, value in v["values"].items()) or None
     rows["happened"] = "\n".join(happened) or None
     if v["paused_at"] is not None:
         rows["paused"] = f"after tick {v['paused_at']:,}; `polis resume {v['name']}` goes on"

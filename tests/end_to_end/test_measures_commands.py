@@ -122,7 +122,8 @@ def test_measures_in_python_are_those_of_the_command(polis: Polis) -> None:
     ("bisect", "otter", "--sql", "SELECT 3 + :tick"), ("bisect", "otter", "--sql", "SELECT nothing > :tick"),
     ("watch", "otter"), ("watch", "otter", "gini > 1", "--from", "1", "--back-from", "2"),
     ("watch", "otter", "--event", "Nothing"), ("watch", "otter", "gini > 1", "--pause"),
-    ("run", *SMALL, "--name", "never", "--break", "hungry >"), ("resume", "otter", "--break", "hungry ="),
+    ("run", *SMALL, "--name", "never", "--break", "hungry >"),
+    ("run", *SMALL, "--name", "never", "--break", "cell(99999).food < 1"), ("resume", "otter", "--break", "hungry ="),
 ])  # fmt: skip
 def test_wrong_usage_is_said_in_a_line_and_leaves_with_2(polis: Polis, arguments: tuple[str, ...]) -> None:
     said = polis(*arguments, "--json")
