@@ -171,9 +171,7 @@ def _validate_intervention(key: tuple[int, int, str, int], answer: dict[str, Any
         if good not in _GIVEN:
             raise InvalidInput(key, f"can't endow {shown(good)}: {', '.join(_GIVEN)} can be given")
         if not _lies(quantity, 1, _AMOUNT_MAX):
-            raise InvalidInput(
-                key, f"can't endow {shown(quantity)} of {good}: it takes 1 … {_AMOUNT_MAX:,}, a whole number"
-            )
+            raise InvalidInput(key, f"can't endow {shown(quantity)} of {good}: it is outside 1 … {_AMOUNT_MAX:,}")
     done = [name for name in DEEDS if name in answer]
     for name in ("rest", "remove"):
         if name in answer and (answer[name] is not True or len(done) > 1):
