@@ -36,6 +36,15 @@ def test_a_live_run_is_followed_as_it_goes_until_one_looks_back(
     expect(page.locator("[data-test=status]")).to_have_text("running")
     first = tick_of(page)
     page.wait_for_function(f"window.polis.clock.tick > {first + 20} && window.polis.track.shown.tick > {first + 15}")
+    ahead = """() => new Promise((done) => {
+        const { clock, track } = window.polis, early = [];
+        let moves = 0;
+        clock.on("cursor", (tick) => {
+            if (!track.store.has(tick)) early.push(tick);
+            if (++moves === 4) done(early);
+        });
+    })"""
+    assert page.evaluate(ahead) == []  # the cursor moves on when the map can
     shot(page, "live")
     page.keyboard.press("Home")
     drawn(page, 0)
