@@ -36,6 +36,7 @@ class Child:
     run, ticks : what it goes on with, and how far
     state : running, ended, stopped (it was asked to, or got a signal) or failed
     problem : why it failed
+    paused : {"at", "because"} if it paused at a breakpoint, or was asked to by somebody else
     """
 
     run: Run
@@ -43,6 +44,7 @@ class Child:
     process: asyncio.subprocess.Process
     state: str = "running"
     problem: str | None = None
+    paused: dict[str, Any] | None = None
     said: bytearray = field(default_factory=bytearray)
     task: asyncio.Task[None] | None = None
 
@@ -50,7 +52,7 @@ class Child:
         """Return what is told of it."""
         return {
             "pid": self.process.pid, "ticks": self.ticks, "state": self.state,
-            "exit_code": self.process.returncode, "problem": self.problem,
+            "exit_code": self.process.returncode, "problem": self.problem, "paused": self.paused,
         }  # fmt: skip
 
 
@@ -132,6 +134,7 @@ class Children:
             child.said += block
             del child.said[:-_SAID_BYTES]
         code = await child.process.wait()
+        child.paused = _paused(bytes(child.said))
         if code == 0:
             child.state = "ended"
         elif code in (130, -signal.SIGTERM, -signal.SIGINT):
@@ -162,6 +165,19 @@ class Children:
     async def close(self) -> None:
         """Ask all to stop, and wait for them."""
         await asyncio.gather(*(self._stopped(child) for child in self.running))
+
+
+def _paused(said: bytes) -> dict[str, Any] | None:
+    """Return at which tick it paused and why, if its summary tells a reason."""
+    for line in reversed(said.decode(errors="replace").splitlines()):
+        if line.startswith("{"):
+            try:
+                summary = json.loads(line)
+            except ValueError:
+                return None
+            because = summary.get("paused_because")
+            return None if because is None else {"at": summary["head_tick"], "because": because}
+    return None
 
 
 def _told(said: bytes) -> str | None:

@@ -186,6 +186,16 @@ def problem_of(error: BaseException) -> Response:
     return problem(500, name, "this is a mistake of ours; the history of every run is intact")
 
 
+def _wrong(request: Request, error: Mapping[str, Any]) -> str:
+    """Return what is wrong with a value that was sent; of a key that is not known, which there are."""
+    where, *path = error["loc"]
+    if error["type"] == "extra_forbidden" and where == "body" and len(path) == 1:
+        body = request.scope["route"].body_field.field_info.annotation
+        known = ", ".join(field.alias or name for name, field in body.model_fields.items())
+        return f"{request.url.path.rpartition('/')[2]}: {path[0]} is not known; there are {known}"
+    return f"{'.'.join(map(str, path)) or where}: {error['msg']}"
+
+
 def install(app: FastAPI) -> None:
     """Have every error of an app answered as `Problem`."""
 
@@ -196,8 +206,7 @@ def install(app: FastAPI) -> None:
 
     async def wrong(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        told = [f"{'.'.join(map(str, e['loc'][1:])) or e['loc'][0]}: {e['msg']}" for e in error.errors()[:5]]
-        return problem(422, "InvalidRequest", "; ".join(told))
+        return problem(422, "InvalidRequest", "; ".join(_wrong(request, each) for each in error.errors()[:5]))
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -28,12 +28,23 @@ def going(recorded: Polis, server: Server) -> Iterator[str]:
     process.wait(20)
 
 
-def test_a_live_run_is_followed_as_it_goes_until_one_looks_back(new_page: Open, going: str, recorded: Polis) -> None:
+def test_a_live_run_is_followed_as_it_goes_until_one_looks_back(
+    new_page: Open, going: str, recorded: Polis, server: Server
+) -> None:
     page = new_page(f"/run/{going}?follow=1")
     drawn(page)
     expect(page.locator("[data-test=status]")).to_have_text("running")
     first = tick_of(page)
     page.wait_for_function(f"window.polis.clock.tick > {first + 20} && window.polis.track.shown.tick > {first + 15}")
+    ahead = """() => new Promise((done) => {
+        const { clock, track } = window.polis, early = [];
+        let moves = 0;
+        clock.on("cursor", (tick) => {
+            if (!track.store.has(tick)) early.push(tick);
+            if (++moves === 4) done(early);
+        });
+    })"""
+    assert page.evaluate(ahead) == []  # the cursor moves on when the map can
     shot(page, "live")
     page.keyboard.press("Home")
     drawn(page, 0)
@@ -43,8 +54,14 @@ def test_a_live_run_is_followed_as_it_goes_until_one_looks_back(new_page: Open, 
     assert tick_of(page) == 0
     page.click("[data-test=follow-head]")
     page.wait_for_function(f"window.polis.clock.tick > {head + 10}")
+    page.keyboard.press("5")
     recorded.running[-1].send_signal(signal.SIGTERM)
-    expect(page.locator("[data-test=status]")).to_have_text("paused", timeout=15_000)
+    expect(page.locator(".bar [data-test=status]")).to_have_text("paused", timeout=15_000)
+    end = server.get(f"/api/runs/{going}")
+    expect(page.locator("[data-test=run-head]")).to_have_text(
+        f"Tick {end['head_tick']:,} of 20,000 · {end['events']:,} events"
+    )
+    expect(page.locator("[data-test=run-panel]")).to_contain_text(end["head_hash"][:24])
 
 
 def test_the_list_of_runs_shows_them_with_forks_under_their_parents(new_page: Open, recorded: Polis) -> None:
@@ -131,6 +148,34 @@ def test_an_intervention_from_the_page_takes_effect_when_the_run_goes_on(
     assert after >= before + 400
 
 
+def test_a_run_that_goes_on_from_the_page_pauses_where_it_is_told_to_and_says_why(
+    new_page: Open, village: Open, recorded: Polis, server: Server, watched: Watched
+) -> None:
+    watched.forgiven = ("/continue",)
+    recorded("fork", VILLAGE, "--at", "200", "--name", "breaks")
+    page = new_page("/run/breaks?tab=run")
+    drawn(page)
+    panel = page.locator("[data-test=run-panel]")
+    page.fill("[data-test=continue-break]", "foo > 1")
+    page.click("[data-test=continue]")
+    expect(panel.get_by_role("alert")).to_contain_text("foo")
+    page.fill("[data-test=continue-break]", "tick >= 212")
+    page.click("[data-test=continue]")
+    why = "Paused at tick 212: tick >= 212 holds at tick 212"
+    expect(page.locator("[data-test=paused]")).to_have_text(why, timeout=40_000)
+    expect(page.locator(".notice", has_text=why)).to_be_visible()
+    assert server.get("/api/runs/breaks")["head_tick"] == 212
+    drawn(page, 212)
+    page.wait_for_function("window.polis.timeline.marks.some((m) => m.kind === 'found' && m.tick === 212)")
+    page.fill("[data-test=where]", "tick >= 5")
+    page.locator("[data-test=where]").press("Shift+Enter")
+    drawn(page, 211)
+    page.reload()
+    expect(page.locator("[data-test=paused]")).to_have_text(why)
+    expect(page.locator("[data-test=where]")).to_have_value("tick >= 5")
+    expect(village().locator("[data-test=where]")).to_have_value("")  # of this run it was not asked
+
+
 def test_two_runs_stand_side_by_side_under_one_clock(new_page: Open, recorded: Polis, server: Server) -> None:
     recorded("fork", VILLAGE, "--at", "120", "--name", "hungrier", "--set", "hunger=80")
     recorded("resume", "hungrier", "--ticks", "100", "--quiet")
@@ -147,6 +192,11 @@ def test_two_runs_stand_side_by_side_under_one_clock(new_page: Open, recorded: P
     truth = server.get(f"/api/diff?a={VILLAGE}&b=hungrier&tick_a=160&tick_b=160&limit=5")
     parted = page.locator("[data-test=first-divergence]")
     expect(parted).to_have_text(str(truth["first_divergence"]["tick"]), timeout=20_000)
+    event = truth["first_divergence"]["event"]
+    names = {each["agent"]: each["name"] for each in server.get(f"/api/runs/{VILLAGE}/state?tick=120")["agents"]}
+    assert event["told"]["a"].startswith(names[event["a"]["agent"]])  # as the command tells it
+    for side in "ab":
+        expect(page.locator(".parted")).to_contain_text(event["told"][side], ignore_case=True)
     frames = page.evaluate("window.polis.sides.map((s) => Array.from(s.track.shown.cell))")
     apart = sum(a != b for a, b in zip(*frames, strict=True))
     expect(page.get_by_role("meter", name="Elsewhere")).to_have_attribute("aria-valuenow", str(apart))
@@ -203,5 +253,11 @@ def test_measures_are_charts_that_follow_the_cursor_and_lead_back_to_it(village:
     page.get_by_label("Filter measures").fill("gini")
     expect(ties).to_be_hidden()
     page.get_by_label("Filter measures").fill("")
+    # What is counted has whole numbers on its axis.
+    axis = """async () => {
+        const { roundNumbers } = await import("chronopolis/scale.js");
+        return roundNumbers(-0.06, 1.06, 3, { wholeOnly: true });
+    }"""
+    assert page.evaluate(axis) == [0, 1]
     page.locator("[data-measure=energy]").scroll_into_view_if_needed()
     shot(page, "measures")

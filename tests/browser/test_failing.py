@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 
 import psycopg
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import VILLAGE, Watched, drawn, tick_of
@@ -76,6 +80,32 @@ def test_a_comparison_without_its_runs_says_what_it_needs(new_page: Open, watche
     watched.forgiven = ("nobody-knows",)
     page = new_page(f"/compare?a={VILLAGE}&b=nobody-knows")
     expect(page.get_by_role("heading", name="There is no run nobody-knows")).to_be_visible()
+
+
+def test_a_page_that_is_not_there_says_so_in_the_projects_own_words(new_page: Open, watched: Watched) -> None:
+    watched.forgiven = ("404",)
+    page = new_page("/nothing/here")
+    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+    expect(page.locator(".dead")).to_contain_text("/nothing/here")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("light, dark, system")
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="All runs").click()
+    expect(page).to_have_url(re.compile("/runs$"))
+
+
+def test_beside_the_pages_too_every_error_of_the_api_is_in_json(server: Server) -> None:
+    for method, path, status in (
+        ("DELETE", f"/api/runs/{VILLAGE}", 405),
+        ("PUT", "/api/runs", 405),
+        ("PUT", "/api", 404),
+    ):
+        request = urllib.request.Request(server.url + path, method=method)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=30)
+        assert refused.value.status == status
+        assert set(json.load(refused.value)["error"]) == {"type", "message"}
+        assert (refused.value.headers.get("Allow") == "GET") == (status == 405)
 
 
 def test_nonsense_in_the_address_is_passed_over(village: Open) -> None:

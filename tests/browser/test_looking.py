@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from domain.rules.constants import HUNGRY, STARVING
 from tests.browser.conftest import VILLAGE, WIDTH, Watched, drawn, shot
 from tests.support.debugger import Server
 
@@ -156,6 +157,17 @@ def test_the_map_shows_what_the_state_says(village: Open, server: Server) -> Non
     assert shown == [[a["agent"], a["cell"], a["energy"], a["satiety"], a["company"]] for a in agents]
 
 
+def test_who_is_hungry_is_counted_as_the_measures_count(village: Open, server: Server) -> None:
+    counted = server.get(f"{RUN}/measures?names=hungry,starving,population&first=250&last=250")["series"]
+    page = village("?tick=250")
+    people = counted["population"][0]
+    hungry, starving = (round(counted[name][0] * people / 1000) for name in ("hungry", "starving"))
+    assert hungry > 0
+    expect(page.locator("[data-test=hungry]")).to_have_text(
+        f"{hungry} hungry (satiety below {HUNGRY / 1000:g}), {starving} starving (satiety below {STARVING / 1000:g})"
+    )
+
+
 # -- an agent ---------------------------------------------------------------------------------------------
 
 
@@ -291,7 +303,28 @@ def test_causes_can_be_followed_from_event_to_event(village: Open, server: Serve
     panel = page.locator("[data-test=causes-panel]")
     expect(panel.locator(".cause.asked")).to_have_attribute("data-event", f"{spoken['tick']}:{spoken['ordinal']}")
     expect(panel).to_contain_text("Because")
+    fitted = """() => {
+        const frame = document.querySelector("#panel-causes .graph"), f = frame.getBoundingClientRect();
+        const cards = [...frame.querySelectorAll(".cause > rect:first-child")].map((c) => c.getBoundingClientRect());
+        const inside = ({ left, right, top, bottom }) =>
+            left >= f.left && right <= f.right && top >= f.top && bottom <= f.bottom;
+        // A hair of a card is no card.
+        const seen = cards.filter((c) =>
+            c.right > f.left + 3 && c.left < f.right - 3 && c.bottom > f.top + 3 && c.top < f.bottom - 3);
+        const asked = frame.querySelector(".asked > rect").getBoundingClientRect();
+        const cut = seen.filter((c) => !inside(c)).length;
+        return { cut, asked: inside(asked), high: asked.height, left: asked.left };
+    }"""
+    page.wait_for_function(f"(({fitted})()).cut === 0 && (({fitted})()).asked")
+    at_first = page.evaluate(fitted)
+    assert at_first["high"] >= 54 * 0.7 - 1  # and it can be read
+    expect(panel.locator(".graph-hint")).to_contain_text("wheel to zoom")
     shot(page, "causes")
+    panel.get_by_role("button", name="Zoom in").click()
+    page.wait_for_function(f"(({fitted})()).high > {at_first['high']}")
+    panel.locator("[data-test=graph-fit]").click()
+    page.wait_for_function(f"(({fitted})()).high === {at_first['high']}")
+    assert page.evaluate(fitted) == at_first
     cause = server.get(f"{RUN}/why/{spoken['tick']}/{spoken['ordinal']}")["causes"][0]
     address = f"{cause['tick']}:{cause['ordinal']}"
     panel.locator(f".graph [data-event='{address}']").click()

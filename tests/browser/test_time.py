@@ -130,6 +130,16 @@ def test_the_density_is_what_the_headers_counted(village: Open, server: Server) 
     assert shown == server.get(f"/api/runs/{VILLAGE}")["events"]
 
 
+def test_the_density_is_drawn_from_its_least_to_its_most(village: Open) -> None:
+    page = village()
+    usual = "async (n) => (await import('chronopolis/timeline_picture.js')).usual(n)"
+    even = page.evaluate(usual, [9000, *[500 + k % 40 for k in range(200)], 120])  # a founding, a short end
+    assert 450 < even["least"] < 500
+    assert 540 <= even["most"] < 600
+    assert page.evaluate(usual, [5, 0, 40, 90])["least"] == 0
+    assert page.evaluate(usual, [0, 0]) == {"least": 0, "most": 1}
+
+
 def test_bookmarks_are_kept_in_the_browser_and_in_the_link(village: Open, new_page: Open) -> None:
     page = village("?tick=77")
     page.keyboard.press("b")

@@ -374,8 +374,24 @@ def test_what_lies_outside_the_limits_is_refused_by_name(get: Get, path: str) ->
 
 def test_what_is_nobodys_is_told_in_json_too(client: httpx.Client, get: Get) -> None:
     assert get("/api/nothing/here", status=404)["type"] == "NoSuchPage"
-    answer = client.put("/api/runs")
-    assert (answer.status_code, answer.json()["error"]["type"]) == (405, "MethodNotAllowed")
+    for method, path, allowed in (
+        ("PUT", "/api/runs", "GET"), ("DELETE", "/api/runs/brave-otter", "GET"), ("PATCH", "/api/docs", "GET"),
+        ("GET", "/api/runs/brave-otter/fork", "POST"),
+    ):  # fmt: skip
+        answer = client.request(method, path)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (405, "MethodNotAllowed"), path
+        assert answer.headers["allow"] == allowed
+    for path in ("/api", "/api/", "/api/runs/brave-otter/nothing"):
+        assert client.delete(path).json()["error"]["type"] == "NoSuchPage"
+
+
+@pytest.mark.parametrize(
+    "what", ["density", "measures", "events", "thoughts", "agents/1/history", "bisect?expression=1"]
+)
+def test_ticks_that_end_before_they_begin_are_refused_as_the_command_does(get: Get, what: str) -> None:
+    joined = "&" if "?" in what else "?"
+    error = get(f"/api/runs/brave-otter/{what}{joined}first=90&last=10", status=422)
+    assert "first=90 lies after last=10" in error["message"]
 
 
 def test_a_body_larger_than_may_be_is_refused_also_in_pieces(client: httpx.Client) -> None:

@@ -105,7 +105,10 @@ def test_causes_first_ticks_and_differences_are_those_of_replay(
     never = client.get("/api/runs/told/bisect", params={"expression": "population > 100000"}).json()
     assert never["tick"] is None
     told = client.get("/api/diff", params={"a": "told", "b": "told", "tick_a": 10, "tick_b": 60}).json()
+    event = (told["first_divergence"] or {}).get("event")
+    words = event.pop("told") if event else None
     assert told == plain(diff(store, run, run, tick_a=10, tick_b=60).as_dict())
+    assert words is None or {side: bool(words[side]) for side in "ab"} == {side: bool(event[side]) for side in "ab"}
     assert client.get("/api/diff", params={"a": "told", "b": "nobody"}).status_code == 404
 
 
@@ -172,6 +175,9 @@ def test_an_intervention_is_recorded_with_who_and_why(client: httpx.Client, stor
     assert (late.status_code, late.json()["error"]["type"]) == (409, "TickHasBegun")
     nobody = client.post("/api/runs/told/intervene", json={"agent": "Nobody", "news": "x"})
     assert (nobody.status_code, nobody.json()["error"]["type"]) == (404, "UnknownAgent")
+    unknown = client.post("/api/runs/told/intervene", json={**asked, "bogus": 1})
+    assert unknown.status_code == 422
+    assert "intervene: bogus is not known; there are agent, at, by, why, endow, " in unknown.json()["error"]["message"]
     for wrong in ({"agent": agent}, {"agent": agent, "endow": {"gold": 1}}, {"add": {"agents": -1}}, {"stock": {}}):
         assert client.post("/api/runs/told/intervene", json=wrong).status_code == 422, wrong
 
@@ -232,7 +238,10 @@ def test_a_run_pauses_where_it_is_told_to_and_when_it_is_asked_to(client: httpx.
     assert client.post(where, json={"ticks": 100_000, "break": f"tick >= {HEAD + 20}"}).status_code == 202
     with client.stream("GET", "/api/runs/stopped/live", params={"until": "rest"}, timeout=200) as stream:
         assert any(line.startswith("event: end") for line in stream.iter_lines())
-    assert client.get("/api/runs/stopped").json()["head_tick"] == HEAD + 20
+    stopped = client.get("/api/runs/stopped").json()
+    assert stopped["head_tick"] == HEAD + 20
+    because = f"tick >= {HEAD + 20} holds at tick {HEAD + 20}"
+    assert stopped["continuing"]["paused"] == {"at": HEAD + 20, "because": because}
     assert client.post(where, json={"ticks": 100_000, "pace_ms": 20}).status_code == 202
     for _ in range(900):
         if client.get("/api/runs/stopped").json()["head_tick"] > HEAD + 22:

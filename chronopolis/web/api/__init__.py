@@ -15,8 +15,9 @@ from chronopolis.web.api import (
     thoughts,
 )
 
-ROUTERS = (
+_SUBJECTS = (
     runs.router, states.router, agents.router, events.router, thoughts.router, asking.router, changing.router,
-    following.router, description.router, nothing.router,
+    following.router, description.router,
 )  # fmt: skip
+ROUTERS = (*_SUBJECTS, nothing.after(_SUBJECTS))
 """In the order in which the description lists them; the last takes what no other does."""

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from chronopolis.errors import WrongUsage
 from chronopolis.record import kinds_named
+from chronopolis.sentences import agent_number, sentence
 from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import Freely, Series, WhereAnswer
 from chronopolis.web.api.parameters import TICK_MAX, First, Found, Last, Ordinal, Tick, TickInPath, span
 from chronopolis.web.services import Using
 from domain.measures import ALIASES, MEASURES, NO_VALUE, measure_named
-from replay import watch
+from replay import Difference, watch
 from replay.bisect import bisect as find_first
 from replay.diff import diff as compare
 from replay.measures import series as measured
@@ -148,13 +149,30 @@ async def diff(
     tick_b: Tick = None,
     limit: Annotated[int | None, Query(ge=1, le=100_000, description="Most differences told of each area.")] = None,
 ) -> Freely:
-    """Return where two runs, or two ticks, differ, as `polis diff --json` does."""
+    """Return where two runs, or two ticks, differ, as `polis diff --json` does.
+
+    The event of either side with which histories part is told in words besides, as `told`.
+    """
     one, other = await using.histories.run(a), await using.histories.run(b)
     for run, tick in ((one, tick_a), (other, tick_b)):
         await using.histories.tick(run, tick)
-    found = await using.histories.slow.do(
-        lambda: compare(using.store, one, other, tick_a=tick_a, tick_b=tick_b, state=using.histories.state).as_dict(
-            limit=limit
-        )
-    )
-    return Freely(**found)
+
+    def compared() -> dict[str, Any]:
+        found = compare(using.store, one, other, tick_a=tick_a, tick_b=tick_b, state=using.histories.state)
+        return _in_words(found.as_dict(limit=limit), found)
+
+    return Freely(**await using.histories.slow.do(compared))
+
+
+def _in_words(values: dict[str, Any], found: Difference) -> dict[str, Any]:
+    """Add sentences for the events with which two histories part."""
+    parted = values["first_divergence"]
+    event = parted and parted.get("event")
+    if not event:
+        return values
+
+    def name(agent: int) -> str:
+        return found.name_of(agent) or agent_number(agent)
+
+    told = {side: event[side] and sentence(event[side], name) for side in "ab"}
+    return values | {"first_divergence": parted | {"event": event | {"told": told}}}

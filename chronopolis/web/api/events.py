@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from chronopolis.errors import WrongUsage
 from chronopolis.record import kinds_named
 from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import EventsAnswer
@@ -45,8 +44,6 @@ async def events(
     histories = using.histories
     kinds = kinds_named(kind or ())
     low, high = span(first, last, await histories.head(run))
-    if low > high and last is not None and first > last:
-        raise WrongUsage(f"first={first} lies after last={last}")
     number = await agent_named(using, run, agent, high)
 
     place = place_after(after)

@@ -251,3 +251,4 @@ class Continuing(BaseModel):
     state: str
     exit_code: int | None
     problem: str | None
+    paused: dict[str, Any] | None = Field(description='{"at", "because"} once it has paused at a breakpoint')

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query
 
+from chronopolis.errors import WrongUsage
 from chronopolis.record import agent_of_run
 from chronopolis.web.services import Services, Using
 from domain.ports import Run
@@ -40,7 +41,15 @@ def binary(description: str) -> dict[int | str, dict[str, Any]]:
 
 
 def span(first: int, last: int | None, head: int) -> tuple[int, int]:
-    """Return the ticks that are meant, cut off at the head; none at all if they begin beyond it."""
+    """Return the ticks that are meant, cut off at the head; none at all if they begin beyond it.
+
+    Raises
+    ------
+    WrongUsage
+        If the last lies before the first.
+    """
+    if last is not None and first > last:
+        raise WrongUsage(f"first={first} lies after last={last}")
     return first, head if last is None else min(last, head)
 
 

@@ -8,17 +8,22 @@ cursor asks the same HTTP API as anybody else would.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import RedirectResponse, Response
-from nicegui import ui
+from nicegui import Client, ui
+from nicegui import app as nicegui_app
 from nicegui.dependencies import compute_key, register_esm
 from nicegui.element import Element
 from nicegui.version import __version__ as nicegui_version
+from starlette.exceptions import HTTPException
 
 from domain.codes import Biome, Good, Intention, Occupation
 from domain.events import KINDS
+from domain.rules.constants import HUNGRY, STARVING
 
 _HERE = Path(__file__).parent
 _MODULES = _HERE / "js"
@@ -62,6 +67,16 @@ def mount(app: FastAPI) -> None:
         ui.add_head_html(head)
         View("compare", a=a, b=b)
 
+    # NiceGUI asks for this where nobody has a page: what it has of its own would be a stranger here.
+    @nicegui_app.exception_handler(404)
+    async def nothing(request: Request, error: Exception) -> Response:
+        if request.url.path.startswith("/_nicegui/"):
+            return await http_exception_handler(request, HTTPException(404))
+        with Client(ui.page("", title="Chronopolis"), request=request) as client:
+            ui.add_head_html(head)
+            View("nothing", path=request.url.path)
+        return client.build_response(request, 404)
+
     ui.run_with(
         app,
         title="Chronopolis",
@@ -85,9 +100,11 @@ def _head() -> str:
     return "\n".join(parts)
 
 
-def _codes() -> dict[str, list[str]]:
+def _codes() -> dict[str, Any]:
+    """Return names of codes, and below which satiety one counts as what the measures of these names say."""
     named = {"occupation": Occupation, "intention": Intention, "biome": Biome, "good": Good}
-    return {name: [code.name.lower() for code in codes] for name, codes in named.items()}
+    names = {name: [code.name.lower() for code in codes] for name, codes in named.items()}
+    return names | {"satiety_below": {"hungry": HUNGRY, "starving": STARVING}}
 
 
 def _kinds() -> list[dict[str, str]]:

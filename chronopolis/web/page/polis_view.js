@@ -4,7 +4,7 @@ import { start } from "chronopolis/index.js";
 
 export default {
   template: `<div class="polis"></div>`,
-  props: { view: String, run: String, a: String, b: String, codes: Object, kinds: Array },
+  props: { view: String, run: String, path: String, a: String, b: String, codes: Object, kinds: Array },
   async mounted() {
     // Plain copies: a look-up through the proxy, in a loop over pixels, costs fifty times as much.
     const given = JSON.parse(JSON.stringify(this.$props));

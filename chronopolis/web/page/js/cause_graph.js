@@ -5,10 +5,12 @@ import { empty } from "./bits.js";
 import { el, fill } from "./dom.js";
 import { whole } from "./format.js";
 import { layered } from "./layering.js";
+import { pannable } from "./pannable.js";
 import { sortOf, tell } from "./telling.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const [WIDE, HIGH, GAP_X, GAP_Y] = [148, 54, 12, 28];
+const LEAST = 0.7; // its letters have 11 px: smaller they can hardly be read
 
 const svg = (tag, attributes = {}, ...children) => {
   const node = document.createElementNS(SVG, tag);
@@ -84,14 +86,18 @@ function draw(session, found, small) {
       );
   }
   for (const place of nodes) picture.append(box(session, place, at(place)));
-  const scroller = el("div.graph", { tabindex: 0, role: "region", "aria-label": "Graph of causes" }, picture);
   // The event asked about in the middle of what is seen.
-  const middle = nodes.find((place) => place.asked);
-  requestAnimationFrame(() => {
-    const { x, y } = at(middle);
-    scroller.scrollTo(x + WIDE / 2 - scroller.clientWidth / 2, y + HIGH / 2 - scroller.clientHeight / 2);
+  const { x, y } = at(nodes.find((place) => place.asked));
+  return pannable(picture, {
+    width,
+    height,
+    least: LEAST,
+    pitch: [pitchX, pitchY],
+    edge: [GAP_X, GAP_Y],
+    middle: { x: x + WIDE / 2, y: y + HIGH / 2 },
+    label: "Graph of causes",
+    wheel: !small,
   });
-  return scroller;
 }
 
 function box(session, place, { x, y }) {

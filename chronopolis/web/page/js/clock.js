@@ -119,7 +119,17 @@ export class Clock extends Emitter {
     if (head === track.store.head) return;
     track.store.head = head;
     this.emit("head", head);
-    if (this.follow) this.seek(this.head, { byPerson: false });
+    if (this.follow) this.#followTo(this.head);
+  }
+
+  /** Stay at the newest tick that can be shown: its frame is fetched first, so that the cursor is not ahead of the map. */
+  #followTo(tick) {
+    if (this.#allHave(tick)) return this.seek(tick, { byPerson: false });
+    for (const track of this.tracks) track.store.request(track.at(tick), this.#sequence);
+  }
+
+  #allHave(tick) {
+    return this.tracks.every((track) => track.store.has(track.at(tick)));
   }
 
   /** Draw again what is shown: colours, layers or what is selected have changed. */
@@ -154,7 +164,7 @@ export class Clock extends Emitter {
     clearTimeout(this.#resting);
     this.#resting = setTimeout(() => {
       if (this.playing || this.head < 0) return;
-      if (this.tracks.every((track) => track.store.has(track.at(this.tick)))) this.#fetchNear();
+      if (this.#allHave(this.tick)) this.#fetchNear();
       else this.#rest();
     }, 160);
   }
@@ -167,7 +177,10 @@ export class Clock extends Emitter {
   }
 
   #arrived(track, frame, sequence) {
-    if (frame.tick === track.at(this.tick)) this.#dirty = true;
+    if (this.follow && frame.tick > this.tick && this.#allHave(frame.tick)) {
+      this.#go(frame.tick);
+      if (frame.tick < this.head) this.#followTo(this.head);
+    } else if (frame.tick === track.at(this.tick)) this.#dirty = true;
     // While the cursor is dragged, what was asked for on the way is drawn too, as long as it is newer than what is there.
     else if (sequence > track.drawn) track.put(frame, sequence);
   }
@@ -190,7 +203,7 @@ export class Clock extends Emitter {
     let tick = this.tick;
     while (this.#moved >= 1 && tick !== end) {
       const next = tick + direction;
-      if (!this.tracks.every((track) => track.store.has(track.at(next)))) break;
+      if (!this.#allHave(next)) break;
       tick = next;
       this.#moved -= 1;
     }

@@ -8,12 +8,13 @@ import { el, fill, throttled } from "./dom.js";
 import { whole } from "./format.js";
 import { frameDifference } from "./frame_difference.js";
 import { brand, searchBox, themeButton } from "./header.js";
-import { helpDialog, keys } from "./keyboard.js";
+import { pageKeys } from "./keyboard.js";
 import { layerButton, layerPanel } from "./layers.js";
 import { readLink, writeLink } from "./links.js";
-import { banner, dead, notice, noticePlace } from "./notices.js";
+import { dead } from "./nothing.js";
+import { banner, notice, noticePlace } from "./notices.js";
 import { pointOn } from "./pointing.js";
-import { timeKeys } from "./session_keys.js";
+import { timeRows } from "./session_keys.js";
 import { splitter } from "./splitter.js";
 import { fetchTerrain } from "./terrain.js";
 import { theme } from "./theme.js";
@@ -24,16 +25,11 @@ export async function startComparison(root, { a, b, codes }) {
   theme.begin();
   fill(root, banner(), noticePlace(), el("main.opening", el("i.pulse"), "Opening both runs…"));
   if (!a || !b) {
-    fill(
+    return dead(
       root,
-      banner(),
-      noticePlace(),
-      dead(
-        "Two runs are needed",
-        "A comparison has an address such as /compare?a=ONE&b=OTHER. Choose two in the list of runs.",
-      ),
+      "Two runs are needed",
+      "A comparison has an address such as /compare?a=ONE&b=OTHER. Choose two in the list of runs.",
     );
-    return null;
   }
   const sides = [];
   for (const name of [a, b]) {
@@ -41,16 +37,11 @@ export async function startComparison(root, { a, b, codes }) {
       const about = await get(runPath(name));
       sides.push({ about, terrain: await fetchTerrain(about.name, about.version) });
     } catch (error) {
-      fill(
+      return dead(
         root,
-        banner(),
-        noticePlace(),
-        dead(
-          error.status === 404 ? `There is no run ${name}` : "The runs can't be shown",
-          error.status === 404 ? "It may have been dropped, or never was." : error.message,
-        ),
+        error.status === 404 ? `There is no run ${name}` : "The runs can't be shown",
+        error.status === 404 ? "It may have been dropped, or never was." : error.message,
       );
-      return null;
     }
   }
   return new Comparison(root, sides, codes);
@@ -68,6 +59,7 @@ class Comparison {
     this.timeline = new Timeline(this.clock, one.about.name, { label: "Timeline of both runs" });
     this.timeline.forkedAt = sharedUntil(one.about, other.about);
     this.differences = differencePanel(this);
+    this.keys = this.#listen();
     this.#layout();
     this.#connect();
     this.#begin();
@@ -85,7 +77,6 @@ class Comparison {
     }));
     layers.box.hidden = true;
     one.map.node.append(layers.box);
-    other.map.node.append(layers.legend);
     one.node.querySelector(".side-head").append(
       el("span.space"),
       layerButton(layers),
@@ -93,7 +84,6 @@ class Comparison {
     );
     this.search = searchBox(this.people.find.bind(this.people), (agent) => this.select(agent, { go: true }));
     this.time = transport(this.clock);
-    this.help = helpDialog();
     const swap = () =>
       location.assign(
         `/compare?a=${encodeURIComponent(other.about.name)}&b=${encodeURIComponent(one.about.name)}&tick=${this.clock.tick}`,
@@ -101,13 +91,13 @@ class Comparison {
     const bar = el(
       "header.bar",
       brand(),
-      el("span.slash", "/"),
+      el("span.slash", { "aria-hidden": "true" }, "/"),
       el("span.run-name", "Compare"),
       el("span.space"),
       this.search.node,
       el("button.button", { type: "button", onclick: swap }, "Swap A and B"),
       themeButton(),
-      button("help", "Keys (?)", () => this.help.showModal()),
+      button("help", "Keys (?)", () => this.keys.help.showModal()),
     );
     const side = el("aside.side", { "aria-label": "Differences" }, this.differences.node);
     fill(
@@ -117,12 +107,12 @@ class Comparison {
       bar,
       el(
         "main.body",
-        el("div.stage.two-maps", one.node, other.node),
+        el("div.stage.both", el("div.two-maps", one.node, other.node), layers.legend),
         splitter(side, () => this.clock.redraw()),
         side,
       ),
       el("footer.dock", this.time.node, this.timeline.node),
-      this.help,
+      this.keys.help,
     );
   }
 
@@ -163,17 +153,29 @@ class Comparison {
       this.timeline.recolour();
       this.layers.show();
     });
-    this.endKeys = keys({
-      ...timeKeys(clock, { time: this.time }),
-      l: () => this.layers.toggle(),
-      z: () => this.fit(),
-      "/": () => this.search.field.focus(),
-      "?": () => this.help.showModal(),
-      "shift ?": () => this.help.showModal(),
-      g: () => notice(`Theme: ${theme.next()}`),
-      n: () => this.differences.jump(),
-      Escape: () => this.select(null),
-    });
+  }
+
+  #listen() {
+    const search = () => this.search.field.focus();
+    return pageKeys([
+      ["Time", timeRows(this.clock, () => this.time)],
+      [
+        "Maps",
+        [
+          ["l", "layers", { l: () => this.layers.toggle() }],
+          ["z", "show the whole maps", { z: () => this.fit() }],
+          ["Esc", "select nobody", { Escape: () => this.select(null) }],
+        ],
+      ],
+      [
+        "Look",
+        [
+          ["/", "search an agent", { "/": search, "shift /": search }],
+          ["n", "where the two part", { n: () => this.differences.jump() }],
+          ["m", "zoom the timeline to everything", { m: () => this.timeline.showAll() }],
+        ],
+      ],
+    ]);
   }
 
   #begin() {
@@ -234,7 +236,7 @@ class Comparison {
 
   end() {
     this.clock.stop();
-    this.endKeys();
+    this.keys.end();
     for (const side of this.sides) side.live.end();
   }
 }

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { bar, empty, section } from "./bits.js";
 import { el, fill, settled } from "./dom.js";
-import { figure, milli, whole, words } from "./format.js";
+import { capital, figure, milli, whole, words } from "./format.js";
 import { latest } from "./latest.js";
 
 const SHOWN = 150;
@@ -70,6 +70,9 @@ export function differencePanel(comparison) {
               "p.soft",
               `First in ${words(divergence.area).toLowerCase()}`,
               event?.ordinal !== undefined && `, with event ${whole(event.ordinal)} of that tick`,
+              event?.columns?.length > 0 &&
+                !event.columns.includes("kind") &&
+                `, of which ${event.columns.map(words).join(", ").toLowerCase()} differ`,
             ),
             event &&
               el(
@@ -79,9 +82,9 @@ export function differencePanel(comparison) {
                     event[side] &&
                     el(
                       "p",
+                      { title: words(event[side].kind) },
                       el("b.letter", side.toUpperCase()),
-                      ` ${words(event[side].kind)}`,
-                      event[side].agent >= 0 && ` · ${comparison.people.name(event[side].agent)}`,
+                      ` ${capital(event.told[side])}`,
                     ),
                 ),
               ),

@@ -21,12 +21,14 @@ export const milli = (n) =>
 const PIECES = new Set(["coin", "tool"]);
 export const amount = (good, n) => (PIECES.has(good) ? whole(n) : milli(n));
 
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** "GoodsTraded" → "Goods traded", "cut_wood" → "Cut wood". */
 export function words(name) {
   const spaced = String(name)
     .replaceAll("_", " ")
     .replace(/([a-z0-9])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`);
-  return spaced.charAt(0).toUpperCase() + spaced.slice(1);
+  return capital(spaced);
 }
 
 export const address = (event) => `${event.tick}:${event.ordinal}`;

@@ -4,7 +4,6 @@ import { el, fill, settled } from "./dom.js";
 import { whole } from "./format.js";
 import { brand, searchBox, status, themeButton } from "./header.js";
 import { icon } from "./icons.js";
-import { helpDialog } from "./keyboard.js";
 import { layerButton, layerPanel } from "./layers.js";
 import { runLink } from "./links.js";
 import { splitter } from "./splitter.js";
@@ -15,7 +14,7 @@ export function frameOfPage(session) {
   const layers = layerPanel(map, session.codes, (options) => session.setLayers(options));
   const search = searchBox(people.find.bind(people), (agent) => session.goToAgent(agent));
   const time = transport(clock);
-  const help = helpDialog();
+  const { help } = session.keys;
   const standing = el("span");
   const follow = el(
     "button.round",
@@ -40,7 +39,7 @@ export function frameOfPage(session) {
   const bar = el(
     "header.bar",
     brand(),
-    el("span.slash", "/"),
+    el("span.slash", { "aria-hidden": "true" }, "/"),
     el("span.run-name", { title: `run ${about.run}` }, about.name),
     standing,
     about.parent !== null &&
@@ -109,7 +108,6 @@ export function frameOfPage(session) {
     layers,
     search,
     time,
-    help,
     zoom,
     showStatus,
     showFollow: () => {

@@ -18,11 +18,16 @@ export function themeButton() {
       title: "Light, dark, system (g)",
       "aria-label": "Theme",
       "data-test": "theme",
-      onclick: () => notice(`Theme: ${theme.next()}`),
+      onclick: changeTheme,
     },
     icon("theme"),
   );
   return button;
+}
+
+/** Change to the next theme, and say which it is, since it may look the same. */
+export function changeTheme() {
+  notice(theme.next(), { instead: true });
 }
 
 /** A search field with a list under it. `find` gives {agent, name}; `choose` is called with an agent. */

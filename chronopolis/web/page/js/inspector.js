@@ -10,7 +10,7 @@ import { latest } from "./latest.js";
 import { lifeView } from "./life_view.js";
 import { mindView } from "./mind_view.js";
 import { nowView } from "./now_view.js";
-import { overview } from "./overview.js";
+import { overview, overviewHead } from "./overview.js";
 import { whoView } from "./who_view.js";
 
 export function inspector(session) {
@@ -100,7 +100,13 @@ export function inspector(session) {
     else overview(session, top, body);
   }
 
-  // Whatever a frame says is shown as soon as it is drawn, without asking.
+  // Whatever a frame says is shown as soon as it is drawn, without asking; its tick at once, the rest a moment later.
+  let told = null;
+  session.map.on("drawn", (frame) => {
+    if (node.hidden || selected.agent !== null || selected.cell !== null || frame.tick === told) return;
+    told = frame.tick;
+    overviewHead(session, top);
+  });
   session.map.on(
     "drawn",
     settled(
@@ -109,7 +115,7 @@ export function inspector(session) {
         if (node.hidden || selected.agent !== null) return;
         tick(session.clock.tick);
       },
-      250,
+      120,
     ),
   );
 

@@ -1,54 +1,7 @@
-// Keys, and the list of them that `?` shows.
+// Keys, and the list of them that `?` shows: made of the same rows, so that it lists what works on a page.
 
 import { el } from "./dom.js";
-
-export const HELP = [
-  [
-    "Time",
-    [
-      ["space", "play and pause"],
-      ["shift space", "play backwards"],
-      ["← →", "one tick"],
-      ["shift ← →", "ten ticks"],
-      ["ctrl ← →", "a hundred ticks"],
-      ["Home End", "tick 0, newest tick"],
-      ["+ −", "faster, slower"],
-      ["t", "type a tick"],
-      ["[ ]", "previous, next bookmark"],
-    ],
-  ],
-  [
-    "Map",
-    [
-      ["f", "follow the selected agent"],
-      ["l", "layers"],
-      ["z", "show the whole map"],
-      ["w a s d", "move the map"],
-      ["q e", "zoom out, in"],
-      ["Esc", "select nothing, close"],
-    ],
-  ],
-  [
-    "Look",
-    [
-      ["/", "search an agent"],
-      ["1 … 5", "agent, events, causes, measures, run"],
-      ["b", "bookmark this tick"],
-      ["n · shift n", "on, back to a tick where …"],
-      ["m", "zoom the timeline to everything"],
-    ],
-  ],
-  [
-    "Do",
-    [
-      ["k", "fork here"],
-      ["i", "intervene"],
-      ["c", "compare with another run"],
-      ["g", "light, dark, system"],
-      ["?", "this list"],
-    ],
-  ],
-];
+import { changeTheme } from "./header.js";
 
 const typing = (target) =>
   target.closest?.("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]");
@@ -64,8 +17,25 @@ function isForTheFocused(event) {
   return event.key.startsWith("Arrow") && event.target.matches("input[type=radio], [role=tab], [role=separator]");
 }
 
-/** Call `actions[key]` for a key; modifiers are part of the name, in the order ctrl, shift. */
-export function keys(actions) {
+/**
+ * Listen to keys. `groups` is [[title, rows]], each row [keys as they are shown, what they do, {key: action}]; modifiers
+ * are part of a key's name, in the order ctrl, shift. Every page has `g` and `?` besides.
+ *
+ * @returns {{help, end}} the dialog that lists them, to be put on the page, and what ends listening
+ */
+export function pageKeys(groups) {
+  const open = () => help.showModal();
+  const page = [
+    ["g", "light, dark, system", { g: changeTheme }],
+    ["?", "this list", { "?": open, "shift ?": open }],
+  ];
+  const all = [...groups, ["Page", page]];
+  const help = helpDialog(all);
+  const actions = Object.assign({}, ...all.flatMap(([, rows]) => rows.map(([, , does]) => does)));
+  return { help, end: listen(actions) };
+}
+
+function listen(actions) {
   const listener = (event) => {
     if (event.altKey || event.metaKey || typing(event.target) || document.querySelector("dialog[open]")) return;
     const name = event.key === " " ? "space" : event.key;
@@ -80,14 +50,14 @@ export function keys(actions) {
   return () => document.removeEventListener("keydown", listener);
 }
 
-export function helpDialog() {
+function helpDialog(groups) {
   const dialog = el(
     "dialog.help",
     { "aria-label": "Keys" },
     el("h2", "Keys"),
     el(
       "div.columns",
-      HELP.map(([title, rows]) =>
+      groups.map(([title, rows]) =>
         el(
           "section",
           el("h3", title),
@@ -96,7 +66,7 @@ export function helpDialog() {
             rows.map(([key, what]) => [
               el(
                 "dt",
-                key.split(" ").map((k) => (k === "…" ? k : el("kbd", k))),
+                key.split(" ").map((k) => (k === "…" || k === "·" ? k : el("kbd", k))),
               ),
               el("dd", what),
             ]),

@@ -1,5 +1,7 @@
 // From the two trees of an answer to layers: depth is a row, and each event stands once, near what it is linked to.
 
+const FIT = 3; // columns that are always seen
+
 /**
  * @returns {{nodes, edges, columns, rows}} each node {event, row, column, asked}, each edge {from, to, link}; a cause is
  * above what it led to.
@@ -50,7 +52,9 @@ export function layered(found, { most = 60 } = {}) {
 /** Order each row by where its neighbours stand, a few times over, and put it in the middle. */
 function settle(rows, edges, columns) {
   const place = (row) => {
-    const offset = (columns - row.length) / 2;
+    // Of many columns some are out of sight: all rows keep to them, so that the sight can end between two cards.
+    const middle = (columns - row.length) / 2;
+    const offset = columns > FIT ? Math.floor(middle) : middle;
     row.forEach((node, k) => (node.column = offset + k));
   };
   for (const row of rows.values()) place(row);

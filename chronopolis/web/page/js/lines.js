@@ -1,7 +1,7 @@
 // A line chart on a canvas: a few series over ticks, the cursor of the clock, a click that goes there.
 
 import { clamp, el, fitted } from "./dom.js";
-import { figure, short, whole } from "./format.js";
+import { figure, whole } from "./format.js";
 import { roundNumbers } from "./scale.js";
 
 const PAD = { left: 40, right: 8, top: 6, bottom: 16 };
@@ -17,6 +17,7 @@ export function lineChart({ label, high = 84, onSeek, low = null, top = null }) 
   const node = el("div.chart", canvas, cursor, note);
   let data = { ticks: [], series: [] };
   let range = [0, 1];
+  let counted = false; // whether all values are whole, so that no fraction makes sense on the axis
   let bounds = [0, 1];
   let tick = 0;
 
@@ -35,6 +36,7 @@ export function lineChart({ label, high = 84, onSeek, low = null, top = null }) 
         if (v < least) least = v;
         if (v > most) most = v;
       }
+    counted = data.series.every(({ values }) => values.every((v) => v === null || Number.isInteger(v)));
     if (least > most) [least, most] = [0, 1];
     if (least === most) [least, most] = [least - Math.abs(least || 1) * 0.1, most + Math.abs(most || 1) * 0.1];
     const room = (most - least) * 0.06;
@@ -50,7 +52,7 @@ export function lineChart({ label, high = 84, onSeek, low = null, top = null }) 
     context.font = "10px Roboto, system-ui, sans-serif";
     const faint = style.getPropertyValue("--faint").trim();
     const line = style.getPropertyValue("--line").trim();
-    for (const v of roundNumbers(bounds[0], bounds[1], 3)) {
+    for (const v of roundNumbers(bounds[0], bounds[1], 3, { wholeOnly: counted })) {
       const y = Math.round(yOf(v)) + 0.5;
       if (y < PAD.top - 1 || y > high - PAD.bottom + 1) continue;
       context.fillStyle = line;
@@ -58,7 +60,7 @@ export function lineChart({ label, high = 84, onSeek, low = null, top = null }) 
       context.fillStyle = faint;
       context.textBaseline = "middle";
       context.textAlign = "right";
-      context.fillText(short(v) === "0" && v !== 0 ? figure(v) : figure(v), PAD.left - 5, y);
+      context.fillText(figure(v), PAD.left - 5, y);
     }
     context.textBaseline = "alphabetic";
     for (const t of roundNumbers(range[0], range[1], Math.max(2, inner() / 90), { wholeOnly: true })) {

@@ -10,9 +10,11 @@ export function noticePlace() {
   return place;
 }
 
-export function notice(text, { error = false, ms = 4200 } = {}) {
+export function notice(text, { error = false, ms = 4200, instead = false } = {}) {
+  // What was said of the same before is not true any more.
+  if (instead) place?.querySelectorAll(".instead").forEach((each) => each.remove());
   if ([...(place?.children ?? [])].some((each) => each.textContent === text)) return; // it is being said already
-  const node = el(`div.notice${error ? ".bad" : ""}`, text);
+  const node = el(`div.notice${error ? ".bad" : ""}${instead ? ".instead" : ""}`, text);
   place?.append(node);
   while (place && place.childElementCount > 3) place.firstChild.remove();
   setTimeout(() => node.remove(), error ? 2 * ms : ms);
@@ -29,9 +31,4 @@ export function banner() {
   connection.on("up", () => (node.hidden = true));
   if (connection.down) node.hidden = false;
   return node;
-}
-
-/** A page in place of the one that can't be shown, with a way back. */
-export function dead(title, text, ...more) {
-  return el("main.dead", el("h1", title), el("p", text), el("p", el("a.button", { href: "/" }, "All runs"), ...more));
 }

@@ -2,8 +2,19 @@
 
 import { bar, section } from "./bits.js";
 import { el, fill } from "./dom.js";
-import { whole, words } from "./format.js";
+import { milli, whole, words } from "./format.js";
 import { INTENTIONS, NEEDS, NOTHING, OCCUPATIONS } from "./palette.js";
+
+/** How many there are, and when: light enough to be told with every frame. */
+export function overviewHead({ map }, top) {
+  if (!map.frame) return;
+  const { n, tick } = map.frame;
+  fill(
+    top,
+    el("div.who-line", el("h2", `${whole(n)} people`), el("span.faint", `at tick ${whole(tick)}`)),
+    el("p.soft", "Click one on the map, or press ", el("kbd", "/"), " to search by name."),
+  );
+}
 
 export function overview(session, top, body) {
   const { codes, map } = session;
@@ -13,21 +24,19 @@ export function overview(session, top, body) {
   const jobs = new Array(codes.occupation.length).fill(0);
   const aims = new Array(codes.intention.length + 1).fill(0);
   const sums = { energy: 0, satiety: 0, company: 0 };
-  let hungry = 0;
+  const below = codes.satiety_below; // the measures "hungry" and "starving" count by the same
+  const lacking = Object.fromEntries(Object.keys(below).map((name) => [name, 0]));
   for (let k = 0; k < n; k++) {
     jobs[frame.occupation[k]]++;
     aims[Math.min(codes.intention.length, frame.intention[k])]++;
     sums.energy += frame.energy[k];
     sums.satiety += frame.satiety[k];
     sums.company += frame.company[k];
-    if (frame.satiety[k] < 2500) hungry++;
+    for (const name in below) if (frame.satiety[k] < below[name]) lacking[name]++;
   }
+  const told = (name) => `${whole(lacking[name])} ${name} (satiety below ${milli(below[name])})`;
   const most = (counts) => Math.max(1, ...counts);
-  fill(
-    top,
-    el("div.who-line", el("h2", `${whole(n)} people`), el("span.faint", `at tick ${whole(frame.tick)}`)),
-    el("p.soft", "Click one on the map, or press ", el("kbd", "/"), " to search by name."),
-  );
+  overviewHead(session, top);
   fill(
     body,
     section(
@@ -38,7 +47,7 @@ export function overview(session, top, body) {
           text: n ? (sums[name] / n / 1000).toFixed(2) : "–",
         }),
       ),
-      hungry > 0 && el("p.soft", `${whole(hungry)} ${hungry === 1 ? "is" : "are"} hungry (satiety below 2.5)`),
+      el("p.soft", { "data-test": "hungry" }, Object.keys(below).map(told).join(", ")),
     ),
     section(
       "By occupation",

@@ -1,45 +1,19 @@
 // The panel of the run itself: where it stands, going on with it, its forks and marks, what it is made of.
 
-import { get, post, runPath } from "./api.js";
+import { get, runPath } from "./api.js";
 import { empty, facts, section, tickLink } from "./bits.js";
-import { el, fill } from "./dom.js";
+import { el, fill, throttled } from "./dom.js";
 import { ago, whole, words } from "./format.js";
+import { goingOn } from "./going_on.js";
 import { status } from "./header.js";
 import { runLink } from "./links.js";
-import { notice } from "./notices.js";
+
+const AGAIN_MS = 2000;
 
 export function runPanel(session) {
   const node = el("section", { "data-test": "run-panel" });
-  const ticks = el("input.number", {
-    type: "number",
-    min: 1,
-    value: 100,
-    "aria-label": "How many ticks to go on",
-    "data-test": "continue-ticks",
-  });
-  const problem = el("p.bad", { role: "alert" });
+  const going = goingOn(session);
   let detail = null;
-
-  async function goOn() {
-    fill(problem);
-    const wanted = Number(ticks.value);
-    if (!Number.isInteger(wanted) || wanted < 1) return fill(problem, "Give a whole number of ticks, 1 or more.");
-    try {
-      await post(runPath(session.run, "continue"), { ticks: wanted });
-      session.clock.setFollow(true);
-      notice(`Going on for ${whole(wanted)} ticks`);
-    } catch (error) {
-      fill(problem, error.message);
-    }
-  }
-
-  async function stop() {
-    try {
-      await post(runPath(session.run, "pause"), {});
-    } catch (error) {
-      fill(problem, error.message);
-    }
-  }
 
   async function look() {
     if (node.hidden) return;
@@ -51,10 +25,12 @@ export function runPanel(session) {
     }
   }
 
+  const lookAgain = throttled(AGAIN_MS, look);
+
   function show() {
     if (!detail) return;
+    going.show();
     const { about } = session;
-    const running = about.status === "running";
     const target = about.target ?? 0;
     const part = target > 0 ? Math.min(1, Math.max(0, about.head_tick) / target) : 0;
     const marks = session.timeline.marks;
@@ -75,20 +51,11 @@ export function runPanel(session) {
       ),
       el(
         "p.soft",
+        { "data-test": "run-head" },
         `Tick ${whole(Math.max(0, about.head_tick))} of ${whole(target)}`,
-        detail.events !== undefined && ` · ${whole(detail.events)} events`,
+        ` · ${whole(about.events)} events`,
       ),
-      el(
-        "div.go-on",
-        running
-          ? el("button.button", { type: "button", onclick: stop }, "Stop after this tick")
-          : [
-              el("button.button.main", { type: "button", onclick: goOn, "data-test": "continue" }, "Go on"),
-              ticks,
-              el("span.soft", "ticks"),
-            ],
-      ),
-      problem,
+      going.node,
       section(
         "Forks",
         detail.children?.length || detail.parent !== null
@@ -155,7 +122,10 @@ export function runPanel(session) {
             .filter(([name]) => name !== "mind")
             .map(([name, value]) => [words(name), typeof value === "number" ? whole(value) : String(value)]),
           ["Engines", Object.keys(detail.engines ?? {}).length ? JSON.stringify(detail.engines) : null],
-          ["Head hash", detail.head_hash && el("code", `${detail.head_hash.slice(0, 24)}…`)],
+          [
+            `Hash at tick ${whole(detail.head_tick)}`,
+            detail.head_hash && el("code", `${detail.head_hash.slice(0, 24)}…`),
+          ],
         ]),
       ),
     );
@@ -165,9 +135,12 @@ export function runPanel(session) {
     node,
     tick() {},
     show: look,
-    head: () => (detail ? show() : look()),
+    head() {
+      show();
+      lookAgain(); // for the rest, such as its hash and its forks
+    },
     recolour: show,
     refresh: look,
-    focus: () => ticks.focus(),
+    focus: going.focus,
   };
 }

@@ -7,7 +7,8 @@ import { brand, status, themeButton } from "./header.js";
 import { runLink } from "./links.js";
 import { banner, noticePlace, notice } from "./notices.js";
 import { theme } from "./theme.js";
-import { keys } from "./keyboard.js";
+import { button } from "./transport.js";
+import { pageKeys } from "./keyboard.js";
 
 const AGAIN_MS = 2000;
 
@@ -41,12 +42,22 @@ export async function startRuns(root) {
       table,
     ),
   );
+  const sift = () => filter.focus();
+  const keys = pageKeys([["Runs", [["/", "filter by name", { "/": sift, "shift /": sift }]]]]);
   fill(
     root,
     banner(),
     noticePlace(),
-    el("header.bar", brand(), el("span.space"), el("a.faint", { href: "/api/docs" }, "HTTP API"), themeButton()),
+    el(
+      "header.bar",
+      brand(),
+      el("span.space"),
+      el("a.faint", { href: "/api/docs" }, "HTTP API"),
+      themeButton(),
+      button("help", "Keys (?)", () => keys.help.showModal()),
+    ),
     page,
+    keys.help,
   );
   let runs = [];
   let on = true;
@@ -138,9 +149,8 @@ export async function startRuns(root) {
     compare.setAttribute("aria-disabled", String(!(a && b)));
   }
 
-  const endKeys = keys({ "/": () => filter.focus(), g: () => notice(`Theme: ${theme.next()}`) });
   await look();
-  return { end: () => ((on = false), endKeys()) };
+  return { end: () => ((on = false), keys.end()) };
 }
 
 /** Each run, its forks after it, one level deeper; a fork whose parent is gone stands by itself. */

@@ -9,11 +9,13 @@ import { whole } from "./format.js";
 import { FrameStore } from "./frames.js";
 import { HexMap } from "./hexmap.js";
 import { frameOfPage } from "./frame_of_page.js";
+import { pausedNow } from "./going_on.js";
 import { COLOURINGS, GROUNDS } from "./layers.js";
 import { readLink, writeLink } from "./links.js";
 import { Live } from "./live.js";
 import { allMarks } from "./marks.js";
-import { banner, dead, notice, noticePlace } from "./notices.js";
+import { dead } from "./nothing.js";
+import { banner, notice, noticePlace } from "./notices.js";
 import { panels } from "./panels.js";
 import { People } from "./people.js";
 import { pointOn } from "./pointing.js";
@@ -41,29 +43,23 @@ export async function startSession(root, { run, codes, kinds }) {
 }
 
 function waitForFirstTick(root, given) {
-  fill(
-    root,
-    banner(),
-    noticePlace(),
-    dead(given.run, "This run has no tick yet. The page opens as soon as there is one."),
-  );
-  setTimeout(() => startSession(root, given), 1500);
+  const shown = dead(root, given.run, "This run has no tick yet. The page opens as soon as there is one.");
+  setTimeout(() => {
+    shown.end();
+    startSession(root, given);
+  }, 1500);
 }
 
 export function failed(root, run, error) {
   const gone = error.status === 404;
-  fill(
-    root,
-    banner(),
-    noticePlace(),
-    dead(
-      gone ? `There is no run ${run}` : "The run can't be shown",
-      gone
-        ? "It may have been dropped, or never was. Its forks, if it has any, are in the list of runs."
-        : error.message,
-    ),
-  );
   document.title = "Chronopolis";
+  return dead(
+    root,
+    gone ? `There is no run ${run}` : "The run can't be shown",
+    gone
+      ? "It may have been dropped, or never was. Its forks, if it has any, are in the list of runs."
+      : error.message,
+  );
 }
 
 export class Session {
@@ -89,10 +85,10 @@ export class Session {
     this.dialogs = changeDialogs(this);
     this.where = whereBox(this);
     this.panels = panels(this);
+    this.keys = sessionKeys(this);
     this.page = frameOfPage(this);
     this.#connect();
     fill(root, banner(), noticePlace(), ...this.page.nodes);
-    this.endKeys = sessionKeys(this);
     this.#begin();
   }
 
@@ -151,13 +147,28 @@ export class Session {
     const wasRunning = this.about.status === "running";
     const before = this.about.head_tick;
     if (Number.isInteger(news.head_tick)) this.about.head_tick = news.head_tick;
-    for (const name of ["status", "target", "problem"]) if (news[name] !== undefined) this.about[name] = news[name];
+    // How many events there are comes with the head that it counts up to.
+    for (const name of ["status", "target", "problem", "events"]) if (news[name] !== undefined) this.about[name] = news[name];
     this.clock.setHead(this.track, this.about.head_tick);
+    this.#heardOfPause(news);
     if (before !== this.about.head_tick || wasRunning !== (this.about.status === "running")) {
       this.page.showStatus();
       this.showMarks();
       this.panels.head(this.about);
     }
+  }
+
+  /** A run that this server goes on with says why it paused once its process has ended, a moment after its status. */
+  #heardOfPause({ continuing }) {
+    const before = { ...this.about.continuing };
+    const known = pausedNow(this.about);
+    this.about.continuing = continuing ?? this.about.continuing;
+    const paused = pausedNow(this.about);
+    if (before.pid !== continuing?.pid || before.state !== continuing?.state) this.panels.head(this.about);
+    if (!paused || known) return;
+    this.found = [{ tick: paused.at, title: paused.because }];
+    notice(`Paused at tick ${whole(paused.at)}: ${paused.because}`, { ms: 8000 });
+    this.showMarks();
   }
 
   /** Select an agent, a cell, or nothing; `quiet`: whatever panel is open stays open. */
@@ -212,7 +223,7 @@ export class Session {
   end(then) {
     this.live.end();
     this.clock.stop();
-    this.endKeys();
+    this.keys.end();
     then?.();
   }
 }

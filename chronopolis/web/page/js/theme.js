@@ -3,14 +3,13 @@
 import { Emitter } from "./dom.js";
 
 const KEY = "polis.theme";
-const ORDER = ["system", "light", "dark"];
 const VALUES = { system: null, light: false, dark: true };
 
 class Theme extends Emitter {
   constructor() {
     super();
     const kept = localStorage.getItem(KEY);
-    this.choice = ORDER.includes(kept) ? kept : "system";
+    this.choice = kept in VALUES ? kept : "system";
   }
 
   begin() {
@@ -23,12 +22,14 @@ class Theme extends Emitter {
     }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
   }
 
-  /** From what is seen now to its opposite, and back to the system's when that is the same. */
+  /** From the system's to its opposite, so that a change is seen, then to the same by choice, and back. Says which. */
   next() {
-    this.choice = ORDER[(ORDER.indexOf(this.choice) + 1) % ORDER.length];
+    const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    const order = ["system", system === "dark" ? "light" : "dark", system];
+    this.choice = order[(order.indexOf(this.choice) + 1) % order.length];
     localStorage.setItem(KEY, this.choice);
     this.#apply();
-    return this.choice;
+    return this.choice === "system" ? `Theme: as the system has it, now ${system}` : `Theme: ${this.choice}`;
   }
 
   #apply() {

@@ -1,7 +1,7 @@
 // How a timeline is drawn, from the back to the front: past, density, numbers, marks, cursor.
 
 import { clamp } from "./dom.js";
-import { whole } from "./format.js";
+import { short, whole } from "./format.js";
 import { roundNumbers } from "./scale.js";
 
 export const BASE = 20; // px under the bars, for the numbers
@@ -16,7 +16,8 @@ export function drawPast(timeline, context, wide, high) {
     context.beginPath();
     context.rect(0, LANE, Math.max(0, to), high - BASE - LANE);
     context.clip();
-    context.strokeStyle = timeline.colours.line;
+    context.strokeStyle = timeline.colours.fork;
+    context.globalAlpha = 0.35;
     context.lineWidth = 1;
     context.beginPath();
     for (let x = -high; x < to; x += 7) {
@@ -25,6 +26,8 @@ export function drawPast(timeline, context, wide, high) {
     }
     context.stroke();
     context.restore();
+    context.fillStyle = timeline.colours.fork;
+    context.fillRect(to - 1, LANE, 1, high - BASE - LANE);
   }
   if (timeline.life) {
     const [a, b] = timeline.life.map((tick) => timeline.scale.toX(tick, wide));
@@ -39,14 +42,15 @@ export function drawDensity(timeline, context, wide, high) {
   const { density, scale } = timeline;
   if (!density?.events?.length) return;
   const { events, first, width } = density;
-  const most = usualMost(events);
+  const { least, most } = usual(events);
   const room = high - BASE - LANE - 2;
+  const part = (n) => Math.max(0, Math.min(1, (n - least) / (most - least)));
   const now = scale.toX(timeline.clock.tick + 0.5, wide);
   const outline = new Path2D();
   const edge = (tick) => scale.toX(tick - 0.5, wide);
   outline.moveTo(edge(first), high - BASE);
   events.forEach((n, k) => {
-    const y = high - BASE - (n ? Math.max(1, Math.min(1, n / most) * room) : 0);
+    const y = high - BASE - (n ? 1 + part(n) * (room - 1) : 0);
     outline.lineTo(edge(first + k * width), y);
     outline.lineTo(edge(Math.min(density.last + 1, first + (k + 1) * width)), y);
   });
@@ -69,6 +73,7 @@ export function drawDensity(timeline, context, wide, high) {
     context.stroke(outline);
     context.restore();
   }
+  drawBounds(timeline, context, { least, most }, high);
 }
 
 export function drawNumbers(timeline, context, wide, high) {
@@ -125,8 +130,34 @@ export function drawCursor(timeline, context, wide, high) {
   context.fillText(text, middle - half + 6, high - BASE / 2 + 0.5);
 }
 
-/** What a bar of full height stands for: nearly the most, so that the founding of a world does not flatten all after it. */
-function usualMost(events) {
-  const ranked = [...events].sort((a, b) => a - b);
-  return Math.max(1, ranked[Math.floor((ranked.length - 1) * 0.985)] * 1.12);
+/** What the foot and the full height stand for; it is written beside them, since the foot is seldom zero. */
+function drawBounds(timeline, context, { least, most }, high) {
+  const { width } = timeline.density;
+  context.font = "10px Roboto, system-ui, sans-serif";
+  context.lineWidth = 3;
+  context.lineJoin = "round";
+  context.strokeStyle = timeline.colours.panel;
+  context.fillStyle = timeline.colours.faint;
+  context.textBaseline = "alphabetic";
+  const each = width > 1 ? `events in ${whole(width)} ticks` : "events a tick";
+  for (const [text, y] of [
+    [`${short(Math.round(most))} ${each}`, LANE + 9],
+    [short(Math.round(least)), high - BASE - 4],
+  ]) {
+    context.strokeText(text, 4, y);
+    context.fillText(text, 4, y);
+  }
+}
+
+/**
+ * From which count to which: nearly the least and nearly the most, so that neither the founding of a world nor the last,
+ * shorter stretch flattens all the rest; from zero where counts reach down to it anyway.
+ */
+export function usual(events) {
+  const ranked = events.filter((n) => n > 0).sort((a, b) => a - b);
+  if (!ranked.length) return { least: 0, most: 1 };
+  const at = (share) => ranked[Math.floor((ranked.length - 1) * share)];
+  const [low, high] = [at(0.015), at(0.985)];
+  const room = Math.max(0.06 * (high - low), 0.02 * high, 1);
+  return { least: low - room < 0.3 * high ? 0 : Math.floor(low - room), most: Math.ceil(high + room) };
 }

@@ -9,7 +9,7 @@ import { button } from "./transport.js";
 
 export function whereBox(session) {
   const { clock } = session;
-  const key = "polis.where";
+  const key = `polis.where.${session.run}`; // what was looked for in another run is no part of this one
   const box = el("input.mono", {
     type: "text",
     placeholder: "tick where … gini_coins > 0.3",
