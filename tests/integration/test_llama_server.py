@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from chronopolis.cli.doctor_minds import minds
-from domain.errors import EngineRefused, EngineUnavailable
+from domain.errors import EngineRefused, EngineTimedOut, EngineUnavailable
 from domain.ports import Completion
 from infrastructure.engines import child, engine_identity, open_engine
 from infrastructure.engines.adapters import find_adapters, install_adapter
@@ -146,7 +146,7 @@ def test_a_question_whose_time_is_up_does_not_wait_for_a_server_that_comes_back(
     os.kill(engine.pid, signal.SIGKILL)
     eventually(lambda: not engine._server.running.answers())
     began = time.monotonic()
-    with pytest.raises(EngineUnavailable):
+    with pytest.raises((EngineUnavailable, EngineTimedOut)):  # by which of them shows how busy the machine is
         engine.complete(ASKED, timeout_s=0.1)
     assert time.monotonic() - began < 2
     assert engine.complete(ASKED, timeout_s=120).tokens_out > 0
