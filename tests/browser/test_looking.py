@@ -161,7 +161,7 @@ def test_who_is_hungry_is_counted_as_the_measures_count(village: Open, server: S
     counted = server.get(f"{RUN}/measures?names=hungry,starving,population&first=250&last=250")["series"]
     page = village("?tick=250")
     people = counted["population"][0]
-    hungry, starving = (round(counted[name][0] * people / 1000) for name in ("hungry", "starving"))
+    hungry, starving = (round(counted[name][0] * people) for name in ("hungry", "starving"))
     assert hungry > 0
     expect(page.locator("[data-test=hungry]")).to_have_text(
         f"{hungry} hungry (satiety below {HUNGRY / 1000:g}), {starving} starving (satiety below {STARVING / 1000:g})"
