@@ -7,10 +7,12 @@ one that decides the next ticks. Here libpq never blocks, and what there is to w
 from __future__ import annotations
 
 import select
+from collections.abc import Iterable
 
 import psycopg
 from psycopg.pq import ExecStatus, abc
 
+_AT_ONCE = 128 << 10  # bytes; a socket holds about two hundred thousand
 _READ, _WRITE = select.POLLIN, select.POLLOUT
 _COPY = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
 _GOOD = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY)
@@ -52,9 +54,21 @@ class Conversation:
         self._pgconn.send_query(query)
         self._flush()
 
-    def send(self, data: bytes) -> None:
-        """Send COPY data."""
-        self._pgconn.put_copy_data(data)
+    def send(self, pieces: Iterable[bytes | memoryview]) -> None:
+        """Send COPY data, so much at a time that the server has begun before all of it is copied.
+
+        libpq keeps what the socket does not take, and moves all of it forward whenever the socket took some:
+        megabytes handed over at once would be moved many times.
+        """
+        waiting = 0
+        for piece in pieces:
+            for start in range(0, len(piece), _AT_ONCE):
+                some = piece[start : start + _AT_ONCE]
+                self._pgconn.put_copy_data(some)
+                waiting += len(some)
+                if waiting >= _AT_ONCE:
+                    self._flush()
+                    waiting = 0
         self._flush()
 
     def end_copy(self, because: bytes | None = None) -> abc.PGresult | None:

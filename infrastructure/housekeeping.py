@@ -7,9 +7,7 @@ fails is counted and said, and tried again when it matters.
 from __future__ import annotations
 
 import collections
-import contextlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +20,7 @@ from domain.errors import PolisError, StoreUnavailable
 from domain.ports import Run
 from infrastructure.database import Database
 from infrastructure.failpoints import reach
+from infrastructure.scheduling import yield_to_ticks
 from infrastructure.snapshots import digest_of, encode_snapshot
 from infrastructure.stretches import Stretches
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from infrastructure.tick_writer import WriterFigures
 
 _MAX_SNAPSHOTS_WAITING = 16
-_NICENESS = 10
 _LISTEN_EVERY_S, _AWAY_S = 0.1, 1.0
 NEVER = 2**31 - 1
 _log = logging.getLogger(__name__)
@@ -96,7 +94,7 @@ class Housekeeper:
                 self._changed.notify_all()
 
     def _work(self) -> None:
-        _yield_to_ticks(threading.get_native_id())
+        yield_to_ticks(threading.get_native_id())
         while True:
             with self._changed:
                 if not self._closing:
@@ -145,7 +143,7 @@ class Housekeeper:
                 "SET synchronous_commit = off"
             )
             if self._database.embedded is not None:
-                _yield_to_ticks(self._connection.info.backend_pid)
+                yield_to_ticks(self._connection.info.backend_pid)
         return self._connection
 
     def _write_snapshot(self, tick: int, state_hash: bytes, state_bytes: bytes) -> None:
@@ -166,9 +164,3 @@ class Housekeeper:
             if first not in self._closed_stretches:
                 self._connect().execute("SELECT polis.close_stretch(%s, %s)", (self._run.id, first))
                 self._closed_stretches.add(first)
-
-
-def _yield_to_ticks(number: int) -> None:
-    """Let a thread, or a server process of this machine, run when the ticks need no core; best effort."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, number, _NICENESS)

@@ -35,6 +35,7 @@ from infrastructure.database import Database
 from infrastructure.errors import InfrastructureError
 from infrastructure.failpoints import reach
 from infrastructure.housekeeping import Housekeeper
+from infrastructure.scheduling import ask_for_short_slices
 from infrastructure.stretches import Stretches
 
 DURABILITIES = ("tick", "group")
@@ -121,6 +122,7 @@ class TickWriter:
 
     def __enter__(self) -> Self:
         encode_rows(0, EventBatch.of(empty_records(1)))  # compiled before the clock starts
+        ask_for_short_slices(0)
         self._connection = self._open_connection()
         try:
             self.epoch = lease.acquire(self._connection, self.run, target=self._target, take_over=self._take_over)
@@ -162,6 +164,8 @@ class TickWriter:
 
     def _open_connection(self) -> psycopg.Connection[Any]:
         connection = self.database.connect()
+        if self.database.embedded is not None:
+            ask_for_short_slices(connection.info.backend_pid)
         connection.execute("SET synchronous_commit = on; SET tcp_keepalives_idle = 30; SET lock_timeout = '60s'")
         return connection
 
@@ -360,7 +364,7 @@ class TickWriter:
                     break
                 if k == 0:
                     reach("before_copy", first)
-                conversation.send(b"".join((HEADER, *(p.rows for p in part), TRAILER)))
+                conversation.send((HEADER, *(p.rows for p in part), TRAILER))
                 if k == len(parts) - 1:
                     reach("between_copy_and_header", first)
                 result = conversation.end_copy()
