@@ -1,7 +1,10 @@
 """Scaling: what an agent's tick costs, from 500 agents to 250,000, at the same density of agents.
 
 First without a database (decide, fold, hash and encode, on one thread), then the whole durable run in
-mode `group`. Populations are those of the moment, so births and deaths don't blur the figure.
+mode `group`. Without a database every size is measured over the same ticks of its society, since what people do
+changes as it grows old: at first nearly all gather, later they meet and bear children. Of small societies there are
+as many, of different seeds, as make a measurement. Populations are those of the moment, so births and deaths don't
+blur the figure.
 """
 
 from __future__ import annotations
@@ -20,53 +23,61 @@ from infrastructure.copy_binary import encode_rows
 from infrastructure.postgres_store import PostgresStore
 
 SIZES = (500, 2_500, 10_000, 50_000, 250_000)
+SLICE = 10
+"""Ticks in one sample."""
 
 
 def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
     """Return one row a size."""
-    agent_ticks = plan.pick(full=4_000_000, quick=400_000, tiny=500)
-    repetitions = plan.pick(full=5, quick=3, tiny=2)
+    agent_ticks = plan.pick(full=2_500_000, quick=400_000, tiny=500)
+    first, slices = plan.pick(full=100, quick=40, tiny=2), plan.pick(full=5, quick=3, tiny=2)
     rows = []
     for agents in plan.pick(full=SIZES, quick=SIZES[:3], tiny=(50, 100)):
         configuration = world_of(agents, cells_an_agent=CELLS_AN_AGENT)
-        ticks = max(3, agent_ticks // agents // repetitions)
-        plan.say(f"{agents:,} agents on {configuration.n_cells:,} cells, {repetitions} x {ticks:,} ticks")
-        row = _without_database(configuration, plan.seed, ticks, repetitions)
+        societies = max(1, agent_ticks // agents // (slices * SLICE))
+        plan.say(f"{agents:,} agents on {configuration.n_cells:,} cells, {societies} from tick {first} on")
+        row = _without_database(configuration, range(plan.seed, plan.seed + societies), first, slices)
         plan.say(f"{agents:,} agents, durable")
-        row["durable_ns"] = _with_database(store, configuration, plan.seed, ticks, repetitions)
+        ticks = max(3, agent_ticks // agents)
+        row["durable_ns"] = _with_database(store, configuration, plan.seed, first, ticks)
         rows.append({"agents": agents, "cells": configuration.n_cells, **row})
-    return {"sizes": rows, "cells_an_agent": CELLS_AN_AGENT}
+    last = first + slices * SLICE
+    return {"sizes": rows, "cells_an_agent": CELLS_AN_AGENT, "first_tick": first, "last_tick": last}
 
 
-def _without_database(configuration: Configuration, seed: int, ticks: int, repetitions: int) -> dict[str, Any]:
-    world, decider, chain = new_world(configuration), Decider(seed, configuration), genesis_hash(seed, configuration)
-    began = time.perf_counter()
-    _, header = advance(world, decider, chain)
-    founding = time.perf_counter() - began
+def _without_database(configuration: Configuration, seeds: range, first: int, slices: int) -> dict[str, Any]:
+    """Measure the ticks after `first` of a society a seed, in slices."""
     stages: dict[str, list[float]] = {name: [] for name in ("decide", "fold", "hash", "encode", "all")}
+    foundings: list[float] = []
     events = agent_ticks_in_all = 0
-    with stage_clock(writer=False) as clock:
-        for repetition in range(repetitions + 1):
-            clock.reset()
-            agent_ticks, encoding = 0, 0.0
-            for _ in range(ticks):
-                batch, header = advance(world, decider, header.chain_hash)
-                agent_ticks += world.population
-                began = time.perf_counter()
-                encode_rows(1, batch)
-                encoding += time.perf_counter() - began
-                if repetition:
+    for seed in seeds:
+        world, decider = new_world(configuration), Decider(seed, configuration)
+        began = time.perf_counter()
+        batch, header = advance(world, decider, genesis_hash(seed, configuration))
+        foundings.append(time.perf_counter() - began)
+        while world.tick < first:
+            batch, header = advance(world, decider, header.chain_hash)
+        encode_rows(1, batch)  # compiled, before the clock runs
+        with stage_clock(writer=False) as clock:
+            for _ in range(slices):
+                clock.reset()
+                agent_ticks, encoding = 0, 0.0
+                for _ in range(SLICE):
+                    batch, header = advance(world, decider, header.chain_hash)
+                    agent_ticks += world.population
                     events += len(batch)
-            clock.seconds["encode"] = encoding
-            clock.seconds["all"] = sum(clock.seconds.values())
-            if repetition:  # the first warms caches and compiles
+                    began = time.perf_counter()
+                    encode_rows(1, batch)
+                    encoding += time.perf_counter() - began
+                clock.seconds["encode"] = encoding
+                clock.seconds["all"] = sum(clock.seconds.values())
                 agent_ticks_in_all += agent_ticks
                 for name, values in stages.items():
                     values.append(clock.seconds[name] / agent_ticks * 1e9)
-    decider.close()
+        decider.close()
     return {
-        "founding_s": round(founding, 2),
-        "ticks": ticks * repetitions,
+        "founding_s": round(median(foundings), 2),
+        "societies": len(seeds),
         "events_an_agent_tick": round(events / agent_ticks_in_all, 3),
         "ns": {name: round(median(values), 1) for name, values in stages.items()},
         "all_ns": spread(stages["all"]),
@@ -74,12 +85,13 @@ def _without_database(configuration: Configuration, seed: int, ticks: int, repet
 
 
 def _with_database(
-    store: PostgresStore, configuration: Configuration, seed: int, ticks: int, repetitions: int
+    store: PostgresStore, configuration: Configuration, seed: int, first: int, ticks: int
 ) -> dict[str, Any]:
+    """Measure three times so many ticks of one durable run, from `first` on."""
     run = store.create(f"scaling-{configuration.agents}", seed=seed, configuration=configuration, target=0)
-    run_on(WatchedRunner(store, run, durability="group"), ticks=1 + min(ticks, 20))
+    run_on(WatchedRunner(store, run, durability="group"), ticks=1 + first)
     figures = []
-    for _ in range(min(3, repetitions)):
+    for _ in range(3):
         watched = WatchedStore(store)
         runner = WatchedRunner(watched, run, durability="group")
         run_on(runner, ticks=ticks)

@@ -83,7 +83,11 @@ def scaling(result: Any) -> str:
     ]  # fmt: skip
     head = ["agents", "cells", *(f"{s} ns" for s in stages), "together ns", "durable, group ns", "events an agent-tick",
             "tick 0 s"]  # fmt: skip
-    return f"{result['cells_an_agent']} cells an agent in every world.\n\n" + table(head, rows)
+    about = (
+        f"{result['cells_an_agent']} cells an agent in every world. Ticks {result['first_tick'] + 1} to "
+        f"{result['last_tick']} without a database, the ticks after {result['first_tick']} of one durable run.\n\n"
+    )
+    return about + table(head, rows)
 
 
 def replaying(result: Any) -> str:

@@ -44,8 +44,8 @@ from domain.minds.schedule import who_thinks
 from domain.minds.talk import Talk
 from domain.minds.telling import Telling
 from domain.personas import make_personas
-from domain.rules.barter import WORTHS
 from domain.rules.birth import find_parents
+from domain.rules.cards import cards_of_capacity
 from domain.rules.choose import choose_rows, consider
 from domain.rules.constants import BEAR, DIE, DOWRY, HUNGRY, MOVE, REST, SPEAK
 from domain.rules.emit import emit_events
@@ -112,7 +112,7 @@ class Decider:
             self._rows = np.empty(capacity, np.int64)
             self._ranks = np.empty(capacity, np.uint64)
             self._starts, self._seekers = np.empty(2 * capacity + 3, np.int64), np.empty(capacity, np.int64)
-            self._worths = np.empty((capacity, WORTHS), np.int32)
+            self._cards = cards_of_capacity(capacity)
             self._parents = np.empty((capacity, 2), np.int64)
             self._deaths = np.empty((capacity, 3), np.int64)
 
@@ -161,8 +161,9 @@ class Decider:
             if count > room:  # few are left to sort, so numpy does it
                 parents = parents[self._ranks[:count].argsort(kind="stable")[:room]]
             p[P_ACTION, parents] = BEAR
-        count = find_seekers(a, n, p, tick, keys["meet"], self._rows, self._ranks, self._starts, self._seekers)
-        pair_up(a, p, self._worths, self._board, world.width, world.height, self._seekers[:count], self._ranks)
+        cards, ranks = self._cards, self._ranks
+        count = find_seekers(a, n, p, tick, keys["meet"], self._rows, ranks, self._starts, self._seekers, cards)
+        pair_up(a, p, cards, self._board, world.width, world.height, self._seekers[:count], ranks)
         share_stocks(a, n, made.cells, p, self._board, tick, keys["gather"])
         events = self._emit(world, tick, telling)
         return events if talk is None else self._reflect_on(world, events, talk, leads)

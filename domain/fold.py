@@ -14,6 +14,7 @@ import numpy as np
 
 from domain import events as ev
 from domain._jit import inline, kernel
+from domain._prefetch import FAR, prefetch
 from domain.codes import N_GOODS, N_RESOURCES, N_SKILLS, N_TRAITS, Biome, Intention, Occupation
 from domain.columns import (
     ACTED,
@@ -258,6 +259,7 @@ _THOUGHT_REFUSED = ev.THOUGHT_REFUSED.number
 _INTERVENTION_MADE = ev.INTERVENTION_MADE.number
 _SCENARIO_CHANGED = ev.SCENARIO_CHANGED.number
 _N_INTENTIONS = len(Intention)
+_AHEAD = 16  # records
 
 
 @inline
@@ -289,13 +291,38 @@ def find_misplaced(records, tick):  # type: ignore[no-untyped-def]
     return records.shape[0]
 
 
+@inline
+def _ask_for_place(e, a, c, row_of):  # type: ignore[no-untyped-def]
+    """Have what folding that record writes fetched while others are folded: rows and cells lie anywhere."""
+    if e.agent < 0 or e.agent >= row_of.shape[0]:
+        return
+    row = row_of[e.agent]
+    for column in (ENERGY, SATIETY, COMPANY, ACTED, TOUCHED):
+        prefetch(a, column, row)
+    if e.kind == _GOODS_GATHERED:
+        good = good_of(e.given)
+        prefetch(c, STOCK + good, e.cell)
+        prefetch(c, SINCE + good, e.cell)
+        prefetch(a, GOODS + good, row)
+    elif e.kind >= _AGENTS_MET and e.kind <= _GIFT_RECEIVED:
+        prefetch(a, TIE_OTHER + (e.detail >> 16), row)
+        prefetch(a, TIE_STRENGTH + (e.detail >> 16), row)
+        if e.given != ABSENT:
+            prefetch(a, GOODS + good_of(e.given), row)
+        if e.taken != ABSENT:
+            prefetch(a, GOODS + good_of(e.taken), row)
+
+
 @kernel
 def fold_records(records, start, a, c, row_of, touched_cells, counters):  # type: ignore[no-untyped-def]
     """Fold records from `start` until one needs Python or makes no sense; return its position.
 
     `counters` holds [population, touched cells].
     """
+    far = a.shape[1] > FAR
     for i in range(start, records.shape[0]):
+        if far:
+            _ask_for_place(records[min(i + _AHEAD, records.shape[0] - 1)], a, c, row_of)
         e = records[i]
         k = e.kind
         if k == _INTERVENTION_MADE or k == _SCENARIO_CHANGED:

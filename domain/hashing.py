@@ -13,6 +13,7 @@ import struct
 import numpy as np
 
 from domain._jit import inline, kernel
+from domain._prefetch import FAR, prefetch
 from domain.columns import (
     ALIVE,
     GOODS,
@@ -34,6 +35,7 @@ from domain.columns import (
 
 _P1, _P2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 _32 = np.uint64(32)
+_AHEAD = 4  # touched cells
 BLOCK = 128
 """Rows hashed side by side; their hashes stay in the first cache."""
 # One key an area, so that equal rows of two areas differ.
@@ -115,6 +117,10 @@ def rehash_touched(a, n, c, touched_cells, n_touched_cells, sums, hashes):  # ty
             if t & TOUCHED_TIES:
                 _update(a, i, who, TIE_OTHER, N_STATE_COLUMNS, _KEY_TIES, HASH_TIES, sums, 3, alive)
     for j in range(n_touched_cells):
+        if a.shape[1] > FAR:
+            i = touched_cells[min(j + _AHEAD, n_touched_cells - 1)]
+            for k in range(HASH_CELLS + 1):
+                prefetch(c, k, i)
         i = touched_cells[j]
         _update(c, i, i, 0, HASH_CELLS, _KEY_CELLS, HASH_CELLS, sums, 4, True)
 

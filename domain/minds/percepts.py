@@ -39,7 +39,8 @@ from domain.minds import columns as m
 from domain.minds.columns import unpack_recent
 from domain.minds.talk import terms_on_offer
 from domain.names import full_name
-from domain.rules.barter import WORTHS, barter_between
+from domain.rules.barter import barter_between
+from domain.rules.cards import cards_of_capacity
 from domain.rules.gather import stock_at
 from domain.state import World
 
@@ -148,8 +149,8 @@ def _near(world: World, row: int, configuration: Configuration) -> list[dict[str
 
 
 def _deal(world: World, row: int, other: int) -> dict[str, Any] | None:
-    worths = np.zeros((world.n, WORTHS), np.int32)
-    gain, give, quantity, take, taken = (int(v) for v in barter_between(world.agents[GOODS:], row, other, worths))
+    deal = barter_between(world.agents[GOODS:], row, other, cards_of_capacity(2))
+    gain, give, quantity, take, taken = (int(v) for v in deal)
     if gain <= 0:
         return None
     return {"give": Good(give).name.lower(), "quantity": quantity, "take": Good(take).name.lower(), "taken": taken}

@@ -14,19 +14,15 @@ from __future__ import annotations
 import numpy as np
 
 from domain._jit import inline, kernel
+from domain.rules.cards import HELD, LOTS, MAX_PRICE, TRADABLE
 from domain.rules.constants import CARRY, LARDER
-from domain.rules.plan import P_GOODS
 
 _UNIT = 1_000
 _COIN = 4
 _WORTH = np.array([4_000, 2_500, 1_500, 2_500, 600], np.int64)  # of a first unit; coins apiece
 _COIN_SCALE = 100  # a coin weighs in one's store as a tenth of a unit
-_MAX_PRICE = 4
 _MARGIN = 60  # gains below this are not worth the trouble
-_LOTS = 4 + _MAX_PRICE  # what can change hands: a unit of each good, or so many coins
 _NEVER = 1 << 20
-WORTHS = 2 * _LOTS
-"""Columns of the scratch matrix `worths`, int32, shape (rows, WORTHS): a row is one cache line."""
 
 
 @inline
@@ -37,64 +33,66 @@ def worth_of_next(good, holding):  # type: ignore[no-untyped-def]
 
 
 @inline
-def weigh_store(p, row, worths):  # type: ignore[no-untyped-def]
-    """Fill the agent's row of `worths`: what each lot is worth to it, first to get, then to give.
+def weigh_store(cards, row):  # type: ignore[no-untyped-def]
+    """Note on the agent's card what each lot is worth to it, first to get, then to give.
 
-    The lots are a unit of each good, then one to `_MAX_PRICE` coins. What it can't carry is worth
+    The lots are a unit of each good, then one to `MAX_PRICE` coins. What it can't carry is worth
     nothing to get, what it can't spare more than anybody has. Dividing once for each agent instead of
     for each pair is what makes looking at a dozen candidates cheap.
     """
-    w = worths[row]
+    w = cards[row]
     for good in range(4):
-        held = p[P_GOODS + good, row]
+        held = np.int64(w[HELD + good])
         reserve = LARDER // 2 if good == 0 else 0
         w[good] = worth_of_next(good, held) if held + _UNIT <= CARRY else -_NEVER
-        w[_LOTS + good] = worth_of_next(good, held - _UNIT) if held - _UNIT >= reserve else _NEVER
-    coins = p[P_GOODS + _COIN, row]
-    for price in range(1, _MAX_PRICE + 1):
+        w[LOTS + good] = worth_of_next(good, held - _UNIT) if held - _UNIT >= reserve else _NEVER
+    coins = np.int64(w[HELD + _COIN])
+    for price in range(1, MAX_PRICE + 1):
         w[3 + price] = price * worth_of_next(_COIN, coins)
-        w[_LOTS + 3 + price] = price * worth_of_next(_COIN, coins - price) if coins >= price else _NEVER
+        w[LOTS + 3 + price] = price * worth_of_next(_COIN, coins - price) if coins >= price else _NEVER
 
 
 @inline
 def _smaller_gain(mine, other, x, y):  # type: ignore[no-untyped-def]
     """Return what lot x for lot y brings to the one of both who gains less by it."""
-    return min(mine[y] - mine[_LOTS + x], other[x] - other[_LOTS + y])
+    return min(mine[y] - mine[LOTS + x], other[x] - other[LOTS + y])
 
 
 @inline
-def best_barter(worths, i, j):  # type: ignore[no-untyped-def]
+def best_barter(cards, i, j):  # type: ignore[no-untyped-def]
     """Return (gain, good given by i, its quantity, good given by j, its quantity); gain 0 if there is none.
 
-    Both rows of `worths` must have been filled. First only the largest gain is computed: that compiles to
+    Both stores must have been weighed. First only the largest gain is computed: that compiles to
     a few vector instructions, and in nineteen pairs of twenty there is nothing to gain. A lot for itself
     needs no exclusion, since the next unit is never worth more than the last one; coins for coins are left out.
     """
-    mine, other = worths[i], worths[j]
+    mine, other = cards[i], cards[j]
     best = np.int32(0)
     for x in range(4):
-        for y in range(_LOTS):
+        for y in range(LOTS):
             best = max(best, _smaller_gain(mine, other, x, y))
     for y in range(4):
-        for x in range(4, _LOTS):
+        for x in range(4, LOTS):
             best = max(best, _smaller_gain(mine, other, x, y))
     if best < _MARGIN:
         return np.int64(0), 0, 0, 0, 0
     # The first of equal gains is taken: by good given, then by good taken, then by price.
     for x in range(4):
-        for y in range(_LOTS):
+        for y in range(LOTS):
             if _smaller_gain(mine, other, x, y) == best:
                 return np.int64(best), x, _UNIT, min(y, _COIN), (_UNIT if y < 4 else y - 3)
     for y in range(4):
-        for x in range(4, _LOTS):
+        for x in range(4, LOTS):
             if _smaller_gain(mine, other, x, y) == best:
                 return np.int64(best), _COIN, x - 3, y, _UNIT
     return np.int64(0), 0, 0, 0, 0  # not reached
 
 
 @kernel
-def barter_between(goods, i, j, worths):  # type: ignore[no-untyped-def]
+def barter_between(goods, i, j, cards):  # type: ignore[no-untyped-def]
     """Return what `best_barter` does, over the holdings of state: what two agents could agree on now."""
-    weigh_store(goods, i, worths)
-    weigh_store(goods, j, worths)
-    return best_barter(worths, i, j)
+    for good in range(TRADABLE):
+        cards[0, HELD + good], cards[1, HELD + good] = goods[good, i], goods[good, j]
+    weigh_store(cards, 0)
+    weigh_store(cards, 1)
+    return best_barter(cards, 0, 1)

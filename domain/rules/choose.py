@@ -5,19 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from domain._jit import inline, kernel
-from domain.codes import Biome, CauseOfDeath, Good, Intention, Occupation
+from domain._prefetch import FAR, prefetch
+from domain.codes import N_RESOURCES, Biome, CauseOfDeath, Good, Intention, Occupation
 from domain.columns import (
     ALIVE,
     BIOME,
     BORN,
+    CAPACITY,
     CELL,
     COMPANY,
+    ELEVATION,
     ENERGY,
     ID,
     LIFESPAN,
     N_TIES,
     OCCUPATION,
+    REGROWTH,
     SATIETY,
+    SINCE,
+    STOCK,
     TIE_OTHER,
     TIE_STRENGTH,
     TRAITS,
@@ -77,6 +83,8 @@ _OPENNESS, _EXTRAVERSION = 0, 2
 _UNIT = 1_000
 _PLENTY, _DISTANCE_COST = 6_000, 700  # milli-units of a stock that count; that a step is worth
 _HUNGER, _OLD_AGE = int(CauseOfDeath.HUNGER), int(CauseOfDeath.OLD_AGE)
+_BLOCK = 32  # rows that are foreseen at once
+_REACH = 4  # cells to each side that are fetched before a search: what the usual sight sees
 
 
 @inline
@@ -241,54 +249,100 @@ def consider(a, c, p, row, wish, tick, width, height, offsets, row_of, stream): 
     return goal, own
 
 
+@inline
+def _ask_for_place(a, c, p, row, width):  # type: ignore[no-untyped-def]
+    """Have what is read of an agent's cell and those next to it fetched."""
+    cell, intention = a[CELL, row], p[P_INTENTION, row]
+    for beside in (-width, 0, width):
+        prefetch(c, BIOME, cell + beside)
+        prefetch(c, ELEVATION, cell + beside)
+    if intention >= 0 and intention < N_RESOURCES:
+        for column in (STOCK, CAPACITY, SINCE, REGROWTH):
+            prefetch(c, column + intention, cell)
+
+
+@inline
+def _ask_for_sight(a, c, row, good, width):  # type: ignore[no-untyped-def]
+    """Have what `_resource_goal` looks at fetched: two lines of each column in each row of the grid."""
+    at = a[CELL, row]
+    for cell in range(at - _REACH * width, at + _REACH * width + 1, width):
+        for edge in (cell - _REACH, cell + _REACH):
+            prefetch(c, BIOME, edge)
+            for column in (STOCK, CAPACITY, SINCE, REGROWTH):
+                prefetch(c, column + good, edge)
+
+
+@inline
+def _ask_for_what_it_takes(a, c, p, i, tick, width, stream):  # type: ignore[no-untyped-def]
+    """Foresee what an agent will turn to, and have what that takes fetched."""
+    wish = np.int64(-1)
+    if a[SATIETY, i] < HUNGRY:
+        if p[P_INTENTION, i] != _FORAGE:
+            wish = np.int64(_FORAGE)
+    elif a[ENERGY, i] >= TIRED and _is_over(a, c, p, i, tick):
+        wish = np.int64(_wish(a, p, i, tick, stream))
+    if wish >= 0 and wish < N_RESOURCES:
+        _ask_for_sight(a, c, i, wish, width)
+    elif wish == _SOCIALISE:
+        for slot in range(2 * N_TIES):
+            prefetch(a, TIE_OTHER + slot, i)
+
+
 @kernel
 def choose_rows(a, c, p, first, last, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
     """Plan rows first … last-1. Reads state and the row's own plan only, so chunks can run side by side."""
-    for i in range(first, last):
-        p[P_FORMED, i] = 0
-        p[P_PARTNER, i] = -1
-        p[P_LEADS, i] = 0
-        p[P_OPEN, i] = 0
-        if a[ALIVE, i] == 0:
-            continue
-        if a[SATIETY, i] == 0 and a[ENERGY, i] == 0:
-            p[P_ACTION, i], p[P_BECAUSE, i] = DIE, _HUNGER
-            continue
-        if tick - a[BORN, i] >= a[LIFESPAN, i]:
-            p[P_ACTION, i], p[P_BECAUSE, i] = DIE, _OLD_AGE
-            continue
-        has_food = p[P_GOODS + _FOOD, i] >= _UNIT
-        starving = a[SATIETY, i] < STARVING and not has_food
-        if a[SATIETY, i] < HUNGRY and has_food:
-            p[P_ACTION, i] = EAT
-            continue
-        # What presses comes first; otherwise an intention lasts until it is over.
-        wish = np.int64(-1)
-        if a[SATIETY, i] < HUNGRY:
-            if p[P_INTENTION, i] != _FORAGE or _is_over(a, c, p, i, tick):
-                wish = np.int64(_FORAGE)
-        elif a[ENERGY, i] < TIRED:
-            if p[P_INTENTION, i] != _REST:
-                wish = np.int64(_REST)
-        elif _is_over(a, c, p, i, tick):
-            wish = np.int64(_wish(a, p, i, tick, stream))
-        if wish >= 0:
-            _form(a, c, p, i, wish, tick, width, height, offsets, row_of, stream)
+    far = a.shape[1] > FAR
+    for start in range(first, last, _BLOCK):
+        end = min(start + _BLOCK, last)
+        if far:
+            for i in range(start, end):
+                _ask_for_place(a, c, p, min(i + _BLOCK, last - 1), width)
+                _ask_for_what_it_takes(a, c, p, i, tick, width, stream)
+        for i in range(start, end):
+            p[P_FORMED, i] = 0
+            p[P_PARTNER, i] = -1
+            p[P_LEADS, i] = 0
+            p[P_OPEN, i] = 0
+            if a[ALIVE, i] == 0:
+                continue
+            if a[SATIETY, i] == 0 and a[ENERGY, i] == 0:
+                p[P_ACTION, i], p[P_BECAUSE, i] = DIE, _HUNGER
+                continue
+            if tick - a[BORN, i] >= a[LIFESPAN, i]:
+                p[P_ACTION, i], p[P_BECAUSE, i] = DIE, _OLD_AGE
+                continue
+            has_food = p[P_GOODS + _FOOD, i] >= _UNIT
+            starving = a[SATIETY, i] < STARVING and not has_food
+            if a[SATIETY, i] < HUNGRY and has_food:
+                p[P_ACTION, i] = EAT
+                continue
+            # What presses comes first; otherwise an intention lasts until it is over.
+            wish = np.int64(-1)
+            if a[SATIETY, i] < HUNGRY:
+                if p[P_INTENTION, i] != _FORAGE or _is_over(a, c, p, i, tick):
+                    wish = np.int64(_FORAGE)
+            elif a[ENERGY, i] < TIRED:
+                if p[P_INTENTION, i] != _REST:
+                    wish = np.int64(_REST)
+            elif _is_over(a, c, p, i, tick):
+                wish = np.int64(_wish(a, p, i, tick, stream))
+            if wish >= 0:
+                _form(a, c, p, i, wish, tick, width, height, offsets, row_of, stream)
 
-        intention = p[P_INTENTION, i]
-        if intention == _REST:
-            p[P_ACTION, i] = REST
-        elif intention == _CRAFT:
-            p[P_ACTION, i] = CRAFT
-        elif a[CELL, i] != p[P_GOAL, i]:
-            p[P_STEP, i] = step_towards(a, c, i, p[P_GOAL, i], tick, width, height, stream)
-            p[P_ACTION, i] = MOVE if p[P_STEP, i] >= 0 else REST
-        elif intention < 4:
-            p[P_ACTION, i] = GATHER
-        else:
-            p[P_ACTION, i] = REST
-        if p[P_ACTION, i] == CRAFT:
-            continue
-        chance = below(draw_one(a[ID, i], stream, tick, 3), 8) == 0
-        if intention == _SOCIALISE or starving or (chance and a[SATIETY, i] >= HUNGRY):
-            p[P_OPEN, i] = 1
+            intention = p[P_INTENTION, i]
+            if intention == _REST:
+                p[P_ACTION, i] = REST
+            elif intention == _CRAFT:
+                p[P_ACTION, i] = CRAFT
+            elif a[CELL, i] != p[P_GOAL, i]:
+                p[P_STEP, i] = step_towards(a, c, i, p[P_GOAL, i], tick, width, height, stream)
+                p[P_ACTION, i] = MOVE if p[P_STEP, i] >= 0 else REST
+            elif intention < 4:
+                p[P_ACTION, i] = GATHER
+            else:
+                p[P_ACTION, i] = REST
+            if p[P_ACTION, i] == CRAFT:
+                continue
+            chance = below(draw_one(a[ID, i], stream, tick, 3), 8) == 0
+            if intention == _SOCIALISE or starving or (chance and a[SATIETY, i] >= HUNGRY):
+                p[P_OPEN, i] = 1

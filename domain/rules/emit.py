@@ -11,12 +11,14 @@ import numpy as np
 
 from domain import events as ev
 from domain._jit import inline, kernel
+from domain._prefetch import FAR, prefetch
 from domain.codes import N_GOODS, NEED_FULL, Good
 from domain.columns import (
     ACTED,
     ALIVE,
     CELL,
     COMPANY,
+    ELEVATION,
     ENERGY,
     ID,
     N_TIES,
@@ -85,6 +87,7 @@ from domain.rules.words import PHRASES_A_TOPIC, answer_to, topic_of
 
 _FOOD, _WOOD, _STONE, _ORE, _TOOL = int(Good.FOOD), int(Good.WOOD), int(Good.STONE), int(Good.ORE), int(Good.TOOL)
 _UNIT = 1_000
+_AHEAD = 16  # rows
 _REST_INTENTION = 4
 _INTENTION_FORMED, _AGENT_MOVED = ev.INTENTION_FORMED.number, ev.AGENT_MOVED.number
 _GOODS_GATHERED, _SKILL_IMPROVED = ev.GOODS_GATHERED.number, ev.SKILL_IMPROVED.number
@@ -279,6 +282,38 @@ def _find_heir(a, n, p, row, row_of, tick, stream):  # type: ignore[no-untyped-d
     return best
 
 
+@inline
+def _ask_for_pair(a, p, row):  # type: ignore[no-untyped-def]
+    """Have what telling of a meeting reads of both sides fetched: the partner's row lies anywhere."""
+    other = p[P_PARTNER, row]
+    for slot in range(2 * N_TIES):
+        prefetch(a, TIE_OTHER + slot, row)
+        prefetch(a, TIE_OTHER + slot, other)
+    for column in (ID, ENERGY, SATIETY, COMPANY, ACTED):
+        prefetch(a, column, other)
+    for column in range(P_GOODS, P_GOODS + 5):
+        prefetch(p, column, row)
+        prefetch(p, column, other)
+    for column in (P_FORMED, P_INTENTION, P_GOAL, P_INTENDED, P_LEADS):
+        prefetch(p, column, other)
+    for column in range(P_MEETING, P_TAKE_QUANTITY + 1):
+        prefetch(p, column, row)
+        prefetch(p, column, other)
+
+
+@inline
+def _ask_for_places(a, c, p, board, row):  # type: ignore[no-untyped-def]
+    """Have what telling of an agent's action reads elsewhere than in its own row fetched."""
+    action = p[P_ACTION, row]
+    if action == MOVE:
+        prefetch(c, ELEVATION, a[CELL, row])
+        prefetch(c, ELEVATION, p[P_STEP, row])
+    elif action == GATHER:
+        prefetch(board.left, p[P_INTENTION, row] * c.shape[1] + a[CELL, row])
+    elif action == PAIR and p[P_PARTNER, row] > row:
+        _ask_for_pair(a, p, row)
+
+
 @kernel
 def emit_events(  # type: ignore[no-untyped-def]
     a, n, c, p, board, row_of, tick, hunger, meal, next_agent, stream, out, phrases, first, parents, deaths
@@ -288,9 +323,11 @@ def emit_events(  # type: ignore[no-untyped-def]
     Returns (events in all, births, deaths); `parents` takes the row and ordinal of each birth given,
     `deaths` the rows of the dying with their ordinals.
     """
-    n_cells = c.shape[1]
+    n_cells, far = c.shape[1], a.shape[1] > FAR
     k, births, died = first, 0, 0
     for i in range(n):
+        if far:
+            _ask_for_places(a, c, p, board, min(i + _AHEAD, n - 1))
         if a[ALIVE, i] == 0:
             continue
         action = p[P_ACTION, i]

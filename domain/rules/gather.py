@@ -6,10 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain._jit import inline, kernel
+from domain._prefetch import FAR, prefetch
 from domain.columns import ALIVE, CAPACITY, CELL, ID, REGROWTH, SINCE, SKILLS, STOCK
 from domain.draws import draw_one
 from domain.rules.constants import CARRY, GATHER, REST, YIELD, YIELD_WITH_TOOL
 from domain.rules.plan import P_ACTION, P_GOODS, P_INTENTION, P_NEXT_GATHERER, P_QUANTITY
+
+_AHEAD = 16  # rows
 
 
 @inline
@@ -47,9 +50,12 @@ def wished_quantity(a, p, row, good):  # type: ignore[no-untyped-def]
 @kernel
 def share_stocks(a, n, c, p, board, tick, stream):  # type: ignore[no-untyped-def]
     """Allot stocks to gatherers: in each cell by a fresh draw, never by id. Who gets nothing rests."""
-    n_cells = c.shape[1]
+    n_cells, far = c.shape[1], a.shape[1] > FAR
     # A list of gatherers per (cell, good), kept in order of the draw while it is built.
     for i in range(n):
+        ahead = min(i + _AHEAD, n - 1)
+        if far and p[P_ACTION, ahead] == GATHER:
+            prefetch(board.first_gatherer, p[P_INTENTION, ahead] * n_cells + a[CELL, ahead])
         if a[ALIVE, i] == 0 or p[P_ACTION, i] != GATHER:
             continue
         key = p[P_INTENTION, i] * n_cells + a[CELL, i]
@@ -66,6 +72,13 @@ def share_stocks(a, n, c, p, board, tick, stream):  # type: ignore[no-untyped-de
         else:
             p[P_NEXT_GATHERER, before] = i
     for i in range(n):
+        ahead = min(i + _AHEAD, n - 1)
+        if far and p[P_ACTION, ahead] == GATHER:
+            good, cell = p[P_INTENTION, ahead], a[CELL, ahead]
+            prefetch(board.first_gatherer, good * n_cells + cell)
+            prefetch(board.left, good * n_cells + cell)
+            for k in (STOCK, CAPACITY, SINCE, REGROWTH):
+                prefetch(c, k + good, cell)
         if a[ALIVE, i] == 0 or p[P_ACTION, i] != GATHER:
             continue
         good = p[P_INTENTION, i]

@@ -9,11 +9,23 @@ from __future__ import annotations
 import numpy as np
 
 from domain._jit import inline, kernel
+from domain._prefetch import FAR, prefetch
 from domain.codes import Good
-from domain.columns import ALIVE, CELL, COMPANY, ID, N_TIES, SATIETY, TIE_OTHER, TIE_STRENGTH, TRAITS
+from domain.columns import ALIVE, ID, N_TIES, TIE_OTHER, TIE_STRENGTH, TRAITS
 from domain.draws import draw_one, sort_by_draw
 from domain.hexgrid import neighbour_of
 from domain.rules.barter import best_barter, weigh_store
+from domain.rules.cards import (
+    CARD_CELL,
+    CARD_COMPANY,
+    CARD_ID,
+    CARD_NEXT,
+    CARD_PARTNER,
+    CARD_SATIETY,
+    HELD,
+    WORTH,
+    fill_card,
+)
 from domain.rules.constants import (
     CARRY,
     GATHER,
@@ -32,10 +44,8 @@ from domain.rules.plan import (
     P_ACTION,
     P_GIVE_GOOD,
     P_GIVE_QUANTITY,
-    P_GOODS,
     P_LEADS,
     P_MEETING,
-    P_NEXT_HERE,
     P_OPEN,
     P_PARTNER,
     P_TAKE_GOOD,
@@ -45,7 +55,8 @@ from domain.rules.plan import (
 _FOOD = int(Good.FOOD)
 _AGREEABLENESS = 3
 _CANDIDATES = 12  # how many others one looks at
-_UNWEIGHED = 0  # as the worth of food: its place in `worths` is never 0 once the store was weighed
+_AHEAD = 6  # seekers
+_UNWEIGHED = 0  # as the worth of food: its place on a card is never 0 once the store was weighed
 
 
 @inline
@@ -65,44 +76,46 @@ def _is_free(a, p, row):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _needs_help(a, p, row):  # type: ignore[no-untyped-def]
-    return a[SATIETY, row] < STARVING and p[P_GOODS + _FOOD, row] < GIFT
+def _needs_help(card):  # type: ignore[no-untyped-def]
+    return card[CARD_SATIETY] < STARVING and card[HELD + _FOOD] < GIFT
 
 
 @inline
-def _would_give(a, p, giver, needy):  # type: ignore[no-untyped-def]
+def _would_give(a, cards, giver, needy):  # type: ignore[no-untyped-def]
     """Return whether the giver can spare a gift and is kind enough, or close enough, to make it."""
-    if p[P_GOODS + _FOOD, giver] < GIFT_RESERVE or p[P_GOODS + _FOOD, needy] + GIFT > CARRY:
+    if cards[giver, HELD + _FOOD] < GIFT_RESERVE or cards[needy, HELD + _FOOD] + GIFT > CARRY:
         return False
-    slot = tie_slot(a, giver, a[ID, needy])
+    slot = tie_slot(a, giver, cards[needy, CARD_ID])
     closeness = a[TIE_STRENGTH + slot, giver] if slot >= 0 else 0
     return a[TRAITS + _AGREEABLENESS, giver] + closeness >= 400
 
 
 @inline
-def _appeal(a, p, worths, i, j):  # type: ignore[no-untyped-def]
+def _appeal(a, cards, i, j):  # type: ignore[no-untyped-def]
     """Return (score, kind of meeting, barter) of i meeting j; a score of 0 is no reason to meet."""
     none = (np.int64(0), 0, 0, 0, 0)
-    if (_needs_help(a, p, j) and _would_give(a, p, i, j)) or (_needs_help(a, p, i) and _would_give(a, p, j, i)):
+    mine, other = cards[i], cards[j]
+    if (_needs_help(other) and _would_give(a, cards, i, j)) or (_needs_help(mine) and _would_give(a, cards, j, i)):
         return np.int64(1 << 40), GIVE, none
-    if worths[j, 0] == _UNWEIGHED:
-        weigh_store(p, j, worths)
-    barter = best_barter(worths, i, j)
+    if other[WORTH] == _UNWEIGHED:
+        weigh_store(cards, j)
+    barter = best_barter(cards, i, j)
     if barter[0] > 0:
         return np.int64(1 << 20) + barter[0], TRADE, barter
-    if a[COMPANY, i] < SOCIABLE and a[COMPANY, j] < SOCIABLE:
-        slot = tie_slot(a, i, a[ID, j])
+    if mine[CARD_COMPANY] < SOCIABLE and other[CARD_COMPANY] < SOCIABLE:
+        slot = tie_slot(a, i, other[CARD_ID])
         strength = a[TIE_STRENGTH + slot, i] if slot >= 0 else 0
-        return np.int64(1 + strength + (SOCIABLE - a[COMPANY, j])), TALK, none
+        return np.int64(1 + strength + (SOCIABLE - other[CARD_COMPANY])), TALK, none
     return np.int64(0), TALK, none
 
 
 @kernel
-def find_seekers(a, n, p, tick, stream, rows, draws, starts, seekers):  # type: ignore[no-untyped-def]
+def find_seekers(a, n, p, tick, stream, rows, draws, starts, seekers, cards):  # type: ignore[no-untyped-def]
     """List the rows that are free to meet somebody, in the order of their draws; return how many.
 
-    `draws` takes each one's draw at its row, `rows` and `starts` are scratch. Finding them and drawing are two loops,
-    because a draw takes a while, and a processor that has guessed wrong who is free would wait for it.
+    `draws` and `cards` take each one's draw and card at its row, `rows` and `starts` are scratch. Finding them and
+    drawing are two loops, because a draw takes a while, and a processor that has guessed wrong who is free would wait
+    for it.
     """
     count = 0
     for i in range(n):
@@ -110,33 +123,56 @@ def find_seekers(a, n, p, tick, stream, rows, draws, starts, seekers):  # type: 
         count += 1 if _is_free(a, p, i) else 0
     for k in range(count):
         draws[rows[k]] = draw_one(a[ID, rows[k]], stream, tick, 0)
+        fill_card(a, p, rows[k], cards)
     sort_by_draw(rows, count, draws, starts, seekers)
     return count
 
 
+@inline
+def _ask_for_those_near(cards, board, row, width, height):  # type: ignore[no-untyped-def]
+    """Have the cards of those who stand in the agent's cell or next to it fetched."""
+    at = cards[row, CARD_CELL]
+    grid_row, column = at // width, at % width
+    for d in range(-1, 6):
+        cell = at if d < 0 else neighbour_of(grid_row, column, d, width, height)
+        if cell >= 0 and board.first_here[cell] >= 0:
+            prefetch(cards, board.first_here[cell], WORTH)
+            prefetch(cards, board.first_here[cell], CARD_CELL)
+
+
 @kernel
-def pair_up(a, p, worths, board, width, height, seekers, draws):  # type: ignore[no-untyped-def]
+def pair_up(a, p, cards, board, width, height, seekers, draws):  # type: ignore[no-untyped-def]
     """Match seekers into pairs, in the order of their draws, and note what each pair is about.
 
-    `worths` is scratch: nobody's goods change here, so a store is weighed once, and only if somebody looks at it.
+    Nobody's goods change here, so a store is weighed once, and only if somebody looks at it.
     """
     board.first_here[:] = -1
     count = seekers.shape[0]
+    far = a.shape[1] > FAR
     # Those of a cell are looked at in the order of the draw too: in a crowd not everybody is looked at,
     # and in the order of rows those with low ids would be.
     for k in range(count - 1, -1, -1):
-        i = seekers[k]
-        p[P_NEXT_HERE, i] = board.first_here[a[CELL, i]]
-        board.first_here[a[CELL, i]] = i
-        worths[i, 0] = _UNWEIGHED
+        if far:
+            prefetch(cards, seekers[max(k - 2 * _AHEAD, 0)], CARD_CELL)
+            prefetch(board.first_here, cards[seekers[max(k - _AHEAD, 0)], CARD_CELL])
+        card = cards[seekers[k]]
+        card[CARD_NEXT] = board.first_here[card[CARD_CELL]]
+        board.first_here[card[CARD_CELL]] = seekers[k]
     for k in range(count):
+        if far:
+            prefetch(cards, seekers[min(k + 3 * _AHEAD, count - 1)], WORTH)
+            prefetch(cards, seekers[min(k + 3 * _AHEAD, count - 1)], CARD_CELL)
+            cell = cards[seekers[min(k + 2 * _AHEAD, count - 1)], CARD_CELL]
+            for beside in (-width, 0, width):
+                prefetch(board.first_here, cell + beside)
+            _ask_for_those_near(cards, board, seekers[min(k + _AHEAD, count - 1)], width, height)
         i = seekers[k]
-        if p[P_PARTNER, i] >= 0:
+        if cards[i, CARD_PARTNER] >= 0:
             continue
         best, kind, looked = np.int64(0), 0, 0
         match = -1
         deal = (np.int64(0), 0, 0, 0, 0)
-        at = a[CELL, i]
+        at = cards[i, CARD_CELL]
         row, column = at // width, at % width
         for d in range(-1, 6):
             cell = at if d < 0 else neighbour_of(row, column, d, width, height)
@@ -144,19 +180,20 @@ def pair_up(a, p, worths, board, width, height, seekers, draws):  # type: ignore
                 continue
             j = board.first_here[cell]
             while j >= 0 and looked < _CANDIDATES:
-                if j != i and p[P_PARTNER, j] < 0:
-                    if looked == 0 and worths[i, 0] == _UNWEIGHED:
-                        weigh_store(p, i, worths)
+                if j != i and cards[j, CARD_PARTNER] < 0:
+                    if looked == 0 and cards[i, WORTH] == _UNWEIGHED:
+                        weigh_store(cards, i)
                     looked += 1
-                    score, about, barter = _appeal(a, p, worths, i, j)
+                    score, about, barter = _appeal(a, cards, i, j)
                     if score > best or (score == best and match >= 0 and draws[j] < draws[match]):
                         best, kind, match, deal = score, about, j, barter
-                j = p[P_NEXT_HERE, j]
+                j = cards[j, CARD_NEXT]
         if match < 0:
             continue
         lead, follow = i, match
-        if kind == GIVE and not (_needs_help(a, p, match) and _would_give(a, p, i, match)):
+        if kind == GIVE and not (_needs_help(cards[match]) and _would_give(a, cards, i, match)):
             lead, follow = match, i
+        cards[i, CARD_PARTNER], cards[match, CARD_PARTNER] = match, i
         p[P_PARTNER, lead], p[P_PARTNER, follow] = follow, lead
         p[P_ACTION, lead], p[P_ACTION, follow] = PAIR, PAIR
         p[P_LEADS, lead], p[P_LEADS, follow] = 1, 0

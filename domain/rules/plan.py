@@ -29,8 +29,8 @@ P_MEETING = P_ACTION + 7  # TALK, TRADE or GIVE
 P_LEADS = P_ACTION + 8  # 1 on the initiator's row
 P_GIVE_GOOD, P_GIVE_QUANTITY = P_ACTION + 9, P_ACTION + 10  # on the initiator's row
 P_TAKE_GOOD, P_TAKE_QUANTITY = P_ACTION + 11, P_ACTION + 12
-P_NEXT_HERE, P_NEXT_GATHERER = P_ACTION + 13, P_ACTION + 14  # linked lists of rows
-N_PLAN_COLUMNS = P_ACTION + 15
+P_NEXT_GATHERER = P_ACTION + 13  # a linked list of rows
+N_PLAN_COLUMNS = P_ACTION + 14
 
 
 class Board(NamedTuple):

@@ -13,7 +13,8 @@ from domain import columns as col
 from domain import events as ev
 from domain.codes import Good
 from domain.hexgrid import distance, neighbours
-from domain.rules.barter import WORTHS, best_barter, weigh_store, worth_of_next
+from domain.rules.barter import barter_between, worth_of_next
+from domain.rules.cards import cards_of_capacity
 from domain.rules.gather import stock_at
 from domain.rules.plan import N_PLAN_COLUMNS, P_GOODS
 from tests.support.histories import Scene, event, scenario
@@ -223,10 +224,7 @@ def worth_of_all(holdings: list[int]) -> int:
 
 def best_of_two(plan: np.ndarray) -> tuple[int, ...]:
     """Return the best barter of the plan's first two rows."""
-    worths = np.zeros((2, WORTHS), np.int32)
-    weigh_store(plan, 0, worths)
-    weigh_store(plan, 1, worths)
-    return tuple(int(v) for v in best_barter(worths, 0, 1))
+    return tuple(int(v) for v in barter_between(plan[P_GOODS:], 0, 1, cards_of_capacity(2)))
 
 
 def every_barter(mine: list[int], other: list[int]) -> Iterator[tuple[int, ...]]:
