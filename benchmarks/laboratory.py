@@ -68,7 +68,7 @@ def world_of(agents: int, *, cells_an_agent: int | None = None) -> Configuration
 class WatchedWriter(TickWriter):
     """The real writer, which also remembers when its commits were done and, if asked, the bytes that they sent."""
 
-    commits: list[list[tuple[str, list[bytes]]]]
+    commits: list[list[tuple[str, list[memoryview]]]]
     on_durable: Callable[[int], None] | None = None
     keep_bytes = False
     last_commit_at = 0.0

@@ -56,6 +56,7 @@ def throughput(result: Any) -> str:
         [
             f"{r['agents']:,}", f"{r['ratio']['median']:.2f}", " ".join(f"{v:.2f}" for v in r["ratio"]["all"]),
             f"{r['events_per_s']['median'] / 1e6:.2f}M", f"{r['raw_copy_events_per_s']['median'] / 1e6:.2f}M",
+            f"{r['bare_copy_events_per_s']['median'] / 1e6:.2f}M", f"{r['bare_ratio']['median']:.2f}",
             f"{r['events_a_commit']:,.0f}", r["bytes_an_event_sent"],
         ]
         for r in result["sizes"]
@@ -66,6 +67,8 @@ def throughput(result: Any) -> str:
         "each turn",
         "durable events/s",
         "raw COPY events/s",
+        "without indexes",
+        "ratio to that",
         "events a commit",
         "bytes an event",
     ]

@@ -14,9 +14,9 @@ from typing import Any
 
 from benchmarks.laboratory import WatchedRunner, WatchedStore, as_owner, bytes_per_event, run_on, world_of
 from benchmarks.plan import Plan
+from benchmarks.raw_copy import raw_copy
 from benchmarks.samples import pack, summary_of
 from benchmarks.stages import STAGES, stage_clock
-from benchmarks.throughput import copies_of, raw_copy
 from domain.ports import Run
 from infrastructure.postgres_store import PostgresStore
 
@@ -85,7 +85,7 @@ def _floor(store: PostgresStore, run: Run, seconds: float) -> list[float]:
     run_on(WatchedRunner(watched, run, durability="tick", pace_ms=10.0), seconds=seconds)
     writer = watched.last_writer
     assert writer is not None
-    return raw_copy(store, run, copies_of(writer), pace_ms=10.0)
+    return raw_copy(store, run, writer.commits, pace_ms=10.0)
 
 
 def _shares(store: PostgresStore, run: Run, durability: str, pace_ms: float | None, seconds: float) -> dict[str, float]:

@@ -28,9 +28,22 @@ if TYPE_CHECKING:
     from infrastructure.tick_writer import WriterFigures
 
 _MAX_SNAPSHOTS_WAITING = 16
-_LISTEN_EVERY_S, _AWAY_S = 0.1, 1.0
+_LISTEN_EVERY_S, _AWAY_S, _PATIENCE_S = 0.1, 1.0, 30.0
 NEVER = 2**31 - 1
+STRETCHES_BEHIND = 16
+"""Full stretches without their indexes before a run flat out waits: sixteen million events, seconds to close."""
 _log = logging.getLogger(__name__)
+
+
+def beside_the_ticks(database: Database) -> psycopg.Connection[Any]:
+    """Return a connection for work that no tick waits for: one process of low priority; its commits are not synced."""
+    connection = database.connect()
+    connection.execute(
+        "SET max_parallel_maintenance_workers = 0; SET maintenance_work_mem = '128MB'; SET synchronous_commit = off"
+    )
+    if database.embedded is not None:
+        yield_to_ticks(connection.info.backend_pid)
+    return connection
 
 
 class Housekeeper:
@@ -52,8 +65,7 @@ class Housekeeper:
         self._listened = 0.0
         self._waiting: collections.deque[tuple[int, bytes, bytes]] = collections.deque()
         self._changed = threading.Condition()
-        self._closing = self._resting = False
-        self._closed_stretches: set[int] = set()
+        self._closing = self._resting = self._stuck = False
         self._connection: psycopg.Connection[Any] | None = None
         self._thread = threading.Thread(target=self._work, name="polis-housekeeping", daemon=True)
 
@@ -81,6 +93,20 @@ class Housekeeper:
             self._waiting.append((tick, state_hash, state_bytes))
             self._changed.notify_all()
 
+    def wait_if_behind(self) -> None:
+        """Wait while more than `STRETCHES_BEHIND` full stretches have no indexes yet; half a minute at most.
+
+        Ticks flat out fill stretches faster than a process of low priority closes them. Without an end to that, the
+        newest part of a long run would be sought in without an index, and its end would take minutes. Nobody waits
+        for a housekeeper that can't work.
+        """
+        patience = time.monotonic() + _PATIENCE_S
+        while len(self._stretches.closable(self._durable())) > STRETCHES_BEHIND and time.monotonic() < patience:
+            with self._changed:
+                if self._stuck or self._closing:
+                    return
+                self._changed.wait(_LISTEN_EVERY_S)
+
     def forget_above(self, tick: int) -> None:
         """Drop snapshots of ticks that will be decided again."""
         with self._changed:
@@ -97,7 +123,7 @@ class Housekeeper:
         yield_to_ticks(threading.get_native_id())
         while True:
             with self._changed:
-                if not self._closing:
+                if not self._closing and (self._stuck or not self._stretches.closable(self._durable())):
                     self._changed.wait(_LISTEN_EVERY_S)
                 closing = self._closing
                 ready = []
@@ -109,11 +135,14 @@ class Housekeeper:
                 self._listen()
                 if not closing:
                     self._stretches.make_ahead(self._durable(), self._connect())
-                    self._close_stretches()
+                    self._close_a_stretch()
                 elif self._resting:
-                    self._close_stretches()
+                    while self._close_a_stretch():
+                        pass
                     self._connect().execute("SELECT polis.rest_stretch(%s, %s)", (self._run.id, self._durable()))
+                self._stuck = False
             except (psycopg.Error, PolisError) as error:
+                self._stuck = True
                 self._figures.snapshots_failed += len(ready)
                 if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | StoreUnavailable):
                     self._figures.problems.append(str(error).strip())  # refused, rather than away for a while
@@ -136,14 +165,7 @@ class Housekeeper:
 
     def _connect(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
-            self._connection = self._database.connect()
-            # Beside the ticks, not against them.
-            self._connection.execute(
-                "SET max_parallel_maintenance_workers = 0; SET maintenance_work_mem = '128MB'; "
-                "SET synchronous_commit = off"
-            )
-            if self._database.embedded is not None:
-                yield_to_ticks(self._connection.info.backend_pid)
+            self._connection = beside_the_ticks(self._database)
         return self._connection
 
     def _write_snapshot(self, tick: int, state_hash: bytes, state_bytes: bytes) -> None:
@@ -159,8 +181,11 @@ class Housekeeper:
             reach("in_snapshot", tick)
         self._figures.snapshots += 1
 
-    def _close_stretches(self) -> None:
+    def _close_a_stretch(self) -> bool:
+        """Close the oldest full stretch and return whether there was one; snapshots and requests come in between."""
         for first in self._stretches.closable(self._durable()):
-            if first not in self._closed_stretches:
-                self._connect().execute("SELECT polis.close_stretch(%s, %s)", (self._run.id, first))
-                self._closed_stretches.add(first)
+            self._stretches.close(first, self._connect())
+            with self._changed:
+                self._changed.notify_all()
+            return True
+        return False

@@ -35,15 +35,17 @@ class Stretches:
         a_tick = max(1, int(run.configuration.agents * _EVENTS_AN_AGENT_TICK))
         self.ticks = max(16, EVENTS_A_STRETCH // a_tick)
         self._known: list[tuple[int, int, str]] = []
+        self._closed: set[int] = set()
         self._mutex = threading.Lock()
         self.look(connection)
 
     def look(self, connection: psycopg.Connection[Any]) -> None:
         """Look which leaves there are: at first, and after a transaction that may have made one was lost."""
-        query = "SELECT tick_first, tick_end, leaf FROM polis.stretches WHERE run = %s ORDER BY tick_first"
+        query = "SELECT tick_first, tick_end, leaf, closed FROM polis.stretches WHERE run = %s ORDER BY tick_first"
         with self._mutex:
             rows = connection.execute(query, (self.run.id,)).fetchall()
-            self._known = [(int(a), int(b), str(c)) for a, b, c in rows]
+            self._known = [(int(a), int(b), str(c)) for a, b, c, _ in rows]
+            self._closed = {int(first) for first, _, _, closed in rows if closed}
 
     def leaf_of(self, tick: int, connection: psycopg.Connection[Any]) -> tuple[str, int]:
         """Return the leaf of a tick and the first tick after it, making the leaf if need be."""
@@ -78,6 +80,12 @@ class Stretches:
             start = stop
 
     def closable(self, durable: int) -> list[int]:
-        """Return the first ticks of stretches that take no more events."""
+        """Return the first ticks of stretches that take no more events and are not closed yet."""
         with self._mutex:
-            return [first for first, end, _ in self._known if end <= durable]
+            return [first for first, end, _ in self._known if end <= durable and first not in self._closed]
+
+    def close(self, first: int, connection: psycopg.Connection[Any]) -> None:
+        """Give a full stretch the indexes that its hot time could not afford; a fifth of a second or more."""
+        connection.execute("SELECT polis.close_stretch(%s, %s)", (self.run.id, first))
+        with self._mutex:
+            self._closed.add(first)

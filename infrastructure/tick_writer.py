@@ -228,6 +228,8 @@ class TickWriter:
         if self._thread is None:
             self._commit([pending])
             return
+        if header.tick % self._stretches.ticks == 0:
+            self._housekeeper.wait_if_behind()
         with self._changed:
             while (
                 self._error is None

@@ -1,0 +1,102 @@
+"""Stretches are closed beside the ticks, and ticks flat out don't run away from it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from infrastructure import housekeeping, stretches, tick_writer
+from infrastructure.postgres_store import PostgresStore
+from tests.support.postgres import FreshDatabase
+from tests.support.stores import TINY_WORLD, go_on, make_run, opened
+
+pytestmark = pytest.mark.integration
+
+TICKS_A_STRETCH = 16  # the least there is
+
+
+@pytest.fixture(autouse=True)
+def _short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stretches, "EVENTS_A_STRETCH", 1)
+    monkeypatch.setattr(housekeeping, "STRETCHES_BEHIND", 2)
+    monkeypatch.setattr(tick_writer, "MAX_TICKS_IN_FLIGHT", 4)
+
+
+def closed_of(connection: psycopg.Connection[tuple[object, ...]], run: int) -> list[bool]:
+    query = "SELECT closed FROM polis.stretches WHERE run = %s ORDER BY tick_first"
+    return [bool(row[0]) for row in connection.execute(query, (run,))]
+
+
+def in_the_background(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def settled(head: Callable[[], int]) -> int:
+    """Return the head once it has not moved for a second."""
+    seen, since = head(), time.monotonic()
+    while time.monotonic() - since < 1.0:
+        time.sleep(0.05)
+        if head() != seen:
+            seen, since = head(), time.monotonic()
+    return seen
+
+
+def test_ticks_flat_out_wait_for_stretches_that_nobody_has_closed_yet(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    run = make_run(postgres_store, ticks=3, configuration=TINY_WORLD)
+
+    def head() -> int:
+        newest = postgres_store.head(run)
+        return -1 if newest is None else newest.tick
+
+    with psycopg.connect(migrated.admin_url) as holder:
+        holder.execute("SELECT FROM polis.stretches WHERE run = %s FOR UPDATE", (run.id,))  # nothing is closed now
+        with opened(migrated) as store:
+            writing = in_the_background(lambda: go_on(store, run, 12 * TICKS_A_STRETCH, durability="group"))
+            held_at = settled(head)
+            assert 2 * TICKS_A_STRETCH <= held_at < 6 * TICKS_A_STRETCH, "it did not wait, or waited too soon"
+            holder.rollback()
+            writing.join(60)
+            assert not writing.is_alive()
+    assert head() == 12 * TICKS_A_STRETCH
+    with psycopg.connect(migrated.admin_url) as connection:
+        closed = closed_of(connection, run.id)
+        assert closed[:12] == [True] * 12, "all that are full were closed in the end"
+
+
+def test_nobody_waits_for_a_housekeeper_that_cannot_close(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    run = make_run(postgres_store, ticks=3, configuration=TINY_WORLD)
+    with psycopg.connect(migrated.admin_url, autocommit=True) as owner:
+        owner.execute("ALTER FUNCTION polis.close_stretch(int4, int4) RENAME TO close_no_stretch")
+    began = time.monotonic()
+    summary = go_on(postgres_store, run, 8 * TICKS_A_STRETCH, durability="group")
+    assert time.monotonic() - began < housekeeping._PATIENCE_S
+    head = postgres_store.head(run)
+    assert head is not None and head.tick == 8 * TICKS_A_STRETCH
+    assert summary.status == "degraded" and "close_stretch" in str(summary.problem)
+
+
+def test_what_was_closed_before_a_resume_is_not_closed_again(
+    postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(postgres_store, ticks=5 * TICKS_A_STRETCH, configuration=TINY_WORLD)
+    asked: list[int] = []
+    close = stretches.Stretches.close
+
+    def noted(self: stretches.Stretches, first: int, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        asked.append(first)
+        close(self, first, connection)
+
+    monkeypatch.setattr(stretches.Stretches, "close", noted)
+    go_on(postgres_store, run, 7 * TICKS_A_STRETCH, durability="group")
+    assert asked and min(asked) >= 5 * TICKS_A_STRETCH - TICKS_A_STRETCH
+    assert len(asked) == len(set(asked))
