@@ -30,7 +30,7 @@ _ROOT = Path(__file__).parent.parent
 
 BENCHMARKS: dict[str, tuple[str, str, float]] = {
     # name: (module, function, most minutes that it may take)
-    "ticks": ("ticks", "measure", 7),
+    "ticks": ("ticks", "measure", 10),
     "throughput": ("throughput", "measure", 6),
     "scaling": ("scaling", "measure", 10),
     "replaying": ("replaying", "measure", 10),
