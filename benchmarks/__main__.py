@@ -3,6 +3,7 @@
 python -m benchmarks                       everything that has a bar: about 20 minutes on two cores
 python -m benchmarks --quick               a look at each, under two minutes; says nothing about bars
 python -m benchmarks --only ticks memory   some of them; the table keeps what was measured before
+python -m benchmarks --only copying        what a COPY of a tick's rows takes, by how many there are
 python -m benchmarks --only layout         the evidence for docs/decisions/0002-physical-layout.md
 python -m benchmarks --only endurance      half an hour of 500 agents
 """
@@ -36,10 +37,11 @@ BENCHMARKS: dict[str, tuple[str, str, float]] = {
     "replaying": ("replaying", "measure", 10),
     "recovery": ("recovery", "measure", 7),
     "memory": ("memory", "measure", 5),
+    "copying": ("copying", "measure", 3),
     "layout": ("layout", "measure", 20),
     "endurance": ("memory", "measure_long", 35),
 }
-BY_NAME_ONLY = ("layout", "endurance")
+BY_NAME_ONLY = ("copying", "layout", "endurance")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_const", const="quick", dest="scale", default="full")
     parser.add_argument("--tiny", action="store_const", const="tiny", dest="scale", help=argparse.SUPPRESS)
     parser.add_argument("--only", nargs="+", choices=tuple(BENCHMARKS), metavar="NAME",
-                        help=f"of {', '.join(BENCHMARKS)}; {' and '.join(BY_NAME_ONLY)} run only if named")  # fmt: skip
+                        help=f"of {', '.join(BENCHMARKS)}; {', '.join(BY_NAME_ONLY)} run only if named")  # fmt: skip
     parser.add_argument("--out", type=Path, help="default: docs/benchmarks, with --quick build/benchmarks")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--table", action="store_true", help="measure nothing: write table and plots anew")

@@ -113,6 +113,15 @@ def _memory(axes: Any, result: Any) -> None:
     axes[0].legend(fontsize=8)
 
 
+def _copying(axes: Any, result: Any) -> None:
+    rows = [r["rows"] for r in result["sizes"]]
+    for name in ("p50", "p99"):
+        axes[0].plot(rows, [r["ms"][name] for r in result["sizes"]], ".-", label=name)
+    axes[0].axvline(1_000, color="grey", linestyle="--", label="rows that the server keeps at most")
+    axes[0].set(xlabel="rows (number)", ylabel="COPY (ms)", xlim=(0, None), ylim=(0, None), title="A COPY by its rows")
+    axes[0].legend(fontsize=8)
+
+
 def _layout(axes: Any, result: Any) -> None:
     rows = result["candidates"]
     y = np.arange(len(rows))
@@ -140,5 +149,6 @@ _PLOTS: dict[str, tuple[int, Drawn]] = {
     "recovery": (1, _recovery),
     "memory": (1, _memory),
     "endurance": (1, _memory),
+    "copying": (1, _copying),
     "layout": (2, _layout),
 }

@@ -16,7 +16,8 @@ RECORD = Path(__file__).parent.parent / "docs" / "decisions" / "0002-physical-la
 _BEGIN, _END = "<!-- figures: written by python -m benchmarks --only layout -->", "<!-- end of figures -->"
 _TITLES = {
     "ticks": "Ticks", "throughput": "Throughput", "scaling": "Scaling", "replaying": "Replaying",
-    "recovery": "Recovery", "memory": "Memory", "endurance": "Endurance", "layout": "Layout",
+    "recovery": "Recovery", "memory": "Memory", "endurance": "Endurance", "copying": "Copying",
+    "layout": "Layout",
 }  # fmt: skip
 
 

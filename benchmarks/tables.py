@@ -171,5 +171,23 @@ def layout(result: Any) -> str:
     ))  # fmt: skip
 
 
+def copying(result: Any) -> str:
+    """Return the time of a COPY by its rows, and of each row that it has more than the one before."""
+    rows: list[list[Any]] = []
+    last = {"rows": 0, "ms": {"p50": 0.0}}
+    for r in result["sizes"]:
+        more = (r["ms"]["p50"] - last["ms"]["p50"]) / (r["rows"] - last["rows"])
+        rows.append(
+            [
+                f"{r['rows']:,}",
+                f"{r['ms']['p50']:.2f}",
+                f"{r['ms']['p99']:.2f}",
+                f"{more * 1e3:.2f}" if last["rows"] else "",
+            ]
+        )
+        last = r
+    return table(["rows", "p50 ms", "p99 ms", "each row more, µs"], rows)
+
+
 TABLES = {"ticks": ticks, "throughput": throughput, "scaling": scaling, "replaying": replaying, "recovery": recovery,
-          "memory": memory, "endurance": memory, "layout": layout}  # fmt: skip
+          "memory": memory, "endurance": memory, "copying": copying, "layout": layout}  # fmt: skip

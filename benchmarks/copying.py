@@ -1,0 +1,58 @@
+"""Copying: what a COPY of a tick's rows takes, by how many there are.
+
+The server alone, synced by nobody: each COPY is rolled back. Postgres 18 keeps up to 1,000 rows before it writes them,
+and remembers for each that it refers to the table's description. Equal references lie in one row of a hash, so that
+n of them cost n²: from there on the cost rises with the rows again.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import psycopg
+
+from benchmarks.laboratory import WatchedRunner, run_on, world_of
+from benchmarks.plan import Plan
+from benchmarks.samples import summary_of
+from domain.events import EventBatch
+from infrastructure.conversation import Conversation
+from infrastructure.copy_binary import COPY_COLUMNS, HEADER, TRAILER, encode_rows
+from infrastructure.errors import InfrastructureError
+from infrastructure.postgres_store import PostgresStore
+
+SIZES = (50, 100, 200, 400, 600, 800, 1_000, 1_500, 2_000, 3_000)
+
+
+def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
+    """Return one row a number of rows."""
+    agents = plan.pick(full=2_500, quick=2_500, tiny=50)
+    run = store.create("copying", seed=plan.seed, configuration=world_of(agents), target=0)
+    run_on(WatchedRunner(store, run, durability="group"), ticks=13)
+    batch = EventBatch.concat(store.read(run, 10, 12))
+    leaf, rounds = f"events_r{run.id}_t0", plan.pick(full=200, quick=40, tiny=2)
+    figures = []
+    with store.database.connect() as connection:
+        connection.autocommit = False
+        for size in SIZES:
+            plan.say(f"{size:,} rows")
+            whole = EventBatch.concat([batch] * (1 + size // len(batch))).slice(0, size)
+            data = b"".join((HEADER, encode_rows(run.id, whole), TRAILER))
+            figures.append({"rows": size, "ms": summary_of([_copy(connection, leaf, data) for _ in range(rounds)])})
+    return {"sizes": figures}
+
+
+def _copy(connection: psycopg.Connection[Any], leaf: str, data: bytes) -> float:
+    """Return the milliseconds from the statement to its end, in a transaction that is given up."""
+    connection.execute("SELECT 1")  # the transaction has begun
+    conversation = Conversation(connection.pgconn)
+    began = time.perf_counter()
+    conversation.ask(f"COPY polis.{leaf} ({', '.join(COPY_COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode())
+    conversation.send((memoryview(data),))
+    failed = conversation.end_copy()
+    took = (time.perf_counter() - began) * 1e3
+    conversation.close()
+    if failed is not None:
+        raise InfrastructureError("COPY", (failed.error_message or b"").decode(errors="replace").strip())
+    connection.rollback()
+    return took
