@@ -79,7 +79,10 @@ class WatchedWriter(TickWriter):
         parts = []
         if self.keep_bytes:
             assert self._connection is not None
-            parts = [(leaf, [p.rows for p in part]) for leaf, part in self._stretches.split(group, self._connection)]
+            parts = [
+                (leaf, [piece for p in part for piece in p.pieces])
+                for leaf, part in self._stretches.split(group, self._connection)
+            ]
         super()._transact(group)
         self.last_commit_at = time.perf_counter()
         self.rows_committed += sum(p.header.events for p in group)

@@ -41,6 +41,9 @@ from infrastructure.stretches import Stretches
 DURABILITIES = ("tick", "group")
 MAX_TICKS_IN_FLIGHT = 256
 MAX_BYTES_IN_FLIGHT = 64 << 20
+ROWS_A_COPY = 250
+"""Rows of a synced tick that go as one COPY: of up to a thousand, n cost the server n² (docs/decisions/0008)."""
+_MAX_COPIES = 8  # from 2,000 rows on, one COPY of all costs no more
 _LEASE_LOST, _INPUTS_CHANGED = "PL001", "PL002"  # SQLSTATEs of polis.refuse_ticks
 _COLUMNS = ", ".join(COPY_COLUMNS)
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -50,18 +53,23 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Pending:
-    """A tick on its way: its rows as COPY sends them, and its header."""
+    """A tick on its way: its rows as COPY sends them, in as many pieces as COPYs wait for it, and its header."""
 
     header: Header
-    rows: memoryview
+    pieces: list[memoryview]
     inputs_used: int = 0
+
+    def __len__(self) -> int:
+        """Bytes of its rows."""
+        return sum(len(piece) for piece in self.pieces)
 
 
 @dataclass(frozen=True)
 class _Begun:
-    """A transaction that waits for the rows of its tick."""
+    """A transaction that waits for the rows of its tick, in so many COPYs."""
 
     tick: int
+    copies: int
     conversation: Conversation
 
 
@@ -110,6 +118,7 @@ class TickWriter:
         self._durable = -1
         self._connection: psycopg.Connection[Any] | None = None
         self._begun: _Begun | None = None
+        self._copies = 1
         self._pending: list[Pending] = []
         self._in_flight = 0
         self._bytes_in_flight = 0
@@ -202,8 +211,8 @@ class TickWriter:
         copy = f"COPY polis.{leaf} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
         try:
             conversation = Conversation(self._connection.pgconn)
-            conversation.begin("; ".join((*self._opening(tick, tick, inputs_used), copy)).encode())
-            self._begun = _Begun(tick, conversation)
+            conversation.begin("; ".join((*self._opening(tick, tick, inputs_used), *[copy] * self._copies)).encode())
+            self._begun = _Begun(tick, self._copies, conversation)
         except psycopg.Error as error:  # `append` will find out, and wait for the server
             _log.info("run %s: tick %s could not be begun: %s", self.run.name, tick, error)
 
@@ -224,7 +233,7 @@ class TickWriter:
 
     def append(self, events: EventBatch, header: Header, *, inputs_used: int = 0) -> None:
         """Take a tick; see `domain.ports.Appender.append`."""
-        pending = Pending(header, encode_rows(self.run.id, events), inputs_used)
+        pending = Pending(header, self._encode(events, header.tick), inputs_used)
         if self._thread is None:
             self._commit([pending])
             return
@@ -240,8 +249,17 @@ class TickWriter:
             self._raise_error()
             self._pending.append(pending)
             self._in_flight += 1
-            self._bytes_in_flight += len(pending.rows)
+            self._bytes_in_flight += len(pending)
             self._changed.notify_all()
+
+    def _encode(self, events: EventBatch, tick: int) -> list[memoryview]:
+        """Return the rows, cut for the COPYs that wait for them; the next tick is expected to have as many."""
+        n = len(events)
+        copies = self._begun.copies if self._begun is not None and self._begun.tick == tick else 1
+        self._copies = -(-n // ROWS_A_COPY) if n <= _MAX_COPIES * ROWS_A_COPY else 1
+        self._copies = max(1, self._copies)
+        edges = [n * i // copies for i in range(copies + 1)]
+        return [encode_rows(self.run.id, events.slice(edges[i], edges[i + 1])) for i in range(copies)]
 
     def flush(self) -> None:
         """Return when everything appended is durable."""
@@ -298,7 +316,7 @@ class TickWriter:
                 return
             with self._changed:
                 self._in_flight -= len(group)
-                self._bytes_in_flight -= sum(len(p.rows) for p in group)
+                self._bytes_in_flight -= sum(map(len, group))
                 self._changed.notify_all()
 
     def _commit(self, group: Sequence[Pending]) -> None:
@@ -319,7 +337,7 @@ class TickWriter:
         if group:
             self._durable = group[-1].header.tick
             self.figures.commits += 1
-            self.figures.bytes += sum(len(p.rows) for p in group)
+            self.figures.bytes += sum(map(len, group))
         self._housekeeper.tick_is_durable(self._durable)
 
     def _transact(self, group: Sequence[Pending]) -> None:
@@ -335,14 +353,16 @@ class TickWriter:
         rows = ", ".join(_header_row(self.run.id, p.header) for p in group)
         headers = f"INSERT INTO polis.ticks VALUES {rows}; COMMIT"
         if begun is not None and begun.tick == first == last:
-            self._send(begun.conversation, begun.conversation.answer(), [group], first, last, afterwards=headers)
+            waiting = [[piece] for piece in group[0].pieces]
+            self._send(begun.conversation, begun.conversation.answer(), waiting, first, last, afterwards=headers)
         else:
             parts = list(self._stretches.split(group, self._connection))
             copies = [f"COPY polis.{leaf} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)" for leaf, _ in parts]
             opening = self._opening(first, last, sum(p.inputs_used for p in group))
             conversation = Conversation(self._connection.pgconn)
             result = conversation.ask("; ".join((*opening, *copies, headers)).encode())
-            self._send(conversation, result, [part for _, part in parts], first, last)
+            waiting = [[piece for p in part for piece in p.pieces] for _, part in parts]
+            self._send(conversation, result, waiting, first, last)
         reach("after_commit", first)
 
     def _opening(self, first: int, last: int, used: int) -> tuple[str, ...]:
@@ -356,17 +376,17 @@ class TickWriter:
         )
 
     def _send(
-        self, conversation: Conversation, result: psycopg.pq.abc.PGresult | None, parts: Sequence[Sequence[Pending]],
+        self, conversation: Conversation, result: psycopg.pq.abc.PGresult | None, parts: Sequence[Sequence[memoryview]],
         first: int, last: int, *, afterwards: str | None = None,
     ) -> None:  # fmt: skip
-        """Send the rows of each part to the COPY that waits for them, and what comes after the last."""
+        """Send each part to the COPY that waits for it, and what comes after the last."""
         try:
             for k, part in enumerate(parts):
                 if result is None or result.status != ExecStatus.COPY_IN:
                     break
                 if k == 0:
                     reach("before_copy", first)
-                conversation.send((HEADER, *(p.rows for p in part), TRAILER))
+                conversation.send((HEADER, *part, TRAILER))
                 if k == len(parts) - 1:
                     reach("between_copy_and_header", first)
                 result = conversation.end_copy()
