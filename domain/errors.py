@@ -15,6 +15,7 @@
     ├── MissingAnswer                 `--answers only`, and nobody has answered this question before
     ├── StoreError                    what a store of events refuses, whatever keeps it
     │   ├── UnknownRun                no run of that name, or several that begin so
+    │   │   └── RunDropped            there was one; its tombstone says what became of it
     │   ├── RunExists                 the name is taken
     │   ├── BeyondHead                a tick that has not happened yet
     │   ├── UnknownEvent              a tick without an event of that ordinal
@@ -171,6 +172,29 @@ class UnknownRun(StoreError):
         if self.candidates:
             return f"{self.name!r} could be any of {', '.join(self.candidates)}; give more of the name"
         return f"there is no run {self.name!r}; `polis runs` lists them"
+
+
+class RunDropped(UnknownRun):
+    """There was a run of that name or number, and somebody dropped it; its tombstone is all that is left.
+
+    `head_tick` and `head_hash` are None if it had no tick of its own; `dropped_at` is as ISO 8601 writes it, in UTC.
+    """
+
+    def __init__(
+        self, name: str, run: int, head_tick: int | None, head_hash: bytes | None, because: str, dropped_at: str
+    ) -> None:
+        super().__init__(name)
+        self.args = (name, run, head_tick, head_hash, because, dropped_at)
+        self.run, self.head_tick, self.head_hash = run, head_tick, head_hash
+        self.because, self.dropped_at = because, dropped_at
+
+    def __str__(self) -> str:
+        # The hash is given whole: whoever looks for a run that is gone may have nothing else to know it by.
+        head = "it had no tick of its own"
+        if self.head_tick is not None and self.head_hash is not None:
+            head = f"its head was tick {self.head_tick}, hash {self.head_hash.hex()}"
+        gone = f"run {self.name} (number {self.run}) was dropped at {self.dropped_at}"
+        return f"{gone}, because {shown(self.because, 200)}; {head}"
 
 
 class RunExists(StoreError):

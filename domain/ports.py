@@ -168,7 +168,7 @@ class HistoryReader(Protocol):
         ...
 
     def find(self, name: str) -> Run:
-        """Return the run of that name, id, or unique beginning of a name; raise `UnknownRun`."""
+        """Return the run of that name, id, or unique beginning of a name; raise `UnknownRun` or `RunDropped`."""
         ...
 
     def lease(self, run: Run) -> Lease:

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC
 from functools import cached_property
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ from domain.errors import (
     CorruptHistory,
     InvalidConfiguration,
     InvalidInput,
+    RunDropped,
     RunExists,
     StoreUnavailable,
     TickHasBegun,
@@ -132,12 +134,21 @@ class PostgresStore:
         return self.find(str(number))
 
     def find(self, name: str) -> Run:
-        """Return the run of that name or number, or the only one whose name begins so."""
+        """Return the run of that name or number, or the only one whose name begins so.
+
+        A whole name wins over a beginning even if its run was dropped: no other is to pass for it.
+
+        Raises
+        ------
+        UnknownRun, RunDropped
+        """
         t = schema.runs
         with self._connect() as connection:
             row = connection.execute(select(t).where(t.c.name == name)).one_or_none()
             if row is None and re.fullmatch("[0-9]{1,10}", name) and int(name) < 2**31:
                 row = connection.execute(select(t).where(t.c.run == int(name))).one_or_none()
+            if row is None:
+                _refuse_dropped(connection, name)
             if row is None and name:
                 rows = connection.execute(select(t).where(t.c.name.startswith(name, autoescape=True)).limit(9)).all()
                 if len(rows) > 1:
@@ -603,6 +614,18 @@ def _is_key(t: Any, run: int, key: InputKey) -> Any:
         t.c.run == run, t.c.asked_tick == key.asked_tick, t.c.agent == key.agent, t.c.purpose == key.purpose,
         t.c.call == key.call,
     )  # fmt: skip
+
+
+def _refuse_dropped(connection: Connection, name: str) -> None:
+    """Raise `RunDropped` if a run of that name or number was dropped: the latest, where names were used again."""
+    query = sql(
+        "SELECT name, run, head_tick, head_hash, why, dropped_at FROM polis.tombstones "
+        "WHERE name = :name OR CAST(run AS text) = :name ORDER BY dropped_at DESC, run DESC LIMIT 1"
+    )
+    row = connection.execute(query, {"name": name}).one_or_none()
+    if row is not None:
+        dropped_at = row.dropped_at.astimezone(UTC).isoformat(timespec="seconds")
+        raise RunDropped(row.name, row.run, row.head_tick, row.head_hash, row.why, dropped_at)
 
 
 def _run_of(row: Row[Any]) -> Run:

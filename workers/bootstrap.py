@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from domain.errors import MemoryUnavailable
 from domain.ports import Engine, Run
 from infrastructure.asking import Analyst, AnswerColumn
 from infrastructure.browsing import Browsing, Standing
@@ -20,7 +21,7 @@ from infrastructure.engines import ENGINES, engine_identity, open_engine
 from infrastructure.engines.adapters import adapter_names, install_adapter
 from infrastructure.engines.status import engines_running, engines_status
 from infrastructure.engines.vllm_setup import setup_vllm
-from infrastructure.errors import ReadByFork
+from infrastructure.errors import InfrastructureError, ReadByFork
 from infrastructure.event_reader import uses_adbc
 from infrastructure.failpoints import reach
 from infrastructure.migrate import (
@@ -70,6 +71,7 @@ __all__ = [
     "engines_running",
     "engines_status",
     "export_run",
+    "forget_memories",
     "install_adapter",
     "join_broker",
     "join_database",
@@ -175,6 +177,26 @@ def open_memory_index(
         index = ChromaMemory(running, store=store.identity, embedder=Embedder())
         with closing(index):
             yield index
+
+
+def forget_memories(
+    store: PostgresStore, run: Run, settings: Settings | None = None, *, say: Callable[[str], None] | None = None
+) -> str | None:
+    """Take the memories of a run that was dropped out of the index; return what was in the way, None if nothing was.
+
+    A run without minds has none, and neither has a home whose Chroma was never started: then nothing is started.
+    """
+    settings = settings or Settings.from_environment()
+    if not run.configuration.thinks:
+        return None
+    if settings.chroma_url is None and not embedded_chroma(settings).data.exists():
+        return None
+    try:
+        with open_memory_index(store, settings, say=say) as index:
+            index.drop(run.id)
+    except (MemoryUnavailable, InfrastructureError) as error:
+        return str(error).partition("\n")[0]
+    return None
 
 
 @contextmanager

@@ -33,15 +33,15 @@ def drop(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Drop a whole run, its rollups and measures with it; there is no way back.
+    """Drop a whole run, its rollups, measures and memories with it; there is no way back.
 
-    Its number, name, seed and head hash stay, with the reason. Refused while a fork reads it or somebody writes it. Its
-    own forks go first; its parent stays as it is. The index of its memories in Chroma is not cleaned: nothing reads it
-    any more, and numbers of runs are not used twice.
+    Its number, name, seed and head hash stay, with the reason: who asks for it later is told. Refused while a fork
+    reads it or somebody writes it. Its own forks go first; its parent stays as it is. If Chroma can't be reached, the
+    run is dropped all the same, and its memories stay there, unread, until `polis memory rebuild`.
     """
     from chronopolis.errors import WrongUsage
     from domain.errors import RunIsHeld
-    from workers.bootstrap import ReadByFork, belongings_of, drop_run, open_store
+    from workers.bootstrap import ReadByFork, belongings_of, drop_run, forget_memories, open_store
 
     output = Output(as_json=as_json)
     if not because.strip():
@@ -59,6 +59,10 @@ def drop(
         if not yes:
             _ask(output, found, size)
         stone = drop_run(store.database, found, because.strip())
+        problem = forget_memories(store, found, say=output.say)
+    if problem is not None:
+        # By its number, since the name may be taken again by then.
+        output.warn(f"its memories stay in the index until `polis memory rebuild {found.id}`: {problem}")
     values: dict[str, Any] = {
         "run": stone.run, "name": stone.name, "seed": stone.seed, "head_tick": stone.head_tick,
         "head_hash": None if stone.head_hash is None else stone.head_hash.hex(), "because": stone.because,

@@ -59,8 +59,8 @@ from chronopolis.cli import (
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
 _USAGE = (
-    "InvalidConfiguration", "UnknownRun", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent", "NoTicksYet",
-    "NothingFound", "TickHasBegun", "UnknownEvent", "BadQuery", "ExportRefused",
+    "InvalidConfiguration", "UnknownRun", "RunDropped", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent",
+    "NoTicksYet", "NothingFound", "TickHasBegun", "UnknownEvent", "BadQuery", "ExportRefused",
     "UnknownMeasure", "InvalidExpression", "ReadByFork",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")

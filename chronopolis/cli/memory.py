@@ -28,15 +28,23 @@ _ALL = 1_000
 def rebuild(run: RunName, quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Make the index of a run anew from its events; what is retrieved is the same as before.
 
-    A fork's ancestors are made anew with it. Runs may go on meanwhile: their thoughts wait for it.
+    A fork's ancestors are made anew with it. Runs may go on meanwhile: their thoughts wait for it. Of a run that was
+    dropped there are no events, so what is left of it in the index is taken out.
     """
+    from domain.errors import RunDropped
     from workers.bootstrap import open_memory_index, open_store
     from workers.memories import coverage
     from workers.memories import rebuild as rebuild_index
 
     output = Output(as_json=as_json, quiet=quiet)
     with open_store(say=output.say) as store:
-        found = store.find(run)
+        try:
+            found = store.find(run)
+        except RunDropped as gone:
+            with open_memory_index(store, say=output.say) as index:
+                index.drop(gone.run)
+            _rebuilt(output, gone.run, gone.name, 0, -1)
+            return
         head = store.head(found)
         with (
             open_memory_index(store, say=output.say) as index,
@@ -45,11 +53,16 @@ def rebuild(run: RunName, quiet: Quiet = False, as_json: AsJson = False) -> None
             last = -1 if head is None else head.tick
             added = rebuild_index(store, index, found, on_progress=lambda tick, memories: display.update(tick, last))
             covered = _covered(coverage(store, index, found))
-    values = {"run": found.id, "name": found.name, "memories": added, "covered": covered}
-    if as_json:
-        output.result(values)
+    _rebuilt(output, found.id, found.name, added, covered)
+
+
+def _rebuilt(output: Output, run: int, name: str, memories: int, covered: int) -> None:
+    if output.as_json:
+        output.result({"run": run, "name": name, "memories": memories, "covered": covered})
+    elif covered < 0:
+        output.show(f"run {name}: no memories are in the index")
     else:
-        output.show(f"run {found.name}: {added:,} memories are in the index, up to tick {covered:,}")
+        output.show(f"run {name}: {memories:,} memories are in the index, up to tick {covered:,}")
 
 
 @app.command(epilog=examples("polis memory status brave-otter", "polis memory status brave-otter --json"))

@@ -129,8 +129,8 @@ class Problem(BaseModel):
 
 
 _STATUS = {
-    "UnknownRun": 404, "UnknownAgent": 404, "UnknownEvent": 404, "NothingFound": 404, "BeyondHead": 404,
-    "NoTicksYet": 404, "NoSuchPage": 404,
+    "UnknownRun": 404, "RunDropped": 404, "UnknownAgent": 404, "UnknownEvent": 404, "NothingFound": 404,
+    "BeyondHead": 404, "NoTicksYet": 404, "NoSuchPage": 404,
     "RunExists": 409, "RunIsHeld": 409, "LeaseLost": 409, "TickHasBegun": 409, "OtherRules": 409, "ChildFailed": 409,
     "NothingRuns": 409,
     "Superseded": 429, "NotBuilt": 501, "CorruptHistory": 500,

@@ -59,6 +59,37 @@ def test_a_run_goes_whole_and_its_tombstone_is_the_result(polis: Polis, postgres
     assert polis("drop", "gone", "--because", "once more", "--yes")[0] == main.WRONG_USAGE
 
 
+def test_whoever_asks_for_it_by_its_name_or_number_is_told_what_became_of_it(
+    polis: Polis, postgres_store: PostgresStore
+) -> None:
+    gone = make_run(postgres_store, "gone", ticks=8)
+    head = chain_of(postgres_store, gone)[-1].hex()
+    polis("drop", "gone", "--because", "a\ntrial", "--yes")
+    for words in (["show", "gone"], ["show", str(gone.id)], ["events", "gone"], ["drop", "gone", "--because", "x"]):
+        code, out, err = polis(*words, "--json")
+        assert code == main.WRONG_USAGE, words
+        assert err.startswith(f"error: run gone (number {gone.id}) was dropped at 20")
+        assert err.endswith(f"+00:00, because 'a\\ntrial'; its head was tick 8, hash {head}\n")
+        said = json.loads(out)["error"]
+        assert (said["type"], said["exit_code"], f"error: {said['message']}\n") == ("RunDropped", code, err)
+    assert "there is no run 'gon'" in polis("show", "gon")[2]
+
+
+def test_its_name_is_free_and_the_last_to_have_it_is_the_one_that_is_told_of(
+    polis: Polis, postgres_store: PostgresStore
+) -> None:
+    first = make_run(postgres_store, "brave", ticks=2)
+    polis("drop", "brave", "--because", "the first", "--yes")
+    make_run(postgres_store, "brave-otter", ticks=2)
+    assert "because 'the first'" in polis("show", "brave")[2], "another run is not to pass for it"
+    second = postgres_store.create("brave", seed=8, configuration=TINY_WORLD, target=9)
+    code, out, _ = polis("show", "brave", "--json")
+    assert (code, json.loads(out)["run"]) == (0, second.id)
+    assert "because 'the first'" in polis("show", str(first.id))[2]
+    polis("drop", "brave", "--because", "the second", "--yes")
+    assert "because 'the second'; it had no tick of its own" in polis("show", "brave")[2]
+
+
 def test_a_run_that_a_fork_reads_stays_and_a_fork_goes_alone(polis: Polis, postgres_store: PostgresStore) -> None:
     parent = make_run(postgres_store, "parent", ticks=8)
     fork_of(postgres_store, parent, "child")

@@ -23,6 +23,7 @@ from domain.configuration import Configuration
 from domain.events import AGENT_BORN, AGENT_DIED, KIND_BY_NUMBER, MEMORY_FORMED, SPEECH_MADE
 from domain.inputs import Input, InputKey
 from domain.ports import Run
+from infrastructure.dropping import drop_run
 from infrastructure.postgres_store import PostgresStore
 from tests.support.histories import SCENARIOS
 from tests.support.histories import run as made_history
@@ -351,6 +352,14 @@ def test_a_run_that_is_not_there_is_a_404_that_says_what_to_do(get: Get, path: s
     error = get(f"/api/runs/no-such-run{path}", status=404)
     assert error["type"] == "UnknownRun"
     assert "polis runs" in error["message"]
+
+
+def test_a_run_that_was_dropped_is_a_404_that_says_why(get: Get, store: PostgresStore) -> None:
+    gone = store.create("soon-gone", seed=1, configuration=MINDED.configuration, target=9)
+    drop_run(store.database, gone, "a trial")
+    error = get("/api/runs/soon-gone/state", status=404)
+    assert error["type"] == "RunDropped"
+    assert "because 'a trial'" in error["message"]
 
 
 @pytest.mark.parametrize(

@@ -351,3 +351,72 @@ class TestTheCommand:
         code, out = polis("memory", "status", "told", "--json")
         assert code == main.ENVIRONMENT
         assert json.loads(out)["error"]["type"] == "MemoryUnavailable"
+
+
+class TestDropping:
+    MINDED = Configuration(agents=3, width=4, height=4, mind="scripted")
+    BREAD = Memory("0:1", 2, 0, None, 500, "plan", "I will bake bread.")
+
+    @pytest.fixture
+    def drop(self, migrated: FreshDatabase, home: Path, monkeypatch, capsys):
+        monkeypatch.setenv("POLIS_DATABASE_URL", migrated.admin_url)
+        monkeypatch.setenv("POLIS_HOME", str(home))
+        monkeypatch.delenv("POLIS_CHROMA_URL", raising=False)
+
+        def call(name: str) -> tuple[int, str]:
+            code = main.run(["drop", name, "--because", "a trial", "--yes"])
+            return code, capsys.readouterr().err
+
+        return call
+
+    def made(self, store: PostgresStore, name: str, configuration: Configuration = MINDED) -> Run:
+        return store.create(name, seed=1, configuration=configuration, target=5)
+
+    def kept_of(self, server: EmbeddedChroma, store: PostgresStore, embedder: Embedder, run: Run) -> list[str]:
+        """Return the ids of all records of a run, whoever would find them."""
+        records = Collection(lambda: server.url, f"polis-{store.identity}-{embedder.identity}", {})
+        kept: list[str] = records.get(where={"run": run.id})["ids"]
+        records.close()
+        return kept
+
+    def test_the_memories_of_a_run_go_with_it_and_no_others(self, drop, postgres_store, server, embedder):
+        gone, kept = self.made(postgres_store, "gone"), self.made(postgres_store, "kept")
+        index = index_on(server, embedder, postgres_store.identity)
+        for run in (gone, kept):
+            index.add(run.id, [self.BREAD], through=5)
+        assert drop("gone") == (0, "")
+        assert self.kept_of(server, postgres_store, embedder, gone) == []
+        assert len(self.kept_of(server, postgres_store, embedder, kept)) == 3  # its marker, its coverage, the memory
+        assert index.covered(kept.id) == 5
+
+    def test_a_server_that_has_stopped_is_started_for_it(self, drop, postgres_store, home, embedder):
+        gone = self.made(postgres_store, "gone")
+        with EmbeddedChroma(home) as server:
+            index_on(server, embedder, postgres_store.identity).add(gone.id, [self.BREAD], through=5)
+        assert drop("gone") == (0, "")
+        with EmbeddedChroma(home) as server:
+            assert self.kept_of(server, postgres_store, embedder, gone) == []
+
+    def test_nothing_is_started_or_asked_where_there_can_be_no_memories(self, drop, postgres_store, home, monkeypatch):
+        self.made(postgres_store, "never-remembered")
+        assert drop("never-remembered") == (0, "")
+        assert not (home / "chroma").exists()
+        self.made(postgres_store, "mindless", Configuration(agents=3, width=4, height=4))
+        monkeypatch.setenv("POLIS_CHROMA_URL", "http://127.0.0.1:9")
+        assert drop("mindless") == (0, "")
+
+    def test_a_run_is_dropped_without_chroma_and_its_memories_are_taken_out_later(
+        self, drop, postgres_store, chroma, embedder, monkeypatch
+    ):
+        gone = self.made(postgres_store, "gone")
+        index_on(chroma, embedder, postgres_store.identity).add(gone.id, [self.BREAD], through=5)
+        monkeypatch.setenv("POLIS_CHROMA_URL", "http://127.0.0.1:9")
+        code, err = drop("gone")
+        assert code == 0
+        assert err.startswith(f"warning: its memories stay in the index until `polis memory rebuild {gone.id}`: ")
+        assert err.count("\n") == 1
+        assert postgres_store.names() == set()
+        assert len(self.kept_of(chroma, postgres_store, embedder, gone)) == 3
+        monkeypatch.setenv("POLIS_CHROMA_URL", chroma.url)
+        assert main.run(["memory", "rebuild", str(gone.id)]) == 0
+        assert self.kept_of(chroma, postgres_store, embedder, gone) == []

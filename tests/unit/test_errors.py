@@ -17,7 +17,10 @@ _ERRORS = [e for e in vars(errors).values() if inspect.isclass(e) and issubclass
 
 
 def _some(hint: object) -> object:
-    examples = {int: 12, float: 1.5, str: "brave-otter", object: [1], int | str: "Odd", int | None: 3, bytes: b"x"}
+    examples = {
+        int: 12, float: 1.5, str: "brave-otter", object: [1], int | str: "Odd", int | None: 3, bytes: b"x",
+        bytes | None: b"x",
+    }  # fmt: skip
     if hint in examples:
         return examples[hint]  # type: ignore[index]
     return {"tuple[int, int, str, int]": (1, 2, "intention", 0)}.get(str(hint), ("a", "b"))

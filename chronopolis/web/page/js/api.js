@@ -94,3 +94,6 @@ export const post = async (path, body) =>
   ).json();
 
 export const runPath = (run, rest = "") => `/api/runs/${encodeURIComponent(run)}${rest ? `/${rest}` : ""}`;
+
+/** Whether an error says that there is no such run, or none any more. */
+export const isWithoutRun = (error) => error.status === 404 && ["UnknownRun", "RunDropped"].includes(error.type);

@@ -1,6 +1,6 @@
 // The panel of what is selected: an agent, a cell, or, with nothing selected, the society at this tick.
 
-import { get, runPath } from "./api.js";
+import { get, isWithoutRun, runPath } from "./api.js";
 import { segments } from "./bits.js";
 import { cellView } from "./cell_view.js";
 import { el, fill, settled } from "./dom.js";
@@ -34,7 +34,7 @@ export function inspector(session) {
       showTop();
       show();
     },
-    { onError: (error) => (error.status === 404 && error.type !== "UnknownRun" ? unknown() : session.problem(error)) },
+    { onError: (error) => (error.status === 404 && !isWithoutRun(error) ? unknown() : session.problem(error)) },
   );
   // Lists of the past are looked up once the cursor rests.
   const slowly = settled(

@@ -1,6 +1,6 @@
 // The page of one run: makes its parts, and lets them hear of each other.
 
-import { get, runPath } from "./api.js";
+import { get, isWithoutRun, runPath } from "./api.js";
 import { Bookmarks } from "./bookmarks.js";
 import { changeDialogs } from "./change_dialogs.js";
 import { Clock, Track } from "./clock.js";
@@ -56,7 +56,7 @@ export function failed(root, run, error) {
   return dead(
     root,
     gone ? `There is no run ${run}` : "The run can't be shown",
-    gone
+    gone && error.type !== "RunDropped"
       ? "It may have been dropped, or never was. Its forks, if it has any, are in the list of runs."
       : error.message,
   );
@@ -216,7 +216,7 @@ export class Session {
 
   problem(error) {
     if (error.name === "AbortError") return;
-    if (error.status === 404 && error.type === "UnknownRun") return this.end(() => failed(this.root, this.run, error));
+    if (isWithoutRun(error)) return this.end(() => failed(this.root, this.run, error));
     notice(error.message, { error: true });
   }
 
