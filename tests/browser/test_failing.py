@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import VILLAGE, Watched, drawn, tick_of
 from tests.support.debugger import Polis, Server
@@ -46,6 +46,24 @@ def test_a_server_that_is_killed_and_comes_back_finds_the_page_where_it_was(
     page.wait_for_function("window.polis?.agent === 7")
     page.keyboard.press("ArrowRight")
     drawn(page, 34)
+
+
+def test_a_frame_that_failed_once_is_asked_for_again(village: Open, watched: Watched) -> None:
+    watched.forgiven = ("500",)
+    page = village("?tick=140")
+    failed: list[str] = []
+
+    def fail_once(route: Route) -> None:
+        if "first=60" in route.request.url and not failed:
+            failed.append(route.request.url)
+            route.fulfill(status=500, json={"error": {"type": "Unlucky", "message": "once only"}})
+        else:
+            route.continue_()
+
+    page.route("**/frames?*", fail_once)
+    page.evaluate("window.polis.clock.seek(60)")
+    drawn(page, 60)
+    assert failed, "the frame was here before it was asked for"
 
 
 def test_a_run_that_never_was_has_a_page_that_says_so_and_a_way_back(new_page: Open, watched: Watched) -> None:

@@ -159,13 +159,15 @@ export class Clock extends Emitter {
     this.#rest();
   }
 
-  /** Once the cursor has rested and its frame is here, what lies around it is fetched. */
+  /** Once the cursor has rested and its frame is here, what lies around it is fetched; one that did not come is asked
+   *  for again. */
   #rest() {
     clearTimeout(this.#resting);
     this.#resting = setTimeout(() => {
       if (this.playing || this.head < 0) return;
-      if (this.#allHave(this.tick)) this.#fetchNear();
-      else this.#rest();
+      if (this.#allHave(this.tick)) return this.#fetchNear();
+      for (const track of this.tracks) track.store.requestAgain(track.at(this.tick), this.#sequence);
+      this.#rest();
     }, 160);
   }
 

@@ -8,6 +8,7 @@ const AT_ONCE = 2; // of each sort, so that four connections are left for other 
 const BATCH = 32;
 const FAR = 4 * BATCH; // ticks from the cursor beyond which nobody waits for a batch any more
 const REST_MS = 2000;
+const LONGEST_REST_MS = 30000;
 const STUCK_MS = 300; // after which a single frame gives up its place to a newer wish
 
 const padded = (bytes) => (bytes + 3) & ~3;
@@ -62,7 +63,8 @@ export class FrameStore {
   #sent = new Map(); // tick → {control, at}, for single frames
   #ahead = new Map(); // first tick → {last, control}, of batches under way
   #generation = 0;
-  #restUntil = 0; // after a failure nothing is read ahead for a while
+  #restUntil = 0; // after a failure nothing is read ahead, or asked for again, for a while
+  #failures = 0; // one after the other
 
   constructor(run) {
     this.run = run;
@@ -118,6 +120,11 @@ export class FrameStore {
     this.#pump();
   }
 
+  /** Ask again for a frame that somebody still waits for, once what failed has had time to pass. */
+  requestAgain(tick, sequence) {
+    if (performance.now() >= this.#restUntil) this.request(tick, sequence);
+  }
+
   async #pump() {
     if (!this.#wanted || this.#sent.size >= AT_ONCE) return;
     const { tick, sequence } = this.#wanted;
@@ -148,6 +155,7 @@ export class FrameStore {
       { signal },
     );
     if (generation !== this.#generation) return;
+    this.#failures = 0;
     for (let at = 0; at < batch.byteLength;) {
       const frame = decode(batch, at);
       at += frame.bytes;
@@ -158,7 +166,7 @@ export class FrameStore {
 
   #failed(error) {
     if (error.name === "AbortError") return;
-    this.#restUntil = performance.now() + REST_MS;
+    this.#restUntil = performance.now() + Math.min(LONGEST_REST_MS, REST_MS * 2 ** this.#failures++);
     this.onError(error);
   }
 
