@@ -22,6 +22,7 @@ from infrastructure.copy_binary import COPY_COLUMNS, HEADER, TRAILER
 from infrastructure.errors import InfrastructureError
 from infrastructure.housekeeping import beside_the_ticks
 from infrastructure.postgres_store import PostgresStore
+from infrastructure.scheduling import ask_for_short_slices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,6 +60,8 @@ def raw_copy(
         data = [[b"".join((HEADER, *rows, TRAILER)) for _, rows in commit] for commit in commits]
         with store.database.connect() as connection:
             connection.execute("SET synchronous_commit = on")
+            ask_for_short_slices(0)  # as the writer of a run does for itself and its server process
+            ask_for_short_slices(connection.info.backend_pid)
             for order, parts, commit in zip(orders, data, commits, strict=True):
                 began = time.perf_counter()
                 _send(connection, order, parts)
@@ -87,6 +90,7 @@ def _leaves(store: PostgresStore, run: Run, commits: Sequence[Sequence[Part]]) -
     twin = store.create(f"raw-{run.name}", seed=run.seed, configuration=run.configuration, target=0)
     with as_owner(store) as owner:
         owner.execute(
+            "DROP TABLE IF EXISTS polis.raw_events; "
             "CREATE TABLE polis.raw_events (LIKE polis.stored_events INCLUDING ALL) PARTITION BY RANGE (run, tick)"
         )
         query = "SELECT leaf, tick_first, tick_end FROM polis.stretches WHERE run = %s AND leaf = ANY(%s)"
@@ -110,12 +114,15 @@ def _leaves(store: PostgresStore, run: Run, commits: Sequence[Sequence[Part]]) -
 def _closer(store: PostgresStore, names: dict[str, tuple[int, int]]) -> Iterator[Callable[[str], None]]:
     """Yield a function that is told which leaf the newest commit ended in; those before it are closed beside."""
     waiting: queue.SimpleQueue[tuple[int, int] | None] = queue.SimpleQueue()
-    left = list(names)
+    left, failed = list(names), []
 
     def work() -> None:
-        with beside_the_ticks(store.database) as connection:
-            while (stretch := waiting.get()) is not None:
-                connection.execute("SELECT polis.close_stretch(%s, %s)", stretch)
+        try:
+            with beside_the_ticks(store.database) as connection:
+                while (stretch := waiting.get()) is not None:
+                    connection.execute("SELECT polis.close_stretch(%s, %s)", stretch)
+        except Exception as error:  # raised where the turn is measured
+            failed.append(error)
 
     def full(newest: str) -> None:
         while left and newest != left[0] and (newest in left or newest not in names):
@@ -130,3 +137,5 @@ def _closer(store: PostgresStore, names: dict[str, tuple[int, int]]) -> Iterator
         if names:
             waiting.put(None)
             thread.join()
+    if failed:
+        raise failed[0]

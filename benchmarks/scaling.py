@@ -3,8 +3,8 @@
 First without a database (decide, fold, hash and encode, on one thread), then the whole durable run in
 mode `group`. Without a database every size is measured over the same ticks of its society, since what people do
 changes as it grows old: at first nearly all gather, later they meet and bear children. Of small societies there are
-as many, of different seeds, as make a measurement. Populations are those of the moment, so births and deaths don't
-blur the figure.
+as many, of different seeds, as make a measurement. Without a database
+populations are those of the moment; a durable run is divided by its founders.
 """
 
 from __future__ import annotations
@@ -97,5 +97,6 @@ def _with_database(
         run_on(runner, ticks=ticks)
         writer = watched.last_writer
         assert writer is not None
+        # Homes are as many as founders: a population is at most that, and in the measured ticks nearly so.
         figures.append((writer.last_commit_at - runner.loop_began) / (ticks * configuration.agents) * 1e9)
     return spread(figures)

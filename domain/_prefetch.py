@@ -14,7 +14,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 
 FAR = 8_192
-"""Rows beyond which the columns no longer lie in a core's own caches, so that asking ahead pays."""
+"""Room for rows beyond which the columns no longer lie in a core's own caches."""
 
 
 def prefetch(columns: Any, *place: int) -> None:

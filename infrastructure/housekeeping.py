@@ -31,7 +31,7 @@ _MAX_SNAPSHOTS_WAITING = 16
 _LISTEN_EVERY_S, _AWAY_S, _PATIENCE_S = 0.1, 1.0, 30.0
 NEVER = 2**31 - 1
 STRETCHES_BEHIND = 16
-"""Full stretches without their indexes before a run flat out waits: sixteen million events, seconds to close."""
+"""Full stretches without their indexes before a run flat out waits: sixteen million events, up to 50,000 agents."""
 _log = logging.getLogger(__name__)
 
 
@@ -93,17 +93,17 @@ class Housekeeper:
             self._waiting.append((tick, state_hash, state_bytes))
             self._changed.notify_all()
 
-    def wait_if_behind(self) -> None:
+    def wait_if_behind(self, tick: int) -> None:
         """Wait while more than `STRETCHES_BEHIND` full stretches have no indexes yet; half a minute at most.
 
         Ticks flat out fill stretches faster than a process of low priority closes them. Without an end to that, the
         newest part of a long run would be sought in without an index, and its end would take minutes. Nobody waits
-        for a housekeeper that can't work.
+        for a housekeeper that can't work, nor when the run is asked to stop before `tick`.
         """
         patience = time.monotonic() + _PATIENCE_S
         while len(self._stretches.closable(self._durable())) > STRETCHES_BEHIND and time.monotonic() < patience:
             with self._changed:
-                if self._stuck or self._closing:
+                if self._stuck or self._closing or self.pause[0] <= tick or not self._thread.is_alive():
                     return
                 self._changed.wait(_LISTEN_EVERY_S)
 
@@ -122,8 +122,9 @@ class Housekeeper:
     def _work(self) -> None:
         yield_to_ticks(threading.get_native_id())
         while True:
+            behind = bool(self._stretches.closable(self._durable()))  # before the lock that ticks take: it may wait
             with self._changed:
-                if not self._closing and (self._stuck or not self._stretches.closable(self._durable())):
+                if not self._closing and (self._stuck or not behind):
                     self._changed.wait(_LISTEN_EVERY_S)
                 closing = self._closing
                 ready = []
@@ -144,10 +145,12 @@ class Housekeeper:
             except (psycopg.Error, PolisError) as error:
                 self._stuck = True
                 self._figures.snapshots_failed += len(ready)
-                if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | StoreUnavailable):
-                    self._figures.problems.append(str(error).strip())  # refused, rather than away for a while
-                _log.info("run %s: housekeeping has to wait: %s", self._run.name, str(error).strip())
-                self._listened = time.monotonic() + _AWAY_S
+                because = str(error).strip()
+                if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | StoreUnavailable):
+                    self._listened = time.monotonic() + _AWAY_S
+                elif because not in self._figures.problems:  # refused, rather than away for a while
+                    self._figures.problems.append(because)
+                _log.info("run %s: housekeeping has to wait: %s", self._run.name, because)
                 if self._connection is not None:
                     self._connection.close()
                     self._connection = None

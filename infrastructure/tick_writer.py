@@ -59,9 +59,10 @@ class Pending:
     pieces: list[memoryview]
     inputs_used: int = 0
 
-    def __len__(self) -> int:
+    @property
+    def nbytes(self) -> int:
         """Bytes of its rows."""
-        return sum(len(piece) for piece in self.pieces)
+        return sum(map(len, self.pieces))
 
 
 @dataclass(frozen=True)
@@ -237,8 +238,8 @@ class TickWriter:
         if self._thread is None:
             self._commit([pending])
             return
-        if header.tick % self._stretches.ticks == 0:
-            self._housekeeper.wait_if_behind()
+        if header.tick % self._stretches.ticks == 0 and self._error is None:
+            self._housekeeper.wait_if_behind(header.tick)
         with self._changed:
             while (
                 self._error is None
@@ -249,7 +250,7 @@ class TickWriter:
             self._raise_error()
             self._pending.append(pending)
             self._in_flight += 1
-            self._bytes_in_flight += len(pending)
+            self._bytes_in_flight += pending.nbytes
             self._changed.notify_all()
 
     def _encode(self, events: EventBatch, tick: int) -> list[memoryview]:
@@ -316,7 +317,7 @@ class TickWriter:
                 return
             with self._changed:
                 self._in_flight -= len(group)
-                self._bytes_in_flight -= sum(map(len, group))
+                self._bytes_in_flight -= sum(p.nbytes for p in group)
                 self._changed.notify_all()
 
     def _commit(self, group: Sequence[Pending]) -> None:
@@ -337,7 +338,7 @@ class TickWriter:
         if group:
             self._durable = group[-1].header.tick
             self.figures.commits += 1
-            self.figures.bytes += sum(map(len, group))
+            self.figures.bytes += sum(p.nbytes for p in group)
         self._housekeeper.tick_is_durable(self._durable)
 
     def _transact(self, group: Sequence[Pending]) -> None:

@@ -1,4 +1,4 @@
-"""Cards: what agents look at in one another when they meet, side by side in two cache lines. Scratch, never kept.
+"""Cards: what agents look at in one another when they meet, side by side in 128 bytes. Scratch, never kept.
 
 Seekers are taken in the order of their draws, and whom they look at stands anywhere in the columns: to find a dozen
 columns of such a row takes a dozen waits for memory, to find its card one.

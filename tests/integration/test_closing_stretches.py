@@ -38,7 +38,10 @@ def in_the_background(work: Callable[[], object]) -> threading.Thread:
 
 
 def settled(head: Callable[[], int]) -> int:
-    """Return the head once it has not moved for a second."""
+    """Return the head once it has begun to move and has not moved for a second."""
+    first, deadline = head(), time.monotonic() + 60
+    while head() == first and time.monotonic() < deadline:
+        time.sleep(0.05)
     seen, since = head(), time.monotonic()
     while time.monotonic() - since < 1.0:
         time.sleep(0.05)
