@@ -27,7 +27,8 @@ from infrastructure.stretches import Stretches
 if TYPE_CHECKING:
     from infrastructure.tick_writer import WriterFigures
 
-_MAX_SNAPSHOTS_WAITING = 16
+_MAX_SNAPSHOT_BYTES_WAITING = 64 << 20
+"""Beyond two snapshots. To close a stretch beside ticks flat out takes a second, in which thirty snapshots may come."""
 _LISTEN_EVERY_S, _AWAY_S, _PATIENCE_S = 0.1, 1.0, 30.0
 NEVER = 2**31 - 1
 STRETCHES_BEHIND = 16
@@ -87,7 +88,8 @@ class Housekeeper:
     def keep_snapshot(self, tick: int, state_hash: bytes, state_bytes: bytes) -> None:
         """Queue a snapshot; if the thread is far behind, this one is left out and counted."""
         with self._changed:
-            if len(self._waiting) >= _MAX_SNAPSHOTS_WAITING:
+            waiting = sum(len(data) for _, _, data in self._waiting)
+            if len(self._waiting) >= 2 and waiting + len(state_bytes) > _MAX_SNAPSHOT_BYTES_WAITING:
                 self._figures.snapshots_failed += 1
                 return
             self._waiting.append((tick, state_hash, state_bytes))

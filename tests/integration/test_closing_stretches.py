@@ -13,6 +13,7 @@ from infrastructure import housekeeping, stretches, tick_writer
 from infrastructure.postgres_store import PostgresStore
 from tests.support.postgres import FreshDatabase
 from tests.support.stores import TINY_WORLD, go_on, make_run, opened
+from workers.runner import Summary
 
 pytestmark = pytest.mark.integration
 
@@ -103,3 +104,24 @@ def test_what_was_closed_before_a_resume_is_not_closed_again(
     go_on(postgres_store, run, 7 * TICKS_A_STRETCH, durability="group")
     assert asked and min(asked) >= 5 * TICKS_A_STRETCH - TICKS_A_STRETCH
     assert len(asked) == len(set(asked))
+
+
+def test_no_snapshot_is_left_out_while_a_stretch_is_being_closed(
+    postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "STRETCHES_BEHIND", 1_000)
+    monkeypatch.setattr("workers.runner._snapshot_is_due", lambda ticks, events: True)
+    run = make_run(postgres_store, ticks=3, configuration=TINY_WORLD)
+    last = 6 * TICKS_A_STRETCH
+    with psycopg.connect(migrated.admin_url) as holder:
+        holder.execute("SELECT FROM polis.stretches WHERE run = %s FOR UPDATE", (run.id,))  # the first closing waits
+        summaries: list[Summary] = []
+        with opened(migrated) as store:
+            writing = in_the_background(lambda: summaries.append(go_on(store, run, last, durability="group")))
+            while (newest := postgres_store.head(run)) is None or newest.tick < last:
+                assert writing.is_alive()
+                time.sleep(0.05)
+            holder.rollback()
+            writing.join(60)
+    assert summaries[0].snapshots_failed == 0
+    assert summaries[0].snapshots >= last - 4
