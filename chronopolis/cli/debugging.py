@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chronopolis.cli.garbage import collect_as_usual
 from chronopolis.cli.options import AsJson, examples
 from chronopolis.cli.output import Output
 
@@ -74,6 +75,7 @@ def debug(
             _say_where(output, listening, host=host, run=name, token=secret, browser=not no_browser)
 
         try:
+            collect_as_usual()
             serve(app, listening, on_ready=ready)
         finally:
             listening.close()

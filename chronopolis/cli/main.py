@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import gc
 import json
 import logging
 import os
@@ -55,6 +54,7 @@ from chronopolis.cli import (
     watching,
     worker,
 )
+from chronopolis.cli.garbage import collect_seldom
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
@@ -163,8 +163,7 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 def main() -> NoReturn:
     """Run `polis` and leave with its exit code."""
     code = OUR_MISTAKE
-    # What a command imports stays: looking through it for garbage again and again takes a tenth of its start.
-    gc.set_threshold(50_000, 10, 10)
+    collect_seldom()
     try:
         signal.signal(signal.SIGTERM, _terminate)
         code = run(sys.argv[1:])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chronopolis.cli.garbage import collect_as_usual
 from chronopolis.cli.live import RunDisplay
 from chronopolis.cli.options import (
     Answers,
@@ -335,6 +336,7 @@ def drive(
     staff = thinking_for(
         store, run, Settings.from_environment(), answers=answers, patience_s=patience_s, say=output.say
     )
+    collect_as_usual()
     with staff as thinking, RunDisplay(output, run.name) as display:
         runner = Runner(
             store, run, durability=durability, threads=threads, pace_ms=pace_ms, take_over=take_over,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chronopolis.cli.garbage import collect_as_usual
 from chronopolis.cli.options import AsJson, examples
 from chronopolis.cli.output import Output, plain
 
@@ -103,6 +104,7 @@ def _serve(output: Output, settings: Settings, url: str, queues: list[str], conc
     def ready(name: str) -> None:
         output.say(f"worker {name} takes {concurrency} at a time from {', '.join(queues)}; Ctrl-C ends it")
 
+    collect_as_usual()
     return serve(url, queues, concurrency, on_ready=ready)
 
 
