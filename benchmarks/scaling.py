@@ -97,6 +97,6 @@ def _with_database(
         run_on(runner, ticks=ticks)
         writer = watched.last_writer
         assert writer is not None
-        # Homes are as many as founders: a population is at most that, and in the measured ticks nearly so.
+        # By founders: homes are as many, so no population is larger, and hunger takes few of them.
         figures.append((writer.last_commit_at - runner.loop_began) / (ticks * configuration.agents) * 1e9)
     return spread(figures)
