@@ -13,8 +13,14 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 
+from domain._jit import inline
+
 FAR = 8_192
 """Room for rows beyond which the columns no longer lie in a core's own caches."""
+
+
+_STREAM = 32
+"""How many rows ahead columns are asked for that are read in order."""
 
 
 def prefetch(columns: Any, *place: int) -> None:
@@ -41,3 +47,15 @@ def _prefetch(typing_context: Any, columns: Any, place: Any) -> Any:
 @overload(prefetch)
 def _prefetch_overload(columns, *place):  # type: ignore[no-untyped-def]
     return lambda columns, *place: _prefetch(columns, place)  # type: ignore[call-arg]
+
+
+@inline
+def ask_ahead(columns, first, last, row, end):  # type: ignore[no-untyped-def]
+    """Have columns first … last-1 fetched for a row some way ahead, before `end`: once for each line of eight rows.
+
+    A processor follows a dozen or two sequences by itself, not forty: a loop over so many columns, in the order of
+    rows, went at a third of the speed without it.
+    """
+    if row & 7 == 0:
+        for k in range(first, last):
+            prefetch(columns, k, min(row + _STREAM, end - 1))

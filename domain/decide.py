@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.codes import Good, Intention, MemoryKind
 from domain.columns import ACTED, ALIVE, ASKED, CELL, HOUSEHOLD, ID, SATIETY, THOUGHT_DUE
@@ -288,7 +289,7 @@ class Decider:
         a, n, p = world.agents, world.n, self._plan
         dying = int(np.count_nonzero(p[P_ACTION, :n] == DIE))  # the dead of before included: only room is made
         first = len(before)
-        room = first + 3 * n + 7 * dying + 16
+        room = first + 3 * n + 7 * dying + 16  # a birth is the third event of a parent that forms an intention
         out = np.empty(room, EVENT_DTYPE)
         phrases = np.full(room, -1, np.int32)
         if first:
@@ -308,16 +309,22 @@ class Decider:
             lengths[:first] = [len(payload) for payload in before.payloads]
             payload = b"".join(before.payloads) + batch.payload_bytes
             batch = EventBatch(batch.records, np.cumsum(lengths), payload)
-        if births:
-            batch = EventBatch.concat([batch, self._born(world, tick, count, births, next_agent)])
-        return batch
+        return self._born(world, batch, out, births, next_agent) if births else batch
 
-    def _born(self, world: World, tick: int, first: int, births: int, next_agent: int) -> EventBatch:
-        """Return the events of the children, after everything else of the tick."""
+    def _born(
+        self, world: World, before: EventBatch, out: NDArray[np.void], births: int, next_agent: int
+    ) -> EventBatch:
+        """Return the tick's events with those of the children after everything else.
+
+        They are written to `out` behind those `before`, which lie there too: copying all of a large society's events
+        for a few children took as long as telling a third of them.
+        """
+        tick, first = world.tick + 1, len(before)
         a = world.agents
         children = next_agent + np.arange(births, dtype=np.int64)
         personas = make_personas(children, self.configuration, seed=self.seed, tick=tick, founders=False)
-        records = empty_records(births)
+        records = out[first : first + births]
+        records[:] = empty_records(births)
         rows, ordinals = self._parents[:births, 0], self._parents[:births, 1]
         records["tick"], records["ordinal"] = tick, first + np.arange(births)
         records["kind"], records["agent"], records["target"] = AGENT_BORN.number, children, a[ID, rows]
@@ -325,4 +332,10 @@ class Decider:
         records["given"] = pack_good(int(Good.FOOD), DOWRY, DOWRY)
         records["needs"] = pack_needs(*_NEWBORN_NEEDS)
         records["cause"] = (np.int64(tick) << 32) | ordinals
-        return EventBatch.of(records, [(i, persona.payload()) for i, persona in enumerate(personas)])
+        payloads = [persona.payload() for persona in personas]
+        ends = len(before.payload_bytes) + np.cumsum([len(payload) for payload in payloads])
+        return EventBatch(
+            out[: first + births],
+            np.concatenate((before.payload_ends, ends)),
+            before.payload_bytes + b"".join(payloads),
+        )

@@ -79,9 +79,10 @@ def sort_by_draw(rows, n, draws, starts, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _draw_all(keys, stream, tick, index, out):  # type: ignore[no-untyped-def]
-    for i in range(keys.shape[0]):
-        out[i] = draw_one(keys[i], stream, tick, index)
+def _draw_all(keys, stream, tick, indices, out):  # type: ignore[no-untyped-def]
+    for k in range(indices.shape[0]):
+        for i in range(keys.shape[0]):
+            out[k, i] = draw_one(keys[i], stream, tick, indices[k])
 
 
 def stream_key(seed: int, stream: str) -> np.uint64:
@@ -105,6 +106,14 @@ def draw(keys: NDArray[np.generic], *, seed: int, stream: str, tick: int, index:
     -------
     ndarray of uint64, shape (n,)
     """
-    out = np.empty(len(keys), np.uint64)
-    _draw_all(np.ascontiguousarray(keys, np.uint64), stream_key(seed, stream), tick, index, out)
+    drawn: NDArray[np.uint64] = draws(keys, seed=seed, stream=stream, tick=tick, indices=np.array([index]))[0]
+    return drawn
+
+
+def draws(
+    keys: NDArray[np.generic], *, seed: int, stream: str, tick: int, indices: NDArray[np.int64]
+) -> NDArray[np.uint64]:
+    """Return what `draw` does for each of several indices, in one call: shape (len(indices), n)."""
+    out = np.empty((len(indices), len(keys)), np.uint64)
+    _draw_all(np.ascontiguousarray(keys, np.uint64), stream_key(seed, stream), tick, indices, out)
     return out

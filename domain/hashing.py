@@ -13,7 +13,7 @@ import struct
 import numpy as np
 
 from domain._jit import inline, kernel
-from domain._prefetch import FAR, prefetch
+from domain._prefetch import FAR, ask_ahead, prefetch
 from domain.columns import (
     ALIVE,
     GOODS,
@@ -38,6 +38,7 @@ _32 = np.uint64(32)
 _AHEAD = 4  # touched cells
 BLOCK = 128
 """Rows hashed side by side; their hashes stay in the first cache."""
+_BLOCK_FAR = 16  # where columns lie far away, and lines have to be asked for just before
 # One key an area, so that equal rows of two areas differ.
 _KEY_PERSONAS, _KEY_AGENTS, _KEY_GOODS, _KEY_TIES, _KEY_CELLS, _KEY_MINDS = (
     np.uint64(int.from_bytes(hashlib.sha256(f"area {name}".encode()).digest()[:8], "little"))
@@ -92,14 +93,32 @@ def _update(columns, row, row_id, first, last, key, kept, sums, area, alive):  #
     _replace(columns, row, h, kept, sums, area)
 
 
+@inline
+def _ask_for_rows(a, first, last, block, n):  # type: ignore[no-untyped-def]
+    """Have what hashing the next blocks reads fetched."""
+    for i in range(first, last, 8):
+        ask_ahead(a, SKILLS, TIE_OTHER, i, n)
+        ask_ahead(a, ALIVE, HASH_GOODS + 1, i, n)
+        ask_ahead(a, ID, ID + 1, i, n)
+    for i in range(last, min(last + block, n)):
+        if a[TOUCHED, i] & TOUCHED_TIES:
+            for k in range(TIE_OTHER, N_STATE_COLUMNS):
+                prefetch(a, k, i)
+            prefetch(a, HASH_TIES, i)
+
+
 @kernel
 def rehash_touched(a, n, c, touched_cells, n_touched_cells, sums, hashes):  # type: ignore[no-untyped-def]
     """Bring the five area sums up to date from the rows that the fold touched; clear the marks.
 
     `hashes` is scratch, uint64, shape (BLOCK,).
     """
-    for first in range(0, n, BLOCK):
-        last = min(first + BLOCK, n)
+    far = a.shape[1] > FAR
+    block = _BLOCK_FAR if far else BLOCK
+    for first in range(0, n, block):
+        last = min(first + block, n)
+        if far:
+            _ask_for_rows(a, first, last, block, n)
         # Nearly every agent acts in every tick, so this area is hashed for all; the others change seldom.
         _block_hashes(a, first, last, SKILLS, GOODS, _KEY_AGENTS, hashes)
         for i in range(first, last):
@@ -117,7 +136,7 @@ def rehash_touched(a, n, c, touched_cells, n_touched_cells, sums, hashes):  # ty
             if t & TOUCHED_TIES:
                 _update(a, i, who, TIE_OTHER, N_STATE_COLUMNS, _KEY_TIES, HASH_TIES, sums, 3, alive)
     for j in range(n_touched_cells):
-        if a.shape[1] > FAR:
+        if far:
             i = touched_cells[min(j + _AHEAD, n_touched_cells - 1)]
             for k in range(HASH_CELLS + 1):
                 prefetch(c, k, i)

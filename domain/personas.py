@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from domain.codes import N_SKILLS, N_TRAITS, Occupation
 from domain.configuration import Configuration
-from domain.draws import draw
+from domain.draws import draws
 from domain.events import payload_of
 from domain.names import FAMILY, GIVEN, full_name
 
@@ -40,10 +40,11 @@ class Persona:
         )
 
 
-def _dice(agents: NDArray[np.int64], *, seed: int, tick: int, index: int) -> NDArray[np.int64]:
-    """Return numbers in [0, 1000) per agent."""
-    drawn = draw(agents, seed=seed, stream="persona", tick=tick, index=index)
-    return ((drawn >> np.uint64(32)) * np.uint64(1000) >> np.uint64(32)).astype(np.int64)
+# Which draws make up a persona. The numbers are part of what the seed means: they never change.
+_TRAIT_DRAWS = [10 * trait + k for trait in range(N_TRAITS) for k in range(3)]
+_SKILL_DRAWS = [100 + skill for skill in range(N_SKILLS)]
+_WORK, _LIFESPAN, _AGE, _GIVEN, _FAMILY = 200, 201, 202, 203, 204
+_DRAWS = np.array([*_TRAIT_DRAWS, *_SKILL_DRAWS, _WORK, _LIFESPAN, _AGE, _GIVEN, _FAMILY])
 
 
 def make_personas(
@@ -54,32 +55,23 @@ def make_personas(
     Traits are the mean of three uniform draws, so most people are ordinary. An occupation comes with
     a head start in its own skill. Founders are of all ages.
     """
-    traits = np.stack(
-        [sum(_dice(agents, seed=seed, tick=tick, index=10 * t + k) for k in range(3)) // 3 for t in range(N_TRAITS)]
-    )
-    skills = np.stack([100 + _dice(agents, seed=seed, tick=tick, index=100 + s) // 5 for s in range(N_SKILLS)])
-    work = _dice(agents, seed=seed, tick=tick, index=200)
+    drawn = draws(agents, seed=seed, stream="persona", tick=tick, indices=_DRAWS)
+    dice = ((drawn >> np.uint64(32)) * np.uint64(1000) >> np.uint64(32)).astype(np.int64)  # in [0, 1000)
+    traits = dice[: 3 * N_TRAITS].reshape(N_TRAITS, 3, -1).sum(axis=1) // 3
+    skills = 100 + dice[3 * N_TRAITS : -5] // 5
+    work, lifespan, age, given, family = dice[-5:]
     # Four in ten farm; woodcutters, masons, miners and traders share the rest.
     occupation = np.searchsorted([400, 580, 720, 860], work, side="right")
+    for skill in range(N_SKILLS):
+        skills[skill] += 300 * (occupation == skill)
     life = configuration.lifespan
-    lifespan = life - life // 3 + _dice(agents, seed=seed, tick=tick, index=201) * (2 * life // 3) // 1000
-    age = _dice(agents, seed=seed, tick=tick, index=202) * lifespan // 1000 if founders else np.zeros_like(lifespan)
-    given = _dice(agents, seed=seed, tick=tick, index=203) * len(GIVEN) // 1000
-    family = _dice(agents, seed=seed, tick=tick, index=204) * len(FAMILY) // 1000
-    personas = []
-    for i in range(len(agents)):
-        own = [int(s) for s in skills[:, i]]
-        if occupation[i] < N_SKILLS:
-            own[occupation[i]] += 300
-        personas.append(
-            Persona(
-                given=int(given[i]),
-                family=int(family[i]),
-                occupation=Occupation(int(occupation[i])),
-                born=tick - int(age[i]),
-                lifespan=int(lifespan[i]),
-                traits=tuple(int(t) for t in traits[:, i]),
-                skills=tuple(own),
-            )
+    lifespan = life - life // 3 + lifespan * (2 * life // 3) // 1000
+    born = tick - age * lifespan // 1000 if founders else np.full_like(lifespan, tick)
+    given, family = given * len(GIVEN) // 1000, family * len(FAMILY) // 1000
+    columns = (given, family, occupation, born, lifespan, traits.T, skills.T)
+    return [
+        Persona(of_given, of_family, Occupation(of_work), of_born, of_life, tuple(of_traits), tuple(of_skills))
+        for of_given, of_family, of_work, of_born, of_life, of_traits, of_skills in zip(
+            *(column.tolist() for column in columns), strict=True
         )
-    return personas
+    ]

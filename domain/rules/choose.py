@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from domain._jit import inline, kernel
-from domain._prefetch import FAR, prefetch
+from domain._prefetch import FAR, ask_ahead, prefetch
 from domain.codes import N_RESOURCES, Biome, CauseOfDeath, Good, Intention, Occupation
 from domain.columns import (
     ALIVE,
@@ -296,6 +296,8 @@ def choose_rows(a, c, p, first, last, tick, width, height, offsets, row_of, stre
         end = min(start + _BLOCK, last)
         if far:
             for i in range(start, end):
+                ask_ahead(a, CELL, COMPANY + 1, i + _BLOCK, last)
+                ask_ahead(p, 0, P_LEADS + 1, i + _BLOCK, last)
                 _ask_for_place(a, c, p, min(i + _BLOCK, last - 1), width)
                 _ask_for_what_it_takes(a, c, p, i, tick, width, stream)
         for i in range(start, end):

@@ -11,7 +11,7 @@ import numpy as np
 
 from domain import events as ev
 from domain._jit import inline, kernel
-from domain._prefetch import FAR, prefetch
+from domain._prefetch import FAR, ask_ahead, prefetch
 from domain.codes import N_GOODS, NEED_FULL, Good
 from domain.columns import (
     ACTED,
@@ -327,6 +327,8 @@ def emit_events(  # type: ignore[no-untyped-def]
     k, births, died = first, 0, 0
     for i in range(n):
         if far:
+            ask_ahead(p, 0, P_LEADS + 1, i, n)
+            ask_ahead(a, SKILLS, ACTED + 1, i, n)
             _ask_for_places(a, c, p, board, min(i + _AHEAD, n - 1))
         if a[ALIVE, i] == 0:
             continue
