@@ -140,7 +140,7 @@ class Decider:
             return found_world(self.configuration, seed=self.seed)
         n, a = world.n, world.agents
         self._make_room(a.shape[1])
-        begin_plan(a, n, self._plan)
+        answers_due = begin_plan(a, n, self._plan, tick)
         telling = Telling(tick)
         made = Interventions(world, self._plan, self.seed, self.configuration, telling, inputs)
         self._made = made
@@ -148,6 +148,9 @@ class Decider:
         talk = None
         if world.minds is not None:
             talk = Talk(world, self._plan, self.configuration, telling, lambda *about: self._consider(world, *about)[0])
+        self._remembering = Remembering(world, set(), seed=self.seed)
+        if answers_due:
+            self._require_answers(world, inputs, tick)
         self._apply_inputs(world, inputs, telling, talk)
         made.note_intentions()
         self._choose(world, tick)
@@ -226,16 +229,18 @@ class Decider:
             )  # fmt: skip
         return EventBatch.concat([events, after.batch()])
 
-    def _apply_inputs(self, world: World, inputs: Inputs, telling: Telling, talk: Talk | None) -> None:
-        """Let inputs take effect on the plan, in key order, and tell their events."""
-        a, n, tick = world.agents, world.n, telling.tick
-        self._remembering = Remembering(world, set(), seed=self.seed)
+    def _require_answers(self, world: World, inputs: Inputs, tick: int) -> None:
+        """Refuse to decide a tick whose inputs lack an answer that takes effect now."""
+        a, n = world.agents, world.n
         due = np.flatnonzero((a[THOUGHT_DUE, :n] == tick) & (a[ALIVE, :n] != 0))
         thoughts = [i.key for i in inputs.rows if i.key.purpose in (INTENTION, REFLECTION)]
         answered = {(key.agent, key.asked_tick) for key in thoughts}
         for row in due:
             if (int(a[ID, row]), int(a[ASKED, row]) >> 32) not in answered:
                 raise MissingInput(tick, int(a[ID, row]))
+
+    def _apply_inputs(self, world: World, inputs: Inputs, telling: Telling, talk: Talk | None) -> None:
+        """Let inputs take effect on the plan, in key order, and tell their events."""
         for given in inputs.rows:
             validated(given, n_cells=self.configuration.n_cells)
             if given.key.purpose == INTERVENTION:
@@ -295,15 +300,15 @@ class Decider:
         if first:
             out[:first] = before.batch().records
         next_agent = world.next_agent + self._made.newcomers
-        count, births, died = emit_events(
+        count, births, died, spoken = emit_events(
             a, n, world.cells, p, self._board, world.row_of, tick, self.configuration.hunger, self.configuration.meal,
             next_agent, self._keys["emit"], out, phrases, first, self._parents, self._deaths,
         )  # fmt: skip
         self._made.causes_of_death(self._deaths[:died], out)
         ends = np.empty(count, np.int64)
-        spoken = np.empty(int(np.count_nonzero(phrases[:count] >= 0)) * 80 + 16, np.uint8)
-        size = collect_payloads(phrases, count, PAYLOAD_BYTES, PAYLOAD_ENDS, ends, spoken)
-        batch = EventBatch(out[:count], ends, spoken[:size].tobytes())
+        words = np.empty(spoken * 80 + 16, np.uint8)
+        size = collect_payloads(phrases, count, PAYLOAD_BYTES, PAYLOAD_ENDS, ends, words)
+        batch = EventBatch(out[:count], ends, words[:size].tobytes())
         if first:
             lengths = np.diff(ends, prepend=0)
             lengths[:first] = [len(payload) for payload in before.payloads]

@@ -73,6 +73,8 @@ class Interventions:
         self._leaving = dict.fromkeys(self._rows_told(inputs, "remove"), ABSENT)
 
     def _rows_told(self, inputs: Inputs, what: str) -> list[int]:
+        if not inputs.rows:
+            return []
         told = (given for given in inputs.rows if given.key.purpose == INTERVENTION and given.answer.get(what))
         rows = (self.world.row(given.key.agent) for given in told)
         return [row for row in rows if row is not None]

@@ -44,6 +44,9 @@ class Persona:
 _TRAIT_DRAWS = [10 * trait + k for trait in range(N_TRAITS) for k in range(3)]
 _SKILL_DRAWS = [100 + skill for skill in range(N_SKILLS)]
 _WORK, _LIFESPAN, _AGE, _GIVEN, _FAMILY = 200, 201, 202, 203, 204
+_SHARES = np.array([400, 580, 720, 860])
+"""Four in ten farm; woodcutters, masons, miners and traders share the rest."""
+_EACH_SKILL = np.arange(N_SKILLS)[:, None]
 _DRAWS = np.array([*_TRAIT_DRAWS, *_SKILL_DRAWS, _WORK, _LIFESPAN, _AGE, _GIVEN, _FAMILY])
 
 
@@ -60,10 +63,8 @@ def make_personas(
     traits = dice[: 3 * N_TRAITS].reshape(N_TRAITS, 3, -1).sum(axis=1) // 3
     skills = 100 + dice[3 * N_TRAITS : -5] // 5
     work, lifespan, age, given, family = dice[-5:]
-    # Four in ten farm; woodcutters, masons, miners and traders share the rest.
-    occupation = np.searchsorted([400, 580, 720, 860], work, side="right")
-    for skill in range(N_SKILLS):
-        skills[skill] += 300 * (occupation == skill)
+    occupation = np.searchsorted(_SHARES, work, side="right")
+    skills += 300 * (occupation == _EACH_SKILL)
     life = configuration.lifespan
     lifespan = life - life // 3 + lifespan * (2 * life // 3) // 1000
     born = tick - age * lifespan // 1000 if founders else np.full_like(lifespan, tick)

@@ -59,8 +59,10 @@ class Scenarios:
 
     def change_at(self, tick: int) -> tuple[Scenario, Scenario] | None:
         """Return (before, after) if a tick is decided by another scenario than the tick before it."""
+        if tick < 1 or tick not in self._firsts:
+            return None
         before, after = self.at(tick - 1), self.at(tick)
-        return None if tick < 1 or before == after else (before, after)
+        return None if before == after else (before, after)
 
 
 def changes_between(before: Scenario, after: Scenario) -> dict[str, Any]:

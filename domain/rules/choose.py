@@ -345,6 +345,7 @@ def choose_rows(a, c, p, first, last, tick, width, height, offsets, row_of, stre
                 p[P_ACTION, i] = REST
             if p[P_ACTION, i] == CRAFT:
                 continue
-            chance = below(draw_one(a[ID, i], stream, tick, 3), 8) == 0
-            if intention == _SOCIALISE or starving or (chance and a[SATIETY, i] >= HUNGRY):
+            if intention == _SOCIALISE or starving:
                 p[P_OPEN, i] = 1
+            elif a[SATIETY, i] >= HUNGRY:
+                p[P_OPEN, i] = 1 if below(draw_one(a[ID, i], stream, tick, 3), 8) == 0 else 0

@@ -320,11 +320,11 @@ def emit_events(  # type: ignore[no-untyped-def]
 ):
     """Write the events of all planned actions from ordinal `first` on.
 
-    Returns (events in all, births, deaths); `parents` takes the row and ordinal of each birth given,
+    Returns (events in all, births, deaths, phrases spoken); `parents` takes the row and ordinal of each birth given,
     `deaths` the rows of the dying with their ordinals.
     """
     n_cells, far = c.shape[1], a.shape[1] > FAR
-    k, births, died = first, 0, 0
+    k, births, died, spoken = first, 0, 0, 0
     for i in range(n):
         if far:
             ask_ahead(p, 0, P_LEADS + 1, i, n)
@@ -347,6 +347,7 @@ def emit_events(  # type: ignore[no-untyped-def]
         elif action == PAIR:
             # Told once, when the first of the two comes up.
             if p[P_PARTNER, i] > i:
+                spoken += 2 if p[P_MEETING, i] == TALK else 0
                 k = _emit_meeting(a, p, i, hunger, row_of, tick, stream, out, phrases, k)
         else:
             k = _emit_formed(a, p, i, tick, out, k)
@@ -393,4 +394,4 @@ def emit_events(  # type: ignore[no-untyped-def]
             out[k].target = a[ID, i]
             out[k].taken = pack_good(good, quantity, _use(p, heir, good, quantity))
             k += 1
-    return k, births, died
+    return k, births, died, spoken

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from domain._jit import kernel
 from domain.codes import N_GOODS, N_RESOURCES
-from domain.columns import GOAL, GOODS, INTENDED, INTENTION, padded
+from domain.columns import ALIVE, GOAL, GOODS, INTENDED, INTENTION, THOUGHT_DUE, padded
 
 # The first start as copies of state; they take what inputs change this tick and what actions use up,
 # so that an heir inherits what is left after the day's work.
@@ -56,11 +56,14 @@ def board_of(n_cells: int) -> Board:
 
 
 @kernel
-def begin_plan(a, n, p):  # type: ignore[no-untyped-def]
-    """Copy what the plan starts from."""
+def begin_plan(a, n, p, tick):  # type: ignore[no-untyped-def]
+    """Copy what the plan starts from; return how many answers are due at the tick."""
+    due = 0
     for i in range(n):
         for g in range(N_GOODS):
             p[P_GOODS + g, i] = a[GOODS + g, i]
         p[P_INTENTION, i] = a[INTENTION, i]
         p[P_GOAL, i] = a[GOAL, i]
         p[P_INTENDED, i] = a[INTENDED, i]
+        due += 1 if (a[THOUGHT_DUE, i] == tick) & (a[ALIVE, i] != 0) else 0
+    return due
