@@ -494,6 +494,8 @@ class EventBatch:
 
     def slice(self, start: int, stop: int) -> EventBatch:
         """Return events start … stop-1 as a batch that shares the records."""
+        if start == 0 and stop == len(self.records):
+            return self
         base = int(self.payload_ends[start - 1]) if start else 0
         end = int(self.payload_ends[stop - 1]) if stop else 0
         if base == end:
