@@ -168,13 +168,11 @@ def _resource_goal(a, c, row, good, tick, width, height, offsets):  # type: igno
         if cc < 0 or cc >= width or rr < 0 or rr >= height:
             continue
         cell = rr * width + cc
-        if c[BIOME, cell] == _WATER:
-            continue
         stock = stock_at(c, good, cell, tick)
         if stock < _UNIT:
             continue
         score = min(stock, np.int64(_PLENTY)) - _DISTANCE_COST * distance
-        if score > best_score:
+        if score > best_score and c[BIOME, cell] != _WATER:
             best, best_score = cell, score
     return best
 
@@ -267,7 +265,6 @@ def _ask_for_sight(a, c, row, good, width):  # type: ignore[no-untyped-def]
     at = a[CELL, row]
     for cell in range(at - _REACH * width, at + _REACH * width + 1, width):
         for edge in (cell - _REACH, cell + _REACH):
-            prefetch(c, BIOME, edge)
             for column in (STOCK, CAPACITY, SINCE, REGROWTH):
                 prefetch(c, column + good, edge)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from domain._jit import kernel
 from domain.codes import N_GOODS, N_RESOURCES
-from domain.columns import ALIVE, GOAL, GOODS, INTENDED, INTENTION, THOUGHT_DUE, padded
+from domain.columns import ALIVE, GOAL, GOODS, INTENDED, INTENTION, THOUGHT_DUE, columns_of_zeros, padded
 
 # The first start as copies of state; they take what inputs change this tick and what actions use up,
 # so that an heir inherits what is left after the day's work.
@@ -43,7 +43,7 @@ class Board(NamedTuple):
 
 def plan_of_capacity(capacity: int) -> NDArray[np.int64]:
     """Return plan columns of zeros, shape (N_PLAN_COLUMNS, capacity)."""
-    return np.zeros((N_PLAN_COLUMNS, padded(capacity)), np.int64)
+    return columns_of_zeros(N_PLAN_COLUMNS, padded(capacity))
 
 
 def board_of(n_cells: int) -> Board:
@@ -51,7 +51,7 @@ def board_of(n_cells: int) -> Board:
     return Board(
         first_here=np.full(n_cells, -1, np.int32),
         first_gatherer=np.full(N_RESOURCES * n_cells, -1, np.int32),
-        left=np.zeros(N_RESOURCES * n_cells, np.int64),
+        left=columns_of_zeros(1, N_RESOURCES * n_cells)[0],
     )
 
 
