@@ -17,8 +17,6 @@ from domain._jit import inline
 
 FAR = 8_192
 """Room for rows beyond which the columns no longer lie in a core's own caches."""
-
-
 _STREAM = 32
 """How many rows ahead columns are asked for that are read in order."""
 
@@ -53,8 +51,7 @@ def _prefetch_overload(columns, *place):  # type: ignore[no-untyped-def]
 def ask_ahead(columns, first, last, row, end):  # type: ignore[no-untyped-def]
     """Have columns first … last-1 fetched for a row some way ahead, before `end`: once for each line of eight rows.
 
-    A processor follows a dozen or two sequences by itself, not forty: a loop over so many columns, in the order of
-    rows, went at a third of the speed without it.
+    A processor follows some two dozen sequences by itself, no more: docs/decisions/0014 has a trial.
     """
     if row & 7 == 0:
         for k in range(first, last):

@@ -77,8 +77,8 @@ def agents_of_capacity(capacity: int) -> Agents:
 def columns_of_zeros(columns: int, rows: int) -> NDArray[np.int64]:
     """Return a matrix of zeros, shape (columns, rows).
 
-    Of what `numpy.empty` gives, numpy asks the kernel for huge pages, of what `numpy.zeros` gives it does not: with
-    pages of 4 KB, half of what a large society's tick touches had to be looked up in the page tables first.
+    On Linux numpy asks for huge pages for what `numpy.empty` gives, from 4 MB on, but not for what `numpy.zeros`
+    gives; and where a large society's columns lie on pages of 4 KB, finding the page takes its time too.
     """
     matrix = np.empty((columns, rows), np.int64)
     matrix.fill(0)

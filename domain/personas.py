@@ -43,11 +43,12 @@ class Persona:
 # Which draws make up a persona. The numbers are part of what the seed means: they never change.
 _TRAIT_DRAWS = [10 * trait + k for trait in range(N_TRAITS) for k in range(3)]
 _SKILL_DRAWS = [100 + skill for skill in range(N_SKILLS)]
-_WORK, _LIFESPAN, _AGE, _GIVEN, _FAMILY = 200, 201, 202, 203, 204
+_OTHER_DRAWS = [200, 201, 202, 203, 204]  # occupation, lifespan, age, given and family name
 _SHARES = np.array([400, 580, 720, 860])
 """Four in ten farm; woodcutters, masons, miners and traders share the rest."""
 _EACH_SKILL = np.arange(N_SKILLS)[:, None]
-_DRAWS = np.array([*_TRAIT_DRAWS, *_SKILL_DRAWS, _WORK, _LIFESPAN, _AGE, _GIVEN, _FAMILY])
+_DRAWS = np.array([*_TRAIT_DRAWS, *_SKILL_DRAWS, *_OTHER_DRAWS])
+_SKILLS_FROM, _OTHERS_FROM = len(_TRAIT_DRAWS), len(_TRAIT_DRAWS) + len(_SKILL_DRAWS)
 
 
 def make_personas(
@@ -60,9 +61,9 @@ def make_personas(
     """
     drawn = draws(agents, seed=seed, stream="persona", tick=tick, indices=_DRAWS)
     dice = ((drawn >> np.uint64(32)) * np.uint64(1000) >> np.uint64(32)).astype(np.int64)  # in [0, 1000)
-    traits = dice[: 3 * N_TRAITS].reshape(N_TRAITS, 3, -1).sum(axis=1) // 3
-    skills = 100 + dice[3 * N_TRAITS : -5] // 5
-    work, lifespan, age, given, family = dice[-5:]
+    traits = dice[:_SKILLS_FROM].reshape(N_TRAITS, 3, -1).sum(axis=1) // 3
+    skills = 100 + dice[_SKILLS_FROM:_OTHERS_FROM] // 5
+    work, lifespan, age, given, family = dice[_OTHERS_FROM:]
     occupation = np.searchsorted(_SHARES, work, side="right")
     skills += 300 * (occupation == _EACH_SKILL)
     life = configuration.lifespan

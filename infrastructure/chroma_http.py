@@ -88,6 +88,8 @@ class Collection:
                 continue
             except httpx.TimeoutException:
                 raise MemoryUnavailable(f"Chroma at {self._where()} did not answer within {TIMEOUT_S:g} s") from None
+            except httpx.InvalidURL:
+                raise MemoryUnavailable(f"{self._where()} is no URL that can be asked; see POLIS_CHROMA_URL") from None
             except httpx.HTTPError as error:
                 last = f"Chroma at {self._where()} can't be reached: {str(error) or type(error).__name__}"
                 self._found = None  # perhaps it starts anew, somewhere else

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 
-from domain.errors import RunIsHeld, UnknownRun
+from domain.errors import RunDropped, RunIsHeld, UnknownRun
 from domain.ports import Run
 from infrastructure.database import Database
 from infrastructure.errors import DropRefused, ReadByFork
@@ -40,6 +40,11 @@ class Tombstone:
     because: str
     dropped_at: datetime
 
+    def as_error(self) -> RunDropped:
+        """Return what whoever asks for the run is told."""
+        at = self.dropped_at.astimezone(UTC).isoformat(timespec="seconds")
+        return RunDropped(self.name, self.run, self.head_tick, self.head_hash, self.because, at)
+
 
 def belongings_of(database: Database, run: Run) -> Belongings:
     """Return what dropping a run would take away."""
@@ -64,6 +69,8 @@ def drop_run(database: Database, run: Run, because: str) -> Tombstone:
     Raises
     ------
     ReadByFork, RunIsHeld, UnknownRun, DropRefused
+    RunDropped
+        If somebody else dropped it meanwhile.
     """
     with database.connect_as_owner() as connection:
         connection.execute("SET search_path = polis")
@@ -80,7 +87,7 @@ def drop_run(database: Database, run: Run, because: str) -> Tombstone:
                 holder = connection.execute("SELECT holder FROM leases WHERE run = %s", (run.id,)).fetchone()
                 raise RunIsHeld(run.name, str(holder[0]) if holder and holder[0] else "another process") from None
             except psycopg.errors.NoDataFound:
-                raise UnknownRun(run.name) from None
+                raise _gone(connection, run) from None
             except psycopg.errors.InsufficientPrivilege as error:
                 raise DropRefused(
                     run.name, str(error.diag.message_primary), "The role polis_maintenance may; grant it to your login."
@@ -91,11 +98,24 @@ def drop_run(database: Database, run: Run, because: str) -> Tombstone:
             raise DropRefused(
                 run.name, "somebody reads history all the time", "Try again when long questions are through."
             )
-        row = connection.execute(
-            "SELECT run, name, seed, head_tick, head_hash, why, dropped_at FROM tombstones WHERE run = %s", (run.id,)
-        ).fetchone()
-    assert row is not None
-    return Tombstone(*row)
+        stone = _tombstone(connection, run)
+    assert stone is not None
+    return stone
+
+
+def _tombstone(connection: psycopg.Connection[Any], run: Run) -> Tombstone | None:
+    row = connection.execute(
+        "SELECT run, name, seed, head_tick, head_hash, why, dropped_at FROM tombstones WHERE run = %s", (run.id,)
+    ).fetchone()
+    return None if row is None else Tombstone(*row)
+
+
+def _gone(connection: psycopg.Connection[Any], run: Run) -> UnknownRun:
+    """Return what to say of a run that is not there: what its tombstone tells, if somebody has dropped it meanwhile."""
+    stone = _tombstone(connection, run)
+    if stone is None:
+        return UnknownRun(run.name)
+    return stone.as_error()
 
 
 def _one(connection: psycopg.Connection[Any], query: str, *values: object) -> int:

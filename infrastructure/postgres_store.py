@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC
 from functools import cached_property
 from typing import Any, Literal
 
@@ -28,7 +27,6 @@ from domain.errors import (
     CorruptHistory,
     InvalidConfiguration,
     InvalidInput,
-    RunDropped,
     RunExists,
     StoreUnavailable,
     TickHasBegun,
@@ -39,6 +37,7 @@ from domain.inputs import INTERVENTION, Input, InputKey, Inputs, answer_from, va
 from domain.ports import Block, Headers, Lease, Run, Snapshot
 from infrastructure import measure_blocks, schema
 from infrastructure.database import Database
+from infrastructure.dropping import Tombstone
 from infrastructure.event_lookup import Leaf, LeafLookup
 from infrastructure.event_reader import read_segment
 from infrastructure.lease import ALIVE
@@ -619,13 +618,12 @@ def _is_key(t: Any, run: int, key: InputKey) -> Any:
 def _refuse_dropped(connection: Connection, name: str) -> None:
     """Raise `RunDropped` if a run of that name or number was dropped: the latest, where names were used again."""
     query = sql(
-        "SELECT name, run, head_tick, head_hash, why, dropped_at FROM polis.tombstones "
+        "SELECT run, name, seed, head_tick, head_hash, why, dropped_at FROM polis.tombstones "
         "WHERE name = :name OR CAST(run AS text) = :name ORDER BY dropped_at DESC, run DESC LIMIT 1"
     )
     row = connection.execute(query, {"name": name}).one_or_none()
     if row is not None:
-        dropped_at = row.dropped_at.astimezone(UTC).isoformat(timespec="seconds")
-        raise RunDropped(row.name, row.run, row.head_tick, row.head_hash, row.why, dropped_at)
+        raise Tombstone(*row).as_error()
 
 
 def _run_of(row: Row[Any]) -> Run:

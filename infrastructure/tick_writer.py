@@ -208,9 +208,9 @@ class TickWriter:
         """Let the server take the lock and look at the inputs while the tick is being decided; in mode `tick` only."""
         if self._thread is not None or self._connection is None:
             return
-        leaf, _ = self._stretches.leaf_of(tick, self._connection)
-        copy = f"COPY polis.{leaf} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
         try:
+            leaf, _ = self._stretches.leaf_of(tick, self._connection)
+            copy = f"COPY polis.{leaf} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
             conversation = Conversation(self._connection.pgconn)
             conversation.begin("; ".join((*self._opening(tick, tick, inputs_used), *[copy] * self._copies)).encode())
             self._begun = _Begun(tick, self._copies, conversation)

@@ -261,7 +261,10 @@ def _ask_for_place(a, c, p, row, width):  # type: ignore[no-untyped-def]
 
 @inline
 def _ask_for_sight(a, c, row, good, width):  # type: ignore[no-untyped-def]
-    """Have what `_resource_goal` looks at fetched: two lines of each column in each row of the grid."""
+    """Have what `_resource_goal` looks at fetched: two lines of each column in each row of the grid.
+
+    What covers a cell is left out, since that is asked only of the best so far.
+    """
     at = a[CELL, row]
     for cell in range(at - _REACH * width, at + _REACH * width + 1, width):
         for edge in (cell - _REACH, cell + _REACH):

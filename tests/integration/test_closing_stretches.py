@@ -89,6 +89,25 @@ def test_nobody_waits_for_a_housekeeper_that_cannot_close(
     assert summary.status == "degraded" and "close_stretch" in str(summary.problem)
 
 
+def test_who_asks_for_a_pause_is_heard_though_no_stretch_can_be_closed(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    run = make_run(postgres_store, ticks=3, configuration=TINY_WORLD)
+    with psycopg.connect(migrated.admin_url, autocommit=True) as owner:
+        owner.execute("ALTER FUNCTION polis.close_stretch(int4, int4) RENAME TO close_no_stretch")
+    summaries: list[Summary] = []
+    with opened(migrated) as store:
+        writing = in_the_background(lambda: summaries.append(go_on(store, run, 10_000, pace_ms=2)))
+        while (newest := postgres_store.head(run)) is None or newest.tick < 3 * TICKS_A_STRETCH:
+            assert writing.is_alive()
+            time.sleep(0.05)
+        assert postgres_store.request_pause(run, tick=0, because="a test")
+        writing.join(30)
+        assert not writing.is_alive(), "nobody listened"
+    assert (summaries[0].status, summaries[0].paused_because) == ("paused", "a test")
+    assert summaries[0].head_tick < 10_000
+
+
 def test_what_was_closed_before_a_resume_is_not_closed_again(
     postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:

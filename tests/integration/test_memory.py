@@ -246,6 +246,13 @@ class TestLosingChroma:
             index.covered(1)
         assert "secret" not in str(caught.value)
 
+    @pytest.mark.parametrize("url", ["http://[::1", "http://me:sec/ret@127.0.0.1:9"])
+    def test_what_is_no_url_is_said_to_be_none(self, embedder, url):
+        index = ChromaMemory(lambda: url, store="x", embedder=embedder)
+        with pytest.raises(MemoryUnavailable, match="POLIS_CHROMA_URL") as caught:
+            index.covered(1)
+        assert "sec" not in str(caught.value)
+
     def test_what_hangs_is_not_waited_for_for_ever(self, server, embedder, monkeypatch):
         monkeypatch.setattr("infrastructure.chroma_http.TIMEOUT_S", 0.5)
         records = Collection(lambda: server.url, "hanging", {})
