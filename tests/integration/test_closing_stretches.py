@@ -9,6 +9,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
+import replay
 from infrastructure import housekeeping, stretches, tick_writer
 from infrastructure.postgres_store import PostgresStore
 from tests.support.postgres import FreshDatabase
@@ -144,3 +145,27 @@ def test_no_snapshot_is_left_out_while_a_stretch_is_being_closed(
             writing.join(60)
     assert summaries[0].snapshots_failed == 0
     assert summaries[0].snapshots >= last - 4
+
+
+def test_a_run_waits_for_a_server_that_goes_away_just_when_the_next_stretch_is_to_be_made(
+    postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut: list[int] = []
+    leaf_of = stretches.Stretches.leaf_of
+
+    def cut_off(
+        self: stretches.Stretches, tick: int, connection: psycopg.Connection[tuple[object, ...]]
+    ) -> tuple[str, int]:
+        if tick == TICKS_A_STRETCH and not cut:
+            cut.append(tick)
+            with opened(migrated) as other, other.database.connect_as_owner() as owner:
+                owner.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        return leaf_of(self, tick, connection)
+
+    monkeypatch.setattr(stretches.Stretches, "make_ahead", lambda *_: None)
+    monkeypatch.setattr(stretches.Stretches, "leaf_of", cut_off)
+    run = postgres_store.create("cut", seed=7, configuration=TINY_WORLD, target=2 * TICKS_A_STRETCH)
+    summary = go_on(postgres_store, run, 2 * TICKS_A_STRETCH)
+    assert cut and summary.reconnections == 1
+    assert (summary.status, summary.head_tick) == ("complete", 2 * TICKS_A_STRETCH)
+    assert replay.verify(postgres_store, run).ok
