@@ -33,6 +33,11 @@ def closed_of(connection: psycopg.Connection[tuple[object, ...]], run: int) -> l
     return [bool(row[0]) for row in connection.execute(query, (run,))]
 
 
+def refuse_to_close(database: FreshDatabase) -> None:
+    with psycopg.connect(database.admin_url, autocommit=True) as owner:
+        owner.execute("ALTER FUNCTION polis.close_stretch(int4, int4) RENAME TO close_no_stretch")
+
+
 def in_the_background(work: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=work)
     thread.start()
@@ -80,8 +85,7 @@ def test_nobody_waits_for_a_housekeeper_that_cannot_close(
     postgres_store: PostgresStore, migrated: FreshDatabase
 ) -> None:
     run = make_run(postgres_store, ticks=3, configuration=TINY_WORLD)
-    with psycopg.connect(migrated.admin_url, autocommit=True) as owner:
-        owner.execute("ALTER FUNCTION polis.close_stretch(int4, int4) RENAME TO close_no_stretch")
+    refuse_to_close(migrated)
     began = time.monotonic()
     summary = go_on(postgres_store, run, 8 * TICKS_A_STRETCH, durability="group")
     assert time.monotonic() - began < housekeeping._PATIENCE_S
@@ -94,8 +98,7 @@ def test_who_asks_for_a_pause_is_heard_though_no_stretch_can_be_closed(
     postgres_store: PostgresStore, migrated: FreshDatabase
 ) -> None:
     run = make_run(postgres_store, ticks=3, configuration=TINY_WORLD)
-    with psycopg.connect(migrated.admin_url, autocommit=True) as owner:
-        owner.execute("ALTER FUNCTION polis.close_stretch(int4, int4) RENAME TO close_no_stretch")
+    refuse_to_close(migrated)
     summaries: list[Summary] = []
     with opened(migrated) as store:
         writing = in_the_background(lambda: summaries.append(go_on(store, run, 10_000, pace_ms=2)))
