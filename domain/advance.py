@@ -77,8 +77,9 @@ def advance(
         Before anything changed.
     """
     events = decider.decide(world, inputs)
-    fold(world, events)
-    return events, header_of(world, events.hash(), len(events), previous_chain)
+    events_hash = decider.threads.beside(world.n, events.hash)
+    fold(world, events, decider.threads)
+    return events, header_of(world, events_hash(), len(events), previous_chain)
 
 
 __all__ = ["Header", "advance", "genesis_hash", "header_of", "new_world"]

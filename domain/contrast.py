@@ -19,6 +19,7 @@ from domain.events import address_of
 from domain.hexgrid import to_cube
 from domain.minds.contrast import contrast_minds
 from domain.names import FAMILY, GIVEN
+from domain.rules.gather import stocks_at
 from domain.state import World
 
 Ints = NDArray[np.int64]
@@ -169,14 +170,6 @@ def _ties(a: World, b: World, ids: Ints, rows_a: Ints, rows_b: Ints) -> Iterator
 # -- cells -------------------------------------------------------------------------------------------
 
 
-def _stock(world: World, good: int) -> Ints:
-    """Return what each cell holds of a good now: what was there when it was last touched, and what grew since."""
-    c = world.cells
-    stock, capacity = c[col.STOCK + good], c[col.CAPACITY + good]
-    grown = stock + (world.tick - c[col.SINCE + good]) * c[col.REGROWTH + good] // 1000
-    return np.where(stock >= capacity, stock, np.minimum(grown, capacity))
-
-
 def _cells(a: World, b: World) -> Iterator[Differing]:
     """Differences of cells: of the terrain, and of what there is to gather, as it has regrown by now."""
     terrain: list[_Column] = [
@@ -192,7 +185,7 @@ def _cells(a: World, b: World) -> Iterator[Differing]:
         yield Differing(area, what, "cell", at, ours[at], theirs[at], by, unit, word)
     for good in range(N_RESOURCES):
         name = Good(good).name.lower()
-        ours, theirs = _stock(a, good), _stock(b, good)
+        ours, theirs = (stocks_at(world.cells, good, world.tick) for world in (a, b))
         since_a, since_b = a.cells[col.SINCE + good], b.cells[col.SINCE + good]
         at = np.flatnonzero(ours != theirs)
         yield Differing("cells", f"stock_{name}", "cell", at, ours[at], theirs[at], theirs[at] - ours[at], _MILLI)

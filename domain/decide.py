@@ -7,8 +7,6 @@ homes go to parents, agents meet, stocks are shared out, and `emit` writes the e
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -56,16 +54,17 @@ from domain.rules.plan import (
     P_ACTION,
     P_FORMED,
     P_GOAL,
-    P_INTENDED,
     P_INTENTION,
     P_OPEN,
     begin_plan,
     board_of,
+    intend,
     plan_of_capacity,
 )
 from domain.rules.words import PAYLOAD_BYTES, PAYLOAD_ENDS, collect_payloads
 from domain.scenario import Scenarios, changes_between
 from domain.state import World
+from domain.threads import Threads
 
 _NEWBORN_NEEDS = (8_000, 7_000, 8_000)  # energy, satiety, company
 _STREAMS = ("choose", "meet", "gather", "birth", "emit")
@@ -83,24 +82,21 @@ class Decider:
     Attributes
     ----------
     seed, configuration : what decides the tick at hand
-    threads_used : set of int, idents of the threads that really planned
+    threads : Threads that its ticks are spread over
     """
 
     def __init__(
         self, seed: int, configuration: Configuration, *, threads: int = 1, scenarios: Scenarios | None = None
     ) -> None:
         self.scenarios = scenarios or Scenarios.only(seed, configuration)
-        self.threads = threads
-        self.threads_used: set[int] = set()
+        self.threads = Threads(threads)
         self._take_up(seed, configuration)
         self._board = board_of(configuration.n_cells)
         self._plan = plan_of_capacity(0)
-        self._pool = ThreadPoolExecutor(threads - 1, "polis-choose") if threads > 1 else None
 
     def close(self) -> None:
-        """End the planning threads."""
-        if self._pool:
-            self._pool.shutdown()
+        """End its threads."""
+        self.threads.close()
 
     def _take_up(self, seed: int, configuration: Configuration) -> None:
         self.seed, self.configuration = seed, configuration
@@ -140,7 +136,7 @@ class Decider:
             return found_world(self.configuration, seed=self.seed)
         n, a = world.n, world.agents
         self._make_room(a.shape[1])
-        answers_due = begin_plan(a, n, self._plan, tick)
+        answers_due = sum(self.threads.over(n, lambda first, end: begin_plan(a, first, end, self._plan, tick)))
         telling = Telling(tick)
         made = Interventions(world, self._plan, self.seed, self.configuration, telling, inputs)
         self._made = made
@@ -166,7 +162,7 @@ class Decider:
                 parents = parents[self._ranks[:count].argsort(kind="stable")[:room]]
             p[P_ACTION, parents] = BEAR
         cards, ranks = self._cards, self._ranks
-        count = find_seekers(a, n, p, tick, keys["meet"], self._rows, ranks, self._starts, self._seekers, cards)
+        count = find_seekers(n, p, tick, keys["meet"], self._rows, ranks, self._starts, self._seekers, cards)
         pair_up(a, p, cards, self._board, world.width, world.height, self._seekers[:count], ranks)
         share_stocks(a, n, made.cells, p, self._board, tick, keys["gather"])
         events = self._emit(world, tick, telling)
@@ -185,21 +181,13 @@ class Decider:
             made.regrow(after, cause)
 
     def _choose(self, world: World, tick: int) -> None:
-        def plan(first: int, last: int) -> None:
-            self.threads_used.add(threading.get_ident())
+        def plan(first: int, end: int) -> None:
             choose_rows(
-                world.agents, self._made.cells, self._plan, first, last, tick, world.width, world.height, self._offsets,
-                world.row_of, self._keys["choose"],
+                world.agents, self._made.cells, world.ground, self._plan, first, end, tick, world.width, world.height,
+                self._offsets, world.row_of, self._keys["choose"],
             )  # fmt: skip
 
-        edges = [world.n * i // self.threads for i in range(self.threads + 1)]
-        if self._pool is None:
-            plan(0, world.n)
-            return
-        waiting = [self._pool.submit(plan, edges[i], edges[i + 1]) for i in range(1, self.threads)]
-        plan(edges[0], edges[1])
-        for chunk in waiting:
-            chunk.result()
+        self.threads.over(world.n, plan, at_least=0)
 
     def _attend(self, world: World, talk: Talk) -> list[int]:
         """Let those who spoke do nothing else, those who talk stay where they are, and the pledged meet."""
@@ -278,15 +266,16 @@ class Decider:
                 about["unsaid"] = self._made.why_unsaid(row, there) or talk.why_unsaid(row, there, answer)
         cell = int(a[CELL, row]) if goal is None else goal
         taken = telling.tell(THOUGHT_TAKEN, who, cause, about, detail=int(intention), cell=cell)
-        p[P_INTENTION, row], p[P_GOAL, row], p[P_INTENDED, row] = intention, cell, taken
+        p[P_INTENTION, row], p[P_GOAL, row] = intention, cell
+        intend(p, row, taken)
         if talk is not None and there is not None and about["unsaid"] is None:
             talk.speak(row, there, answer, taken)
 
     def _consider(self, world: World, row: int, intention: int) -> tuple[int, int]:
         """Return (where that intention would lead, what the rules would be set on now instead)."""
         goal, own = consider(
-            world.agents, self._made.cells, self._plan, row, intention, world.tick + 1, world.width, world.height,
-            self._offsets, world.row_of, self._keys["choose"],
+            world.agents, self._made.cells, world.ground, self._plan, row, intention, world.tick + 1, world.width,
+            world.height, self._offsets, world.row_of, self._keys["choose"],
         )  # fmt: skip
         return int(goal), int(own)
 
@@ -301,7 +290,7 @@ class Decider:
             out[:first] = before.batch().records
         next_agent = world.next_agent + self._made.newcomers
         count, births, died, spoken = emit_events(
-            a, n, world.cells, p, self._board, world.row_of, tick, self.configuration.hunger, self.configuration.meal,
+            a, n, world.ground, p, world.row_of, tick, self.configuration.hunger, self.configuration.meal,
             next_agent, self._keys["emit"], out, phrases, first, self._parents, self._deaths,
         )  # fmt: skip
         self._made.causes_of_death(self._deaths[:died], out)

@@ -37,6 +37,7 @@ from domain.columns import (
     INTENTION,
     LAST_BIRTH,
     LIFESPAN,
+    MAX_ELEVATION,
     N_TIES,
     OCCUPATION,
     PARENT,
@@ -54,11 +55,13 @@ from domain.columns import (
     TOUCHED_PERSONA,
     TOUCHED_TIES,
     TRAITS,
+    ground_of,
 )
 from domain.errors import CorruptHistory
 from domain.events import ABSENT, EventBatch, good_of, holding_of, pack_cause
 from domain.minds.fold import IN_MIND, fold_lives
 from domain.state import World
+from domain.threads import Threads
 
 # -- what several kinds share --------------------------------------------------------------------
 
@@ -393,8 +396,11 @@ def fold_cell_formed(world: World, record: Any, payload: dict[str, Any]) -> None
     cell, c = int(record["cell"]), world.cells
     if not 0 <= cell < c.shape[1]:
         raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), f"there is no cell {cell}")
+    if not 0 <= record["detail"] <= MAX_ELEVATION:
+        raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), f"cell {cell} has an elevation that none has")
     c[ELEVATION, cell] = record["detail"]
     c[BIOME, cell] = Biome[payload["biome"].upper()]
+    world.ground[cell] = ground_of(c[ELEVATION, cell], c[BIOME, cell])
     c[CAPACITY : CAPACITY + N_RESOURCES, cell] = payload["capacity"]
     c[REGROWTH : REGROWTH + N_RESOURCES, cell] = payload["regrowth"]
     c[STOCK : STOCK + N_RESOURCES, cell] = payload["stock"]
@@ -462,13 +468,14 @@ _IN_PYTHON = {
 }
 
 
-def fold(world: World, events: EventBatch) -> World:
+def fold(world: World, events: EventBatch, threads: Threads | None = None) -> World:
     """Make it so: apply the events of one tick and bring the area hashes up to date.
 
     Parameters
     ----------
     world : World, changed in place
     events : EventBatch, all the events of the tick after `world.tick`, in order
+    threads : Threads, optional, that the hashing is spread over
 
     Returns
     -------
@@ -487,7 +494,7 @@ def fold(world: World, events: EventBatch) -> World:
     if rows is not None:
         fold_lives(world, records, rows)
     world.tick += 1
-    world.rehash()
+    world.rehash(threads)
     world.compact()
     return world
 

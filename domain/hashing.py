@@ -18,11 +18,11 @@ from domain.columns import (
     ALIVE,
     GOODS,
     HASH_AGENTS,
-    HASH_CELLS,
     HASH_GOODS,
     HASH_PERSONAS,
     HASH_TIES,
     ID,
+    N_CELL_COLUMNS,
     N_STATE_COLUMNS,
     SKILLS,
     TIE_OTHER,
@@ -94,6 +94,13 @@ def _update(columns, row, row_id, first, last, key, kept, sums, area, alive):  #
 
 
 @inline
+def _rehash_cell(c, cell, cell_hashes, sums):  # type: ignore[no-untyped-def]
+    h = _row_hash(c, cell, cell, 0, N_CELL_COLUMNS, _KEY_CELLS)
+    sums[4] += np.uint64(h) - np.uint64(cell_hashes[cell])
+    cell_hashes[cell] = h
+
+
+@inline
 def _ask_for_rows(a, first, last, block, n):  # type: ignore[no-untyped-def]
     """Have what hashing the next blocks reads fetched."""
     for i in range(first, last, 8):
@@ -108,17 +115,17 @@ def _ask_for_rows(a, first, last, block, n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def rehash_touched(a, n, c, touched_cells, n_touched_cells, sums, hashes):  # type: ignore[no-untyped-def]
-    """Bring the five area sums up to date from the rows that the fold touched; clear the marks.
+def rehash_rows(a, start, end, sums, hashes):  # type: ignore[no-untyped-def]
+    """Add to the sums of the areas of agents what changed in touched rows start … end-1; clear their marks.
 
     `hashes` is scratch, uint64, shape (BLOCK,).
     """
     far = a.shape[1] > FAR
     block = _BLOCK_FAR if far else BLOCK
-    for first in range(0, n, block):
-        last = min(first + block, n)
+    for first in range(start, end, block):
+        last = min(first + block, end)
         if far:
-            _ask_for_rows(a, first, last, block, n)
+            _ask_for_rows(a, first, last, block, end)
         # Nearly every agent acts in every tick, so this area is hashed for all; the others change seldom.
         _block_hashes(a, first, last, SKILLS, GOODS, _KEY_AGENTS, hashes)
         for i in range(first, last):
@@ -135,17 +142,23 @@ def rehash_touched(a, n, c, touched_cells, n_touched_cells, sums, hashes):  # ty
                 _update(a, i, who, GOODS, TIE_OTHER, _KEY_GOODS, HASH_GOODS, sums, 2, alive)
             if t & TOUCHED_TIES:
                 _update(a, i, who, TIE_OTHER, N_STATE_COLUMNS, _KEY_TIES, HASH_TIES, sums, 3, alive)
-    for j in range(n_touched_cells):
-        if far:
-            i = touched_cells[min(j + _AHEAD, n_touched_cells - 1)]
-            for k in range(HASH_CELLS + 1):
-                prefetch(c, k, i)
-        i = touched_cells[j]
-        _update(c, i, i, 0, HASH_CELLS, _KEY_CELLS, HASH_CELLS, sums, 4, True)
 
 
 @kernel
-def rehash_all(a, n, c, sums):  # type: ignore[no-untyped-def]
+def rehash_cells(c, cell_hashes, touched_cells, n_touched_cells, sums):  # type: ignore[no-untyped-def]
+    """Bring the sum of area `cells` up to date from the cells that the fold touched."""
+    far = c.shape[1] > FAR
+    for j in range(n_touched_cells):
+        if far:
+            i = touched_cells[min(j + _AHEAD, n_touched_cells - 1)]
+            for k in range(N_CELL_COLUMNS):
+                prefetch(c, k, i)
+            prefetch(cell_hashes, i)
+        _rehash_cell(c, touched_cells[j], cell_hashes, sums)
+
+
+@kernel
+def rehash_all(a, n, c, cell_hashes, sums):  # type: ignore[no-untyped-def]
     """Sum every area from its rows, trusting no kept row hash."""
     for k in range(sums.shape[0]):
         sums[k] = 0
@@ -159,8 +172,8 @@ def rehash_all(a, n, c, sums):  # type: ignore[no-untyped-def]
         _update(a, i, who, GOODS, TIE_OTHER, _KEY_GOODS, HASH_GOODS, sums, 2, alive)
         _update(a, i, who, TIE_OTHER, N_STATE_COLUMNS, _KEY_TIES, HASH_TIES, sums, 3, alive)
     for i in range(c.shape[1]):
-        c[HASH_CELLS, i] = 0
-        _update(c, i, i, 0, HASH_CELLS, _KEY_CELLS, HASH_CELLS, sums, 4, True)
+        cell_hashes[i] = 0
+        _rehash_cell(c, i, cell_hashes, sums)
 
 
 @kernel

@@ -35,7 +35,7 @@ from domain.minds.telling import Telling
 from domain.personas import make_personas
 from domain.rules.constants import DIE, HELD
 from domain.rules.gather import stocks_at
-from domain.rules.plan import P_ACTION, P_BECAUSE, P_FORMED, P_GOODS, P_INTENDED, P_INTENTION, P_OPEN
+from domain.rules.plan import P_ACTION, P_BECAUSE, P_FORMED, P_GOODS, P_INTENTION, P_OPEN, Plan, intend
 from domain.state import World
 from domain.terrain import regrowth_of
 
@@ -61,7 +61,7 @@ class Interventions:
     """
 
     def __init__(
-        self, world: World, plan: NDArray[np.int64], seed: int, configuration: Configuration, telling: Telling,
+        self, world: World, plan: Plan, seed: int, configuration: Configuration, telling: Telling,
         inputs: Inputs,
     ) -> None:  # fmt: skip
         self.world, self.plan, self.seed, self.configuration, self.telling = world, plan, seed, configuration, telling
@@ -141,7 +141,8 @@ class Interventions:
         for row, cause in self._held.items():
             if cause != ABSENT and p[P_ACTION, row] != DIE:
                 p[P_ACTION, row], p[P_OPEN, row], p[P_FORMED, row] = HELD, 0, 0
-                p[P_INTENTION, row], p[P_INTENDED, row] = self._set_on[row], cause
+                p[P_INTENTION, row] = self._set_on[row]
+                intend(p, row, cause)
         for row in self._leaving:
             p[P_ACTION, row], p[P_BECAUSE, row] = DIE, int(CauseOfDeath.REMOVED)
 
@@ -190,7 +191,7 @@ class Interventions:
 
     def _stock(self, wanted: dict[str, Any], cause: int) -> None:
         good = int(Good[wanted["good"].upper()])
-        capacity = self.cells[CAPACITY + good]
+        capacity = self.cells[CAPACITY + good].astype(np.int64)
         cells = np.flatnonzero(capacity) if wanted["cells"] == "all" else np.array(sorted(wanted["cells"]), np.int64)
         if "percent" in wanted:
             after = capacity[cells] * wanted["percent"] // 100
@@ -202,7 +203,7 @@ class Interventions:
     def regrow(self, percent: int, cause: int) -> None:
         """Let all resources grow at another pace from now on; what has grown so far stays."""
         for good in range(N_RESOURCES):
-            pace = regrowth_of(self.cells[CAPACITY + good], good, percent)
+            pace = regrowth_of(self.cells[CAPACITY + good].astype(np.int64), good, percent)
             cells = np.flatnonzero(pace != self.cells[REGROWTH + good])
             grown = stocks_at(self.cells, good, self.telling.tick)
             self._set_stocks(good, cells, grown[cells], cause, pace[cells])

@@ -15,18 +15,22 @@ from numpy.typing import NDArray
 from domain.columns import (
     ALIVE,
     AREAS,
-    HASH_CELLS,
+    BIOME,
+    ELEVATION,
     ID,
+    N_CELL_COLUMNS,
     N_STATE_COLUMNS,
     Agents,
     Cells,
+    Ground,
     agents_of_capacity,
     cells_of_size,
+    ground_of,
     take_rows,
 )
 from domain.configuration import STATE_VERSION
 from domain.errors import CorruptHistory
-from domain.hashing import BLOCK, rehash_all, rehash_minds, rehash_touched, state_hash
+from domain.hashing import BLOCK, rehash_all, rehash_cells, rehash_minds, rehash_rows, state_hash
 from domain.minds.columns import (
     EMPTY,
     HASH_MINDS,
@@ -39,6 +43,7 @@ from domain.minds.columns import (
     minds_of_capacity,
     text_hash,
 )
+from domain.threads import Threads
 
 if TYPE_CHECKING:
     from domain.society import Society
@@ -84,6 +89,8 @@ class World:
 
     def __post_init__(self) -> None:
         self.cells = cells_of_size(self.width * self.height)
+        self.ground: Ground = np.zeros(self.width * self.height, np.int16)
+        self.cell_hashes = np.zeros(self.width * self.height, np.int64)
         # Scratch of the fold: cells whose stock changed in the batch at hand.
         self.touched_cells = np.empty(1024, np.int64)
         self.n_touched_cells = 0
@@ -168,14 +175,22 @@ class World:
 
     # -- hashes ------------------------------------------------------------------------------------
 
-    def rehash(self) -> None:
-        """Update the area hashes from the touched rows."""
-        rehash_touched(
-            self.agents, self.n, self.cells, self.touched_cells, self.n_touched_cells, self.sums, self._hashes
-        )
+    def rehash(self, threads: Threads | None = None) -> None:
+        """Update the area hashes from the touched rows, spread over threads if there are several."""
+        if threads is None or threads.count == 1:
+            rehash_rows(self.agents, 0, self.n, self.sums, self._hashes)
+        else:
+            for changes in threads.over(self.n, self._rehash_part):
+                self.sums += changes
+        rehash_cells(self.cells, self.cell_hashes, self.touched_cells, self.n_touched_cells, self.sums)
         self.n_touched_cells = 0
         if self.minds is not None and self.touched_minds:
             self._rehash_minds(np.array(sorted(self.touched_minds), np.int64))
+
+    def _rehash_part(self, first: int, end: int) -> NDArray[np.uint64]:
+        changes = np.zeros(len(AREAS), np.uint64)
+        rehash_rows(self.agents, first, end, changes, np.empty(BLOCK, np.uint64))
+        return changes
 
     def _rehash_minds(self, rows: NDArray[np.int64]) -> None:
         ids = np.where(self.agents[ALIVE, rows] != 0, self.agents[ID, rows], _NO_ROW)
@@ -184,7 +199,7 @@ class World:
 
     def rehash_whole(self) -> NDArray[np.uint64]:
         """Compute the area hashes from all rows and return them; equal to the kept ones, or the cache is wrong."""
-        rehash_all(self.agents, self.n, self.cells, self.sums)
+        rehash_all(self.agents, self.n, self.cells, self.cell_hashes, self.sums)
         self.n_touched_cells = 0
         if self.minds is not None:
             self.minds[HASH_MINDS] = 0
@@ -234,7 +249,9 @@ class World:
         that going through `to_bytes` does, and whoever steps backwards makes a copy a tick.
         """
         twin = World(self.width, self.height, self.tick, self.n, self.population, self.next_agent, self.agents.copy())
-        twin.cells, twin.row_of, twin.sums = self.cells.copy(), self.row_of.copy(), self.sums.copy()
+        twin.cells, twin.cell_hashes = self.cells.copy(), self.cell_hashes.copy()
+        twin.ground = self.ground.copy()
+        twin.row_of, twin.sums = self.row_of.copy(), self.sums.copy()
         if self.minds is not None:
             twin.minds, twin.texts = self.minds.copy(), dict(self.texts)
             twin.touched_minds = set(self.touched_minds)
@@ -244,7 +261,14 @@ class World:
     def nbytes(self) -> int:
         """How many bytes of memory this state takes, roughly where minds have texts."""
         minds = 0 if self.minds is None else self.minds.nbytes + sum(120 + len(text) for text in self.texts.values())
-        return self.agents.nbytes + self.cells.nbytes + self.row_of.nbytes + minds
+        return (
+            self.agents.nbytes
+            + self.cells.nbytes
+            + self.cell_hashes.nbytes
+            + self.ground.nbytes
+            + self.row_of.nbytes
+            + minds
+        )
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes of this state: what a snapshot keeps, before compression.
@@ -258,7 +282,7 @@ class World:
             _MAGIC, STATE_VERSION, self.width, self.height, self.tick, kept.shape[1], self.next_agent, self.population
         )
         # Columns are copied twice, into order and into one piece: the runner waits meanwhile, and a state is large.
-        agents, cells = np.ascontiguousarray(kept, "<i8").data, self.cells[:HASH_CELLS].astype("<i4").data
+        agents, cells = np.ascontiguousarray(kept, "<i8").data, np.ascontiguousarray(self.cells, "<i4").data
         return b"".join((head, agents, cells, self._minds_bytes()))
 
     def _minds_bytes(self) -> bytes:
@@ -283,7 +307,7 @@ class World:
         _, version, width, height, tick, n, next_agent, population = _HEAD.unpack_from(data)
         if version != STATE_VERSION:
             raise CorruptHistory(tick, -1, f"state version {version}, this release reads {STATE_VERSION}")
-        agents_size, cells_size = 8 * N_STATE_COLUMNS * n, 4 * HASH_CELLS * width * height
+        agents_size, cells_size = 8 * N_STATE_COLUMNS * n, 4 * N_CELL_COLUMNS * width * height
         minds_at = _HEAD.size + agents_size + cells_size
         if len(data) != minds_at and data[minds_at : minds_at + 8] != _MINDS_MAGIC:
             raise CorruptHistory(tick, -1, "the state is cut short, or has bytes to spare")
@@ -296,9 +320,10 @@ class World:
         world.agents = agents_of_capacity(max(64, n * 5 // 4))
         world.agents[:N_STATE_COLUMNS, :n] = kept
         world.agents[ALIVE, :n] = 1
-        world.cells[:HASH_CELLS] = np.frombuffer(
-            data, "<i4", HASH_CELLS * width * height, _HEAD.size + agents_size
-        ).reshape(HASH_CELLS, -1)
+        world.cells[:] = np.frombuffer(data, "<i4", N_CELL_COLUMNS * width * height, _HEAD.size + agents_size).reshape(
+            N_CELL_COLUMNS, -1
+        )
+        world.ground = ground_of(world.cells[ELEVATION], world.cells[BIOME])
         world.tick, world.n, world.population, world.next_agent = tick, n, population, next_agent
         world.row_of = np.full(next_agent + 64, _NO_ROW, np.int32)
         world.row_of[world.agents[ID, :n]] = np.arange(n, dtype=np.int32)

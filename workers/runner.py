@@ -366,7 +366,7 @@ class Runner:
             pss_all_mb=pss_of_everything_mb(self.store, self.thinking.pids() if self.thinking else ()),
             resumed=resumed,
             durability=self.durability,
-            threads_used=len(decider.threads_used),
+            threads_used=len(decider.threads.used),
             database_waited_s=round(writer.figures.waited_s, 3),
             reconnections=writer.figures.reconnections,
             snapshots=writer.figures.snapshots,

@@ -31,7 +31,7 @@ DurabilityMode = Annotated[
     Durability,
     typer.Option(help="tick: each tick is synced before the next begins; group: up to 256 ticks are under way."),
 ]
-Threads = Annotated[int, typer.Option(min=1, max=64, help="Threads that plan for agents; never changes a result.")]
+Threads = Annotated[int, typer.Option(min=1, max=64, help="Threads that a tick is spread over; they change no result.")]
 Pace = Annotated[
     float | None,
     typer.Option(

@@ -15,7 +15,8 @@ def stocks_at(cells: Cells, tick: int) -> NDArray[np.int64]:
     The same as `domain.rules.gather.stock_at` says of one cell; a test holds the two together.
     """
     stock, capacity = cells[STOCK : STOCK + N_RESOURCES], cells[CAPACITY : CAPACITY + N_RESOURCES]
-    grown = (tick - cells[SINCE : SINCE + N_RESOURCES]) * cells[REGROWTH : REGROWTH + N_RESOURCES]
+    grown = tick - cells[SINCE : SINCE + N_RESOURCES].astype(np.int64)
+    grown *= cells[REGROWTH : REGROWTH + N_RESOURCES]
     grown //= 1000
     grown += stock
     np.minimum(grown, capacity, out=grown)

@@ -22,12 +22,13 @@ from domain.rules.plan import (
     P_GIVE_GOOD,
     P_GIVE_QUANTITY,
     P_GOODS,
-    P_INTENDED,
     P_LEADS,
     P_MEETING,
     P_PARTNER,
     P_TAKE_GOOD,
     P_TAKE_QUANTITY,
+    Plan,
+    intend,
 )
 from domain.state import World
 
@@ -35,7 +36,7 @@ PATIENCE = 60
 """Ticks that a pledge stands before it lapses."""
 
 
-def plan_pledges(world: World, p: NDArray[np.int64], configuration: Configuration) -> list[int]:
+def plan_pledges(world: World, p: Plan, configuration: Configuration) -> list[int]:
     """Pair up those who are pledged, near and free, for their trade; return the rows of the proposers.
 
     The trade is the one action of both in this tick, and its cause is the pledge.
@@ -61,7 +62,7 @@ def plan_pledges(world: World, p: NDArray[np.int64], configuration: Configuratio
             p[P_LEADS, one] = int(one == row)
         p[P_GIVE_GOOD, row], p[P_GIVE_QUANTITY, row] = good, quantity
         p[P_TAKE_GOOD, row], p[P_TAKE_QUANTITY, row] = taken_good, taken
-        p[P_INTENDED, row] = minds[m.PLEDGE_AT, row]
+        intend(p, row, int(minds[m.PLEDGE_AT, row]))
         leads.append(row)
     return leads
 

@@ -31,7 +31,7 @@ from domain.minds.columns import unpack_good_quantity
 from domain.minds.telling import Telling
 from domain.rules.constants import TALK_COMPANY, TALK_COST, TIE_TALK
 from domain.rules.emit import needs_after, tie_after
-from domain.rules.plan import P_GOAL, P_INTENDED, P_INTENTION
+from domain.rules.plan import P_GOAL, P_INTENTION, Plan, intend
 from domain.state import World
 
 TURNS_MAX = 8
@@ -70,7 +70,7 @@ class Talk:
     """
 
     def __init__(
-        self, world: World, plan: Any, configuration: Configuration, telling: Telling,
+        self, world: World, plan: Plan, configuration: Configuration, telling: Telling,
         goal_of: Callable[[int, int], int],
     ) -> None:  # fmt: skip
         assert world.minds is not None
@@ -175,7 +175,7 @@ class Talk:
         if news is not None:
             payload["news"] = address_of(news[0])
         slot, strength, _ = tie_after(a, row, other, TIE_TALK, world.row_of)
-        needs = needs_after(a, row, self.configuration.hunger, -TALK_COST, 0, TALK_COMPANY)
+        needs = needs_after(self.plan, row, self.configuration.hunger, -TALK_COST, 0, TALK_COMPANY)
         tie = int(pack_tie(int(slot), int(strength)))
         self.telling.tell(SPEECH_MADE, who, cause, payload, target=other, detail=tie, needs=int(needs))
         self.spoke.append(row)
@@ -218,7 +218,8 @@ class Talk:
         done = pledge
         for one in (there, row):
             done = self.telling.tell(INTENTION_FORMED, int(a[ID, one]), pledge, detail=int(work), cell=goal)
-            p[P_INTENTION, one], p[P_GOAL, one], p[P_INTENDED, one] = int(work), goal, done
+            p[P_INTENTION, one], p[P_GOAL, one] = int(work), goal
+            intend(p, one, done)
         self.telling.tell(PLEDGE_KEPT, other, done, {"pledge": address_of(pledge)}, target=who)
 
     # -- news --------------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain._jit import inline
-from domain.columns import CELL, COMPANY, ID, SATIETY
-from domain.rules.plan import P_GOODS
+from domain.rules.plan import P_CELL, P_COMPANY, P_GOODS, P_ID, P_SATIETY
 
 MAX_PRICE = 4
 LOTS = 4 + MAX_PRICE
@@ -34,12 +33,12 @@ def cards_of_capacity(capacity: int) -> NDArray[np.int32]:
 
 
 @inline
-def fill_card(a, p, row, cards):  # type: ignore[no-untyped-def]
+def fill_card(p, row, cards):  # type: ignore[no-untyped-def]
     """Write down what others see of the agent; its store is weighed when somebody looks at it."""
     card = cards[row]
     card[WORTH] = 0
     for good in range(TRADABLE):
         card[HELD + good] = p[P_GOODS + good, row]
-    card[CARD_CELL], card[CARD_ID] = a[CELL, row], a[ID, row]
-    card[CARD_SATIETY], card[CARD_COMPANY] = a[SATIETY, row], a[COMPANY, row]
+    card[CARD_CELL], card[CARD_ID] = p[P_CELL, row], p[P_ID, row]
+    card[CARD_SATIETY], card[CARD_COMPANY] = p[P_SATIETY, row], p[P_COMPANY, row]
     card[CARD_PARTNER] = -1

@@ -7,10 +7,20 @@ from numpy.typing import NDArray
 
 from domain._jit import inline, kernel
 from domain._prefetch import FAR, prefetch
-from domain.columns import ALIVE, CAPACITY, CELL, ID, REGROWTH, SINCE, SKILLS, STOCK
+from domain.columns import CAPACITY, REGROWTH, SINCE, SKILLS, STOCK, Cells
 from domain.draws import draw_one
 from domain.rules.constants import CARRY, GATHER, REST, YIELD, YIELD_WITH_TOOL
-from domain.rules.plan import P_ACTION, P_GOODS, P_INTENTION, P_NEXT_GATHERER, P_QUANTITY
+from domain.rules.plan import (
+    P_ACTION,
+    P_ALIVE,
+    P_CELL,
+    P_GOODS,
+    P_ID,
+    P_INTENTION,
+    P_LEFT,
+    P_NEXT_GATHERER,
+    P_QUANTITY,
+)
 
 _AHEAD = 16  # rows
 
@@ -30,10 +40,11 @@ def stock_at(c, good, cell, tick):  # type: ignore[no-untyped-def]
     return min(grown, capacity)
 
 
-def stocks_at(cells: NDArray[np.int64], good: int, tick: int) -> NDArray[np.int64]:
+def stocks_at(cells: Cells, good: int, tick: int) -> NDArray[np.int64]:
     """Return every cell's stock of a good at a tick, as `stock_at` has it."""
-    stock, capacity = cells[STOCK + good], cells[CAPACITY + good]
-    grown = stock + (tick - cells[SINCE + good]) * cells[REGROWTH + good] // 1000
+    # In 64 bits: so many ticks times a pace is more than a column's 32 have room for.
+    stock, capacity, since, pace = cells[[k + good for k in (STOCK, CAPACITY, SINCE, REGROWTH)]].astype(np.int64)
+    grown = stock + (tick - since) * pace // 1000
     found: NDArray[np.int64] = np.where(stock >= capacity, stock, np.minimum(grown, capacity))
     return found
 
@@ -47,6 +58,19 @@ def wished_quantity(a, p, row, good):  # type: ignore[no-untyped-def]
     return max(0, min(amount, CARRY - p[P_GOODS + good, row]))
 
 
+@inline
+def _note_what_is_left(p, first, whole):  # type: ignore[no-untyped-def]
+    """Note for each gatherer of a cell what is left after it; they are told of in the order of rows."""
+    at = first
+    while at >= 0:
+        left, other = np.int64(whole), first
+        while other >= 0:
+            left -= p[P_QUANTITY, other] if other <= at else 0
+            other = p[P_NEXT_GATHERER, other]
+        p[P_LEFT, at] = left
+        at = p[P_NEXT_GATHERER, at]
+
+
 @kernel
 def share_stocks(a, n, c, p, board, tick, stream):  # type: ignore[no-untyped-def]
     """Allot stocks to gatherers: in each cell by a fresh draw, never by id. Who gets nothing rests."""
@@ -55,15 +79,15 @@ def share_stocks(a, n, c, p, board, tick, stream):  # type: ignore[no-untyped-de
     for i in range(n):
         ahead = min(i + _AHEAD, n - 1)
         if far and p[P_ACTION, ahead] == GATHER:
-            prefetch(board.first_gatherer, p[P_INTENTION, ahead] * n_cells + a[CELL, ahead])
-        if a[ALIVE, i] == 0 or p[P_ACTION, i] != GATHER:
+            prefetch(board.first_gatherer, p[P_INTENTION, ahead] * n_cells + p[P_CELL, ahead])
+        if p[P_ALIVE, i] == 0 or p[P_ACTION, i] != GATHER:
             continue
-        key = p[P_INTENTION, i] * n_cells + a[CELL, i]
-        mine = draw_one(a[ID, i], stream, tick, 0)
+        key = p[P_INTENTION, i] * n_cells + p[P_CELL, i]
+        mine = draw_one(p[P_ID, i], stream, tick, 0)
         before, at = -1, board.first_gatherer[key]
         while at >= 0:
-            other = draw_one(a[ID, at], stream, tick, 0)
-            if mine < other or (mine == other and a[ID, i] < a[ID, at]):
+            other = draw_one(p[P_ID, at], stream, tick, 0)
+            if mine < other or (mine == other and p[P_ID, i] < p[P_ID, at]):
                 break
             before, at = at, p[P_NEXT_GATHERER, at]
         p[P_NEXT_GATHERER, i] = at
@@ -74,24 +98,24 @@ def share_stocks(a, n, c, p, board, tick, stream):  # type: ignore[no-untyped-de
     for i in range(n):
         ahead = min(i + _AHEAD, n - 1)
         if far and p[P_ACTION, ahead] == GATHER:
-            good, cell = p[P_INTENTION, ahead], a[CELL, ahead]
+            good, cell = p[P_INTENTION, ahead], p[P_CELL, ahead]
             prefetch(board.first_gatherer, good * n_cells + cell)
-            prefetch(board.left, good * n_cells + cell)
             for k in (STOCK, CAPACITY, SINCE, REGROWTH):
                 prefetch(c, k + good, cell)
-        if a[ALIVE, i] == 0 or p[P_ACTION, i] != GATHER:
+        if p[P_ALIVE, i] == 0 or p[P_ACTION, i] != GATHER:
             continue
         good = p[P_INTENTION, i]
-        key = good * n_cells + a[CELL, i]
+        key = good * n_cells + p[P_CELL, i]
         at = board.first_gatherer[key]
         if at < 0:
             continue  # this cell's gatherers were served with the first of them
-        left = stock_at(c, good, a[CELL, i], tick)
-        board.left[key] = left
+        left = stock_at(c, good, p[P_CELL, i], tick)
+        whole = left
         while at >= 0:
             p[P_QUANTITY, at] = min(left, np.int64(wished_quantity(a, p, at, good)))
             left -= p[P_QUANTITY, at]
             if p[P_QUANTITY, at] <= 0:
                 p[P_ACTION, at] = REST
             at = p[P_NEXT_GATHERER, at]
+        _note_what_is_left(p, board.first_gatherer[key], whole)
         board.first_gatherer[key] = -1

@@ -11,7 +11,7 @@ import numpy as np
 from domain._jit import inline, kernel
 from domain._prefetch import FAR, prefetch
 from domain.codes import Good
-from domain.columns import ALIVE, ID, N_TIES, TIE_OTHER, TIE_STRENGTH, TRAITS
+from domain.columns import N_TIES, TIE_OTHER, TIE_STRENGTH, TRAITS
 from domain.draws import draw_one, sort_by_draw
 from domain.hexgrid import neighbour_of
 from domain.rules.barter import best_barter, weigh_store
@@ -42,14 +42,17 @@ from domain.rules.constants import (
 )
 from domain.rules.plan import (
     P_ACTION,
+    P_ALIVE,
     P_GIVE_GOOD,
     P_GIVE_QUANTITY,
+    P_ID,
     P_LEADS,
     P_MEETING,
     P_OPEN,
     P_PARTNER,
     P_TAKE_GOOD,
     P_TAKE_QUANTITY,
+    lines_of,
 )
 
 _FOOD = int(Good.FOOD)
@@ -69,10 +72,10 @@ def tie_slot(a, row, other):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _is_free(a, p, row):  # type: ignore[no-untyped-def]
+def _is_free(p, row):  # type: ignore[no-untyped-def]
     action = p[P_ACTION, row]
     ready = (action == REST) | (action == MOVE) | (action == GATHER)
-    return (a[ALIVE, row] != 0) & (p[P_OPEN, row] != 0) & ready
+    return (p[P_ALIVE, row] != 0) & (p[P_OPEN, row] != 0) & ready
 
 
 @inline
@@ -110,7 +113,7 @@ def _appeal(a, cards, i, j):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def find_seekers(a, n, p, tick, stream, rows, draws, starts, seekers, cards):  # type: ignore[no-untyped-def]
+def find_seekers(n, p, tick, stream, rows, draws, starts, seekers, cards):  # type: ignore[no-untyped-def]
     """List the rows that are free to meet somebody, in the order of their draws; return how many.
 
     `draws` and `cards` take each one's draw and card at its row, `rows` and `starts` are scratch. Finding them and
@@ -120,10 +123,16 @@ def find_seekers(a, n, p, tick, stream, rows, draws, starts, seekers, cards):  #
     count = 0
     for i in range(n):
         rows[count] = i
-        count += 1 if _is_free(a, p, i) else 0
+        count += 1 if _is_free(p, i) else 0
+    far = p.shape[1] > FAR
     for k in range(count):
-        draws[rows[k]] = draw_one(a[ID, rows[k]], stream, tick, 0)
-        fill_card(a, p, rows[k], cards)
+        if far:
+            ahead = rows[min(k + _AHEAD, count - 1)]
+            lines_of(p, ahead)
+            prefetch(cards, ahead, WORTH)
+            prefetch(cards, ahead, CARD_CELL)
+        draws[rows[k]] = draw_one(p[P_ID, rows[k]], stream, tick, 0)
+        fill_card(p, rows[k], cards)
     sort_by_draw(rows, count, draws, starts, seekers)
     return count
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from domain._jit import inline, kernel
-from domain.columns import ENERGY, SATIETY
 from domain.events import payload_of
-from domain.rules.plan import P_GOODS
+from domain.rules.plan import P_ENERGY, P_GOODS, P_SATIETY
 
 _TOPICS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("greeting", (
@@ -48,11 +47,11 @@ _HUNGRY, _TIRED, _PLENTY = 5_000, 3_500, 8_000
 
 
 @inline
-def topic_of(a, p, row):  # type: ignore[no-untyped-def]
+def topic_of(p, row):  # type: ignore[no-untyped-def]
     """Return what is on the speaker's mind."""
-    if a[SATIETY, row] < _HUNGRY:
+    if p[P_SATIETY, row] < _HUNGRY:
         return HUNGER
-    if a[ENERGY, row] < _TIRED:
+    if p[P_ENERGY, row] < _TIRED:
         return WEARINESS
     if p[P_GOODS, row] > _PLENTY:
         return PLENTY

@@ -184,7 +184,7 @@ def test_the_number_of_threads_changes_nothing(name, threads):
         assert_same_batches(decider.decide(world, history.inputs_of(tick)), batch)
         fold(world, batch)
     decider.close()
-    assert len(decider.threads_used) >= 2
+    assert len(decider.threads.used) >= 2
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

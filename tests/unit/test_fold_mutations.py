@@ -16,6 +16,7 @@ import domain.fold
 import domain.minds.fold
 from domain import events as ev
 from domain.advance import new_world
+from domain.columns import MAX_ELEVATION
 from domain.configuration import Configuration
 from domain.errors import CorruptHistory
 from domain.events import KINDS, EventBatch
@@ -121,7 +122,7 @@ def recorded() -> tuple[History, tuple[tuple[Any, ...], ...]]:
 def observed(world: World) -> tuple[Any, ...]:
     """Return what rules could see of a world, its hash included."""
     rows = tuple(world.row(who) for who in range(world.next_agent))
-    return world.state_hash, world.tick, rows, world.to_bytes()
+    return world.state_hash, world.tick, rows, world.to_bytes(), world.ground.tobytes()
 
 
 def is_noticed(module: ModuleType) -> bool:
@@ -154,6 +155,8 @@ def senseless() -> list[list[tuple[Any, bytes]]]:
     return [
         [event(ev.WORLD_FOUNDED, payload={"width": 5, "height": 4})],
         [event(ev.CELL_FORMED, cell=-1, elevation=3, payload=land)],
+        [event(ev.CELL_FORMED, cell=3, elevation=-1, payload=land)],
+        [event(ev.CELL_FORMED, cell=3, elevation=MAX_ELEVATION + 1, payload=land)],
         [event(ev.AGENT_JOINED, agent=3, cell=16, household=3, **NEEDS, payload=persona())],
         [event(ev.AGENT_JOINED, agent=9, cell=3, household=3, **NEEDS, payload=persona())],
         [event(ev.SPEECH_MADE, agent=0, target=7, **tie, **NEEDS, payload=words)],

@@ -7,10 +7,12 @@ import pytest
 from mesa_frames import AgentSetPolars, GridPolars, ModelDF
 
 from domain import columns as col
+from domain.codes import Biome
 from domain.errors import RandomnessForbidden
 from domain.fold import fold
 from domain.hexgrid import neighbours
 from domain.society import AGENT_FRAME, CELL_FRAME
+from domain.state import World
 from tests.support.histories import Scene, scenario
 
 pytestmark = pytest.mark.unit
@@ -42,7 +44,7 @@ def test_the_model_is_one_of_mesa_frames_with_agents_on_a_hexagonal_grid():
 
 def test_every_column_of_state_is_in_the_frame_and_once():
     assert sorted(AGENT_FRAME.values()) == list(range(col.ALIVE + 1))
-    assert sorted(CELL_FRAME.values()) == list(range(col.HASH_CELLS))
+    assert sorted(CELL_FRAME.values()) == list(range(col.N_CELL_COLUMNS))
 
 
 def test_what_is_written_into_the_columns_is_seen_in_the_frames():
@@ -53,6 +55,15 @@ def test_what_is_written_into_the_columns_is_seen_in_the_frames():
     assert frame["energy"][3] == 4_321
     assert cells["stock_wood"][5] == 1_234
     assert pointer(cells["stock_wood"]) == world.cells[col.STOCK + 1].__array_interface__["data"][0]
+
+
+def test_the_ground_says_what_the_columns_of_cells_say_also_of_a_copy_and_of_what_was_kept():
+    world = scenario("calm").replayed(3)
+    water = world.cells[col.BIOME] == Biome.WATER
+    assert 0 < np.count_nonzero(water) < len(water)
+    for one in (world, world.copy(), World.from_bytes(world.to_bytes())):
+        assert [col.is_water(one.ground, cell) for cell in range(len(water))] == water.tolist()
+        assert [col.height_at(one.ground, cell) for cell in range(len(water))] == world.cells[col.ELEVATION].tolist()
 
 
 def test_what_the_fold_writes_is_seen_in_a_frame_that_was_there_before():
