@@ -71,7 +71,7 @@ class WatchedWriter(TickWriter):
     commits: list[list[tuple[str, list[memoryview]]]]
     on_durable: Callable[[int], None] | None = None
     keep_bytes = False
-    last_commit_at = 0.0
+    last_commit_at = closed_at = 0.0
     rows_committed = 0
     snapshot_ms: list[float]
 
@@ -90,6 +90,10 @@ class WatchedWriter(TickWriter):
             self.commits.append(parts)
         if self.on_durable is not None:
             self.on_durable(group[-1].header.tick)
+
+    def __exit__(self, *how: Any) -> None:
+        super().__exit__(*how)
+        self.closed_at = time.perf_counter()
 
     def keep_snapshot(self, world: World) -> None:
         """Keep a snapshot and remember how long the runner's own thread took to hand it over."""
@@ -155,6 +159,12 @@ def run_on(runner: WatchedRunner, *, seconds: float | None = None, ticks: int | 
     if seconds is not None:
         runner.at = (*runner.at, (seconds, runner.stop))
     return runner.run(first + ticks if ticks is not None else 2**31 - 2)
+
+
+def checkpoint(store: PostgresStore) -> None:
+    """Let what was measured before leave nothing to write to what is measured next."""
+    with as_owner(store) as connection:
+        connection.execute("CHECKPOINT")
 
 
 @contextmanager

@@ -1,10 +1,12 @@
 """Scaling: what an agent's tick costs, from 500 agents to 250,000, at the same density of agents.
 
-First without a database (decide, fold, hash and encode, on one thread), then the whole durable run in
-mode `group`. Without a database every size is measured over the same ticks of its society, since what people do
-changes as it grows old: at first nearly all gather, later they meet and bear children. Of small societies there are
-as many, of different seeds, as make a measurement. Without a database
-populations are those of the moment; a durable run is divided by its founders.
+First without a database (decide, fold, hash and encode, on one thread; of large societies also on two, by the clock
+on the wall), then the whole durable run in mode `group`. Without a database every size is measured over the same ticks
+of its society, since what people do changes as it grows old: at first nearly all gather, later they meet and bear
+children. Of small societies there are as many, of different seeds, as make a measurement, and populations are those of
+the moment. A durable run is measured from a fresh checkpoint, over as many whole stretches as have about as many events
+for every size, until the last commit is synced and the last full stretch has its indexes. It is divided by its
+founders.
 """
 
 from __future__ import annotations
@@ -12,15 +14,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from benchmarks.laboratory import CELLS_AN_AGENT, WatchedRunner, WatchedStore, run_on, world_of
+from benchmarks.laboratory import CELLS_AN_AGENT, WatchedRunner, WatchedStore, checkpoint, run_on, world_of
 from benchmarks.plan import Plan
 from benchmarks.samples import median, spread
 from benchmarks.stages import stage_clock
+from domain._prefetch import FAR
 from domain.advance import advance, new_world
 from domain.configuration import Configuration, genesis_hash
 from domain.decide import Decider
+from domain.state import World
 from infrastructure.copy_binary import encode_rows
 from infrastructure.postgres_store import PostgresStore
+from infrastructure.stretches import ticks_a_stretch
 
 SIZES = (500, 2_500, 10_000, 50_000, 250_000)
 SLICE = 10
@@ -30,6 +35,7 @@ SLICE = 10
 def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
     """Return one row a size."""
     agent_ticks = plan.pick(full=2_500_000, quick=400_000, tiny=500)
+    durable_agent_ticks = plan.pick(full=4_000_000, quick=800_000, tiny=500)
     first, slices = plan.pick(full=100, quick=40, tiny=2), plan.pick(full=5, quick=3, tiny=2)
     rows = []
     for agents in plan.pick(full=SIZES, quick=SIZES[:3], tiny=(50, 100)):
@@ -38,7 +44,8 @@ def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
         plan.say(f"{agents:,} agents on {configuration.n_cells:,} cells, {societies} from tick {first} on")
         row = _without_database(configuration, range(plan.seed, plan.seed + societies), first, slices)
         plan.say(f"{agents:,} agents, durable")
-        ticks = max(3, agent_ticks // agents)
+        stretch = plan.pick(full=ticks_a_stretch(agents), quick=ticks_a_stretch(agents), tiny=4)
+        ticks = stretch * max(1, durable_agent_ticks // (agents * stretch))
         row["durable_ns"] = _with_database(store, configuration, plan.seed, first, ticks)
         rows.append({"agents": agents, "cells": configuration.n_cells, **row})
     last = first + slices * SLICE
@@ -49,6 +56,7 @@ def _without_database(configuration: Configuration, seeds: range, first: int, sl
     """Measure the ticks after `first` of a society a seed, in slices."""
     stages: dict[str, list[float]] = {name: [] for name in ("decide", "fold", "hash", "encode", "all")}
     foundings: list[float] = []
+    on_two: list[float] = []
     events = agent_ticks_in_all = 0
     for seed in seeds:
         world, decider = new_world(configuration), Decider(seed, configuration)
@@ -58,6 +66,8 @@ def _without_database(configuration: Configuration, seeds: range, first: int, sl
         while world.tick < first:
             batch, header = advance(world, decider, header.chain_hash)
         encode_rows(1, batch)  # compiled, before the clock runs
+        if world.n > FAR:
+            on_two += _on_two_threads(world.copy(), seed, configuration, header.chain_hash, slices)
         with stage_clock(writer=False) as clock:
             for _ in range(slices):
                 clock.reset()
@@ -81,7 +91,23 @@ def _without_database(configuration: Configuration, seeds: range, first: int, sl
         "events_an_agent_tick": round(events / agent_ticks_in_all, 3),
         "ns": {name: round(median(values), 1) for name, values in stages.items()},
         "all_ns": spread(stages["all"]),
+        "on_two_threads_ns": spread(on_two) if on_two else None,
     }
+
+
+def _on_two_threads(world: World, seed: int, configuration: Configuration, chain: bytes, slices: int) -> list[float]:
+    """Return what an agent-tick takes, ns, in each slice of the same ticks on two threads."""
+    decider, took = Decider(seed, configuration, threads=2), []
+    for _ in range(slices):
+        began, agent_ticks = time.perf_counter(), 0
+        for _ in range(SLICE):
+            batch, header = advance(world, decider, chain)
+            encode_rows(1, batch)
+            chain = header.chain_hash
+            agent_ticks += world.population
+        took.append((time.perf_counter() - began) / agent_ticks * 1e9)
+    decider.close()
+    return took
 
 
 def _with_database(
@@ -92,11 +118,12 @@ def _with_database(
     run_on(WatchedRunner(store, run, durability="group"), ticks=1 + first)
     figures = []
     for _ in range(3):
+        checkpoint(store)
         watched = WatchedStore(store)
         runner = WatchedRunner(watched, run, durability="group")
         run_on(runner, ticks=ticks)
         writer = watched.last_writer
         assert writer is not None
         # By founders: homes are as many, so no population is larger, and hunger takes few of them.
-        figures.append((writer.last_commit_at - runner.loop_began) / (ticks * configuration.agents) * 1e9)
+        figures.append((writer.closed_at - runner.loop_began) / (ticks * configuration.agents) * 1e9)
     return spread(figures)

@@ -77,14 +77,20 @@ def throughput(result: Any) -> str:
 
 def scaling(result: Any) -> str:
     """Return nanoseconds an agent-tick."""
+
+    def on_two(row: Any) -> str:
+        measured = row.get("on_two_threads_ns")
+        return f"{measured['median']:,.0f}" if measured else "–"
+
     stages = ("decide", "fold", "hash", "encode")
     rows = [
         [f"{r['agents']:,}", f"{r['cells']:,}", *(f"{r['ns'][s]:,.0f}" for s in stages),
-         f"{r['all_ns']['median']:,.0f}", f"{r['durable_ns']['median']:,.0f}", r["events_an_agent_tick"],
+         f"{r['all_ns']['median']:,.0f}", on_two(r), f"{r['durable_ns']['median']:,.0f}", r["events_an_agent_tick"],
          f"{r['founding_s']:.1f}"]
         for r in result["sizes"]
     ]  # fmt: skip
-    head = ["agents", "cells", *(f"{s} ns" for s in stages), "together ns", "durable, group ns", "events an agent-tick",
+    head = ["agents", "cells", *(f"{s} ns" for s in stages), "together ns", "on two threads ns",
+            "durable, group ns", "events an agent-tick",
             "tick 0 s"]  # fmt: skip
     about = (
         f"{result['cells_an_agent']} cells an agent in every world. Ticks {result['first_tick'] + 1} to "

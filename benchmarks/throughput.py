@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.laboratory import WatchedRunner, WatchedStore, as_owner, run_on, world_of
+from benchmarks.laboratory import WatchedRunner, WatchedStore, checkpoint, run_on, world_of
 from benchmarks.plan import Plan
 from benchmarks.raw_copy import raw_copy
 from benchmarks.samples import median, spread
@@ -54,7 +54,7 @@ def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
 
 def _turn(store: PostgresStore, run: Run, ticks: int) -> dict[str, float]:
     """Run on, then send the same bytes raw."""
-    _checkpoint(store)
+    checkpoint(store)
     watched = WatchedStore(store, keep_bytes=True)
     runner = WatchedRunner(watched, run, durability="group")
     run_on(runner, ticks=ticks)
@@ -69,11 +69,6 @@ def _turn(store: PostgresStore, run: Run, ticks: int) -> dict[str, float]:
         "bytes_an_event": sum(len(rows) for commit in commits for _, part in commit for rows in part) / events,
     }
     for name, indexed in (("raw", True), ("bare", False)):
-        _checkpoint(store)
+        checkpoint(store)
         figures[name] = events / (sum(raw_copy(store, run, commits, indexed=indexed)) / 1e3)
     return figures
-
-
-def _checkpoint(store: PostgresStore) -> None:
-    with as_owner(store) as connection:
-        connection.execute("CHECKPOINT")

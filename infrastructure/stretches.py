@@ -21,6 +21,11 @@ EVENTS_A_STRETCH = 1_000_000
 _EVENTS_AN_AGENT_TICK = 1.25  # what reflex runs have been seen to emit
 
 
+def ticks_a_stretch(agents: int) -> int:
+    """Return how many ticks of a society of so many founders go into one leaf."""
+    return max(16, EVENTS_A_STRETCH // max(1, int(agents * _EVENTS_AN_AGENT_TICK)))
+
+
 class Stretches:
     """Knows which leaf a tick belongs in.
 
@@ -32,8 +37,7 @@ class Stretches:
 
     def __init__(self, run: Run, connection: psycopg.Connection[Any]) -> None:
         self.run = run
-        a_tick = max(1, int(run.configuration.agents * _EVENTS_AN_AGENT_TICK))
-        self.ticks = max(16, EVENTS_A_STRETCH // a_tick)
+        self.ticks = ticks_a_stretch(run.configuration.agents)
         self._known: list[tuple[int, int, str]] = []
         self._closed: set[int] = set()
         self._mutex = threading.Lock()
