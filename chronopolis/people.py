@@ -270,7 +270,8 @@ def cells_frame(world: World) -> pl.DataFrame:
     """Return the cells as a frame: number, row, column, biome in words, elevation, stocks and their growth."""
     frame = world.society.space._cells.clone()
     index = pl.int_range(frame.height, dtype=pl.Int64, eager=True).alias("cell")
-    copied = pl.DataFrame({name: frame[name].to_numpy().copy() for name in frame.columns})
+    # In 64 bits, since polars adds up and multiplies columns of 32 bits in 32.
+    copied = pl.DataFrame({name: frame[name].to_numpy().astype(np.int64) for name in frame.columns})
     copied = copied.rename({"dim_0": "column", "dim_1": "row"})
     return copied.select(index, "row", "column", _in_words("biome", Biome), pl.exclude("row", "column", "biome"))
 

@@ -77,7 +77,7 @@ def advance(
         Before anything changed.
     """
     events = decider.decide(world, inputs)
-    events_hash = decider.threads.beside(world.n, events.hash)
+    events_hash = decider.threads.beside(len(events), events.hash)
     fold(world, events, decider.threads)
     return events, header_of(world, events_hash(), len(events), previous_chain)
 

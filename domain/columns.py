@@ -32,7 +32,7 @@ Ground = NDArray[np.int16]
 Who takes a step looks at seven cells in three rows of the grid. So they take 2 bytes each instead of 8: those of a
 million cells stay in a cache.
 """
-MAX_ELEVATION = 2**15 - 1
+MAX_ELEVATION, MAX_AMOUNT = 2**15 - 1, 2**31 - 1
 
 # -- agents: what never changes (area `personas`) ------------------------------------------------
 ID = 0

@@ -146,9 +146,12 @@ class Configuration:
         return cls(**values)
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
 def canonical_json(value: object) -> str:
     """Return JSON with sorted keys and without spaces or non-ASCII: equal values, equal bytes."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _CANONICAL.encode(value)
 
 
 def genesis_hash(

@@ -76,7 +76,7 @@ class Decider:
     Parameters
     ----------
     seed, configuration : the run's genesis
-    threads : how many threads plan agents; the result is the same for any number
+    threads : how many threads a tick is spread over; the result is the same for any number
     scenarios : of a fork, which seed and configuration decide which tick; else those of the genesis decide all
 
     Attributes

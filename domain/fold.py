@@ -37,6 +37,7 @@ from domain.columns import (
     INTENTION,
     LAST_BIRTH,
     LIFESPAN,
+    MAX_AMOUNT,
     MAX_ELEVATION,
     N_TIES,
     OCCUPATION,
@@ -55,7 +56,6 @@ from domain.columns import (
     TOUCHED_PERSONA,
     TOUCHED_TIES,
     TRAITS,
-    ground_of,
 )
 from domain.errors import CorruptHistory
 from domain.events import ABSENT, EventBatch, good_of, holding_of, pack_cause
@@ -263,6 +263,8 @@ _INTERVENTION_MADE = ev.INTERVENTION_MADE.number
 _SCENARIO_CHANGED = ev.SCENARIO_CHANGED.number
 _N_INTENTIONS = len(Intention)
 _AHEAD = 16  # records
+_BIOMES = {biome.name.lower(): int(biome) for biome in Biome}
+_decoded = json.JSONDecoder().decode
 
 
 @inline
@@ -396,14 +398,17 @@ def fold_cell_formed(world: World, record: Any, payload: dict[str, Any]) -> None
     cell, c = int(record["cell"]), world.cells
     if not 0 <= cell < c.shape[1]:
         raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), f"there is no cell {cell}")
-    if not 0 <= record["detail"] <= MAX_ELEVATION:
-        raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), f"cell {cell} has an elevation that none has")
-    c[ELEVATION, cell] = record["detail"]
-    c[BIOME, cell] = Biome[payload["biome"].upper()]
-    world.ground[cell] = ground_of(c[ELEVATION, cell], c[BIOME, cell])
-    c[CAPACITY : CAPACITY + N_RESOURCES, cell] = payload["capacity"]
-    c[REGROWTH : REGROWTH + N_RESOURCES, cell] = payload["regrowth"]
-    c[STOCK : STOCK + N_RESOURCES, cell] = payload["stock"]
+    elevation, biome = int(record["detail"]), _BIOMES[payload["biome"]]
+    capacity, regrowth, stock = payload["capacity"], payload["regrowth"], payload["stock"]
+    amounts = (*capacity, *regrowth, *stock)
+    if not 0 <= elevation <= MAX_ELEVATION or min(amounts) < 0 or max(amounts) > MAX_AMOUNT:
+        because = f"cell {cell} is higher or lower, or has more or less, than any cell can"
+        raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), because)
+    c[ELEVATION, cell], c[BIOME, cell] = elevation, biome
+    world.ground[cell] = ~elevation if biome == Biome.WATER else elevation
+    c[CAPACITY : CAPACITY + N_RESOURCES, cell] = capacity
+    c[REGROWTH : REGROWTH + N_RESOURCES, cell] = regrowth
+    c[STOCK : STOCK + N_RESOURCES, cell] = stock
     c[SINCE : SINCE + N_RESOURCES, cell] = record["tick"]
     world.touched_cells[world.n_touched_cells] = cell
     world.n_touched_cells += 1
@@ -451,6 +456,9 @@ def fold_stock_changed(world: World, record: Any, payload: dict[str, Any]) -> No
     cell, good, c = int(record["cell"]), int(record["target"]), world.cells
     if not 0 <= cell < c.shape[1] or not 0 <= good < N_RESOURCES:
         raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), f"cell {cell} has no resource {good}")
+    if record["detail"] < 0 or not ABSENT <= record["needs"] <= MAX_AMOUNT:
+        because = f"cell {cell} has more or less than any cell can"
+        raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), because)
     c[STOCK + good, cell], c[SINCE + good, cell] = record["detail"], record["tick"]
     if record["needs"] != ABSENT:
         c[REGROWTH + good, cell] = record["needs"]
@@ -517,7 +525,7 @@ def apply_events(world: World, events: EventBatch, start: int, stop: int) -> Non
         if handler is not None:
             try:
                 payload = events.payload(at)
-                handler(world, records[at], json.loads(payload) if payload else {})
+                handler(world, records[at], _decoded(payload.decode()) if payload else {})
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 e = records[at]
                 because = f"its payload can't be read ({type(error).__name__}: {error})"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.codes import NEED_FULL, Biome, Good
+from domain.codes import N_RESOURCES, NEED_FULL, Biome, Good
 from domain.configuration import Configuration
 from domain.draws import draw
 from domain.events import (
@@ -21,7 +24,7 @@ from domain.events import (
     payload_of,
 )
 from domain.personas import make_personas
-from domain.terrain import make_terrain
+from domain.terrain import Terrain, make_terrain
 
 ENDOWMENT = ((Good.FOOD, 4_000), (Good.WOOD, 1_000), (Good.COIN, 20))
 """What a founder begins with, and whoever is added later."""
@@ -47,12 +50,6 @@ def found_world(configuration: Configuration, *, seed: int) -> EventBatch:
     records["cell"][cells] = np.arange(n_cells)
     records["detail"][cells] = terrain.elevation
     records["cause"][cells] = pack_cause(0, 0)
-    names = [b.name.lower() for b in Biome]
-    capacity, regrowth, stock = (a.T.tolist() for a in (terrain.capacity, terrain.regrowth, terrain.stock))
-    for c, biome in enumerate(terrain.biome.tolist()):
-        payloads.append(
-            (1 + c, payload_of(biome=names[biome], capacity=capacity[c], regrowth=regrowth[c], stock=stock[c]))
-        )
 
     home = _home_cells(configuration, terrain.biome, seed=seed)
     ids = np.arange(n, dtype=np.int64)
@@ -73,8 +70,17 @@ def found_world(configuration: Configuration, *, seed: int) -> EventBatch:
         records["agent"][endowed] = ids
         records["given"][endowed] = pack_good(int(good), quantity, quantity)
         records["cause"][endowed] = joined  # tick 0: the packed address is the ordinal
-    payloads += [(int(at), p.payload()) for at, p in zip(joined, personas, strict=True)]
-    return EventBatch.of(records, payloads)
+    people = ((at, persona.payload()) for at, persona in zip(joined.tolist(), personas, strict=True))
+    return EventBatch.of(records, itertools.chain(payloads, _cell_payloads(terrain), people))
+
+
+def _cell_payloads(terrain: Terrain) -> Iterator[tuple[int, bytes]]:
+    """Yield (position, payload) of each cell; one by one, since a million lists cost Python's collector seconds."""
+    names = [b.name.lower() for b in Biome]
+    columns = (column.tolist() for column in (*terrain.capacity, *terrain.regrowth, *terrain.stock))
+    for position, (biome, *amounts) in enumerate(zip(terrain.biome.tolist(), *columns, strict=True), start=1):
+        capacity, regrowth, stock = amounts[:N_RESOURCES], amounts[N_RESOURCES:-N_RESOURCES], amounts[-N_RESOURCES:]
+        yield position, payload_of(biome=names[biome], capacity=capacity, regrowth=regrowth, stock=stock)
 
 
 def _home_cells(configuration: Configuration, biome: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:

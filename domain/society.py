@@ -107,7 +107,8 @@ class Society(ModelDF):
         """Make the grid's cell properties views of the columns, in its axial coordinates.
 
         ``dim_0`` is column - row // 2 + (height - 1) // 2 and ``dim_1`` the row. Join a neighbourhood that
-        the grid names with its cells: positions without one lie beyond the edge of the world.
+        the grid names with its cells: positions without one lie beyond the edge of the world. Cast the columns, which
+        have 32 bits, before adding them up or multiplying them: polars does that in 32 bits, too.
         """
         index = pl.int_range(cells.shape[1], dtype=pl.Int64, eager=True)
         row = index // self.width

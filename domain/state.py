@@ -65,6 +65,7 @@ class World:
     width, height : cells of the grid
     tick : the newest tick folded; -1 before tick 0
     agents, cells : the columns, see `domain.columns`
+    ground, cell_hashes : what follows from cells: see `Ground`, and the row hash of each, ndarray of int64
     n : rows of `agents` in use, dead ones not yet compacted included
     population : living agents
     next_agent : the id that the next agent born will get
@@ -89,7 +90,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.cells = cells_of_size(self.width * self.height)
-        self.ground: Ground = np.zeros(self.width * self.height, np.int16)
+        self.ground: Ground = ground_of(self.cells[ELEVATION], self.cells[BIOME])
         self.cell_hashes = np.zeros(self.width * self.height, np.int64)
         # Scratch of the fold: cells whose stock changed in the batch at hand.
         self.touched_cells = np.empty(1024, np.int64)
@@ -281,7 +282,7 @@ class World:
         head = _HEAD.pack(
             _MAGIC, STATE_VERSION, self.width, self.height, self.tick, kept.shape[1], self.next_agent, self.population
         )
-        # Columns are copied twice, into order and into one piece: the runner waits meanwhile, and a state is large.
+        # Columns are put into order and into one piece: the runner waits meanwhile, and a state is large.
         agents, cells = np.ascontiguousarray(kept, "<i8").data, np.ascontiguousarray(self.cells, "<i4").data
         return b"".join((head, agents, cells, self._minds_bytes()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from domain._prefetch import FAR
@@ -49,7 +49,11 @@ class Threads:
             return [do(0, rows)]
         edges = [rows * i // self.count for i in range(self.count + 1)]
         others = [self._pool.submit(do, edges[i], edges[i + 1]) for i in range(1, self.count)]
-        return [do(edges[0], edges[1]), *(other.result() for other in others)]
+        try:
+            mine = do(edges[0], edges[1])
+        finally:
+            wait(others)  # nobody works on when somebody looks at what went wrong
+        return [mine, *(other.result() for other in others)]
 
     def beside(self, rows: int, work: Callable[[], T]) -> Callable[[], T]:
         """Begin work on so many rows that needs nobody else's, and return what waits for its result."""

@@ -127,7 +127,7 @@ class Runner:
     store : EventStore
     run : Run
     durability : "tick" (synced before the next tick begins) or "group" (a bounded number in flight)
-    threads : how many plan agents; never changes a result
+    threads : how many a tick is spread over; never changes a result
     pace_ms : milliseconds from the beginning of one tick to that of the next; None: flat out
     take_over : end another runner of this run
     thinking : what is owed to minds; needed by a run whose agents have them

@@ -257,7 +257,7 @@ def _ask_for_place(c, ground, p, row, width):  # type: ignore[no-untyped-def]
 
 @kernel
 def choose_rows(a, c, ground, p, first, end, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
-    """Plan rows first … end-1. Reads state and the row's own plan only, so chunks can run side by side."""
+    """Plan rows first … end-1. Reads state, a row's own plan and copies of state, so parts can run side by side."""
     far = a.shape[1] > FAR
     for i in range(first, end):
         if far:

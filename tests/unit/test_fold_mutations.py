@@ -16,7 +16,7 @@ import domain.fold
 import domain.minds.fold
 from domain import events as ev
 from domain.advance import new_world
-from domain.columns import MAX_ELEVATION
+from domain.columns import MAX_AMOUNT, MAX_ELEVATION
 from domain.configuration import Configuration
 from domain.errors import CorruptHistory
 from domain.events import KINDS, EventBatch
@@ -157,6 +157,8 @@ def senseless() -> list[list[tuple[Any, bytes]]]:
         [event(ev.CELL_FORMED, cell=-1, elevation=3, payload=land)],
         [event(ev.CELL_FORMED, cell=3, elevation=-1, payload=land)],
         [event(ev.CELL_FORMED, cell=3, elevation=MAX_ELEVATION + 1, payload=land)],
+        [event(ev.CELL_FORMED, cell=3, elevation=3, payload=land | {"capacity": [1, 1, 1, MAX_AMOUNT + 1]})],
+        [event(ev.CELL_FORMED, cell=3, elevation=3, payload=land | {"stock": [1, -1, 1, 1]})],
         [event(ev.AGENT_JOINED, agent=3, cell=16, household=3, **NEEDS, payload=persona())],
         [event(ev.AGENT_JOINED, agent=9, cell=3, household=3, **NEEDS, payload=persona())],
         [event(ev.SPEECH_MADE, agent=0, target=7, **tie, **NEEDS, payload=words)],
@@ -165,6 +167,8 @@ def senseless() -> list[list[tuple[Any, bytes]]]:
         [event(ev.STOCK_CHANGED, cell=16, good="food", stock=1)],
         [event(ev.STOCK_CHANGED, cell=-1, good="food", stock=1)],
         [event(ev.STOCK_CHANGED, cell=3, good="coin", stock=1)],
+        [event(ev.STOCK_CHANGED, cell=3, good="food", stock=-1)],
+        [event(ev.STOCK_CHANGED, cell=3, good="food", stock=1, regrowth=MAX_AMOUNT + 1)],
         [memory, forgotten, forgotten],
     ]
 

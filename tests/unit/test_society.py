@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 from mesa_frames import AgentSetPolars, GridPolars, ModelDF
 
+from chronopolis.people import cells_frame
 from domain import columns as col
 from domain.codes import Biome
 from domain.errors import RandomnessForbidden
@@ -64,6 +66,14 @@ def test_the_ground_says_what_the_columns_of_cells_say_also_of_a_copy_and_of_wha
     for one in (world, world.copy(), World.from_bytes(world.to_bytes())):
         assert [col.is_water(one.ground, cell) for cell in range(len(water))] == water.tolist()
         assert [col.height_at(one.ground, cell) for cell in range(len(water))] == world.cells[col.ELEVATION].tolist()
+
+
+def test_a_table_of_cells_can_be_added_up_and_multiplied_without_a_thought_of_bits():
+    world = scenario("calm").replayed(3)
+    table = cells_frame(world)
+    assert {kind for kind in table.dtypes if kind != pl.String} == {pl.Int64}
+    world.cells[col.CAPACITY] = 2**31 - 1
+    assert cells_frame(world)["capacity_food"].sum() == world.cells.shape[1] * (2**31 - 1)
 
 
 def test_what_the_fold_writes_is_seen_in_a_frame_that_was_there_before():

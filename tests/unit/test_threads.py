@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -36,6 +37,20 @@ def test_many_rows_are_done_by_as_many_threads_as_there_are(threads):
     threads.over(100_000, lambda first, end: together.wait(10))
     assert len(threads.used) == threads.count
     assert (threads.beside(100_000, threading.get_ident)() == threading.get_ident()) == (threads.count == 1)
+
+
+def test_when_an_error_is_raised_nobody_works_on(threads):
+    done = []
+
+    def work(first, end):
+        if first == 0:
+            raise ZeroDivisionError
+        time.sleep(0.05)
+        done.append(first)
+
+    with pytest.raises(ZeroDivisionError):
+        threads.over(90_000, work)
+    assert len(done) == threads.count - 1
 
 
 @pytest.mark.parametrize("fails_at", ["the caller's part", "another part"])
