@@ -129,6 +129,7 @@ class WatchedRunner(Runner):
 
     clock: Any = None
     loop_began = loop_ended = 0.0
+    agent_ticks = 0
     at: Sequence[tuple[float, Callable[[], object]]] = ()
 
     def _loop(
@@ -145,6 +146,10 @@ class WatchedRunner(Runner):
             self.loop_ended = time.perf_counter()
             for timer in timers:
                 timer.cancel()
+
+    def _show(self, world: World, *how: Any) -> None:
+        self.agent_ticks += world.population
+        super()._show(world, *how)
 
     @property
     def ticks_done(self) -> int:
