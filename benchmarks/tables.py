@@ -94,7 +94,7 @@ def scaling(result: Any) -> str:
             "tick 0 s"]  # fmt: skip
     about = (
         f"{result['cells_an_agent']} cells an agent in every world. Ticks {result['first_tick'] + 1} to "
-        f"{result['last_tick']} without a database, the ticks after {result['first_tick']} of durable runs.\n\n"
+        f"{result['last_tick']} without a database, the ticks after {result['first_tick']} of one durable run.\n\n"
     )
     return about + table(head, rows)
 
