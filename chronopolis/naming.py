@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from chronopolis.sentences import Names, agent_number
@@ -37,10 +37,31 @@ def recorded_names(reader: HistoryReader, run: Run, agents: Iterable[int]) -> di
     return found
 
 
+def name_the_dead(told: Any, reader: HistoryReader, run: Run) -> None:
+    """Give a name to all whom a description of an agent mentions and the state knows no more; `alive` is false of them.
+
+    Parameters
+    ----------
+    told : what `people.describe` returned; whoever it mentions is a mapping with `agent` and `name`, which is None
+        of the dead
+    """
+    unnamed = list(_unnamed(told))
+    known = recorded_names(reader, run, {who["agent"] for who in unnamed}) if unnamed else {}
+    for who in unnamed:
+        who["name"], who["alive"] = known.get(who["agent"]), False
+
+
+def _unnamed(told: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(told, dict) and told.get("name", "") is None and "agent" in told:
+        yield told
+    for part in told.values() if isinstance(told, dict) else told if isinstance(told, list) else ():
+        yield from _unnamed(part)
+
+
 def names_in(reader: HistoryReader, run: Run, events: Iterable[dict[str, Any] | None]) -> Names:
     """Return how the agents that events tell of are called: by name and number, or by number if nobody knows more."""
     known = recorded_names(reader, run, whom(events))
     return lambda agent: f"{known[agent]} ({agent})" if agent in known else agent_number(agent)
 
 
-__all__ = ["names_in", "recorded_names", "whom"]
+__all__ = ["name_the_dead", "names_in", "recorded_names", "whom"]

@@ -209,6 +209,7 @@ def state(
     import replay
     from chronopolis import people
     from chronopolis.errors import WrongUsage
+    from chronopolis.naming import name_the_dead
     from chronopolis.record import require_tick
     from workers.bootstrap import open_store
 
@@ -218,8 +219,10 @@ def state(
     with open_store(say=output.say) as store:
         found = store.find(run)
         world = replay.at(store, found, require_tick(store, found, tick), on_problem=output.warn)
+        if agent is not None:
+            one = people.describe(world, people.find_agent(world, found.name, agent))
+            name_the_dead(one, store, found)
     if agent is not None:
-        one = people.describe(world, people.find_agent(world, found.name, agent))
         head = {"run": found.id, "name": found.name, "tick": world.tick}
         if as_json:
             # Two things are called a name here, so the agent stands under a key of its own.
@@ -277,6 +280,10 @@ def _units(milli: int) -> str:
     return f"{milli / 1000:,.3f}".rstrip("0").rstrip(".")
 
 
+def _somebody(who: dict[str, Any]) -> str:
+    return f"{who['name'] or 'somebody'} ({who['agent']}{'' if who.get('alive', True) else ', dead'})"
+
+
 def _agent_panel(a: dict[str, Any], run: str, tick: int) -> Any:
     from rich.text import Text
 
@@ -293,13 +300,10 @@ def _agent_panel(a: dict[str, Any], run: str, tick: int) -> Any:
     goods = {
         name: (amount if name in ("coin", "tool") else _units(amount)) for name, amount in a["goods"].items() if amount
     }
-    ties = [
-        f"{tie['name'] or 'somebody who died'} ({tie['agent']}), strength {_units(tie['strength_milli'])}"
-        for tie in a["ties"]
-    ]
+    ties = [f"{_somebody(tie)}, strength {_units(tie['strength_milli'])}" for tie in a["ties"]]
     rows = {
         "who": f"{a['occupation']}, {a['age']:,} ticks old of {a['lifespan']:,}, household {a['household']}",
-        "parent": a["parent"] and f"{a['parent']['name'] or 'dead by now'} ({a['parent']['agent']})",
+        "parent": a["parent"] and _somebody(a["parent"]),
         "set on": a["intention"]
         and a["intention"]["intention"].replace("_", " ")
         + (f", at row {goal['row']} column {goal['column']} ({goal['biome']})" if goal else ""),
@@ -321,7 +325,7 @@ def _mind_rows(mind: dict[str, Any] | None) -> dict[str, str]:
         return {}
 
     def somebody(who: dict[str, Any] | None) -> str:
-        return "the world" if who is None else f"{who['name'] or 'somebody who died'} ({who['agent']})"
+        return "the world" if who is None else _somebody(who)
 
     talk, awaits = mind["conversation"], mind["awaits"]
     return {
