@@ -83,8 +83,8 @@ from domain.rules.plan import (
     P_STEP,
     P_TAKE_GOOD,
     P_TAKE_QUANTITY,
+    ask_for_row,
     intended,
-    lines_of,
 )
 from domain.rules.words import PHRASES_A_TOPIC, answer_to, topic_of
 
@@ -290,7 +290,7 @@ def _ask_for_pair(a, p, row):  # type: ignore[no-untyped-def]
     for slot in range(2 * N_TIES):
         prefetch(a, TIE_OTHER + slot, row)
         prefetch(a, TIE_OTHER + slot, other)
-    lines_of(p, other)
+    ask_for_row(p, other)
 
 
 @inline

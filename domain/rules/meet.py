@@ -52,7 +52,7 @@ from domain.rules.plan import (
     P_PARTNER,
     P_TAKE_GOOD,
     P_TAKE_QUANTITY,
-    lines_of,
+    ask_for_row,
 )
 
 _FOOD = int(Good.FOOD)
@@ -128,7 +128,7 @@ def find_seekers(n, p, tick, stream, rows, draws, starts, seekers, cards):  # ty
     for k in range(count):
         if far:
             ahead = rows[min(k + _AHEAD, count - 1)]
-            lines_of(p, ahead)
+            ask_for_row(p, ahead)
             prefetch(cards, ahead, WORTH)
             prefetch(cards, ahead, CARD_CELL)
         draws[rows[k]] = draw_one(p[P_ID, rows[k]], stream, tick, 0)

@@ -99,7 +99,7 @@ def intend(p, row, address):  # type: ignore[no-untyped-def]
 
 
 @inline
-def lines_of(p, row):  # type: ignore[no-untyped-def]
+def ask_for_row(p, row):  # type: ignore[no-untyped-def]
     """Have a row fetched."""
     prefetch(p, 0, row)
     prefetch(p, _LINE, row)
