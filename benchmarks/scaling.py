@@ -5,8 +5,8 @@ on the wall), then the whole durable run in mode `group`. Without a database eve
 of its society, since what people do changes as it grows old: at first nearly all gather, later they meet and bear
 children. Of small societies there are as many, of different seeds, as make a measurement. A durable run is measured
 from a fresh checkpoint, over at least four whole stretches of a million events (sixteen ticks, where these have more),
-until the last commit is synced and the last full stretch has its indexes; its land grows four times as fast, or a third
-of a small society would have starved by then. All is divided by the agents who lived at each tick.
+until the last commit is synced and the last full stretch has its indexes; its land grows four times as fast, or most of
+a small society would have starved by then. All is divided by the agents who lived at each tick.
 """
 
 from __future__ import annotations
