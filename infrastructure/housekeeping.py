@@ -33,6 +33,8 @@ _LISTEN_EVERY_S, _AWAY_S, _PATIENCE_S = 0.1, 1.0, 30.0
 NEVER = 2**31 - 1
 STRETCHES_BEHIND = 16
 """Full stretches without their indexes before a run flat out waits: sixteen million events, up to 50,000 agents."""
+STATISTICS_TARGET = 25
+"""Of closed stretches: a sample of 7,500 rows tells of a million what the planner asks, in a quarter of the time."""
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +42,8 @@ def beside_the_ticks(database: Database) -> psycopg.Connection[Any]:
     """Return a connection for work that no tick waits for: one process of low priority; its commits are not synced."""
     connection = database.connect()
     connection.execute(
-        "SET max_parallel_maintenance_workers = 0; SET maintenance_work_mem = '128MB'; SET synchronous_commit = off"
+        "SET max_parallel_maintenance_workers = 0; SET maintenance_work_mem = '384MB'; SET synchronous_commit = off; "
+        f"SET default_statistics_target = {STATISTICS_TARGET}"
     )
     if database.embedded is not None:
         yield_to_ticks(connection.info.backend_pid)
@@ -140,6 +143,7 @@ class Housekeeper:
                     self._stretches.make_ahead(self._durable(), self._connect())
                     self._close_a_stretch()
                 elif self._resting:
+                    self._connect().execute("SET max_parallel_maintenance_workers = 1")  # no tick needs the core now
                     while self._close_a_stretch():
                         pass
                     self._connect().execute("SELECT polis.rest_stretch(%s, %s)", (self._run.id, self._durable()))

@@ -29,6 +29,7 @@ from domain.events import CATALOGUE_VERSION, EventBatch, empty_records
 from domain.ports import Run
 from domain.state import World
 from infrastructure import lease
+from infrastructure.allocation import BUFFERS_OF_TENS_OF_MB, keep_freed_memory
 from infrastructure.conversation import Conversation
 from infrastructure.copy_binary import COPY_COLUMNS, HEADER, TRAILER, encode_rows
 from infrastructure.database import Database
@@ -133,6 +134,8 @@ class TickWriter:
     def __enter__(self) -> Self:
         encode_rows(0, EventBatch.of(empty_records(1)))  # compiled before the clock starts
         ask_for_short_slices(0)
+        if self.run.configuration.agents >= BUFFERS_OF_TENS_OF_MB:
+            keep_freed_memory()
         self._connection = self._open_connection()
         try:
             self.epoch = lease.acquire(self._connection, self.run, target=self._target, take_over=self._take_over)

@@ -37,6 +37,7 @@ from workers.thinking import Thinking
 EVENTS_A_SNAPSHOT, TICKS_A_SNAPSHOT = 64_000, 128
 EVENTS_A_SNAPSHOT_MAX, TICKS_A_SNAPSHOT_MIN = 1_000_000, 32
 _PROGRESS_EVERY_S = 0.25
+_PROGRESS_TAKES = 0.01  # of the time, at most: a society's figures are read off all of its agents
 _COUNTED = {"trades": GOODS_TRADED, "births": AGENT_BORN, "deaths": AGENT_DIED, "utterances": WORDS_SPOKEN}
 
 
@@ -167,7 +168,7 @@ class Runner:
         self._minutes = minutes
         self._say = say or (lambda sentence: None)
         self._pausing = Pausing(breakpoint_)
-        self._shown = 0.0
+        self._show_at = 0.0
         self._held: Progress | None = None
 
     def stop(self) -> None:
@@ -316,9 +317,8 @@ class Runner:
                 self._held = None
             return
         now = time.perf_counter()
-        if now - self._shown < _PROGRESS_EVERY_S:
+        if now < self._show_at:
             return
-        self._shown = now
         recent = np.array(clock.tick_ms[-2_000:] or [0.0])
         seconds = max(1e-9, now - clock.began)
         p50, p99 = np.percentile(recent, [50, 99])
@@ -334,6 +334,8 @@ class Runner:
             population=world.population,
             figures=society_figures(world) | clock.counted,
         )
+        took = time.perf_counter() - now
+        self._show_at = now + max(_PROGRESS_EVERY_S, took / _PROGRESS_TAKES)
 
     def _summary(
         self,
