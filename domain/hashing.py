@@ -13,7 +13,7 @@ import struct
 import numpy as np
 
 from domain._jit import inline, kernel
-from domain._prefetch import FAR, ask_ahead, prefetch
+from domain._prefetch import FAR, prefetch
 from domain.columns import (
     ALIVE,
     GOODS,
@@ -35,10 +35,10 @@ from domain.columns import (
 
 _P1, _P2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 _32 = np.uint64(32)
-_AHEAD = 4  # touched cells
-BLOCK = 128
-"""Rows hashed side by side; their hashes stay in the first cache."""
-_BLOCK_FAR = 16  # where columns lie far away, and lines have to be asked for just before
+_CELLS_AHEAD, _ROWS_AHEAD = 4, 32  # touched ones
+BLOCK = 512
+"""Most rows that are hashed side by side; their hashes stay in the first cache."""
+_BLOCK_NEAR = 128  # where columns lie in a core's own caches
 # One key an area, so that equal rows of two areas differ.
 _KEY_PERSONAS, _KEY_AGENTS, _KEY_GOODS, _KEY_TIES, _KEY_CELLS, _KEY_MINDS = (
     np.uint64(int.from_bytes(hashlib.sha256(f"area {name}".encode()).digest()[:8], "little"))
@@ -101,17 +101,17 @@ def _rehash_cell(c, cell, cell_hashes, sums):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _ask_for_rows(a, first, last, block, n):  # type: ignore[no-untyped-def]
-    """Have what hashing the next blocks reads fetched."""
-    for i in range(first, last, 8):
-        ask_ahead(a, SKILLS, TIE_OTHER, i, n)
-        ask_ahead(a, ALIVE, HASH_GOODS + 1, i, n)
-        ask_ahead(a, ID, ID + 1, i, n)
-    for i in range(last, min(last + block, n)):
-        if a[TOUCHED, i] & TOUCHED_TIES:
-            for k in range(TIE_OTHER, N_STATE_COLUMNS):
-                prefetch(a, k, i)
-            prefetch(a, HASH_TIES, i)
+def _ask_for_touched(a, row):  # type: ignore[no-untyped-def]
+    """Have what hashing a row reads fetched, of the areas that are hashed for touched rows alone."""
+    t = a[TOUCHED, row]
+    if t & TOUCHED_GOODS:
+        for k in range(GOODS, TIE_OTHER):
+            prefetch(a, k, row)
+        prefetch(a, HASH_GOODS, row)
+    if t & TOUCHED_TIES:
+        for k in range(TIE_OTHER, N_STATE_COLUMNS):
+            prefetch(a, k, row)
+        prefetch(a, HASH_TIES, row)
 
 
 @kernel
@@ -121,14 +121,14 @@ def rehash_rows(a, start, end, sums, hashes):  # type: ignore[no-untyped-def]
     `hashes` is scratch, uint64, shape (BLOCK,).
     """
     far = a.shape[1] > FAR
-    block = _BLOCK_FAR if far else BLOCK
+    block = BLOCK if far else _BLOCK_NEAR
     for first in range(start, end, block):
         last = min(first + block, end)
-        if far:
-            _ask_for_rows(a, first, last, block, end)
         # Nearly every agent acts in every tick, so this area is hashed for all; the others change seldom.
         _block_hashes(a, first, last, SKILLS, GOODS, _KEY_AGENTS, hashes)
         for i in range(first, last):
+            if far:
+                _ask_for_touched(a, min(i + _ROWS_AHEAD, end - 1))
             t = a[TOUCHED, i]
             if t == 0:
                 continue
@@ -150,7 +150,7 @@ def rehash_cells(c, cell_hashes, touched_cells, n_touched_cells, sums):  # type:
     far = c.shape[1] > FAR
     for j in range(n_touched_cells):
         if far:
-            i = touched_cells[min(j + _AHEAD, n_touched_cells - 1)]
+            i = touched_cells[min(j + _CELLS_AHEAD, n_touched_cells - 1)]
             for k in range(N_CELL_COLUMNS):
                 prefetch(c, k, i)
             prefetch(cell_hashes, i)
