@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import atexit
 import warnings
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +25,7 @@ from chronopolis.asking import ask
 from chronopolis.errors import WrongUsage
 from chronopolis.forking import make_fork
 from chronopolis.measured import measures_frame
+from chronopolis.naming import name_the_dead
 from chronopolis.sentences import Names
 from domain.columns import AREAS
 from domain.configuration import Configuration
@@ -49,10 +52,12 @@ class Moment:
     ----------
     run : name of the run
     world : domain.state.World, the columns themselves; a copy of its own, so it may be read at leisure
+    name_the_dead : callable, gives names to those whom a description of an agent mentions and who live no more
     """
 
     run: str
     world: World
+    name_the_dead: Callable[[dict[str, Any]], None] = field(repr=False, compare=False)
 
     @property
     def tick(self) -> int:
@@ -90,13 +95,17 @@ class Moment:
         return society_figures(self.world)
 
     def agent(self, wanted: int | str) -> dict[str, Any]:
-        """Return one living agent in full, by id or name.
+        """Return one living agent in full, by id or name, as `polis state --agent --json` does.
+
+        The names of the dead whom it knows are looked up in the history, which must not be closed for that.
 
         Raises
         ------
         UnknownAgent
         """
-        return people.describe(self.world, people.find_agent(self.world, self.run, str(wanted)))
+        told = people.describe(self.world, people.find_agent(self.world, self.run, str(wanted)))
+        self.name_the_dead(told)
+        return told
 
     def __repr__(self) -> str:
         return f"<{self.run} at tick {self.tick}: {self.population:,} agents, state {self.state_hash[:12]}>"
@@ -188,7 +197,8 @@ class History:
             If that tick has not happened.
         """
         wanted = record.require_tick(self._store, self._run, None if tick is None else int(tick))
-        return Moment(self.name, replay.at(self._store, self._run, wanted))
+        world = replay.at(self._store, self._run, wanted)
+        return Moment(self.name, world, partial(name_the_dead, reader=self._store, run=self._run))
 
     def cursor(self, *, cache_mib: int = 256) -> replay.Cursor:
         """Return a place in this history that moves both ways: `at(tick)`, `step()`, `step(-1)`.

@@ -16,6 +16,8 @@ import pytest
 
 import replay
 from chronopolis import people
+from chronopolis.api import History
+from chronopolis.naming import name_the_dead
 from chronopolis.web.frames import decode_frames, decode_terrain, encode_frame
 from domain.codes import Good
 from domain.columns import AREAS, CAPACITY, CELL, COMPANY, ENERGY, GOODS, SKILLS
@@ -25,7 +27,7 @@ from domain.inputs import Input, InputKey
 from domain.ports import Run
 from infrastructure.dropping import drop_run
 from infrastructure.postgres_store import PostgresStore
-from tests.support.histories import SCENARIOS
+from tests.support.histories import SCENARIOS, mourners, scenario
 from tests.support.histories import run as made_history
 from tests.support.postgres import TestServer
 from tests.support.stores import keep, make_run, opened
@@ -203,6 +205,7 @@ def test_an_agent_is_told_in_full(get: Get, store: PostgresStore, run: Run) -> N
     for agent in sorted({e["agent"] for e in formed if e["tick"] <= tick and world.row(e["agent"]) is not None})[:5]:
         told = get(f"/api/runs/brave-otter/agents/{agent}", tick=tick)
         described = people.describe(world, agent)
+        name_the_dead(described, store, run)
         assert {name: told[name] for name in described if name not in ("memories", "conversation")} == {
             name: value for name, value in described.items()
         }
@@ -210,6 +213,20 @@ def test_an_agent_is_told_in_full(get: Get, store: PostgresStore, run: Run) -> N
         assert [(m["memory"], m["text"]) for m in told["memories"]] == [
             (kept["memory"], texts[kept["memory"]]) for kept in described["mind"]["memories"]
         ]
+
+
+def test_the_dead_whom_an_agent_knows_have_their_names(get: Get, store: PostgresStore) -> None:
+    made = scenario("harsh")
+    harsh = keep(store, made, "harsh-winter")
+    world = replay.at(store, harsh, made.ticks - 1)
+    with History("harsh-winter", settings=store.database.settings) as history:
+        moment = history.at()
+        for agent in mourners(world)[:5]:
+            told = get(f"/api/runs/harsh-winter/agents/{agent}")
+            dead = [who for who in [told["parent"], *told["ties"]] if who and who.get("alive") is False]
+            assert dead and all(who["name"] and world.row(who["agent"]) is None for who in dead)
+            said = moment.agent(agent)
+            assert (said["parent"], said["ties"]) == (told["parent"], told["ties"])
 
 
 def test_the_conversation_of_an_agent_is_told_in_its_words(get: Get, store: PostgresStore, run: Run) -> None:

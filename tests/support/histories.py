@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from domain import events as ev
 from domain.advance import Header, advance, genesis_hash, header_of, new_world
 from domain.codes import Good, Intention, Skill
+from domain.columns import ALIVE, ID, N_TIES, PARENT, TIE_OTHER
 from domain.configuration import Configuration
 from domain.decide import Decider
 from domain.events import EventBatch, EventKind, as_json, payload_of
@@ -376,3 +377,11 @@ __all__ = [
     "NEEDS", "SCENARIOS", "Good", "History", "Intention", "Scene", "Skill", "answer", "as_json", "batch_of", "event",
     "every_kind", "persona", "run", "scenario",
 ]  # fmt: skip
+
+
+def mourners(world: World) -> list[int]:
+    """Return those who live and know, or are children of, somebody who died."""
+    a = world.agents[:, : world.n]
+    others = a[[PARENT, *range(TIE_OTHER, TIE_OTHER + N_TIES)]]
+    dead = (others >= 0) & (world.rows_of(others) < 0)
+    return [int(agent) for agent in a[ID, dead.any(0) & (a[ALIVE] != 0)]]

@@ -7,21 +7,11 @@ import pytest
 import replay
 from chronopolis import people
 from chronopolis.naming import name_the_dead, recorded_names
-from domain.columns import ALIVE, ID, N_TIES, PARENT, TIE_OTHER
-from tests.support.histories import scenario
+from tests.support.histories import mourners, scenario
 from tests.support.memory_store import MemoryStore
 from tests.support.stores import keep
 
 pytestmark = pytest.mark.unit
-
-
-def mourners(world):
-    """Return those who live and know, or are children of, somebody who died."""
-    a = world.agents[:, : world.n]
-    for row in (a[ALIVE] != 0).nonzero()[0]:
-        others = [int(a[PARENT, row]), *a[TIE_OTHER : TIE_OTHER + N_TIES, row].tolist()]
-        if any(other >= 0 and world.row(other) is None for other in others):
-            yield int(a[ID, row])
 
 
 def test_the_dead_whom_somebody_knows_have_their_names():
@@ -29,7 +19,7 @@ def test_the_dead_whom_somebody_knows_have_their_names():
     run = keep(store, history, durability="group")
     world = replay.at(store, run, history.ticks - 1)
     named = recorded_names(store, run, range(world.next_agent))
-    found = list(mourners(world))
+    found = mourners(world)
     assert found
     for agent in found:
         told = people.describe(world, agent)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from chronopolis import people
+from chronopolis.naming import name_the_dead
 from chronopolis.web.agent_history import COLUMNS, history_of
 from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import AgentAnswer, Series
@@ -56,6 +57,7 @@ async def one_agent(run: Found, agent: AgentInPath, using: Using, tick: Tick = N
         if values is None:
             told = head | _absent(histories, run, number, wanted)
         else:
+            name_the_dead(values, using.store, run)
             told = head | {"alive": True} | values | _in_mind(histories, run, wanted, values)
         return json.dumps(told, ensure_ascii=False).encode()
 
