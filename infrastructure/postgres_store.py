@@ -350,7 +350,8 @@ class PostgresStore:
 
         The lease rows of the run and of the forks that read this input are taken first, which a tick's
         transaction shares: so the tick of its effect either counts this input, or has been committed and is
-        refused here.
+        refused here. A thought is refused only where all of them are past that tick: who went on without it did so
+        because whoever asked is dead there, and reads it in vain.
         """
         row = _row_of(given, run.configuration) | {"run": run.id, "asked_chain": asked_chain}
         about_texts = {name: str(given.about[name]) for name in ("prompt", "raw") if given.about.get(name)}
@@ -360,7 +361,8 @@ class PostgresStore:
         # RETURNING tells whether the row is new; SQLAlchemy keeps no row count of an INSERT.
         added = pg_insert(schema.inputs).values(**row, **about).on_conflict_do_nothing()
         statement = added.returning(schema.inputs.c.run)
-        lease, ticks, line, asked = schema.leases, schema.ticks, schema.lineage, given.key.asked_tick
+        lease, ticks, line, each = schema.leases, schema.ticks, schema.lineage, schema.runs
+        asked = given.key.asked_tick
         reading = and_(line.c.source == run.id, line.c.tick_first - 1 <= asked, line.c.tick_last >= asked)
         readers = select(line.c.run).where(reading)
         locked = select(lease.c.run).where(lease.c.run.in_(readers)).order_by(lease.c.run).with_for_update()
@@ -368,8 +370,10 @@ class PostgresStore:
             runs = connection.execute(locked).scalars().all()
             if not runs:
                 raise InvalidInput(given.key.as_tuple(), "it was asked before this fork began; its parent takes it")
-            head = connection.execute(select(func.max(ticks.c.tick)).where(ticks.c.run.in_(runs))).scalar_one()
-            begun = head is not None and given.effect_tick <= head
+            newest = select(func.max(ticks.c.tick)).where(ticks.c.run == each.c.run).scalar_subquery()
+            heads = select(func.coalesce(newest, each.c.fork_tick, -1)).where(each.c.run.in_(runs))
+            head = (max if given.key.purpose == INTERVENTION else min)(connection.execute(heads).scalars())
+            begun = given.effect_tick <= head
             with connection.begin_nested() as insertion:
                 first = connection.execute(statement).one_or_none() is not None
                 if first and begun:
@@ -381,7 +385,6 @@ class PostgresStore:
             if not first or (begun and given.key.purpose != INTERVENTION):
                 connection.execute(insert(schema.late_inputs).values(run=run.id, **key))
         if first and begun:
-            assert head is not None
             raise TickHasBegun(run.name, given.effect_tick, head)
         return first
 

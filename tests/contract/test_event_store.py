@@ -470,6 +470,22 @@ class TestAnEventStore:
         assert store.record_input(parent, gift(1, asked=12, effect=26))
         assert replay.verify(store, fork).ok and replay.reexecute(store, fork).identical
 
+    def test_an_answer_is_taken_as_long_as_one_of_its_readers_has_not_gone_on_without_it(
+        self, store: EventStore
+    ) -> None:
+        parent = make_run(store, "parent", ticks=12)
+        fork = forked(store, parent, 12)
+        store.record_input(fork, Input(InputKey(12, 1, "intervention"), 13, {"by": "a test", "why": "", "remove": True}))
+        go_on(store, fork, 25)  # nobody waits for an answer to the dead
+        before = chain_of(store, fork)
+        assert store.record_input(parent, thought(1, asked=12, effect=20))
+        assert replay.verify(store, fork).ok and replay.reexecute(store, fork).identical
+        go_on(store, parent, 25)
+        go_on(store, fork, 30)
+        assert chain_of(store, fork)[:26] == before
+        with pytest.raises(TickHasBegun):
+            store.record_input(parent, thought(2, asked=12, effect=20))
+
     def test_a_fork_takes_no_input_for_a_tick_of_its_parent(self, store: EventStore) -> None:
         parent = make_run(store, "parent", ticks=30)
         fork = forked(store, parent, 12)

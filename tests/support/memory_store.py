@@ -235,7 +235,8 @@ class MemoryStore:
         ]
         if not readers:
             raise InvalidInput(given.key.as_tuple(), "it was asked before this fork began; its parent takes it")
-        head = max((h.tick for r in readers if (h := self.head(r)) is not None), default=-1)
+        heads = [-1 if (h := self.head(reader)) is None else h.tick for reader in readers]
+        head = (max if given.key.purpose == INTERVENTION else min)(heads)
         if given.effect_tick <= head:
             shelf.late[given.key] += given.key.purpose != INTERVENTION
             raise TickHasBegun(run.name, given.effect_tick, head)
