@@ -304,7 +304,7 @@ class Appender(Protocol):
         ...
 
     def set_status(self, status: str, *, problem: str | None = None) -> None:
-        """Record how the run stands, if the lease is still ours."""
+        """Record how the run stands, if the lease is still ours; nothing is appended after."""
         ...
 
     def keep_snapshot(self, world: World) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from domain.configuration import STATE_VERSION
-from domain.errors import PolisError, StoreUnavailable
+from domain.errors import StoreUnavailable
 from domain.ports import Run
 from infrastructure.database import Database
 from infrastructure.failpoints import reach
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _MAX_SNAPSHOT_BYTES_WAITING = 64 << 20
 """Beyond two snapshots. To close a stretch beside ticks flat out takes a second, in which thirty snapshots may come."""
 _LISTEN_EVERY_S, _AWAY_S, _PATIENCE_S = 0.1, 1.0, 30.0
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable)
 NEVER = 2**31 - 1
 STRETCHES_BEHIND = 16
 """Full stretches without their indexes before a run flat out waits: sixteen million events, up to 50,000 agents."""
@@ -112,6 +113,15 @@ class Housekeeper:
                     return
                 self._changed.wait(_LISTEN_EVERY_S)
 
+    def finish_snapshots(self) -> None:
+        """Return when those that wait for a durable tick are written or refused, or can't be for now."""
+        with self._changed:
+            while self._waiting and self._waiting[0][0] <= self._durable():
+                if self._stuck or not self._thread.is_alive():
+                    return
+                self._changed.notify_all()
+                self._changed.wait(_LISTEN_EVERY_S)
+
     def forget_above(self, tick: int) -> None:
         """Drop snapshots of ticks that will be decided again."""
         with self._changed:
@@ -132,12 +142,8 @@ class Housekeeper:
                 if not self._closing and (self._stuck or not behind):
                     self._changed.wait(_LISTEN_EVERY_S)
                 closing = self._closing
-                ready = []
-                while self._waiting and self._waiting[0][0] <= self._durable():
-                    ready.append(self._waiting.popleft())
             try:
-                for snapshot in ready:
-                    self._write_snapshot(*snapshot)
+                self._write_snapshots()
                 self._listen()
                 if not closing:
                     self._stretches.make_ahead(self._durable(), self._connect())
@@ -148,20 +154,43 @@ class Housekeeper:
                         pass
                     self._connect().execute("SELECT polis.rest_stretch(%s, %s)", (self._run.id, self._durable()))
                 self._stuck = False
-            except (psycopg.Error, PolisError) as error:
+            except Exception as error:  # whatever it is, the next snapshot and whoever asks for a pause must find us
                 self._stuck = True
-                self._figures.snapshots_failed += len(ready)
-                because = str(error).strip()
-                if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | StoreUnavailable):
-                    self._listened = time.monotonic() + _AWAY_S
-                elif because not in self._figures.problems:  # refused, rather than away for a while
-                    self._figures.problems.append(because)
-                _log.info("run %s: housekeeping has to wait: %s", self._run.name, because)
+                self._note(error)
                 if self._connection is not None:
                     self._connection.close()
                     self._connection = None
             if closing:
+                self._figures.snapshots_failed += len(self._waiting)
                 return
+
+    def _note(self, error: Exception) -> None:
+        """Record what was refused; what is away for a while is tried again."""
+        because = str(error).strip() or type(error).__name__
+        if isinstance(error, _AWAY):
+            self._listened = time.monotonic() + _AWAY_S
+        elif because not in self._figures.problems:
+            self._figures.problems.append(because)
+        _log.info("run %s: housekeeping has to wait: %s", self._run.name, because)
+
+    def _write_snapshots(self) -> None:
+        """Write those that wait and are durable; one that is refused is given up, the others stay."""
+        while True:
+            with self._changed:
+                if not self._waiting or self._waiting[0][0] > self._durable():
+                    return
+                snapshot = self._waiting[0]
+            try:
+                self._write_snapshot(*snapshot)
+            except _AWAY:
+                raise
+            except Exception as error:
+                self._figures.snapshots_failed += 1
+                self._note(error)
+            with self._changed:
+                if self._waiting and self._waiting[0] is snapshot:  # else its tick was given up meanwhile
+                    self._waiting.popleft()
+                self._changed.notify_all()
 
     def _listen(self) -> None:
         """See whether somebody asks this writer to stop."""

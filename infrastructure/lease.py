@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from domain.errors import LeaseLost, RunIsHeld
+from domain.errors import LeaseLost, RunIsHeld, UnknownRun
 from domain.ports import Run
 from infrastructure.errors import TakeOverRefused
 
@@ -44,6 +44,8 @@ def acquire(connection: psycopg.Connection[Any], run: Run, *, target: int | None
         If another living writer has it and it is not to be taken over.
     TakeOverRefused
         If the database does not let us end whoever has it.
+    UnknownRun
+        If it was dropped a moment ago.
     """
     if not _lock(connection, run, patience_s=0.0 if take_over else _PATIENCE_S):
         if not take_over:
@@ -59,7 +61,8 @@ def acquire(connection: psycopg.Connection[Any], run: Run, *, target: int | None
         "backend = pg_backend_pid(), target = coalesce(%s, target), updated_at = now() WHERE run = %s RETURNING epoch",
         (f"process {os.getpid()} on {socket.gethostname()}", target, run.id),
     ).fetchone()
-    assert row is not None
+    if row is None:
+        raise UnknownRun(run.name)
     return int(row[0])
 
 

@@ -46,6 +46,7 @@ ROWS_A_COPY = 250
 """Rows of a synced tick that go as one COPY: of up to a thousand, n cost the server n² (docs/decisions/0008)."""
 _MAX_COPIES = 8  # from 2,000 rows on, one COPY of all costs no more
 _LEASE_LOST, _INPUTS_CHANGED = "PL001", "PL002"  # SQLSTATEs of polis.refuse_ticks
+_LOCK_NOT_AVAILABLE = "55P03"
 _COLUMNS = ", ".join(COPY_COLUMNS)
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -139,16 +140,17 @@ class TickWriter:
         self._connection = self._open_connection()
         try:
             self.epoch = lease.acquire(self._connection, self.run, target=self._target, take_over=self._take_over)
+            self._durable = self._stored_head()
+            self._count_inputs = self._inputs_query()
+            self._stretches = Stretches(self.run, self._connection)
+            self._housekeeper = Housekeeper(
+                self.database, self.run, self._stretches, self.figures, lambda: self._durable, epoch=self.epoch
+            )
+            self._housekeeper.start()
         except BaseException:
+            lease.release(self._connection)
             self._connection.close()
             raise
-        self._durable = self._stored_head()
-        self._count_inputs = self._inputs_query()
-        self._stretches = Stretches(self.run, self._connection)
-        self._housekeeper = Housekeeper(
-            self.database, self.run, self._stretches, self.figures, lambda: self._durable, epoch=self.epoch
-        )
-        self._housekeeper.start()
         if self.durability == "group":
             self._start_committing()
         return self
@@ -156,6 +158,15 @@ class TickWriter:
     def _start_committing(self) -> None:
         self._thread = threading.Thread(target=self._commit_groups, name="polis-commit", daemon=True)
         self._thread.start()
+
+    def _stop_committing(self) -> None:
+        """Let the thread commit what it was given, and end it."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -165,11 +176,7 @@ class TickWriter:
             if kind is None:
                 self.flush()
         finally:
-            with self._changed:
-                self._closing = True
-                self._changed.notify_all()
-            if self._thread is not None:
-                self._thread.join()
+            self._stop_committing()
             self._housekeeper.close(finish=kind is None)
             if self._connection is not None:
                 lease.release(self._connection)
@@ -266,11 +273,12 @@ class TickWriter:
         return [encode_rows(self.run.id, events.slice(edges[i], edges[i + 1])) for i in range(copies)]
 
     def flush(self) -> None:
-        """Return when everything appended is durable."""
+        """Return when everything appended is durable, and it is known what became of the snapshots."""
         with self._changed:
             while self._in_flight and self._error is None:
                 self._changed.wait()
             self._raise_error()
+        self._housekeeper.finish_snapshots()
 
     def restart(self) -> None:
         """Forget what was appended and is not durable, and go on after `InputsChanged`."""
@@ -282,8 +290,9 @@ class TickWriter:
             self._start_committing()
 
     def set_status(self, status: str, *, problem: str | None = None) -> None:
-        """Record how the run stands, if the lease is still ours and the server is there."""
+        """Record how the run stands, if the lease is still ours and the server is there; nothing is appended after."""
         self._abandon()
+        self._stop_committing()  # it would be in the middle of a conversation on the same connection
         try:
             assert self._connection is not None
             self._connection.execute(
@@ -427,7 +436,8 @@ class TickWriter:
             raise LeaseLost(self.run.name, first, self.epoch)
         if state == _INPUTS_CHANGED:
             raise InputsChanged(self.run.name, first, last)
-        if state[:2] == "53":  # disk full, out of memory, too many connections: may pass
+        # Disk full, out of memory, too many connections; a deadlock; a lock that somebody held too long: may pass.
+        if state[:2] in ("53", "40") or state == _LOCK_NOT_AVAILABLE:
             raise StoreUnavailable(message)
         raise AppendRefused(self.run.name, message)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from array import array
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -111,6 +112,27 @@ class _Clock:
     ticks: int = 0
     events: int = 0
     counted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
+    unsettled: deque[tuple[int, int, list[int]]] = field(default_factory=deque)  # of ticks that may yet be given up
+
+    def count(self, tick: int, durable: int, events: EventBatch) -> None:
+        """Count a tick; those above the durable mark so that they can be taken back."""
+        kinds = np.bincount(events.records["kind"], minlength=32)
+        self._add(1, len(events), counts := [int(kinds[kind.number]) for kind in _COUNTED.values()])
+        self.unsettled.append((tick, len(events), counts))
+        while self.unsettled and self.unsettled[0][0] <= durable:
+            self.unsettled.popleft()
+
+    def take_back_above(self, tick: int) -> None:
+        """Forget ticks that were decided, not committed, and will be decided again."""
+        while self.unsettled and self.unsettled[-1][0] > tick:
+            _, events, counts = self.unsettled.pop()
+            self._add(-1, -events, [-count for count in counts])
+
+    def _add(self, ticks: int, events: int, counts: list[int]) -> None:
+        self.ticks += ticks
+        self.events += events
+        for name, count in zip(_COUNTED, counts, strict=True):
+            self.counted[name] += count
 
     def percentiles(self) -> dict[str, float]:
         if not self.tick_ms:
@@ -253,6 +275,7 @@ class Runner:
                 self._say(str(late))
                 writer.restart()
                 head = self.store.head(self.run_)
+                clock.take_back_above(-1 if head is None else head.tick)
                 world = replay.at_head(self.store, self.run_, on_problem=self._say)
                 self._pausing.start(world, writer)
                 if self.thinking is not None:
@@ -288,7 +311,7 @@ class Runner:
             if thinking is not None:
                 thinking.after_tick(world, events, header, effective)
             pausing.after_tick(world, events)
-            self._count(clock, events)
+            clock.count(world.tick, writer.durable_tick, events)
             events_before_snapshot += len(events)
             if world.tick == 0 or _snapshot_is_due(world.tick - kept_tick, events_before_snapshot):
                 writer.keep_snapshot(world)
@@ -301,13 +324,6 @@ class Runner:
                 while (left := due - time.perf_counter()) > 0 and not pausing.due(world.tick):
                     time.sleep(min(left, 0.05))
         return header
-
-    def _count(self, clock: _Clock, events: EventBatch) -> None:
-        clock.ticks += 1
-        clock.events += len(events)
-        kinds = np.bincount(events.records["kind"], minlength=32)
-        for name, kind in _COUNTED.items():
-            clock.counted[name] += int(kinds[kind.number])
 
     def _show(self, world: World, target: int, clock: _Clock, writer: Appender) -> None:
         if self._held is not None:

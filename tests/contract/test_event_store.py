@@ -362,9 +362,10 @@ class TestAnEventStore:
             if not given:  # the loop read its inputs before this one was there
                 given.append(store.record_input(during, gift(2, asked=10, effect=30, food=7_000)))
 
-        go_on(store, before, 60)
+        whole = go_on(store, before, 60)
         summary = go_on(store, during, 60, durability=durability, on_progress=give, pace_ms=2)
         assert given == [True]
+        assert (summary.events, summary.figures) == (whole.events, whole.figures), "ticks that were given up count"
         assert (summary.head_tick, summary.status) == (60, "complete")
         assert chain_of(store, during) == chain_of(store, before)
         assert replay.verify(store, during).ok and replay.reexecute(store, during).identical
@@ -475,7 +476,8 @@ class TestAnEventStore:
     ) -> None:
         parent = make_run(store, "parent", ticks=12)
         fork = forked(store, parent, 12)
-        store.record_input(fork, Input(InputKey(12, 1, "intervention"), 13, {"by": "a test", "why": "", "remove": True}))
+        gone = {"by": "a test", "why": "to see", "remove": True}
+        store.record_input(fork, Input(InputKey(12, 1, INTERVENTION), 13, gone))
         go_on(store, fork, 25)  # nobody waits for an answer to the dead
         before = chain_of(store, fork)
         assert store.record_input(parent, thought(1, asked=12, effect=20))

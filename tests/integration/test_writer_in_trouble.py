@@ -1,0 +1,133 @@
+"""A writer whose lease row is held, whose housekeeping is refused, whose runner fails: nothing is lost, all is told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import psycopg
+import pytest
+
+from domain.errors import UnknownRun
+from infrastructure.housekeeping import Housekeeper
+from infrastructure.postgres_store import PostgresStore
+from infrastructure.stretches import Stretches
+from tests.support.histories import run as history_of
+from tests.support.postgres import FreshDatabase
+from tests.support.stores import TINY_WORLD, chain_of, go_on, make_run
+
+pytestmark = pytest.mark.integration
+
+SHORT = history_of(7, 20, TINY_WORLD)
+
+
+def held(database: FreshDatabase, run: int, seconds: float) -> threading.Thread:
+    """Hold a run's lease row for so long; return once it is held."""
+    begun = threading.Event()
+
+    def hold() -> None:
+        with psycopg.connect(database.admin_url) as holder:
+            holder.execute("SELECT FROM polis.leases WHERE run = %s FOR UPDATE", (run,))
+            begun.set()
+            time.sleep(seconds)
+            holder.rollback()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert begun.wait(10)
+    return thread
+
+
+def test_a_status_is_recorded_while_ticks_are_being_committed(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    run = postgres_store.create("failing", seed=SHORT.seed, configuration=TINY_WORLD, target=20)
+    with postgres_store.writer(run, durability="group") as writer:
+        holding = held(migrated, run.id, 1.0)
+        for batch, header in zip(SHORT.batches, SHORT.headers, strict=True):
+            writer.append(batch, header)
+        writer.set_status("failed", problem="a rule was broken")
+    holding.join()
+    lease = postgres_store.lease(run)
+    assert (lease.status, lease.problem) == ("failed", "a rule was broken")
+    assert chain_of(postgres_store, run) == [header.chain_hash for header in SHORT.headers]
+
+
+def test_a_lock_that_somebody_holds_too_long_is_waited_for(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    run = postgres_store.create("waiting", seed=SHORT.seed, configuration=TINY_WORLD, target=20)
+    said: list[str] = []
+    with postgres_store.writer(run, durability="tick", say=said.append) as writer:
+        writer.append(SHORT.batches[0], SHORT.headers[0])
+        writer._connection.execute("SET lock_timeout = '100ms'")  # a minute, but for this test
+        holding = held(migrated, run.id, 0.6)
+        writer.append(SHORT.batches[1], SHORT.headers[1])
+    holding.join()
+    assert "lock timeout" in said[0] and "going on" in said[-1]
+    assert chain_of(postgres_store, run) == [header.chain_hash for header in SHORT.headers[:2]]
+
+
+def test_a_writer_that_cannot_begin_leaves_the_lease(
+    postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(postgres_store, ticks=3)
+
+    def broken(*how: Any) -> None:
+        raise RuntimeError("no stretches")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stretches, "look", broken)
+        with pytest.raises(RuntimeError), postgres_store.writer(run, durability="tick"):
+            pass
+    assert go_on(postgres_store, run, 5).head_tick == 5
+
+
+def test_a_run_that_was_dropped_a_moment_ago_is_unknown(postgres_store: PostgresStore, migrated: FreshDatabase) -> None:
+    run = postgres_store.create("gone", seed=7, configuration=TINY_WORLD, target=3)
+    with psycopg.connect(migrated.admin_url, autocommit=True) as owner:
+        owner.execute("SELECT polis.drop_run(%s, 'a test')", (run.id,))
+    with pytest.raises(UnknownRun), postgres_store.writer(run, durability="tick"):
+        pass
+
+
+def test_one_snapshot_that_is_refused_costs_no_other(
+    postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.runner._snapshot_is_due", lambda ticks, events: True)
+    write = Housekeeper._write_snapshot
+    refused: list[int] = []
+
+    def refuse_one(self: Housekeeper, tick: int, state_hash: bytes, state_bytes: bytes) -> None:
+        if tick == 4:
+            refused.append(tick)
+            raise ValueError("this one has no room")
+        write(self, tick, state_hash, state_bytes)
+
+    monkeypatch.setattr(Housekeeper, "_write_snapshot", refuse_one)
+    run = make_run(postgres_store, ticks=0)
+    summary = go_on(postgres_store, run, 12, durability="group")
+    assert refused == [4], "a snapshot that is refused is not asked for again"
+    assert (summary.snapshots, summary.snapshots_failed) == (12, 1), "the last tick has another at the end"
+    assert summary.status == "degraded" and "this one has no room" in str(summary.problem)
+
+
+def test_a_snapshot_that_the_database_was_away_for_is_written_later(
+    postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.runner._snapshot_is_due", lambda ticks, events: True)
+    write = Housekeeper._write_snapshot
+    times: dict[int, int] = {}
+
+    def away_at_first(self: Housekeeper, tick: int, state_hash: bytes, state_bytes: bytes) -> None:
+        times[tick] = times.get(tick, 0) + 1
+        if tick in (3, 4) and times[tick] == 1:
+            raise psycopg.OperationalError("the connection is lost")
+        write(self, tick, state_hash, state_bytes)
+
+    monkeypatch.setattr(Housekeeper, "_write_snapshot", away_at_first)
+    run = make_run(postgres_store, ticks=0)
+    summary = go_on(postgres_store, run, 12, pace_ms=60)
+    assert times[3] == times[4] == 2
+    assert (summary.snapshots, summary.snapshots_failed, summary.status) == (13, 0, "complete")
