@@ -27,7 +27,7 @@ COPY_COLUMNS = ("run", *(EVENT_DTYPE.names or ()), "payload")
 HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 TRAILER = b"\xff\xff"
 _ROW_MAX = 2 + 13 * 4 + 4 + EVENT_DTYPE.itemsize
-_MAX_PAYLOAD = 1 << 20
+_SPARE = 1 << 20
 
 
 # -- encoding ----------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def _get_int8(b, at):  # type: ignore[no-untyped-def]
 
 @inline
 def _decode_row(b, at, e, payloads, used):  # type: ignore[no-untyped-def]
-    """Read one tuple (without `run`) into record e; return the payload bytes in use, or -1 if they don't fit."""
+    """Read one tuple (without `run`) into record e; return the payload bytes in use. There must be room for them."""
     e.tick, at = _get_int4(b, at)
     e.ordinal, at = _get_int4(b, at)
     e.agent, at = _get_int4(b, at)
@@ -230,22 +230,29 @@ def _decode_row(b, at, e, payloads, used):  # type: ignore[no-untyped-def]
 def _receive(get, free, connection, slot, records, ends, payloads, state):  # type: ignore[no-untyped-def]
     """Fill records from a COPY OUT stream until it ends or there is no room for another row.
 
-    `state` is [rows, payload bytes used, result]: result 1 means more may come, -1 the end, -2 an error.
+    `state` is [rows, payload bytes used, result, bytes of a row held]: result 1 means more may come, -1 the end, -2 an
+    error. A row for which `payloads` may lack room is held in `slot` until there is.
     """
-    rows, used = state[0], state[1]
-    while rows < records.shape[0] and payloads.shape[0] - used > _MAX_PAYLOAD:
-        size = _call_get_copy_data(get, connection, slot.ctypes.data)  # type: ignore[call-arg, var-annotated]
-        if size < 0:
-            state[0], state[1], state[2] = rows, used, size
-            return
-        b = _bytes_at(slot[0], size)
-        at = 19 if size >= 19 and b[0] == 80 and b[1] == 71 and b[2] == 67 else 0  # the stream's header: "PGC…"
-        if size - at >= 2 and b[at] == 0:  # not the trailer, whose count of fields is -1
+    rows, used, held = state[0], state[1], state[3]
+    result = 1
+    while rows < records.shape[0]:
+        if held == 0:
+            size = _call_get_copy_data(get, connection, slot.ctypes.data)  # type: ignore[call-arg, var-annotated]
+            if size < 0:
+                result = size
+                break
+            held = size
+        if payloads.shape[0] - used < held:
+            break
+        b = _bytes_at(slot[0], held)  # type: ignore[call-arg, var-annotated]
+        at = 19 if held >= 19 and b[0] == 80 and b[1] == 71 and b[2] == 67 else 0  # the stream's header: "PGC…"
+        if held - at >= 2 and b[at] == 0:  # not the trailer, whose count of fields is -1
             used = _decode_row(b, at + 2, records[rows], payloads, used)
             ends[rows] = used
             rows += 1
         _call_free(free, slot[0])
-    state[0], state[1], state[2] = rows, used, 1
+        held = 0
+    state[0], state[1], state[2], state[3] = rows, used, result, held
 
 
 @functools.cache
@@ -318,20 +325,21 @@ class RowReceiver:
         assert addresses is not None, "look at libpq_functions() first"
         self._get, self._free = addresses
         self._connection, self._rows = pgconn_address, rows
-        self._slot = np.zeros(1, np.intp)
+        self._slot, self._held = np.zeros(1, np.intp), 0
         self.ended, self.failed = False, False
 
     def receive(self) -> EventBatch | None:
         """Return the next rows, None at the end; blocks without holding the GIL."""
-        if self.ended:
-            return None
-        records, ends = np.empty(self._rows, EVENT_DTYPE), np.empty(self._rows, np.int64)
-        payloads = np.empty(self._rows * 24 + 2 * _MAX_PAYLOAD, np.uint8)
-        state = np.zeros(3, np.int64)
-        _receive(self._get, self._free, self._connection, self._slot, records, ends, payloads, state)
-        n, used, result = (int(v) for v in state)
-        self.ended, self.failed = result < 0, result == -2
-        return EventBatch(records[:n], ends[:n], payloads[:used].tobytes()) if n else None
+        while not self.ended:
+            records, ends = np.empty(self._rows, EVENT_DTYPE), np.empty(self._rows, np.int64)
+            payloads = np.empty(self._rows * 24 + self._held + _SPARE, np.uint8)
+            state = np.array([0, 0, 0, self._held], np.int64)
+            _receive(self._get, self._free, self._connection, self._slot, records, ends, payloads, state)
+            n, used, result, self._held = (int(v) for v in state)
+            self.ended, self.failed = result < 0, result == -2
+            if n:
+                return EventBatch(records[:n], ends[:n], payloads[:used].tobytes())
+        return None
 
 
 def records_from_arrow(table: object) -> EventBatch:

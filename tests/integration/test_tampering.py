@@ -92,6 +92,20 @@ def test_one_value_of_an_event(kept: Kept, column: str) -> None:
     assert found.first_bad_tick is not None and 1 <= found.first_bad_tick <= 30
 
 
+@pytest.mark.parametrize("reader", ["libpq", "adbc"])
+@pytest.mark.parametrize("tick", [0, 12])
+def test_a_payload_longer_than_any_event_has(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, tick: int, reader: str
+) -> None:
+    monkeypatch.setenv("POLIS_READER", reader)
+    where = f"(tick, ordinal) = (SELECT tick, min(ordinal) FROM stored_events WHERE tick = {tick} "
+    where += "AND payload IS NOT NULL GROUP BY tick)"
+    found = found_after(
+        kept, f"UPDATE stored_events SET payload = convert_to(repeat('a', 9000000), 'UTF8') WHERE {where}"
+    )
+    assert (found.area, found.first_bad_tick) == ("events", tick)
+
+
 @pytest.mark.parametrize("column", ["agent", "cause", "needs", "given", "taken", "target", "cell", "detail", "payload"])
 def test_a_value_where_there_was_none(kept: Kept, column: str) -> None:
     """Also -1, by which memory says "absent": in the store absent is NULL and nothing else."""
