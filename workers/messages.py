@@ -53,7 +53,7 @@ class ThinkRequest(_Message):
     @property
     def key(self) -> str:
         """What makes two messages the same request."""
-        return f"think:{self.run}:{self.asked_tick}:{self.agent}:{self.purpose}:{self.call}"
+        return f"think:{self.run}:{self.asked_tick}:{self.agent}:{self.purpose}:{self.call}:{self.asked_chain[:16]}"
 
 
 class ProjectRequest(_Message):

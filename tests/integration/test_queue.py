@@ -236,8 +236,8 @@ def test_what_kills_its_workers_is_set_aside_too(
 ) -> None:
     broker = Broker(valkey.url)
     for _ in range(broker_module.BEGUN_MAX):  # as so many workers would have that ended meanwhile
-        assert broker.begin("think:1:5:4:intention:0", "w") == "begun"
-        redis.Redis(unix_socket_path=str(valkey.socket)).delete("polis:doing:think:1:5:4:intention:0")
+        assert broker.begin("think:1:5:4:intention:0:abababababababab", "w") == "begun"
+        redis.Redis(unix_socket_path=str(valkey.socket)).delete("polis:doing:think:1:5:4:intention:0:abababababababab")
     with a_crew(home, valkey):
         Publisher(valkey.url).publish(THINK, request(4, die=True))
         (entry,) = eventually(broker.poison)

@@ -29,7 +29,7 @@ GOOD = {
 
 def test_a_request_is_read_as_it_was_sent_and_known_by_its_key():
     read = messages.think_request(GOOD)
-    assert read.key == "think:1:5:3:intention:0"
+    assert read.key == "think:1:5:3:intention:0:ab"
     assert read.model_dump()["percept"] == {"name": "Ada"}
     assert messages.project_request({"run": 1, "through": 9}).key == "project:1:9"
 

@@ -20,8 +20,10 @@ from domain.errors import (
 )
 from domain.inputs import Input, InputKey
 from domain.ports import Completed, Completion
+from tests.support.histories import run as history_of
 from tests.support.memory_store import MemoryStore
 from tests.support.percepts import MEMORIES, percept
+from tests.support.stores import keep
 from workers.minds import think as thinking
 from workers.minds.prompts import template_hash
 from workers.minds.scripted import ScriptedEngine
@@ -135,6 +137,20 @@ def test_an_answer_is_recorded_with_all_there_is_to_tell(store, covered):
     (asked,) = engine.asked
     assert asked.adapter == "dialect" and asked.schema is not None and asked.seed == seed_of(given.key)
     assert asked.max_tokens == 32 and asked.temperature_milli == 700
+
+
+def test_a_request_of_another_history_is_refused(store):
+    history = history_of(5, 4, Configuration(agents=4, width=8, height=8))
+    keep(store, history, "told")
+    told = store.find("told")
+    chain = [header.chain_hash.hex() for header in history.headers]
+    asked = {"run": told.id, "asked_tick": 3, "effect_tick": 30}
+    with pytest.raises(UnusableRequest, match="another history than run told has at tick 3"):
+        think(store, Says(GOOD), None, request(store, **asked, asked_chain=chain[2]))
+    with pytest.raises(UnusableRequest, match="at tick 120"):
+        think(store, Says(GOOD), None, request(store, asked_chain=chain[3]))
+    assert store.shelves[told.id].inputs == {}
+    assert think(store, Says(GOOD), None, request(store, **asked, asked_chain=chain[3])) == "answered"
 
 
 def test_settings_of_the_run_reach_the_engine(store):

@@ -95,7 +95,7 @@ def think(
     Raises
     ------
     UnusableRequest
-        If it is no request; nothing was recorded.
+        If it is no request, or one of another history; nothing was recorded.
     StoreError
         If the store fails; try again.
     """
@@ -109,6 +109,7 @@ def think(
     run = store.find(str(asked.run))
     if store.has_input(run, asked.key):
         return "known"
+    _require_that_history(store, run, asked)
     deadline = started + asked.settings.timeout_s
     thought = _Thought(engine, asked, texts, deadline)
     try:
@@ -128,6 +129,18 @@ def think(
     if not first_of_its_key:
         return "late"
     return "refused" if "refused" in answer else "answered"
+
+
+def _require_that_history(store: EventStore, run: Run, asked: ThoughtRequest) -> None:
+    """Refuse what was asked elsewhere: of two stores with one broker, both have a run 1."""
+    if not asked.asked_chain:
+        return
+    chain = store.headers(run, asked.asked_tick, asked.asked_tick).chain_hash
+    if not chain or chain[0].hex() != asked.asked_chain:
+        raise UnusableRequest(
+            f"it was asked in another history than run {run.name} has at tick {asked.asked_tick}: "
+            "does another database use the same broker? give each a POLIS_BROKER_URL of its own"
+        )
 
 
 def _recall(
