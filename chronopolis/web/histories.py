@@ -36,9 +36,9 @@ class _Open:
     head: int = -1
 
     def close(self) -> None:
-        """End what a cursor reads ahead."""
+        """End what a cursor reads ahead; in a thread, since it waits for what is being read, and for who uses it."""
         if self.cursor is not None:
-            self.cursor.close()
+            threading.Thread(target=self.cursor.close, name="polis-close", daemon=True).start()
 
 
 class Histories:
@@ -219,9 +219,10 @@ class Histories:
         return opened
 
     def close(self) -> None:
-        """Let go of all."""
+        """Let go of all, and wait for what is being read: the store may be closed next."""
         for opened in self._open.values():
-            opened.close()
+            if opened.cursor is not None:
+                opened.cursor.close()
         self._open.clear()
         self.quick.close()
         self.slow.close()
