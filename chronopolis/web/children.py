@@ -67,6 +67,7 @@ class Children:
     def __init__(self, settings: Any) -> None:
         self._settings = settings
         self._by_run: dict[int, Child] = {}
+        self._starting = asyncio.Lock()  # two at once would both find the run free, and both find room
 
     def of(self, run: Run) -> Child | None:
         """Return the process that was last started for a run."""
@@ -90,17 +91,38 @@ class Children:
         ChildFailed
             If no process could be made.
         """
-        known = self.of(run)
-        if known is not None and known.state == "running":
-            raise RunIsHeld(run.name, f"process {known.process.pid}, which this server started")
+        async with self._starting:
+            known = self.of(run)
+            if known is not None and known.state == "running":
+                raise RunIsHeld(run.name, f"process {known.process.pid}, which this server started")
+            self.require_room()
+            child = Child(run, ticks, await self._process(run, ticks, break_at, pace_ms))
+            self._by_run.pop(run.id, None)
+            self._by_run[run.id] = child
+        for number in [n for n, each in self._by_run.items() if each.state != "running"][:-_KNOWN]:
+            del self._by_run[number]
+        child.task = asyncio.create_task(self._follow(child))
+        return child
+
+    def require_room(self) -> None:
+        """Refuse if as many go on as may.
+
+        Raises
+        ------
+        Busy
+        """
         if len(self.running) >= _MOST:
             raise Busy
+
+    async def _process(
+        self, run: Run, ticks: int, break_at: str | None, pace_ms: float | None
+    ) -> asyncio.subprocess.Process:
         polis = (sys.executable, "-m", "chronopolis.cli.main")
         wanted = [f"--ticks={ticks}"]
         wanted += [f"--break={break_at}"] if break_at is not None else []
         wanted += [f"--pace={pace_ms}"] if pace_ms is not None else []
         try:
-            process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 *(*polis, "resume", run.name, *wanted, "--json", "--quiet"),
                 env=self._environment(),
                 start_new_session=True,
@@ -110,13 +132,6 @@ class Children:
             )
         except OSError as error:
             raise ChildFailed(run.name, str(error)) from None
-        child = Child(run, ticks, process)
-        self._by_run.pop(run.id, None)
-        self._by_run[run.id] = child
-        for number in [n for n, each in self._by_run.items() if each.state != "running"][:-_KNOWN]:
-            del self._by_run[number]
-        child.task = asyncio.create_task(self._follow(child))
-        return child
 
     def _environment(self) -> dict[str, str]:
         """Return the environment of a process that finds this very code and this very database."""

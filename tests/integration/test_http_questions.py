@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import replay
+from chronopolis.web.errors import ChildFailed
 from domain.configuration import Configuration
 from domain.measures import MEASURES
 from domain.ports import Run
@@ -160,6 +161,27 @@ def test_a_fork_that_can_not_be_is_refused_and_nothing_is_made(
     answer = client.post("/api/runs/told/fork", json=asked)
     assert answer.status_code in (404, 422), answer.text
     assert len(store.runs()) == before
+
+
+def test_a_fork_that_can_not_go_on_is_not_made_or_says_so(
+    client: httpx.Client, store: PostgresStore, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"at": 40, "ticks": 5, "run_on": True}
+    before = len(store.runs())
+    with monkeypatch.context() as without_room:
+        without_room.setattr("chronopolis.web.children._MOST", 0)
+        assert client.post("/api/runs/told/fork", json=asked).status_code == 503
+    assert len(store.runs()) == before
+
+    async def failed(*_: Any, **__: Any) -> None:
+        raise ChildFailed("told", "no process can be made")
+
+    monkeypatch.setattr("chronopolis.web.children.Children.start", failed)
+    made = client.post("/api/runs/told/fork", json=asked)
+    assert made.status_code == 201, made.text
+    assert made.json()["continuing"] is None
+    assert "no process can be made" in made.json()["warnings"][-1]
+    assert len(store.runs()) == before + 1
 
 
 def test_an_intervention_is_recorded_with_who_and_why(client: httpx.Client, store: PostgresStore, run: Run) -> None:

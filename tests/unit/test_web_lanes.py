@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from chronopolis.web import histories as histories_module
+from chronopolis.web.children import Child, Children
 from chronopolis.web.crew import Crew
 from chronopolis.web.errors import Busy, Superseded, TookTooLong
 from chronopolis.web.histories import ClientWentAway, Histories
 from chronopolis.web.lanes import Lane
 from domain.configuration import Configuration
-from domain.errors import BeyondHead, UnknownRun
+from domain.errors import BeyondHead, RunIsHeld, UnknownRun
 from domain.ports import Run
 
 pytestmark = pytest.mark.unit
@@ -219,5 +220,67 @@ def test_nothing_is_made_for_a_client_that_has_hung_up(shelf: Shelf) -> None:
         assert not shelf.cursors
         assert await histories.look(run, lambda cursor: "next") == "next"
         histories.close()
+
+    play(scene())
+
+
+def test_a_run_whose_cursor_still_reads_ahead_is_let_go_of_without_a_wait(shelf: Shelf) -> None:
+    async def scene() -> None:
+        histories, read = Histories(shelf, most_runs=1), threading.Event()
+        oldest = await histories.run("1")
+        await histories.look(oldest, lambda cursor: None)
+        (cursor,) = shelf.cursors
+        cursor.close = read.wait  # what is under way ends when it ends
+        began = asyncio.get_running_loop().time()
+        late = threading.Timer(5, read.set)
+        late.start()
+        assert await histories.look(await histories.run("2"), lambda cursor: cursor.run.id) == 2
+        assert asyncio.get_running_loop().time() - began < 4
+        late.cancel()
+        read.set()
+        histories.close()
+
+    play(scene())
+
+
+class Process:
+    """A process that goes on until it is ended."""
+
+    pid, returncode = 4711, None
+
+    def __init__(self) -> None:
+        self.stdout, self.over = self, asyncio.Event()
+
+    async def read(self, _: int) -> bytes:
+        await self.over.wait()
+        return b""
+
+    async def wait(self) -> int:
+        return 0
+
+    def terminate(self) -> None:
+        self.over.set()
+
+
+@pytest.mark.parametrize("names", [["1", "1"], ["1", "2", "3", "4", "5"]])
+def test_of_two_that_go_on_at_once_the_second_is_refused(monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
+    async def scene() -> None:
+        made: list[Process] = []
+
+        async def slowly(*_: str, **__: Any) -> Process:
+            await asyncio.sleep(0.01)
+            made.append(Process())
+            return made[-1]
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", slowly)
+        children = Children(SimpleNamespace(home="/", database_url=None))
+        asked = [children.start(Shelf().find(name), 5) for name in names]
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(each) for each in told if not isinstance(each, Child)] == [
+            RunIsHeld if names == ["1", "1"] else Busy
+        ]
+        assert len(children.running) == len(made) == len(names) - 1
+        await children.close()
+        assert not children.running
 
     play(scene())

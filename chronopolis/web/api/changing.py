@@ -15,7 +15,7 @@ from chronopolis.web.api.parameters import Found
 from chronopolis.web.children import Child
 from chronopolis.web.errors import NothingRuns
 from chronopolis.web.services import Services, Using
-from domain.errors import RunIsHeld
+from domain.errors import PolisError, RunIsHeld
 from domain.expressions import parse
 from domain.ports import Run
 
@@ -26,16 +26,25 @@ _SOMEBODY = "the debugger"
 
 @router.post("/api/runs/{run}/fork", status_code=201)
 async def fork(run: Found, wanted: ForkWanted, using: Using) -> Freely:
-    """Fork a run at a tick, as `polis fork` does; with `run_on` it goes on at once."""
+    """Fork a run at a tick, as `polis fork` does; with `run_on` it goes on at once.
+
+    If it is made and then can't go on, `continuing` is null and `warnings` say why.
+    """
+    if wanted.run_on:
+        using.children.require_room()  # before anything is made: who tries again would make another
     given: dict[str, Any] = {
         "at": wanted.at, "name": wanted.name, "settings": wanted.set or None, "seed": wanted.seed,
         "interventions": wanted.interventions, "by": wanted.by or _SOMEBODY, "why": wanted.why, "ticks": wanted.ticks,
     }  # fmt: skip
     made = await using.histories.slow.do(lambda: make_fork(using.store, run.name, **given))
     if wanted.run_on:
-        child = await using.histories.run(made["name"])
         ahead = wanted.ticks or max(1, made.get("target", 0) - made["forked_at"])
-        made["continuing"] = (await using.children.start(child, ahead)).as_dict()
+        made["continuing"] = None
+        try:
+            child = await using.children.start(await using.histories.run(made["name"]), ahead)
+            made["continuing"] = child.as_dict()
+        except PolisError as error:  # it is there all the same
+            made["warnings"] = [*made["warnings"], f"it does not go on: {error}"]
     return Freely(**made)
 
 
