@@ -9,7 +9,7 @@ from domain.codes import N_RESOURCES
 from domain.columns import CAPACITY, REGROWTH, SINCE, STOCK, Cells
 
 
-def stocks_at(cells: Cells, tick: int) -> NDArray[np.int64]:
+def all_stocks_at(cells: Cells, tick: int) -> NDArray[np.int64]:
     """Return every stock as it is at a tick, shape (N_RESOURCES, n_cells), milli-units.
 
     The same as `domain.rules.gather.stock_at` says of one cell; a test holds the two together.
@@ -26,7 +26,7 @@ def stocks_at(cells: Cells, tick: int) -> NDArray[np.int64]:
 def stock_shares(cells: Cells, tick: int) -> NDArray[np.uint8]:
     """Return 255 · stock / capacity of every cell and resource, rounded down; 0 where nothing can grow."""
     capacity = cells[CAPACITY : CAPACITY + N_RESOURCES]
-    share = stocks_at(cells, tick)
+    share = all_stocks_at(cells, tick)
     share *= 255
     share //= np.maximum(capacity, 1)
     np.minimum(share, 255, out=share)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chronopolis.web.frames import NO_INTENTION, decode_frames, decode_terrain, encode_frame, encode_terrain
-from chronopolis.web.growth import stocks_at
+from chronopolis.web.growth import all_stocks_at
 from domain.advance import new_world
 from domain.codes import N_RESOURCES
 from domain.columns import BIOME, CAPACITY, ELEVATION, N_TIES, OCCUPATION
@@ -65,7 +65,7 @@ def test_a_decoded_frame_equals_the_state(where: tuple[str, int], ties: bool) ->
 @given(ticks_of_scenarios, st.integers(0, 5_000))
 def test_stocks_grow_as_the_rules_say(where: tuple[str, int], later: int) -> None:
     world = scenario(where[0]).replayed(where[1] + 1)
-    at_once = stocks_at(world.cells, world.tick + later)
+    at_once = all_stocks_at(world.cells, world.tick + later)
     for good in range(N_RESOURCES):
         one_by_one = [int(stock_at(world.cells, good, c, world.tick + later)) for c in range(at_once.shape[1])]
         assert at_once[good].tolist() == one_by_one
