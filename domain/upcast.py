@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from domain.errors import UnknownEventKind
-from domain.events import KIND_BY_NUMBER, EventBatch
+from domain.events import CATALOGUE_VERSION, KIND_BY_NUMBER, VERSIONS_BY_CATALOGUE, EventBatch
 
 Upcaster = Callable[[np.void, bytes], tuple[np.void, bytes]]
 """Takes a record (a copy, to change) and its payload in one version; returns both in the next."""
@@ -24,6 +24,21 @@ UPCASTERS: dict[tuple[int, int], Upcaster] = {}
 def current_versions() -> dict[int, int]:
     """Return kind number → version in this release."""
     return {number: kind.version for number, kind in KIND_BY_NUMBER.items()}
+
+
+def to_current(events: EventBatch, catalogue: int) -> EventBatch:
+    """Return stored events as today's definitions have them, upcast if an earlier catalogue wrote them.
+
+    Raises
+    ------
+    UnknownEventKind
+        If a later release wrote them.
+    """
+    if catalogue == CATALOGUE_VERSION:
+        return events
+    if catalogue not in VERSIONS_BY_CATALOGUE:
+        raise UnknownEventKind("of catalogue", catalogue)
+    return upcast(events, VERSIONS_BY_CATALOGUE[catalogue])
 
 
 def upcast(

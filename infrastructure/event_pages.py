@@ -25,7 +25,7 @@ from domain.events import (
     empty_records,
 )
 from domain.ports import Run
-from domain.upcast import current_versions, upcast
+from domain.upcast import current_versions, to_current
 from infrastructure.copy_binary import COPY_COLUMNS
 from infrastructure.postgres_store import PostgresStore
 
@@ -74,6 +74,7 @@ class EventPages:
         party: int | None = None,
         after: tuple[int, int] = (-1, END),
         newest_first: bool = False,
+        patience_s: float = _PATIENCE_S,
     ) -> Page:
         """Return some of the events of ticks first … last.
 
@@ -86,10 +87,12 @@ class EventPages:
         party : whose own events, or those that were directed at this agent
         after : (tick, ordinal) that the page begins after; before, if the newest come first
         newest_first : whether the page is taken from the end; its events are in order all the same
+        patience_s : after how long the page is cut short; inf: never
 
         Notes
         -----
-        A page may be short, or empty, and not the last: so long a history is not searched in one go.
+        A page may be short, or empty, and not the last: so long a history is not searched in one go. Who takes what
+        comes for the whole must have the patience for it, since a cold disk may need long for little.
         """
         head = self.store.head(run)
         last = min(last, -1 if head is None else head.tick)
@@ -110,7 +113,7 @@ class EventPages:
                 if len(rows) >= limit:
                     reached = rows[-1][0], rows[-1][1]
                     break
-                if time.monotonic() - began > _PATIENCE_S and (low > first if newest_first else high < last):
+                if time.monotonic() - began > patience_s and (low > first if newest_first else high < last):
                     reached = (low, 0) if newest_first else (high, END)
                     break
             rows.sort(key=lambda row: (row[0], row[1]))
@@ -219,7 +222,13 @@ def _are_as_today(connection: Connection, segments: list[tuple[int, int, int]]) 
 
 
 def _current(connection: Connection, segments: list[tuple[int, int, int]], events: EventBatch) -> EventBatch:
-    """Return events as today's definitions have them."""
+    """Return events as today's definitions have them.
+
+    Raises
+    ------
+    UnknownEventKind
+        If a later release wrote them.
+    """
     if not len(events):
         return events
     ticks = events.records["tick"]
@@ -235,7 +244,6 @@ def _current(connection: Connection, segments: list[tuple[int, int, int]], event
     for stop in range(1, len(written) + 1):
         if stop == len(written) or written[stop] != written[start]:
             part = events.slice(start, stop)
-            current = written[start] == CATALOGUE_VERSION
-            parts.append(part if current else upcast(part, VERSIONS_BY_CATALOGUE[written[start]]))
+            parts.append(to_current(part, written[start]))
             start = stop
     return EventBatch.concat(parts)

@@ -8,12 +8,12 @@ from itertools import pairwise
 import numpy as np
 
 from domain.advance import new_world
-from domain.errors import BeyondHead, CorruptHistory, UnknownEventKind
-from domain.events import CATALOGUE_VERSION, VERSIONS_BY_CATALOGUE, EventBatch, empty_records
+from domain.errors import BeyondHead, CorruptHistory
+from domain.events import EventBatch, empty_records
 from domain.fold import fold
 from domain.ports import Headers, HistoryReader, Run
 from domain.state import World
-from domain.upcast import upcast
+from domain.upcast import to_current
 
 _NO_EVENTS = EventBatch.of(empty_records(0))
 
@@ -84,21 +84,6 @@ def ticks_of(
             raise CorruptHistory(expected, 0, f"run {run.name}: its events are missing")
         yield to_current(events, int(headers.catalogues[at]))
         expected += 1
-
-
-def to_current(events: EventBatch, catalogue: int) -> EventBatch:
-    """Return stored events as today's definitions have them, upcast if an earlier catalogue wrote them.
-
-    Raises
-    ------
-    UnknownEventKind
-        If a later release wrote them.
-    """
-    if catalogue == CATALOGUE_VERSION:
-        return events
-    if catalogue not in VERSIONS_BY_CATALOGUE:
-        raise UnknownEventKind("of catalogue", catalogue)
-    return upcast(events, VERSIONS_BY_CATALOGUE[catalogue])
 
 
 def by_tick(batches: Iterable[EventBatch], first: int, last: int) -> Iterator[tuple[int, EventBatch]]:

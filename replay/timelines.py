@@ -12,7 +12,7 @@ import numpy as np
 from domain.codes import MemoryKind
 from domain.events import AGENT_DIED, MEMORY_FORMED, EventBatch, EventKind
 from domain.ports import EventLookup, EventStore, Run
-from replay.seek import to_current
+from domain.upcast import to_current
 
 Event = dict[str, Any]
 """An event as `domain.events.as_json` tells it."""

@@ -32,8 +32,9 @@ from domain.inputs import INTERVENTION, NO_INPUTS, Inputs
 from domain.ports import Headers, HistoryReader, Run
 from domain.scenario import Scenario, changes_between
 from domain.state import World
+from domain.upcast import to_current
 from replay.scenario import lineage_of, scenarios_of
-from replay.seek import by_tick, to_current
+from replay.seek import by_tick
 
 _PROGRESS_EVERY = 256
 _TELL_OF_INPUTS = [k.number for k in (THOUGHT_TAKEN, THOUGHT_REFUSED, INTERVENTION_MADE, REFLECTION_MADE)]

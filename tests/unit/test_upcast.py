@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,8 @@ from domain.events import (
     empty_records,
     payload_of,
 )
-from domain.upcast import UPCASTERS, Upcaster, current_versions, upcast
+from domain.upcast import UPCASTERS, Upcaster, current_versions, to_current, upcast
+from infrastructure.event_pages import _current
 from tests.support.histories import every_kind, scenario
 
 pytestmark = pytest.mark.unit
@@ -124,6 +126,16 @@ def test_what_this_release_can_not_read_is_refused_by_name(versions, kind, versi
 def test_a_kind_that_this_release_lacks_is_refused():
     with pytest.raises(UnknownEventKind, match="77"):
         upcast(OLD, {WEATHER: 1, **VERSIONS_BY_CATALOGUE[CATALOGUE_VERSION]})
+
+
+def test_what_a_later_release_wrote_is_refused_by_its_catalogue_by_pages_too():
+    later = CATALOGUE_VERSION + 1
+    batch = scenario("calm").batches[3]
+    with pytest.raises(UnknownEventKind, match=str(later)):
+        to_current(batch, later)
+    header = SimpleNamespace(execute=lambda *_: [SimpleNamespace(tick=3, catalogue=later)])
+    with pytest.raises(UnknownEventKind, match=str(later)):
+        _current(header, [(1, 0, 9)], batch)
 
 
 def test_a_version_from_which_no_way_leads_is_refused():
