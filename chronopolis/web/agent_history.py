@@ -82,10 +82,10 @@ def history_of(
     if unknown or not names:
         raise WrongUsage(f"no column {', '.join(unknown) or 'named'}", f"There are {', '.join(COLUMNS)}.")
     records = browsing.told_of_agent(run, agent, last, limit=_EVENTS_MAX)
-    came = browsing.page_of_events(run, 0, last, limit=1, agent=agent).events if len(records) else ()
-    arrival = next(iter(came), None)
-    if arrival is None:
+    if not len(records):
         raise UnknownAgent(run.name, last, str(agent))
+    came = int(records["tick"][0])
+    arrival = next(iter(browsing.page_of_events(run, came, came, limit=1, agent=agent).events))
     width = max(1, -(-(last - first + 1) // points))
     ends = np.minimum(np.arange(first, last + 1, width) + width - 1, last)
     return {

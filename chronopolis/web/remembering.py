@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from domain.events import CONVERSATION_CLOSED, MEMORY_FORGOTTEN, MEMORY_FORMED, SPEECH_MADE
@@ -16,8 +17,8 @@ def memories_of(browsing: Browsing, run: Run, agent: int, tick: int) -> list[dic
     """Return what an agent came to remember by a tick, the oldest first, and when it was forgotten."""
     kinds = [MEMORY_FORMED.number, MEMORY_FORGOTTEN.number]
     page = browsing.page_of_events(
-        run, 0, tick, limit=_MEMORIES_READ, kinds=kinds, agent=agent, newest_first=True
-    )  # fmt: skip
+        run, 0, tick, limit=_MEMORIES_READ, kinds=kinds, agent=agent, newest_first=True, patience_s=inf
+    )
     found: dict[str, dict[str, Any]] = {}
     for event in page.events:
         if event["kind"] == MEMORY_FORGOTTEN.name:
@@ -45,13 +46,16 @@ def texts_of(browsing: Browsing, run: Run, agent: int, tick: int) -> dict[str, d
 def conversation_of(browsing: Browsing, run: Run, opening: str, agent: int, tick: int) -> list[dict[str, Any]]:
     """Return the speeches, up to a tick, of the conversation that a speech opened."""
     first = int(opening.partition(":")[0])
-    page = browsing.page_of_events(run, first, tick, limit=_SPEECHES, kinds=[SPEECH_MADE.number], party=agent)
+    page = browsing.page_of_events(
+        run, first, tick, limit=_SPEECHES, kinds=[SPEECH_MADE.number], party=agent, patience_s=inf
+    )
     return [speech for speech in page.events if speech.get("conversation") == opening]
 
 
 def conversations(
-    browsing: Browsing, run: Run, agent: int | None, first: int, last: int, *, limit: int, after: tuple[int, int]
-) -> tuple[list[dict[str, Any]], tuple[int, int] | None]:
+    browsing: Browsing, run: Run, agent: int | None, first: int, last: int, *, limit: int, after: tuple[int, int],
+    newest_first: bool = False,
+) -> tuple[list[dict[str, Any]], tuple[int, int] | None]:  # fmt: skip
     """Return conversations of which something was said in ticks first … last, and where to go on.
 
     Parameters
@@ -61,9 +65,12 @@ def conversations(
     first, last
     limit : of speeches and endings
     after : (tick, ordinal)
+    newest_first : whether what was said last is read first; the conversations are in the order of opening all the same
     """
     kinds = [SPEECH_MADE.number, CONVERSATION_CLOSED.number]
-    page = browsing.page_of_events(run, first, last, limit=limit, kinds=kinds, party=agent, after=after)
+    page = browsing.page_of_events(
+        run, first, last, limit=limit, kinds=kinds, party=agent, after=after, newest_first=newest_first
+    )
     found: dict[str, dict[str, Any]] = {}
     for event in page.events:
         opening = event.get("conversation") or f"{event['tick']}:{event['ordinal']}"

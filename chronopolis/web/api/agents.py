@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
@@ -19,8 +20,7 @@ from chronopolis.web.services import Using
 from domain.biography import biography
 from domain.codes import N_TRAITS, Occupation
 from domain.columns import BORN, FAMILY_NAME, GIVEN_NAME, OCCUPATION, TRAITS
-from domain.errors import UnknownEventKind
-from domain.events import AGENT_BORN, AGENT_JOINED, kind_named
+from domain.events import AGENT_BORN, AGENT_JOINED
 from domain.ports import Run
 from domain.state import World
 from replay import scenarios_of
@@ -100,12 +100,12 @@ def _absent(histories: Histories, run: Run, agent: int, tick: int) -> dict[str, 
     from chronopolis.errors import UnknownAgent
 
     browsing, end = histories.browsing, 2**31 - 1
-    came = [AGENT_JOINED.number, AGENT_BORN.number, *_added()]
-    arrivals = browsing.page_of_events(run, 0, end, limit=1, kinds=came, agent=agent).events
+    came = [AGENT_JOINED.number, AGENT_BORN.number]
+    arrivals = browsing.page_of_events(run, 0, end, limit=1, kinds=came, agent=agent, patience_s=inf).events
     if not len(arrivals):
         raise UnknownAgent(run.name, tick, str(agent))
     arrival = next(iter(arrivals))
-    last = browsing.page_of_events(run, 0, tick, limit=1, agent=agent, newest_first=True).events
+    last = browsing.page_of_events(run, 0, tick, limit=1, agent=agent, newest_first=True, patience_s=inf).events
     return {
         "alive": False,
         "name": arrival.get("name"),
@@ -114,14 +114,6 @@ def _absent(histories: Histories, run: Run, agent: int, tick: int) -> dict[str, 
         "arrival": arrival,
         "last_event": next(iter(last), None),
     }
-
-
-def _added() -> list[int]:
-    """Return the kind of event that tells of an agent added from outside, in releases that have one of its own."""
-    try:
-        return [kind_named("AgentAdded").number]
-    except UnknownEventKind:
-        return []
 
 
 @router.get("/api/runs/{run}/agents/{agent}/history")
