@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from domain.inputs import INTERVENTION, answer_from
 from domain.ports import Lease, Run
-from infrastructure.event_pages import END, EventPages
+from infrastructure.event_pages import EventPages
 from infrastructure.lease import ALIVE
 from infrastructure.postgres_store import _run_of
 
@@ -25,7 +25,11 @@ LEFT JOIN LATERAL (SELECT tick, chain_hash FROM polis.ticks t WHERE t.run = r.ru
 WHERE :parent = 0 OR r.parent = :parent
 ORDER BY {order} LIMIT :limit
 """
+_KEY = ("asked_tick", "agent", "purpose", "call")
 _ORDERS = {"oldest": "r.run", "newest": "r.run DESC", "name": "r.name"}
+
+ThoughtKey = tuple[int, int, str, int]
+"""(asked tick, agent, purpose, call): what `domain.inputs.InputKey` holds."""
 
 
 @dataclass(frozen=True)
@@ -83,30 +87,48 @@ class Browsing(EventPages):
         return [int(n) for n in counts]
 
     def thoughts(
-        self, run: Run, first: int, last: int, *, agent: int | None, limit: int, after: tuple[int, int]
-    ) -> tuple[list[dict[str, Any]], tuple[int, int] | None]:
-        """Return thoughts by the tick and agent that were asked, without prompts, and where to go on.
+        self,
+        run: Run,
+        first: int,
+        last: int,
+        *,
+        agent: int | None,
+        limit: int,
+        after: ThoughtKey | None = None,
+        newest_first: bool = False,
+    ) -> tuple[list[dict[str, Any]], ThoughtKey | None]:
+        """Return thoughts that were asked for in ticks first … last, without prompts, and where to go on.
 
-        `after` is (tick, agent): all that was asked of one agent in one tick comes on one page.
+        Parameters
+        ----------
+        run, first, last
+        agent : of whom; None: of anybody
+        limit : at most so many
+        after : key that the page begins after; before, if the newest come first
+        newest_first : whether the page is taken from the end; its thoughts are in the order of keys all the same
         """
+        beyond, order = ("<", "DESC") if newest_first else (">", "ASC")
+        key, ordered = ", ".join(_KEY), ", ".join(f"{name} {order}" for name in _KEY)
+        place = "" if after is None else f"AND ({key}) {beyond} (:asked_tick, :by, :purpose, :call) "
         query = text(
-            "SELECT asked_tick, agent, purpose, call, effect_tick, answer, engine, adapter, latency_ms, tokens_in, "
-            "tokens_out, attempts, reused_from FROM polis.inputs WHERE run = :run AND purpose <> :intervention "
-            "AND asked_tick BETWEEN :low AND :high AND (asked_tick, agent) > (:tick, :who) "
-            "AND (:agent < 0 OR agent = :agent) ORDER BY asked_tick, agent, purpose, call LIMIT :limit"
+            f"SELECT {key}, effect_tick, answer, engine, adapter, latency_ms, tokens_in, tokens_out, "
+            "attempts, reused_from FROM polis.inputs WHERE run = :run AND purpose <> :intervention "
+            "AND asked_tick BETWEEN :low AND :high AND (:agent < 0 OR agent = :agent) "
+            f"{place}ORDER BY {ordered} LIMIT :most"
         )
+        given = {"intervention": INTERVENTION, "agent": -1 if agent is None else agent, "most": limit + 1}
+        given |= {} if after is None else dict(zip(("asked_tick", "by", "purpose", "call"), after, strict=True))
         found: list[dict[str, Any]] = []
         with self.store._connect() as connection:
-            for source, low, high in self.store._segments(connection, run, 0, END):
-                given = {
-                    "run": source, "intervention": INTERVENTION, "low": max(first, low - 1), "high": min(last, high),
-                    "tick": after[0], "who": after[1], "agent": -1 if agent is None else agent,
-                    "limit": limit + 1 - len(found),
-                }  # fmt: skip
-                for row in connection.execute(query, given).mappings():
-                    found.append(dict(row) | {"answer": answer_from(bytes(row["answer"]))})
-        if len(found) <= limit:
-            return found, None
-        beyond = found[limit]["asked_tick"], found[limit]["agent"]
-        page = [each for each in found[:limit] if (each["asked_tick"], each["agent"]) != beyond] or found[:limit]
-        return page, (page[-1]["asked_tick"], page[-1]["agent"])
+            for source, low, high in self.store._askings(connection, run):
+                here = given | {"run": source, "low": max(first, low), "high": min(last, high)}
+                found += [dict(row) for row in connection.execute(query, here).mappings()]
+        # In the tick of a fork both it and its parent may have asked.
+        found.sort(key=_key_of, reverse=newest_first)
+        there = _key_of(found[limit - 1]) if len(found) > limit else None
+        page = sorted(found[:limit], key=_key_of)
+        return [row | {"answer": answer_from(bytes(row["answer"]))} for row in page], there
+
+
+def _key_of(row: dict[str, Any]) -> ThoughtKey:
+    return row["asked_tick"], row["agent"], row["purpose"], row["call"]

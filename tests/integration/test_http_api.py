@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -25,6 +28,7 @@ from domain.configuration import Configuration
 from domain.events import AGENT_BORN, AGENT_DIED, KIND_BY_NUMBER, MEMORY_FORMED, SPEECH_MADE
 from domain.inputs import Input, InputKey
 from domain.ports import Run
+from infrastructure import event_pages
 from infrastructure.dropping import drop_run
 from infrastructure.postgres_store import PostgresStore
 from tests.support.histories import SCENARIOS, mourners, scenario
@@ -340,6 +344,42 @@ def test_thoughts_come_page_by_page_and_one_with_its_prompt(get: Get, store: Pos
     assert get("/api/runs/brave-otter/thoughts/3/0", status=404)["type"] == "NothingFound"
 
 
+def test_thoughts_of_a_fork_of_a_fork_are_all_there_page_by_page_both_ways(get: Get, store: PostgresStore) -> None:
+    parent = make_run(store, "asked", ticks=5)
+    child, grandchild = (
+        store.create(name, seed=7, configuration=parent.configuration, target=9, parent=of, fork_tick=3)
+        for name, of in (("asked-child", parent), ("asked-grandchild", "asked-child"))
+        for of in [store.find(of) if isinstance(of, str) else of]
+    )
+    refusal = {"refused": "no_answer"}
+    for run, agent, call in ((parent, 2, 0), (child, 1, 0), (child, 2, 1), (child, 2, 2), (grandchild, 0, 0)):
+        store.record_input(run, Input(InputKey(3, agent, "intention", call), 8, refusal))
+    wanted = [(3, 0, "intention", 0), (3, 1, "intention", 0), *((3, 2, "intention", call) for call in range(3))]
+    assert (
+        sorted((r["asked_tick"], r["agent"], r["purpose"], r["call"]) for r in store.deliberations(grandchild))
+        == wanted
+    )
+    for newest in (False, True):
+        found, after = [], None
+        while len(found) < 9:
+            page = get(
+                "/api/runs/asked-grandchild/thoughts", limit=2, newest=newest, **({"after": after} if after else {})
+            )
+            keys = [(t["asked_tick"], t["agent"], t["purpose"], t["call"]) for t in page["thoughts"]]
+            found = keys + found if newest else found + keys
+            if (after := page["next"]) is None:
+                break
+        assert found == wanted
+
+
+def test_a_thought_is_found_by_its_effect_where_a_fork_thinks_faster(get: Get, store: PostgresStore, run: Run) -> None:
+    faster = replace(MINDED.configuration, think_delay=1)
+    store.create("faster", seed=run.seed, configuration=faster, target=HEAD, parent=run, fork_tick=100)
+    one = store.deliberations(run)[0]
+    told = get(f"/api/runs/faster/thoughts/{one['agent']}/{one['effect_tick']}")
+    assert (told["asked_tick"], told["answer"]) == (one["asked_tick"], one["answer"])
+
+
 def test_conversations_hold_every_speech(get: Get) -> None:
     speeches = [s for s in all_events(SPEECH_MADE.number) if s["tick"] <= 120]
     told = get("/api/runs/brave-otter/conversations", last=120, limit=1000)
@@ -349,6 +389,10 @@ def test_conversations_hold_every_speech(get: Get) -> None:
     who = speeches[0]["agent"]
     of_one = get("/api/runs/brave-otter/conversations", agent=who, last=120, limit=1000)["conversations"]
     assert all(who in talk["agents"] for talk in of_one if talk["speeches"])
+    newest = get("/api/runs/brave-otter/conversations", last=120, limit=40, newest=True)
+    said = [s for talk in newest["conversations"] for s in talk["speeches"]]
+    assert sorted(said, key=lambda s: (s["tick"], s["ordinal"])) == speeches[-len(said) :]
+    assert said and newest["next"] is not None
 
 
 def test_memories_are_those_that_are_kept(get: Get, store: PostgresStore, run: Run) -> None:
@@ -359,6 +403,23 @@ def test_memories_are_those_that_are_kept(get: Get, store: PostgresStore, run: R
         assert [(m["memory"], m["importance_milli"]) for m in told] == [
             (m["memory"], m["importance_milli"]) for m in kept
         ]
+
+
+def test_what_is_told_whole_is_whole_however_slow_the_disk(
+    get: Get, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    death, born = all_events(AGENT_DIED.number)[-1]["agent"], all_events(AGENT_BORN.number)[-1]["agent"]
+    asked = [
+        f"/api/runs/brave-otter/{path}"
+        for path in (f"agents/{death}?tick={HEAD}", f"agents/{born}?tick=1", f"agents/{born}/history?points=9",
+                     f"memories?agent={born}&forgotten=1", "memories?agent=3&forgotten=1")
+    ]  # fmt: skip
+    whole = [get(path) for path in asked]
+    cut = event_pages._windows
+    monkeypatch.setattr(event_pages, "_windows", lambda leaves, size, newest: cut(leaves, 1, newest))
+    monkeypatch.setattr(event_pages, "time", SimpleNamespace(monotonic=itertools.count(0, 10).__next__))
+    assert [get(path) for path in asked] == whole
+    assert get(f"/api/runs/brave-otter/events?agent={death}")["next"] is not None, "a page is cut short"
 
 
 # -- what can't be answered ----------------------------------------------------------------------------
