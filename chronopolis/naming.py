@@ -37,16 +37,20 @@ def recorded_names(reader: HistoryReader, run: Run, agents: Iterable[int]) -> di
     return found
 
 
-def name_the_dead(told: Any, reader: HistoryReader, run: Run) -> None:
+def name_the_dead(told: Any, reader: HistoryReader, run: Run, known: dict[int, str] | None = None) -> None:
     """Give a name to all whom a description of an agent mentions and the state knows no more; `alive` is false of them.
 
     Parameters
     ----------
     told : what `people.describe` returned; whoever it mentions is a mapping with `agent` and `name`, which is None
         of the dead
+    reader, run
+    known : names that were found before, which never change; what is found now is added
     """
     unnamed = list(_unnamed(told))
-    known = recorded_names(reader, run, {who["agent"] for who in unnamed}) if unnamed else {}
+    known = {} if known is None else known
+    if missing := {who["agent"] for who in unnamed} - known.keys():
+        known |= recorded_names(reader, run, missing)
     for who in unnamed:
         who["name"], who["alive"] = known.get(who["agent"]), False
 

@@ -34,6 +34,7 @@ class _Open:
     lane: Lane = field(default_factory=Lane)
     cursor: Cursor | None = None
     head: int = -1
+    names: dict[int, str] = field(default_factory=dict)
 
     def close(self) -> None:
         """End what a cursor reads ahead; in a thread, since it waits for what is being read, and for who uses it."""
@@ -117,6 +118,10 @@ class Histories:
     def known_head(self, run: Run) -> int:
         """Return the newest tick that was seen, -1 if none was: the head lies there or above."""
         return self._opened(run).head
+
+    def names(self, run: Run) -> dict[int, str]:
+        """Return the names of the dead that were looked up, by id, to be added to."""
+        return self._opened(run).names
 
     def saw(self, run: Run, head: int) -> None:
         """Be told that there is a tick."""

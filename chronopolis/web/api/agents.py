@@ -51,13 +51,14 @@ async def one_agent(run: Found, agent: AgentInPath, using: Using, tick: Tick = N
         return world.state_hash.hex(), told
 
     state_hash, values = await histories.look(run, lambda cursor: described(cursor.at(wanted)))
+    names = histories.names(run)
     head = {"run": run.id, "run_name": run.name, "tick": wanted, "state_hash": state_hash, "agent": number}
 
     def completed() -> bytes:
         if values is None:
             told = head | _absent(histories, run, number, wanted)
         else:
-            name_the_dead(values, using.store, run)
+            name_the_dead(values, using.store, run, names)
             told = head | {"alive": True} | values | _in_mind(histories, run, wanted, values)
         return json.dumps(told, ensure_ascii=False).encode()
 

@@ -9,14 +9,16 @@ from fastapi import APIRouter, Query
 from numpy.typing import NDArray
 
 from chronopolis.errors import WrongUsage
+from chronopolis.naming import names_in
 from chronopolis.record import kinds_named
-from chronopolis.sentences import agent_number, sentence
+from chronopolis.sentences import sentence
 from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import Freely, Series, WhereAnswer
 from chronopolis.web.api.parameters import TICK_MAX, First, Found, Last, Ordinal, Tick, TickInPath, span
 from chronopolis.web.services import Using
 from domain.measures import ALIASES, MEASURES, NO_VALUE, measure_named
-from replay import Difference, watch
+from domain.ports import Run
+from replay import watch
 from replay.bisect import bisect as find_first
 from replay.diff import diff as compare
 from replay.measures import series as measured
@@ -159,20 +161,18 @@ async def diff(
 
     def compared() -> dict[str, Any]:
         found = compare(using.store, one, other, tick_a=tick_a, tick_b=tick_b, state=using.histories.state)
-        return _in_words(found.as_dict(limit=limit), found)
+        return _in_words(found.as_dict(limit=limit), using.store, {"a": one, "b": other})
 
     return Freely(**await using.histories.slow.do(compared))
 
 
-def _in_words(values: dict[str, Any], found: Difference) -> dict[str, Any]:
-    """Add sentences for the events with which two histories part."""
+def _in_words(values: dict[str, Any], store: Any, runs: dict[str, Run]) -> dict[str, Any]:
+    """Add sentences for the events with which two histories part, as `polis diff` tells them."""
     parted = values["first_divergence"]
     event = parted and parted.get("event")
     if not event:
         return values
-
-    def name(agent: int) -> str:
-        return found.name_of(agent) or agent_number(agent)
-
-    told = {side: event[side] and sentence(event[side], name) for side in "ab"}
+    told = {
+        side: event[side] and sentence(event[side], names_in(store, run, [event[side]])) for side, run in runs.items()
+    }
     return values | {"first_divergence": parted | {"event": event | {"told": told}}}

@@ -36,7 +36,7 @@ export function nowView(session) {
 
   function show(agent) {
     if (!agent.alive) {
-      const last = agent.last_event ?? agent.died;
+      const last = agent.last_event;
       fill(
         state,
         last
@@ -71,7 +71,7 @@ export function nowView(session) {
           ? agent.ties.map((tie) =>
               el(
                 "div.meter.tie",
-                el("span.meter-name", agentLink(session, tie.agent, tie.name ?? `${session.people.name(tie.agent)} †`)),
+                el("span.meter-name", agentLink(session, tie.agent, called(tie))),
                 el(
                   "span.meter-track",
                   el("i", {
@@ -83,9 +83,12 @@ export function nowView(session) {
             )
           : empty("Knows nobody yet"),
       ),
-      agent.parent && section("Child of", agentLink(session, agent.parent.agent, agent.parent.name ?? undefined)),
+      agent.parent && section("Child of", agentLink(session, agent.parent.agent, called(agent.parent))),
     );
   }
+
+  /** A name, the dead marked. */
+  const called = ({ agent, name, alive }) => `${name ?? session.people.name(agent)}${alive === false ? " †" : ""}`;
 
   function intention({ intention, place }) {
     const here = place && `row ${place.row}, column ${place.column}, ${place.biome}`;
