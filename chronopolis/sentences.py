@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ _ACTS = {
     "greet": "greeted", "inform": "told", "ask": "asked", "propose": "made an offer to", "accept": "agreed with",
     "refuse": "refused", "thank": "thanked", "gossip": "passed news on to",
 }  # fmt: skip
+_MARKED = re.compile("\0([0-9]+)\0")
 
 
 def agent_number(agent: int) -> str:
@@ -42,6 +44,12 @@ def sentence(event: Event, names: Names = agent_number) -> str:
         return told(event, names)
     who = f"{names(event['agent'])}: " if "agent" in event else ""
     return f"{who}{event['kind']}"
+
+
+def parts(event: Event) -> list[str | int]:
+    """Return the same sentence in parts, for those who put names in themselves: words, and ids where names stand."""
+    told = _MARKED.split(sentence(event, lambda agent: f"\0{agent}\0"))
+    return [int(part) if k % 2 else part for k, part in enumerate(told) if k % 2 or part]
 
 
 def _who(key: str = "agent") -> Callable[[Event, Names], str]:

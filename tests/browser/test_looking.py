@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from chronopolis.sentences import sentence
 from domain.rules.constants import HUNGRY, STARVING
 from tests.browser.conftest import VILLAGE, WIDTH, Watched, drawn, shot
 from tests.support.debugger import Server
@@ -276,6 +277,26 @@ def test_events_are_filtered_by_kind_agent_and_ticks_and_paged(village: Open, se
     expect(rows.first).to_have_attribute("data-event", newest[100])
     page.click("[data-test=newest]")
     expect(rows.first).to_have_attribute("data-event", newest[0])
+
+
+def test_events_are_told_in_the_commands_words_with_the_names_that_the_page_knows(
+    village: Open, server: Server
+) -> None:
+    page = village("?tick=200&tab=events")
+    names = {each["agent"]: each["name"] for each in server.get(f"{RUN}/state?tick=200")["agents"]}
+    rows = page.locator("[data-test=events] .event")
+    for kind in ("SpeechMade", "GoodsGathered", "ConversationClosed"):
+        page.select_option("[data-test=filter-kind]", kind)
+        events = server.get(f"{RUN}/events?kind={kind}&last=200&limit=100&newest=1")["events"]
+        wanted = [sentence(event, lambda agent: names.get(agent, f"Agent {agent}")) for event in reversed(events)]
+        expect(rows.locator(".event-told")).to_have_text([told[0].upper() + told[1:] for told in wanted])
+    agent = events[-1]["agent"]
+    page = village(f"?tick={events[-1]['tick']}&agent={agent}")
+    own = page.locator("[data-test=inspector] .event-told")
+    expect(own.first).to_be_visible()
+    told = [row.inner_text() for row in own.all()]
+    own_name = [each for each in told if each.startswith(names[agent])]
+    assert len(own_name) < len(told) and all(each.startswith(f"{names[agent]} and ") for each in own_name)
 
 
 def test_a_click_on_an_event_goes_there_and_shows_what_caused_it(village: Open, server: Server) -> None:

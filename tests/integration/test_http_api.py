@@ -21,6 +21,7 @@ import replay
 from chronopolis import people
 from chronopolis.api import History
 from chronopolis.naming import name_the_dead
+from chronopolis.sentences import parts
 from chronopolis.web.frames import decode_frames, decode_terrain, encode_frame
 from domain.codes import Good
 from domain.columns import AREAS, CAPACITY, CELL, COMPANY, ENERGY, GOODS, SKILLS
@@ -304,6 +305,9 @@ def test_events_come_page_by_page_each_once_and_in_order(get: Get) -> None:
     assert pages(get, first=100, last=140, limit=97) == some
     assert pages(get, first=100, last=140, limit=1000) == some
     assert len(get("/api/runs/brave-otter/events", limit=3)["events"]) == 3
+    told = pages(get, first=100, last=140, limit=97, told=1)
+    assert told == [event | {"told": parts(event)} for event in some]
+    assert pages(get, kind="AgentDied", told=1)[0]["told"][0] == all_events(AGENT_DIED.number)[0]["agent"]
 
 
 def test_events_are_found_by_kind_agent_and_party(get: Get) -> None:

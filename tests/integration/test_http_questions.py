@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import replay
+from chronopolis.sentences import parts
 from chronopolis.web.errors import ChildFailed
 from domain.configuration import Configuration
 from domain.measures import MEASURES
@@ -100,6 +101,9 @@ def test_causes_first_ticks_and_differences_are_those_of_replay(
         assert client.get(f"/api/runs/told/why/{tick}/{ordinal}").json() == plain(
             why(store, run, tick, ordinal).as_dict()
         )
+    told = client.get("/api/runs/told/why/40/3", params={"told": 1}).json()
+    assert told["event"].pop("told") == parts(told["event"])
+    assert all(cause["told"] for cause in told["causes"])
     expression = "deaths_so_far >= 3"
     found = client.get("/api/runs/told/bisect", params={"expression": expression}).json()
     assert found == plain(bisect(store, run, expression).as_dict())

@@ -15,7 +15,7 @@ from chronopolis.causes_layout import BOX_WIDTH, NODES_MAX, Box, lay_out
 from chronopolis.causes_picture import draw, svg
 from chronopolis.errors import WrongUsage
 from chronopolis.naming import names_in
-from chronopolis.sentences import sentence
+from chronopolis.sentences import parts, sentence
 from domain.events import KINDS
 from domain.ports import Run
 from replay import Causes
@@ -49,6 +49,16 @@ def test_every_kind_has_a_sentence_of_its_own() -> None:
     told = {kind.name for kind in KINDS if kind.name in said}
     assert len(told) >= 33
     assert [kind for kind in told if not said[kind] or kind in said[kind]] == []
+
+
+def test_a_sentence_in_parts_is_the_sentence_with_ids_where_names_stand() -> None:
+    store = MemoryStore()
+    for event in everything(store, keep(store, every_kind())):
+        told = parts(event)
+        assert all(isinstance(part, int) or (part and "\0" not in part) for part in told)
+        assert "".join(f"<{part}>" if isinstance(part, int) else part for part in told) == sentence(
+            event, lambda agent: f"<{agent}>"
+        )
 
 
 def test_names_stand_in_sentences_and_unknown_kinds_are_named(found: Causes) -> None:

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Path, Query, Response
 
 from chronopolis import people
 from chronopolis.naming import name_the_dead
+from chronopolis.sentences import parts
 from chronopolis.web.agent_history import COLUMNS, history_of
 from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import AgentAnswer, Series
-from chronopolis.web.api.parameters import First, Found, Last, Tick, agent_named, span
+from chronopolis.web.api.parameters import First, Found, Last, Tick, Told, agent_named, span
 from chronopolis.web.histories import Histories
 from chronopolis.web.remembering import conversation_of, texts_of
 from chronopolis.web.services import Using
@@ -32,7 +33,7 @@ _POINTS_MAX = 4_000
 
 
 @router.get("/api/runs/{run}/agents/{agent}", response_model=AgentAnswer)
-async def one_agent(run: Found, agent: AgentInPath, using: Using, tick: Tick = None) -> Response:
+async def one_agent(run: Found, agent: AgentInPath, using: Using, tick: Tick = None, told: Told = False) -> Response:
     """Return an agent as `polis state --agent` does, with the texts of what it remembers and of its conversation.
 
     One that has died by then, or is not born yet, has `alive` false, and the event that tells of it.
@@ -47,8 +48,8 @@ async def one_agent(run: Found, agent: AgentInPath, using: Using, tick: Tick = N
 
     def described(world: World) -> tuple[str, dict[str, Any] | None]:
         alive = world.row(number) is not None
-        told = people.describe(world, number) | {"persona": _persona(world, number, genesis.seed)} if alive else None
-        return world.state_hash.hex(), told
+        found = people.describe(world, number) | {"persona": _persona(world, number, genesis.seed)} if alive else None
+        return world.state_hash.hex(), found
 
     state_hash, values = await histories.look(run, lambda cursor: described(cursor.at(wanted)))
     names = histories.names(run)
@@ -56,11 +57,13 @@ async def one_agent(run: Found, agent: AgentInPath, using: Using, tick: Tick = N
 
     def completed() -> bytes:
         if values is None:
-            told = head | _absent(histories, run, number, wanted)
+            answer = head | _absent(histories, run, number, wanted)
+            if told and answer["last_event"]:
+                answer["last_event"]["told"] = parts(answer["last_event"])
         else:
             name_the_dead(values, using.store, run, names)
-            told = head | {"alive": True} | values | _in_mind(histories, run, wanted, values)
-        return json.dumps(told, ensure_ascii=False).encode()
+            answer = head | {"alive": True} | values | _in_mind(histories, run, wanted, values)
+        return json.dumps(answer, ensure_ascii=False).encode()
 
     return Response(await histories.quick.do(completed), media_type="application/json")
 

@@ -8,13 +8,14 @@ import numpy as np
 from fastapi import APIRouter, Query
 from numpy.typing import NDArray
 
+from chronopolis.causes import everything
 from chronopolis.errors import WrongUsage
 from chronopolis.naming import names_in
 from chronopolis.record import kinds_named
-from chronopolis.sentences import sentence
+from chronopolis.sentences import parts, sentence
 from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import Freely, Series, WhereAnswer
-from chronopolis.web.api.parameters import TICK_MAX, First, Found, Last, Ordinal, Tick, TickInPath, span
+from chronopolis.web.api.parameters import TICK_MAX, First, Found, Last, Ordinal, Tick, TickInPath, Told, span
 from chronopolis.web.services import Using
 from domain.measures import ALIASES, MEASURES, NO_VALUE, measure_named
 from domain.ports import Run
@@ -92,12 +93,16 @@ async def why(
     depth: Annotated[int, Query(ge=1, le=50, description="How many steps back and forward.")] = DEPTH,
     breadth: Annotated[int, Query(ge=1, le=50, description="How many links of each event.")] = BREADTH,
     horizon: Annotated[int, Query(ge=1, le=10_000, description="How many ticks forwards.")] = HORIZON,
+    told: Told = False,
 ) -> Freely:
     """Return why an event happened, and what came of it, as `polis why --json` does."""
     await using.histories.tick(run, tick)
 
     def explained() -> dict[str, Any]:
-        return explain(using.store, run, tick, ordinal, depth=depth, breadth=breadth, horizon=horizon).as_dict()
+        found = explain(using.store, run, tick, ordinal, depth=depth, breadth=breadth, horizon=horizon)
+        for event in everything(found) if told else ():
+            event["told"] = parts(event)
+        return found.as_dict()
 
     return Freely(**await using.histories.slow.do(explained))
 
@@ -109,12 +114,15 @@ async def bisect(
     expression: Annotated[str, Query(min_length=1, max_length=1000, description="Such as gini_coins > 0.5.")],
     first: First = 0,
     last: Last = None,
+    told: Told = False,
 ) -> Freely:
     """Return the first tick at which an expression held, and what caused it, as `polis bisect --json` does."""
     low, high = span(first, last, await using.histories.head(run))
     found = await using.histories.slow.do(
         lambda: find_first(using.store, run, expression, first=low, last=high).as_dict()
     )
+    if told:
+        found["causes"] = [event | {"told": parts(event)} for event in found["causes"]]
     return Freely(**found)
 
 

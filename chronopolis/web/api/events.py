@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from chronopolis.record import kinds_named
+from chronopolis.sentences import parts
 from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import EventsAnswer
-from chronopolis.web.api.parameters import ADDRESS, TICK_MAX, First, Found, Last, agent_named, place_after, span
+from chronopolis.web.api.parameters import ADDRESS, TICK_MAX, First, Found, Last, Told, agent_named, place_after, span
 from chronopolis.web.paging import NEAR_TICKS, page_nearby
 from chronopolis.web.services import Using
 from domain.events import EventBatch
@@ -36,6 +37,7 @@ async def events(
     after: Annotated[str | None, Query(pattern=ADDRESS, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 200,
     newest: Annotated[bool, Query(description="Take the page from the end; `next` then leads backwards.")] = False,
+    told: Told = False,
 ) -> Response:
     """Return events in order, as `polis events --json` has them.
 
@@ -56,12 +58,12 @@ async def events(
     edge = _from(low, high, place, newest)
     near = edge[:NEAR_TICKS] if anything or len(edge) <= NEAR_TICKS else None
     if near is not None:
-        shown, there = await histories.look(run, lambda cursor: _told(*page_nearby(cursor, near, **wanted)))
+        shown, there = await histories.look(run, lambda cursor: _told(*page_nearby(cursor, near, **wanted), told))
         if there is None and len(near) < len(edge):
             there = f"{near[-1]}:{0 if newest else TICK_MAX}"
         return _answer(shown, there)
     page = await histories.quick.do(lambda: histories.browsing.page_of_events(run, low, high, **wanted))
-    return _answer(*await histories.quick.do(lambda: _told(page.events, page.after)))
+    return _answer(*await histories.quick.do(lambda: _told(page.events, page.after, told)))
 
 
 def _from(low: int, high: int, after: tuple[int, int], newest: bool) -> range:
@@ -71,8 +73,9 @@ def _from(low: int, high: int, after: tuple[int, int], newest: bool) -> range:
     return range(max(low, after[0]), high + 1)
 
 
-def _told(events: EventBatch, after: tuple[int, int] | None) -> tuple[list[dict[str, Any]], str | None]:
-    return list(events), None if after is None else f"{after[0]}:{after[1]}"
+def _told(events: EventBatch, after: tuple[int, int] | None, in_words: bool) -> tuple[list[dict[str, Any]], str | None]:
+    told = [event | {"told": parts(event)} for event in events] if in_words else list(events)
+    return told, None if after is None else f"{after[0]}:{after[1]}"
 
 
 def _answer(events: list[dict[str, Any]], there: str | None) -> Response:

@@ -22,6 +22,10 @@ TickInPath = Annotated[int, Path(ge=0, le=TICK_MAX)]
 Ordinal = Annotated[int, Path(ge=0, le=TICK_MAX)]
 AgentId = Annotated[int, Path(ge=0, le=TICK_MAX, description="The agent's id.")]
 
+Told = Annotated[
+    bool, Query(description="Tell events in words besides, as `told`: parts of a sentence, an id where a name stands.")
+]
+
 
 async def _found(
     run: Annotated[str, Path(max_length=63, description="Name of the run, its id, or the beginning of its name.")],

@@ -1,7 +1,7 @@
 // Small pieces that several panels show: bars, chips, rows of events, headings, what is empty.
 
 import { el } from "./dom.js";
-import { address, capital, milli, whole, words } from "./format.js";
+import { address, milli, whole, words } from "./format.js";
 import { sortOf, tell } from "./telling.js";
 
 export const empty = (text) => el("p.empty", text);
@@ -79,14 +79,12 @@ export const whyButton = (session, where) =>
 
 /** One event as a line: where, what sort, what happened. */
 export function eventLine(session, event, { onclick, own = null } = {}) {
-  const who = (agent) => (agent === own ? "" : session.people.name(agent));
-  const told = capital(tell(event, who, session.terrain.width).trim());
   return el(
     `div.event.sort-${sortOf(event.kind)}`,
     { title: words(event.kind), "data-event": address(event), onclick },
     el("span.event-at", `${whole(event.tick)}`, el("span.faint", `:${event.ordinal}`)),
     el("i.sort"),
-    el("span.event-told", told),
+    el("span.event-told", tell(event, session.people.name, own)),
     whyButton(session, address(event)),
   );
 }

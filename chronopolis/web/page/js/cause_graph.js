@@ -24,7 +24,7 @@ const svg = (tag, attributes = {}, ...children) => {
 export function causeGraph(session, where, { small = false, onAnswer = () => {} } = {}) {
   const node = el("div.causes", { "data-test": "causes" }, empty("Following the record…"));
   const [tick, ordinal] = where.split(":");
-  get(runPath(session.run, `why/${tick}/${ordinal}`), small ? { depth: 3, breadth: 4 } : { depth: 6, breadth: 6 })
+  get(runPath(session.run, `why/${tick}/${ordinal}`), { told: true, ...(small ? { depth: 3, breadth: 4 } : { depth: 6, breadth: 6 }) })
     .then(async (found) => {
       const agents = new Set();
       walk(found, (event) => agents.add(event.agent));
@@ -102,7 +102,7 @@ function draw(session, found, small) {
 
 function box(session, place, { x, y }) {
   const { event } = place;
-  const told = tell(event, session.people.name, session.terrain.width);
+  const told = tell(event, session.people.name);
   const go = () => {
     session.clock.pause();
     session.clock.seek(event.tick);

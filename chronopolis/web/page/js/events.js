@@ -70,7 +70,7 @@ export function eventsPanel(session) {
     return session.people.find(text)[0]?.agent ?? text;
   };
   const asked = latest(
-    (key, signal) => get(runPath(session.run, "events"), { ...JSON.parse(key), limit: PAGE, newest: true }, { signal }),
+    (key, signal) => get(runPath(session.run, "events"), { ...JSON.parse(key), limit: PAGE, newest: true, told: true }, { signal }),
     (found) => {
       next = found.next;
       show(found.events.sort((a, b) => b.tick - a.tick || b.ordinal - a.ordinal));

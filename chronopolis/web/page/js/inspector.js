@@ -27,7 +27,7 @@ export function inspector(session) {
   });
   const node = el("section", { "data-test": "inspector" }, top, body);
   const asked = latest(
-    ([agent, tick], signal) => get(runPath(session.run, `agents/${agent}`), { tick }, { signal }),
+    ([agent, tick], signal) => get(runPath(session.run, `agents/${agent}`), { tick, told: true }, { signal }),
     (found, [agent]) => {
       answer = described(found);
       if (answer.name) session.people.learn(agent, answer.name);

@@ -17,7 +17,7 @@ export function nowView(session) {
     ([agent, tick], signal) =>
       get(
         runPath(session.run, "events"),
-        { agent, first: Math.max(0, tick - BACK), last: tick, limit: LAST, newest: true },
+        { agent, first: Math.max(0, tick - BACK), last: tick, limit: LAST, newest: true, told: true },
         { signal },
       ),
     (found, [agent]) => {

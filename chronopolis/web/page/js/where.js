@@ -42,7 +42,7 @@ export function whereBox(session) {
     try {
       const found =
         direction > 0
-          ? await get(runPath(session.run, "bisect"), { expression, first: from, last: clock.head })
+          ? await get(runPath(session.run, "bisect"), { expression, first: from, last: clock.head, told: true })
           : await get(runPath(session.run, "where"), { expression, first: 0, last: from, direction: "last" });
       if (found.tick === null || found.tick === undefined)
         notice(`It holds at no ${direction > 0 ? "later" : "earlier"} tick`);
@@ -62,8 +62,7 @@ export function whereBox(session) {
   /** The event that moved it most, where the answer names one. */
   function because({ causes = [] }) {
     const [first] = causes;
-    const told = first?.kind && tell(first, session.people.name, session.terrain.width);
-    return told ? `: ${told}` : "";
+    return first ? `: ${tell(first, session.people.name)}` : "";
   }
 
   return { node, find, box };
