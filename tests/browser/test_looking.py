@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from chronopolis.sentences import sentence
 from domain.rules.constants import HUNGRY, STARVING
@@ -189,6 +189,21 @@ def test_the_inspector_shows_an_agent_as_the_state_has_it(village: Open, server:
     )
 
 
+def test_the_dead_whom_an_agent_knows_are_marked(village: Open, server: Server) -> None:
+    told = server.get(f"{RUN}/agents/7?tick=200")
+    told["ties"][0]["alive"] = False
+
+    def mourning(route: Route) -> None:
+        route.fulfill(json=told)
+
+    page = village("?tick=199")
+    page.route("**/agents/7?*", mourning)
+    page.evaluate("window.polis.goToAgent(7)")
+    ties = page.locator("[data-test=inspector] .tie .meter-name")
+    expect(ties.first).to_have_text(f"{told['ties'][0]['name']} †")
+    expect(ties.filter(has_text="†")).to_have_count(1)
+
+
 def test_the_inspector_follows_the_cursor(village: Open, server: Server) -> None:
     page = village("?tick=120&agent=7")
     for tick in (121, 122, 200):
@@ -239,6 +254,12 @@ def test_memories_and_conversations_up_to_the_cursor_are_listed(
         expect(panel.locator(".memory-text", has_text=memory["text"]).first).to_be_visible()
     talks = server.get(f"{RUN}/conversations?agent={agent}&last={tick}")["conversations"]
     expect(panel.locator("[data-test=conversation]")).to_have_count(len(talks))
+    newest = server.get(f"{RUN}/thoughts?agent={agent}&last={tick}&limit=1000")["thoughts"][-40:]
+    shown = panel.locator("[data-test=thought]")
+    expect(shown).to_have_count(len(newest))
+    expect(shown.first).to_contain_text(f"asked at {newest[-1]['asked_tick']}")
+    ended = [talk["closed"]["because"] for talk in talks if talk["closed"]]
+    expect(panel.locator(".conversation p.faint", has_text="Ended: ")).to_have_count(len(ended))
     panel.locator("[data-test=conversation] summary").last.click(position={"x": 5, "y": 8})
     expect(panel).to_contain_text(talks[0]["speeches"][0]["text"])
     shot(page, "mind")

@@ -57,7 +57,7 @@ async def one_agent(run: Found, agent: AgentInPath, using: Using, tick: Tick = N
 
     def completed() -> bytes:
         if values is None:
-            answer = head | _absent(histories, run, number, wanted)
+            answer: dict[str, Any] = head | _absent(histories, run, number, wanted)
             if told and answer["last_event"]:
                 answer["last_event"]["told"] = parts(answer["last_event"])
         else:

@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 import { words } from "./format.js";
 
 export function conversationView(session, conversation) {
-  const said = conversation.speeches ?? conversation.said ?? conversation.events ?? [];
+  const said = conversation.speeches;
   const between = [...new Set(said.flatMap((s) => [s.agent, s.target]))]
     .filter((a) => a >= 0)
     .map((a) => session.people.name(a));
@@ -31,6 +31,6 @@ export function conversationView(session, conversation) {
         `“${speech.text}”`,
       ),
     ),
-    conversation.because && el("p.faint", `Ended: ${words(conversation.because).toLowerCase()}`),
+    conversation.closed && el("p.faint", `Ended: ${words(conversation.closed.because).toLowerCase()}`),
   );
 }

@@ -29,7 +29,7 @@ export function inspector(session) {
   const asked = latest(
     ([agent, tick], signal) => get(runPath(session.run, `agents/${agent}`), { tick, told: true }, { signal }),
     (found, [agent]) => {
-      answer = described(found);
+      answer = found;
       if (answer.name) session.people.learn(agent, answer.name);
       showTop();
       show();
@@ -135,14 +135,4 @@ export function inspector(session) {
     },
     open: (name) => choice.choose(name),
   };
-}
-
-/** One shape for an agent that lives, has died or is not yet born. */
-function described(found) {
-  const state = found.state ?? (typeof found.agent === "object" ? found.agent : {});
-  const whole = { ...found, ...state };
-  whole.agent = typeof found.agent === "object" ? found.agent.agent : found.agent;
-  whole.alive = found.alive !== false;
-  whole.unborn = !whole.alive && !found.last_event && !found.died;
-  return whole;
 }

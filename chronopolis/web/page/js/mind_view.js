@@ -25,11 +25,15 @@ export function mindView(session) {
 
   const asked = latest(
     async ([agent, tick], signal) => {
-      // Thoughts come without their prompts, so that many are few bytes; talk is looked for in the near past.
+      // Talk is looked for in the near past.
       const [thoughts, memories, conversations] = await Promise.all([
-        get(runPath(session.run, "thoughts"), { agent, last: tick, limit: 1000 }, { signal }),
+        get(runPath(session.run, "thoughts"), { agent, last: tick, limit: MOST, newest: true }, { signal }),
         get(runPath(session.run, "memories"), { agent, tick }, { signal }),
-        get(runPath(session.run, "conversations"), { agent, first: Math.max(0, tick - BACK), last: tick }, { signal }),
+        get(
+          runPath(session.run, "conversations"),
+          { agent, first: Math.max(0, tick - BACK), last: tick, newest: true },
+          { signal },
+        ),
       ]);
       return { thoughts, memories, conversations };
     },
@@ -38,7 +42,7 @@ export function mindView(session) {
       fill(
         lists.thoughts,
         listed(
-          newest(thoughts.thoughts ?? [], (t) => t.asked_tick),
+          newest(thoughts.thoughts, (t) => t.asked_tick),
           (each) => thoughtLine(session, each),
           "Has not thought yet",
         ),
@@ -46,7 +50,7 @@ export function mindView(session) {
       fill(
         lists.memories,
         listed(
-          newest(memories.memories ?? [], (m) => m.born ?? m.tick ?? 0),
+          newest(memories.memories, (m) => m.tick),
           memory,
           "Remembers nothing in particular",
         ),
@@ -54,7 +58,7 @@ export function mindView(session) {
       fill(
         lists.conversations,
         listed(
-          (conversations.conversations ?? []).slice(-MOST).reverse(),
+          conversations.conversations.slice(-MOST).reverse(),
           (each) => conversationView(session, each),
           "Has talked with nobody lately",
         ),
@@ -66,16 +70,14 @@ export function mindView(session) {
   const listed = (list, line, otherwise) => (list.length ? list.map(line) : empty(otherwise));
 
   function memory(each) {
-    const born = each.born ?? each.tick;
-    const id = each.id ?? each.memory;
     return el(
       "div.memory",
       el("div.memory-text", each.text),
       el(
         "div.faint",
-        tickLink(session, born),
-        ` · ${each.kind ?? "memory"} · importance ${milli(each.importance ?? each.importance_milli)} `,
-        id && whyButton(session, id),
+        tickLink(session, each.tick),
+        ` · ${each.kind} · importance ${milli(each.importance_milli)} `,
+        whyButton(session, each.memory),
       ),
     );
   }
