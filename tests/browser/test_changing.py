@@ -85,17 +85,17 @@ def test_a_fork_made_from_the_page_goes_on_by_itself(village: Open, server: Serv
     page.keyboard.press("k")
     dialog = page.get_by_role("dialog", name="Fork")
     expect(page.locator("[data-test=fork-at]")).to_have_value("150")
-    page.fill("[data-test=fork-name]", "page-fork")
+    page.fill("[data-test=fork-name]", "page_fork")
     page.fill("[data-test=fork-set]", "hunger=90")
     page.fill("[data-test=fork-ticks]", "60")
     shot(page, "fork")
     dialog.locator("[data-test=submit]").click()
-    expect(page).to_have_url(re.compile("/run/page-fork"), timeout=20_000)
+    expect(page).to_have_url(re.compile("/run/page_fork"), timeout=20_000)
     page.wait_for_function("window.polis?.clock.head === 210", timeout=40_000)
-    made = server.get("/api/runs/page-fork")
+    made = server.get("/api/runs/page_fork")
     assert (made["fork_tick"], made["configuration"]["hunger"]) == (150, 90)
     parent = village("?tick=150")
-    parent.wait_for_function("window.polis.timeline.marks.some((m) => m.kind === 'fork' && m.run === 'page-fork')")
+    parent.wait_for_function("window.polis.timeline.marks.some((m) => m.kind === 'fork' && m.run === 'page_fork')")
 
 
 def test_a_fork_that_can_not_be_is_refused_in_words_before_and_by_the_server(village: Open, watched: Watched) -> None:
@@ -110,6 +110,7 @@ def test_a_fork_that_can_not_be_is_refused_in_words_before_and_by_the_server(vil
         ("fork-set", "hungr=4", "no setting hungr"),
         ("fork-set", "width=4", "can't change under way"),
         ("fork-name", "No Such Name!", "small letters"),
+        ("fork-name", "2nd", "begins with a letter"),
         ("fork-seed", "x", "whole number"),
         ("fork-name", VILLAGE, VILLAGE),  # this one the server refuses
     ):
@@ -146,6 +147,55 @@ def test_an_intervention_from_the_page_takes_effect_when_the_run_goes_on(
         server.get(f"/api/runs/helped/agents/7?tick={tick}")["goods"]["coin"] for tick in (marks[0]["tick"] - 1, 240)
     )
     assert after >= before + 400
+
+
+def test_an_intervention_on_one_of_several_of_a_name_is_refused_with_their_names(
+    new_page: Open, recorded: Polis, server: Server, watched: Watched
+) -> None:
+    watched.forgiven = ("/intervene",)
+    recorded("fork", VILLAGE, "--at", "200", "--name", "spared")
+    page = new_page("/run/spared")
+    drawn(page)
+    page.wait_for_function("window.polis.people.size > 0")
+    names = [each["name"] for each in server.get("/api/runs/spared/state?tick=200")["agents"]]
+    first = next(name[0] for name in names if sum(other[0] == name[0] for other in names) > 1)
+    page.keyboard.press("i")
+    page.select_option("[data-test=intervention-sort]", "remove")
+    page.fill("[data-test=intervention-agent]", first)
+    page.locator("[data-test=submit]").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text(next(n for n in names if n[0] == first))
+    assert not server.get("/api/runs/spared/marks")["interventions"]
+
+
+def test_what_is_bound_to_be_refused_is_said_at_once(new_page: Open, recorded: Polis) -> None:
+    recorded(
+        "run", "--name", "mindless", "--agents", "12", "--width", "12", "--height", "12", "--ticks", "20", "--quiet"
+    )
+    page = new_page("/run/mindless?agent=3&tick=20")
+    drawn(page)
+    page.keyboard.press("i")
+    page.select_option("[data-test=intervention-sort]", "news")
+    page.fill("[data-test=intervention-news]", "There is a well.")
+    page.locator("[data-test=submit]").click()
+    expect(page.locator(".notice.bad")).to_contain_text("will be refused")
+    page.keyboard.press("k")
+    page.select_option("[data-test=intervention-sort]", "news")
+    page.fill("[data-test=intervention-news]", "There is a well.")
+    page.fill("[data-test=fork-ticks]", "0")
+    page.locator("[data-test=submit]").click()
+    expect(page).not_to_have_url(re.compile("/run/mindless"), timeout=20_000)
+    expect(page.locator(".notice.bad")).to_contain_text("will be refused")
+
+
+def test_the_list_of_runs_is_asked_for_once_in_a_while_however_often_it_is_hidden(new_page: Open) -> None:
+    page = new_page("/runs")
+    expect(page.locator("tr[data-run]").first).to_be_visible()
+    page.evaluate("for (let k = 0; k < 6; k++) document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_timeout(1_000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(5_000)
+    assert 1 <= sum("/api/runs?" in url for url in asked) <= 4
 
 
 def test_a_run_that_goes_on_from_the_page_pauses_where_it_is_told_to_and_says_why(

@@ -3,13 +3,13 @@
 import { get, post, runPath } from "./api.js";
 import { field, formDialog, wholeNumber } from "./dialog.js";
 import { el } from "./dom.js";
-import { whole, words } from "./format.js";
+import { capital, whole, words } from "./format.js";
 import { interventionFields } from "./intervention_fields.js";
 import { runLink } from "./links.js";
 import { forgetMarks } from "./marks.js";
-import { notice } from "./notices.js";
+import { keepNotices, notice } from "./notices.js";
 
-const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const NAME = /^[a-z][a-z0-9_-]{0,62}$/;
 const FIXED = new Set(["agents", "width", "height", "mind"]);
 
 /** "hunger=60, meal=2000" → {hunger: 60, meal: 2000}; null where it can't be read. */
@@ -72,7 +72,7 @@ export function changeDialogs(session) {
         const tick = wholeNumber(at.value);
         if (tick === null || tick < 0 || tick > clock.head) return `The tick lies from 0 to ${whole(clock.head)}.`;
         if (name.value.trim() && !NAME.test(name.value.trim()))
-          return "A name has small letters, digits and hyphens, and begins with a letter or digit.";
+          return "A name has small letters, digits, hyphens and underscores, and begins with a letter.";
         const settings = settingsOf(set.value);
         if (!settings) return "Settings are name=number, with commas between.";
         const unknown = Object.keys(settings).find(
@@ -98,6 +98,7 @@ export function changeDialogs(session) {
           ticks: goes || null,
           run_on: goes > 0,
         });
+        keepNotices(made.warnings.map(capital)); // they are said there
         location.assign(runLink(made.name, { tick: made.forked_at, ...(goes > 0 ? { follow: 1 } : {}) }));
       },
     });
@@ -130,8 +131,8 @@ export function changeDialogs(session) {
           why: why.value.trim(),
           ...(at.value.trim() ? { at: wholeNumber(at.value) } : {}),
         });
-        const tick = made.at ?? made.effect_tick ?? made.tick;
-        notice(tick === undefined ? "It is recorded" : `It takes effect at tick ${whole(tick)}`);
+        notice(`It takes effect at tick ${whole(made.effect_tick)}`);
+        for (const warning of made.warnings) notice(capital(warning), { error: true });
         forgetMarks(session.run);
         session.showMarks();
         session.panels.made.run.refresh();

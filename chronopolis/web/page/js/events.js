@@ -67,7 +67,8 @@ export function eventsPanel(session) {
   const who = () => {
     const text = agent.value.trim();
     if (!text || /^\d+$/.test(text)) return text;
-    return session.people.find(text)[0]?.agent ?? text;
+    const found = session.people.find(text);
+    return found.length === 1 ? found[0].agent : text; // of several the server says who they are
   };
   const asked = latest(
     (key, signal) => get(runPath(session.run, "events"), { ...JSON.parse(key), limit: PAGE, newest: true, told: true }, { signal }),

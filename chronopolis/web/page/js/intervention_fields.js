@@ -63,15 +63,13 @@ export function interventionFields(session, { none = false } = {}) {
   const show = () => fill(more, parts[sort.value]?.() ?? []);
   show();
 
-  const who = () => {
-    const text = agent.value.trim();
-    return wholeNumber(text) ?? session.people.find(text)[0]?.agent ?? null;
-  };
+  // The server knows whether one alone is called so, and says who if there are several.
+  const who = () => wholeNumber(agent.value) ?? agent.value.trim();
   const listOfCells = () => cells.value.split(/[ ,]+/).filter(Boolean).map(wholeNumber);
 
   function check() {
     const kind = sort.value;
-    if (OF_AGENT.has(kind) && who() === null) return "Name the agent: nobody alive here is called so.";
+    if (OF_AGENT.has(kind) && who() === "") return "Name the agent, or give its number.";
     if (kind === "endow" && !(Number(amount.value) > 0 && Number(amount.value) <= MOST))
       return "Give more than nothing, and not more than an agent can hold.";
     if (kind === "news" && !news.value.trim()) return "Say what the news is.";

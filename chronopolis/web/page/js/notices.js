@@ -20,6 +20,17 @@ export function notice(text, { error = false, ms = 4200, instead = false } = {})
   setTimeout(() => node.remove(), error ? 2 * ms : ms);
 }
 
+const KEPT = "polis.notices";
+
+/** Have something said by the page that comes next. */
+export const keepNotices = (texts) => sessionStorage.setItem(KEPT, JSON.stringify(texts));
+
+/** Say what the page before this one kept. */
+export function sayKept() {
+  for (const text of JSON.parse(sessionStorage.getItem(KEPT) ?? "[]")) notice(text, { error: true });
+  sessionStorage.removeItem(KEPT);
+}
+
 export function banner() {
   const node = el(
     "div.banner",

@@ -15,7 +15,7 @@ import { readLink, writeLink } from "./links.js";
 import { Live } from "./live.js";
 import { allMarks } from "./marks.js";
 import { dead } from "./nothing.js";
-import { banner, notice, noticePlace } from "./notices.js";
+import { banner, notice, noticePlace, sayKept } from "./notices.js";
 import { panels } from "./panels.js";
 import { People } from "./people.js";
 import { pointOn } from "./pointing.js";
@@ -51,7 +51,7 @@ function waitForFirstTick(root, given) {
 }
 
 export function failed(root, run, error) {
-  const gone = error.status === 404;
+  const gone = isWithoutRun(error);
   document.title = "Chronopolis";
   return dead(
     root,
@@ -122,6 +122,7 @@ export class Session {
 
   #begin() {
     const { clock, link, about } = this;
+    sayKept();
     clock.setHead(this.track, about.head_tick);
     const tick =
       link.tick ?? (link.event ? Number(link.event.split(":")[0]) : about.status === "running" ? about.head_tick : 0);
