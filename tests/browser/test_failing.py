@@ -90,6 +90,8 @@ def test_a_run_that_is_dropped_while_one_looks_at_it_is_told_to_be_gone(
     page.keyboard.press("End")
     expect(page.get_by_role("heading", name=f"There is no run {name}")).to_be_visible(timeout=20_000)
     expect(page.get_by_role("link", name="All runs")).to_be_visible()
+    compared = new_page(f"/compare?a={VILLAGE}&b={name}")
+    expect(compared.locator(".dead")).to_contain_text("because 'a test'")
 
 
 def test_a_comparison_without_its_runs_says_what_it_needs(new_page: Open, watched: Watched) -> None:

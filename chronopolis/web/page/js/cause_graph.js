@@ -24,7 +24,8 @@ const svg = (tag, attributes = {}, ...children) => {
 export function causeGraph(session, where, { small = false, onAnswer = () => {} } = {}) {
   const node = el("div.causes", { "data-test": "causes" }, empty("Following the record…"));
   const [tick, ordinal] = where.split(":");
-  get(runPath(session.run, `why/${tick}/${ordinal}`), { told: true, ...(small ? { depth: 3, breadth: 4 } : { depth: 6, breadth: 6 }) })
+  const far = small ? { depth: 3, breadth: 4 } : { depth: 6, breadth: 6 };
+  get(runPath(session.run, `why/${tick}/${ordinal}`), { ...far, told: true })
     .then(async (found) => {
       const agents = new Set();
       walk(found, (event) => agents.add(event.agent));

@@ -14,6 +14,7 @@ import { readLink, writeLink } from "./links.js";
 import { dead } from "./nothing.js";
 import { banner, notice, noticePlace } from "./notices.js";
 import { pointOn } from "./pointing.js";
+import { failed } from "./session.js";
 import { timeRows } from "./session_keys.js";
 import { splitter } from "./splitter.js";
 import { fetchTerrain } from "./terrain.js";
@@ -37,11 +38,7 @@ export async function startComparison(root, { a, b, codes }) {
       const about = await get(runPath(name));
       sides.push({ about, terrain: await fetchTerrain(about.name, about.version) });
     } catch (error) {
-      return dead(
-        root,
-        error.status === 404 ? `There is no run ${name}` : "The runs can't be shown",
-        error.status === 404 ? "It may have been dropped, or never was." : error.message,
-      );
+      return failed(root, name, error);
     }
   }
   return new Comparison(root, sides, codes);

@@ -57,7 +57,12 @@ export function lifeView(session) {
       if (alive.length) session.timeline.life = [alive[0] === ticks[0] ? 0 : alive[0], alive.at(-1)];
       session.timeline.draw();
     },
-    { onError: (error) => session.problem(error) },
+    {
+      onError: (error) => {
+        last = null; // asked for again with the next tick
+        session.problem(error);
+      },
+    },
   );
   const at = (tick) => Object.values(charts).forEach((chart) => chart.at(tick));
   // The lines move with every frame; only the numbers in panels may lag behind.

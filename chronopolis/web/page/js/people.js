@@ -3,13 +3,15 @@
 import { get, runPath } from "./api.js";
 import { Emitter } from "./dom.js";
 
+const AGAIN_MS = 1000;
 const DEAD_ASKED = 40; // agents that died before what was looked at, asked for one by one
 
 export class People extends Emitter {
   #names = new Map();
   #looked = new Set(); // ticks whose living were taken in
   #asked = new Set(); // single agents
-  #under = null;
+  #under = 0; // questions under way
+  #waiting = null; // the frame that was shown meanwhile
 
   constructor(run) {
     super();
@@ -34,18 +36,24 @@ export class People extends Emitter {
   async at(tick) {
     if (this.#looked.has(tick)) return;
     this.#looked.add(tick);
-    this.#under = get(runPath(this.run, "state"), { tick, format: "json" })
-      .then((state) => {
-        for (const each of state.agents ?? []) this.learn(each.agent, each.name);
-        this.emit("change");
-      })
-      .catch(() => this.#looked.delete(tick));
-    await this.#under;
+    this.#under++;
+    try {
+      const state = await get(runPath(this.run, "state"), { tick, format: "json" });
+      for (const each of state.agents) this.learn(each.agent, each.name);
+    } catch {
+      this.#looked.delete(tick);
+      this.#waiting = null;
+    }
+    this.emit("change");
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS)); // all who live may be many
+    this.#under--;
+    if (this.#waiting) this.seen(this.#waiting);
   }
 
-  /** See that the living of a frame have names; asks only if one is missing. */
-  async seen(frame) {
-    if (this.#looked.size > 60) return;
+  /** See that the living of a frame have names; asks only if one is missing, and one question at a time. */
+  seen(frame) {
+    this.#waiting = this.#under ? frame : null;
+    if (this.#under) return;
     for (let k = frame.n - 1; k >= 0; k--) {
       if (!this.#names.has(frame.id[k])) return this.at(frame.tick);
     }
@@ -64,7 +72,7 @@ export class People extends Emitter {
     this.#asked.add(agent);
     try {
       const found = await get(runPath(this.run, `agents/${agent}`), { tick });
-      this.learn(agent, found.name ?? found.persona?.name);
+      this.learn(agent, found.name);
       this.emit("change");
     } catch {
       // It goes by its number.

@@ -11,6 +11,7 @@ import { button } from "./transport.js";
 import { pageKeys } from "./keyboard.js";
 
 const AGAIN_MS = 2000;
+const MOST = 500;
 
 export async function startRuns(root) {
   theme.begin();
@@ -61,15 +62,17 @@ export async function startRuns(root) {
   );
   let runs = [];
   let on = true;
+  let next = null; // a look under way and one that was hidden meanwhile lead to one that follows
 
   async function look() {
     try {
-      runs = await get("/api/runs", { sort: "newest", limit: 500 });
+      runs = await get("/api/runs", { sort: "newest", limit: MOST });
       show();
     } catch (error) {
       notice(error.message, { error: true });
     }
-    if (on) setTimeout(() => !document.hidden && look(), AGAIN_MS);
+    clearTimeout(next);
+    if (on) next = setTimeout(() => !document.hidden && look(), AGAIN_MS);
   }
   document.addEventListener("visibilitychange", () => !document.hidden && on && look());
 
@@ -97,6 +100,11 @@ export async function startRuns(root) {
                   ],
             ),
           ),
+      runs.length === MOST &&
+        el(
+          "tr",
+          el("td.empty", { colspan: 8 }, `These are the newest ${MOST}; `, el("code", "polis runs"), " lists all."),
+        ),
     );
   }
 

@@ -6,6 +6,8 @@ const KEY = "polis.theme";
 const VALUES = { system: null, light: false, dark: true };
 
 class Theme extends Emitter {
+  #begun = false;
+
   constructor() {
     super();
     const kept = localStorage.getItem(KEY);
@@ -14,6 +16,8 @@ class Theme extends Emitter {
 
   begin() {
     this.#apply();
+    if (this.#begun) return; // a page that waits for its run begins again and again
+    this.#begun = true;
     // The class is set by the page's own framework, also when the system changes its mind.
     let dark = document.body.classList.contains("body--dark");
     new MutationObserver(() => {
