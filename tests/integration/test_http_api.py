@@ -234,6 +234,17 @@ def test_the_dead_whom_an_agent_knows_have_their_names(get: Get, store: Postgres
             assert (said["parent"], said["ties"]) == (told["parent"], told["ties"])
 
 
+def test_names_of_the_dead_and_the_unborn_are_told_together(get: Get) -> None:
+    born = {event["agent"]: event["name"] for event in all_events(AGENT_BORN.number)}
+    dead = [event["agent"] for event in all_events(AGENT_DIED.number)]
+    assert born and dead
+    told = get("/api/runs/brave-otter/names", agents=",".join(map(str, [*born, *dead, 99_999])))
+    assert {agent: told[str(agent)] for agent in born} == born
+    assert set(told) == {str(agent) for agent in {*born, *dead}} and all(told.values())
+    for wrong in ("", "1,", "x", "-1", "1;2"):
+        get("/api/runs/brave-otter/names", agents=wrong, status=422)
+
+
 def test_the_conversation_of_an_agent_is_told_in_its_words(get: Get, store: PostgresStore, run: Run) -> None:
     speeches = all_events(SPEECH_MADE.number)
     for speech in speeches[len(speeches) // 2 :]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from chronopolis import people
-from chronopolis.naming import name_the_dead
+from chronopolis.naming import name_the_dead, recorded_names
 from chronopolis.sentences import parts
 from chronopolis.web.agent_history import COLUMNS, history_of
 from chronopolis.web.api.described import Described
@@ -118,6 +118,31 @@ def _absent(histories: Histories, run: Run, agent: int, tick: int) -> dict[str, 
         "arrival": arrival,
         "last_event": next(iter(last), None),
     }
+
+
+@router.get("/api/runs/{run}/names")
+async def names(
+    run: Found,
+    using: Using,
+    agents: Annotated[
+        str, Query(pattern=r"^\d{1,10}(,\d{1,10})*$", max_length=4_000, description="Ids, with commas between them.")
+    ],
+) -> dict[int, str]:
+    """Return the names of agents by id, of the dead and of those born after whatever tick one looks at too.
+
+    Whoever never came into the run is left out.
+    """
+    histories = using.histories
+    await histories.head(run)
+    wanted = {int(agent) for agent in agents.split(",")}
+
+    def found() -> dict[int, str]:
+        known = histories.names(run)
+        if missing := wanted - known.keys():
+            known |= recorded_names(using.store, run, missing)
+        return {agent: known[agent] for agent in sorted(wanted & known.keys())}
+
+    return await histories.quick.do(found)
 
 
 @router.get("/api/runs/{run}/agents/{agent}/history")

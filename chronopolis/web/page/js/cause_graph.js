@@ -28,13 +28,8 @@ export function causeGraph(session, where, { small = false, onAnswer = () => {} 
   get(runPath(session.run, `why/${tick}/${ordinal}`), { ...far, told: true })
     .then(async (found) => {
       const agents = new Set();
-      walk(found, (event) => agents.add(event.agent));
-      await Promise.all(
-        [...agents]
-          .filter((a) => a >= 0 && !session.people.knows(a))
-          .slice(0, 8)
-          .map((a) => session.people.one(a, Number(tick))),
-      );
+      walk(found, (event) => agents.add(event.agent).add(event.target));
+      await Promise.all([...agents].map((agent) => session.people.one(agent)));
       fill(node, draw(session, found, small));
       onAnswer(found);
     })

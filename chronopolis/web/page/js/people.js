@@ -4,12 +4,15 @@ import { get, runPath } from "./api.js";
 import { Emitter } from "./dom.js";
 
 const AGAIN_MS = 1000;
-const DEAD_ASKED = 40; // agents that died before what was looked at, asked for one by one
+const TOGETHER_MS = 30; // names that are wanted within it are asked for at once, …
+const AT_ONCE = 300; // … so many at most
 
 export class People extends Emitter {
   #names = new Map();
   #looked = new Set(); // ticks whose living were taken in
-  #asked = new Set(); // single agents
+  #asked = new Set(); // agents by themselves
+  #wanted = []; // those among them that are yet to be asked for
+  #asking = null; // what they wait for
   #under = 0; // questions under way
   #waiting = null; // the frame that was shown meanwhile
 
@@ -59,23 +62,25 @@ export class People extends Emitter {
     }
   }
 
-  /** Learn one who may be dead. */
-  async one(agent, tick) {
-    if (
-      agent === undefined ||
-      agent < 0 ||
-      this.knows(agent) ||
-      this.#asked.has(agent) ||
-      this.#asked.size > DEAD_ASKED
-    )
-      return;
+  /** Learn one who may be dead, or not born yet. */
+  one(agent) {
+    if (!(agent >= 0) || this.knows(agent) || this.#asked.has(agent)) return this.#asking;
     this.#asked.add(agent);
-    try {
-      const found = await get(runPath(this.run, `agents/${agent}`), { tick });
-      this.learn(agent, found.name);
-      this.emit("change");
-    } catch {
-      // It goes by its number.
+    this.#wanted.push(agent);
+    return (this.#asking ??= new Promise((resolve) => setTimeout(resolve, TOGETHER_MS)).then(() => this.#askForAll()));
+  }
+
+  async #askForAll() {
+    this.#asking = null;
+    while (this.#wanted.length) {
+      const agents = this.#wanted.splice(0, AT_ONCE);
+      try {
+        const found = await get(runPath(this.run, "names"), { agents: agents.join(",") });
+        for (const [agent, name] of Object.entries(found)) this.learn(Number(agent), name);
+        this.emit("change");
+      } catch {
+        for (const agent of agents) this.#asked.delete(agent); // they go by their numbers until somebody asks again
+      }
     }
   }
 
