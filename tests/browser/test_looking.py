@@ -204,6 +204,20 @@ def test_the_dead_whom_an_agent_knows_are_marked(village: Open, server: Server) 
     expect(ties.filter(has_text="†")).to_have_count(1)
 
 
+def test_one_who_is_not_born_yet_is_shown_with_the_birth_to_come(village: Open, server: Server) -> None:
+    joined = server.get(f"{RUN}/events?kind=AgentJoined&limit=1")["events"][0]
+    birth = {**joined, "tick": 150, "kind": "AgentBorn", "agent": 7, "told": ["Nia Moor was born to ", 3]}
+    unborn = {"tick": 120, "agent": 7, "alive": False, "unborn": True, "name": "Nia Moor", "occupation": "farmer"}
+    page = village("?tick=120")
+    page.route("**/agents/7?*", lambda route: route.fulfill(json=unborn | {"arrival": birth, "last_event": None}))
+    page.evaluate("window.polis.goToAgent(7)")
+    panel = page.locator("[data-test=inspector]")
+    expect(panel).to_contain_text("Yet to come")
+    expect(panel.locator("[data-event^='150:']").first).to_contain_text("Nia Moor was born to")
+    panel.locator("[data-event^='150:']").first.click()
+    page.wait_for_function("window.polis.clock.tick === 150")
+
+
 def test_the_inspector_follows_the_cursor(village: Open, server: Server) -> None:
     page = village("?tick=120&agent=7")
     for tick in (121, 122, 200):

@@ -264,6 +264,8 @@ def test_one_who_has_died_or_is_not_born_yet_is_told_with_what_tells_of_it(get: 
     unborn = get(f"/api/runs/brave-otter/agents/{birth['agent']}", tick=birth["tick"] - 1)
     assert (unborn["alive"], unborn["unborn"], unborn["name"]) == (False, True, birth["name"])
     assert unborn["arrival"] == birth
+    told = get(f"/api/runs/brave-otter/agents/{birth['agent']}", tick=birth["tick"] - 1, told=True)["arrival"]["told"]
+    assert told == [f"{birth['name']} was born to ", birth["target"]]
     assert get("/api/runs/brave-otter/agents/99999", status=404)["type"] == "UnknownAgent"
     assert get("/api/runs/brave-otter/agents/Nobody At All", status=404)["type"] == "UnknownAgent"
     assert get(f"/api/runs/brave-otter/agents/{dead['name']}", tick=0)["name"] == dead["name"]

@@ -58,8 +58,8 @@ async def one_agent(run: Found, agent: AgentInPath, using: Using, tick: Tick = N
     def completed() -> bytes:
         if values is None:
             answer: dict[str, Any] = head | _absent(histories, run, number, wanted)
-            if told and answer["last_event"]:
-                answer["last_event"]["told"] = parts(answer["last_event"])
+            for event in filter(None, (answer["arrival"], answer["last_event"])) if told else ():
+                event["told"] = parts(event)
         else:
             name_the_dead(values, using.store, run, names)
             answer = head | {"alive": True} | values | _in_mind(histories, run, wanted, values)

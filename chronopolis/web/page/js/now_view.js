@@ -36,16 +36,9 @@ export function nowView(session) {
 
   function show(agent) {
     if (!agent.alive) {
-      const last = agent.last_event;
-      fill(
-        state,
-        last
-          ? section(
-              "Last event",
-              eventLine(session, last, { own: agent.agent, onclick: () => session.clock.seek(last.tick) }),
-            )
-          : empty("It will be born later."),
-      );
+      const event = agent.last_event ?? agent.arrival;
+      const line = eventLine(session, event, { own: agent.agent, onclick: () => session.clock.seek(event.tick) });
+      fill(state, section(agent.last_event ? "Last event" : "Yet to come", line));
       return;
     }
     const needs = agent.needs_milli ?? {};
