@@ -272,8 +272,9 @@ def cells_frame(world: World) -> pl.DataFrame:
     index = pl.int_range(frame.height, dtype=pl.Int64, eager=True).alias("cell")
     # In 64 bits, since polars adds up and multiplies columns of 32 bits in 32.
     copied = pl.DataFrame({name: frame[name].to_numpy().astype(np.int64) for name in frame.columns})
-    copied = copied.rename({"dim_0": "column", "dim_1": "row"})
-    return copied.select(index, "row", "column", _in_words("biome", Biome), pl.exclude("row", "column", "biome"))
+    # The grid's own dim_0 lies on an axis at 60 degrees: the map, `place` and SQL count columns along a row.
+    row, column = (index // world.width).alias("row"), (index % world.width).alias("column")
+    return copied.select(index, row, column, _in_words("biome", Biome), pl.exclude("dim_0", "dim_1", "biome"))
 
 
 def _in_words(column: str, codes: Any) -> pl.Expr:

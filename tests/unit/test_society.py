@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from mesa_frames import AgentSetPolars, GridPolars, ModelDF
 
-from chronopolis.people import cells_frame
+from chronopolis.people import cells_frame, place
 from domain import columns as col
 from domain.codes import Biome
 from domain.errors import RandomnessForbidden
@@ -74,6 +74,15 @@ def test_a_table_of_cells_can_be_added_up_and_multiplied_without_a_thought_of_bi
     assert {kind for kind in table.dtypes if kind != pl.String} == {pl.Int64}
     world.cells[col.CAPACITY] = 2**31 - 1
     assert cells_frame(world)["capacity_food"].sum() == world.cells.shape[1] * (2**31 - 1)
+
+
+@pytest.mark.parametrize(("width", "height"), [(24, 24), (5, 8), (9, 4)])
+def test_a_table_of_cells_says_where_each_lies_as_the_map_does(width, height):
+    world = Scene(width=width, height=height).world
+    table = cells_frame(world)
+    assert table.columns[:4] == ["cell", "row", "column", "biome"]
+    told = table.select("cell", "row", "column").to_dicts()
+    assert told == [{k: place(world, cell)[k] for k in ("cell", "row", "column")} for cell in range(width * height)]
 
 
 def test_what_the_fold_writes_is_seen_in_a_frame_that_was_there_before():
