@@ -66,12 +66,24 @@ class Moment:
 
     @property
     def agents(self) -> pl.DataFrame:
-        """One row a living agent, by id. Amounts are integers in thousandths, coins and tools in pieces."""
+        """One row a living agent, by id; what nobody or nothing stands in is null.
+
+        agent, name, occupation, intention : its id, and codes in words
+        born, lifespan, last_birth, thought_due : ticks; founders were born before tick 0
+        parent, household, tie_0 … tie_7 : ids of agents, with `tie_0_strength` and so on in thousandths
+        cell, goal : numbers of `cells`
+        energy, satiety, company, traits, skills, goods : integers in thousandths, coin and tool in pieces
+        intended_tick, intended_ordinal : the event that formed the intention, as `why` and `events` have it
+        acted_tick, acted_ordinal, asked_tick, asked_ordinal : its newest event, and the request it awaits an answer to
+        """
         return people.people_frame(self.world)
 
     @property
     def cells(self) -> pl.DataFrame:
-        """One row a cell, by number. A stock is as of its `since`: it has regrown from then on."""
+        """One row a cell, by number; `row` and `column` are those of the map and of SQL.
+
+        A stock is as of its `since`: it has regrown from then on.
+        """
         return people.cells_frame(self.world)
 
     @property

@@ -252,8 +252,13 @@ def brief(world: World) -> list[dict[str, Any]]:
 
 
 def people_frame(world: World) -> pl.DataFrame:
-    """Return the living agents as a frame: names and codes in words beside every column of the state."""
+    """Return the living agents as a frame: names and codes in words beside every column of the state.
+
+    What nobody or nothing stands in is null. The event that formed an intention, the newest of the agent's own and the
+    request whose answer is awaited are each told by tick and ordinal, as in frames of events.
+    """
     frame = world.agents_frame().rename({"unique_id": "agent"})
+    frame = frame.select(part for name in frame.columns for part in _readable(name))
     names = pl.Series(
         "name", [full_name(g, f) for g, f in frame.select("given_name", "family_name").iter_rows()], pl.String
     )
@@ -264,6 +269,23 @@ def people_frame(world: World) -> pl.DataFrame:
         _in_words("intention", Intention),
         pl.exclude("agent", "name", "occupation", "intention", "given_name", "family_name"),
     )
+
+
+_ADDRESSES = ("intended", "acted", "asked")
+_MAY_LACK = ("parent", "goal", "last_birth", "thought_due", *(f"tie_{k}" for k in range(N_TIES)))
+
+
+def _readable(name: str) -> list[pl.Expr]:
+    """Return a column of the state as people read it: addresses in two parts, and -1 as null where it says nothing."""
+    told = pl.col(name)
+    if name in _ADDRESSES:
+        there = pl.when(told >= 0)
+        return [there.then(told // 2**32).alias(f"{name}_tick"), there.then(told % 2**32).alias(f"{name}_ordinal")]
+    if name in _MAY_LACK:
+        return [pl.when(told >= 0).then(told).alias(name)]
+    if name.endswith("_strength"):
+        return [pl.when(pl.col(name.removesuffix("_strength")) >= 0).then(told).alias(name)]
+    return [told]
 
 
 def cells_frame(world: World) -> pl.DataFrame:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from mesa_frames import AgentSetPolars, GridPolars, ModelDF
 
-from chronopolis.people import cells_frame, place
+from chronopolis.people import cells_frame, people_frame, place
 from domain import columns as col
 from domain.codes import Biome
 from domain.errors import RandomnessForbidden
@@ -83,6 +83,25 @@ def test_a_table_of_cells_says_where_each_lies_as_the_map_does(width, height):
     assert table.columns[:4] == ["cell", "row", "column", "biome"]
     told = table.select("cell", "row", "column").to_dicts()
     assert told == [{k: place(world, cell)[k] for k in ("cell", "row", "column")} for cell in range(width * height)]
+
+
+def test_a_table_of_agents_has_no_packed_numbers_and_no_minus_one_for_nobody():
+    world = scenario("minded").replayed(120)
+    table = people_frame(world)
+    assert table.height == world.population
+    for row in table.to_dicts():
+        column = world.agents[:, world.row(row["agent"])].tolist()
+        for name, at in (("intended", col.INTENDED), ("acted", col.ACTED), ("asked", col.ASKED)):
+            address = (column[at] >> 32, column[at] & 0xFFFFFFFF) if column[at] >= 0 else (None, None)
+            assert (row[f"{name}_tick"], row[f"{name}_ordinal"]) == address
+        for name, at in (("parent", col.PARENT), ("last_birth", col.LAST_BIRTH), ("thought_due", col.THOUGHT_DUE)):
+            assert row[name] == (column[at] if column[at] >= 0 else None)
+        others = [column[col.TIE_OTHER + k] for k in range(col.N_TIES)]
+        assert [row[f"tie_{k}"] for k in range(col.N_TIES)] == [who if who >= 0 else None for who in others]
+        lacking = [row[f"tie_{k}_strength"] is None for k in range(col.N_TIES)]
+        assert lacking == [who < 0 for who in others]
+    for name in ("parent", "asked_tick", "tie_7"):
+        assert 0 < table[name].null_count() < table.height, "the test shows nothing"
 
 
 def test_what_the_fold_writes_is_seen_in_a_frame_that_was_there_before():
