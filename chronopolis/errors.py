@@ -5,7 +5,7 @@
     PolisError
     └── FrontDoorError
         ├── WrongUsage        arguments that can't be meant together, or a value that means nothing
-        ├── UnknownAgent      no agent of that id or name, or several of that name
+        ├── UnknownAgent      no agent of that id or name lives then, or several of that name do
         ├── NothingFound      what was asked for is not in the run
         ├── NoTicksYet        a run that was made and has not begun
         ├── NoSuchHost        something that this machine or database can't do
@@ -33,13 +33,17 @@ class WrongUsage(FrontDoorError):
 
 
 class UnknownAgent(FrontDoorError):
-    """No agent has that id or name, or several have the name."""
+    """No living agent has that id or name, or several have the name; `because` says what is known of one."""
 
-    def __init__(self, run: str, tick: int, agent: str, candidates: tuple[str, ...] = ()) -> None:
-        super().__init__(run, tick, agent, candidates)
-        self.run, self.tick, self.agent, self.candidates = run, tick, agent, candidates
+    def __init__(
+        self, run: str, tick: int, agent: str, candidates: tuple[str, ...] = (), because: str | None = None
+    ) -> None:
+        super().__init__(run, tick, agent, candidates, because)
+        self.run, self.tick, self.agent, self.candidates, self.because = run, tick, agent, candidates, because
 
     def __str__(self) -> str:
+        if self.because is not None:
+            return f"run {self.run}, tick {self.tick}: {self.because}"
         if self.candidates:
             candidates = ", ".join(self.candidates)
             return f"run {self.run}, tick {self.tick}: {shown(self.agent)} could be {candidates}; give the id"

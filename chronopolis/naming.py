@@ -6,9 +6,12 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from chronopolis.errors import UnknownAgent
+from chronopolis.people import find_agent, id_in
 from chronopolis.sentences import Names, agent_number
-from domain.events import AGENT_BORN, AGENT_JOINED
+from domain.events import AGENT_BORN, AGENT_DIED, AGENT_JOINED
 from domain.ports import HistoryReader, Run
+from domain.state import World
 
 _NEWCOMERS = (AGENT_JOINED.number, AGENT_BORN.number)
 
@@ -35,6 +38,37 @@ def recorded_names(reader: HistoryReader, run: Run, agents: Iterable[int]) -> di
             for i, agent in enumerate(events.records["agent"].tolist()):
                 found[agent] = str(json.loads(events.payload(i))["name"])
     return found
+
+
+def living_agent(reader: HistoryReader, run: Run, world: World, wanted: str) -> int:
+    """Return the id of the living agent that `wanted` names, as `people.find_agent` does.
+
+    Raises
+    ------
+    UnknownAgent
+        Of an id, it says when that agent died, or will come: names of the dead would have to be looked for in all events.
+    """
+    try:
+        return find_agent(world, run.name, wanted)
+    except UnknownAgent:
+        number, head = id_in(wanted), reader.head(run)
+        if number is None or head is None:
+            raise
+    with reader.lookup(run) as lookup:
+        events = list(lookup.find(0, head.tick, agents=[number], kinds=(*_NEWCOMERS, AGENT_DIED.number)))
+    raise UnknownAgent(run.name, world.tick, wanted, because=_absence(events, world.tick))
+
+
+def _absence(events: list[dict[str, Any]], tick: int) -> str | None:
+    """Return why somebody with these events does not live at a tick; None if nobody knows."""
+    if not events:
+        return None
+    came, last = events[0], events[-1]
+    who = f"{came['name']} ({came['agent']})"
+    if came["tick"] > tick:
+        return f"{who} {'is born' if came['kind'] == AGENT_BORN.name else 'comes'} only at tick {came['tick']:,}"
+    how = "was taken out of the world" if last["because"] == "removed" else f"died of {last['because']}"
+    return f"{who} {how.replace('_', ' ')} at tick {last['tick']:,}; look at a tick before that"
 
 
 def name_the_dead(told: Any, reader: HistoryReader, run: Run, known: dict[int, str] | None = None) -> None:
@@ -68,4 +102,4 @@ def names_in(reader: HistoryReader, run: Run, events: Iterable[dict[str, Any] | 
     return lambda agent: f"{known[agent]} ({agent})" if agent in known else agent_number(agent)
 
 
-__all__ = ["name_the_dead", "names_in", "recorded_names", "whom"]
+__all__ = ["living_agent", "name_the_dead", "names_in", "recorded_names", "whom"]

@@ -209,7 +209,7 @@ def state(
     import replay
     from chronopolis import people
     from chronopolis.errors import WrongUsage
-    from chronopolis.naming import name_the_dead
+    from chronopolis.naming import living_agent, name_the_dead
     from chronopolis.record import require_tick
     from workers.bootstrap import open_store
 
@@ -220,7 +220,7 @@ def state(
         found = store.find(run)
         world = replay.at(store, found, require_tick(store, found, tick), on_problem=output.warn)
         if agent is not None:
-            one = people.describe(world, people.find_agent(world, found.name, agent))
+            one = people.describe(world, living_agent(store, found, world, agent))
             name_the_dead(one, store, found)
     if agent is not None:
         head = {"run": found.id, "name": found.name, "tick": world.tick}
