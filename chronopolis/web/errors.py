@@ -193,6 +193,13 @@ def _wrong(request: Request, error: Mapping[str, Any]) -> str:
         body = request.scope["route"].body_field.field_info.annotation
         known = ", ".join(field.alias or name for name, field in body.model_fields.items())
         return f"{request.url.path.rpartition('/')[2]}: {path[0]} is not known; there are {known}"
+    if where == "body" and error["type"] == "json_invalid":
+        return f"the body is not JSON: {error['ctx']['error']}, at character {path[0]}"
+    if where == "body" and not path and error["type"] == "missing":
+        return "the body is empty: it has to be a JSON object"
+    if where == "body" and not path and isinstance(error["input"], bytes):  # handed on as it came
+        said = request.headers.get("content-type")
+        return f"the body is read with `Content-Type: application/json` alone; this one came {f'as {said}' if said else 'without any'}"
     return f"{'.'.join(map(str, path)) or where}: {error['msg']}"
 
 

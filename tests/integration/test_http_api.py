@@ -198,6 +198,8 @@ def test_the_state_is_that_of_replay(get: Get, store: PostgresStore, run: Run, t
     one = world.agents_frame()["unique_id"].to_list()[3]
     (only,) = get("/api/runs/brave-otter/state", tick=tick, agent=one)["agents"]
     assert only["agent"] == one
+    table = pl.read_ipc_stream(io.BytesIO(get("/api/runs/brave-otter/state", tick=tick, format="arrow", agent=one)))
+    assert table["agent"].to_list() == [one]
 
 
 # -- agents --------------------------------------------------------------------------------------------
@@ -269,6 +271,8 @@ def test_one_who_has_died_or_is_not_born_yet_is_told_with_what_tells_of_it(get: 
     assert get("/api/runs/brave-otter/agents/99999", status=404)["type"] == "UnknownAgent"
     assert get("/api/runs/brave-otter/agents/Nobody At All", status=404)["type"] == "UnknownAgent"
     assert get(f"/api/runs/brave-otter/agents/{dead['name']}", tick=0)["name"] == dead["name"]
+    refused = get("/api/runs/brave-otter/state", agent=dead["agent"], status=404)
+    assert f"at tick {death['tick']:,}" in refused["message"]
 
 
 def test_how_an_agent_fared_is_what_the_states_say(get: Get, store: PostgresStore, run: Run) -> None:
@@ -474,6 +478,42 @@ def test_a_tick_beyond_the_head_says_which_there_are(get: Get, path: str) -> Non
 )  # fmt: skip
 def test_what_lies_outside_the_limits_is_refused_by_name(get: Get, path: str) -> None:
     assert get(f"/api/runs/brave-otter/{path}", status=422)["type"] == "InvalidRequest"
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [("runs/brave-otter/events?agnet=14", ("'agnet'", "Did you mean agent?", "party")),
+     ("diff?a=brave-otter&b=brave-otter&tick=9999", ("'tick'", "tick_a")),
+     ("runs/brave-otter/terrain?version=1", ("'version'", "There are v.")),
+     ("runs/brave-otter/marks?tick=3", ("'tick'", "It takes none.")),
+     ("runs/brave-otter/state?of=cells", ("format=arrow",)),
+     ("runs/brave-otter/state?of=cells&format=arrow&agent=3", ("no agent",))],
+)  # fmt: skip
+def test_what_would_be_left_out_of_the_answer_is_refused(get: Get, asked: str, words: tuple[str, ...]) -> None:
+    error = get(f"/api/{asked}", status=422)
+    assert error["type"] == "WrongUsage"
+    assert all(word in error["message"] for word in words), error["message"]
+
+
+def test_a_probe_may_add_what_it_likes(get: Get) -> None:
+    assert get("/healthz?at=123")["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [(b'{"ticks": 1}', "text/plain", "`Content-Type: application/json` alone; this one came as text/plain"),
+     (b'{"ticks": 1}', None, "this one came without any"),
+     (b'{"ticks": ', "application/json", "the body is not JSON: Expecting value, at character 10"),
+     (b"", "application/json", "the body is empty: it has to be a JSON object")],
+)  # fmt: skip
+def test_a_body_that_is_no_json_is_told_what_is_wrong_with_it(
+    client: httpx.Client, body: bytes, kind: str | None, words: str
+) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    for what in ("fork", "intervene", "continue"):
+        answer = client.post(f"/api/runs/brave-otter/{what}", content=body, headers=headers)
+        assert answer.status_code == 422
+        assert words in answer.json()["error"]["message"]
 
 
 def test_what_is_nobodys_is_told_in_json_too(client: httpx.Client, get: Get) -> None:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from chronopolis import people
+from chronopolis.errors import WrongUsage
+from chronopolis.naming import living_agent
 from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import StateAnswer
 from chronopolis.web.api.parameters import Found, Tick, binary
@@ -116,18 +118,25 @@ async def state(
     agent: Annotated[str | None, Query(max_length=100, description="Only this agent, by id or name.")] = None,
 ) -> Response:
     """Return the state as JSON, or a table of it as an Arrow stream."""
+    if of == "cells" and (form == "json" or agent is not None):
+        raise WrongUsage("of=cells is a table of all cells, for Arrow alone", "Ask with format=arrow and no agent.")
     wanted = await using.histories.tick(run, tick)
+
+    def told(cursor: Cursor) -> bytes:
+        world = cursor.at(wanted)
+        who = None if agent is None else living_agent(using.store, run, world, agent)
+        return _arrow(world, of, who) if form == "arrow" else _as_json(world, run, who)
+
+    data = await using.histories.look(run, told)
     if form == "arrow":
-        data = await using.histories.look(run, lambda cursor: _arrow(cursor.at(wanted), run, of, agent))
         return Response(data, media_type=_ARROW, headers={"X-Tick": str(wanted)})
-    values = await using.histories.look(run, lambda cursor: _as_json(cursor.at(wanted), run, agent))
-    return Response(values, media_type="application/json")
+    return Response(data, media_type="application/json")
 
 
-def _arrow(world: World, run: Run, of: str, agent: str | None) -> bytes:
+def _arrow(world: World, of: str, agent: int | None) -> bytes:
     frame = people.people_frame(world) if of == "agents" else people.cells_frame(world)
-    if agent is not None and of == "agents":
-        frame = frame.filter(frame["agent"] == people.find_agent(world, run.name, agent))
+    if agent is not None:
+        frame = frame.filter(frame["agent"] == agent)
     written = io.BytesIO()
     frame.write_ipc_stream(written, compat_level=_compatible())
     return written.getvalue()
@@ -139,11 +148,8 @@ def _compatible() -> Any:
     return pl.CompatLevel.oldest()  # strings as every Arrow reads them
 
 
-def _as_json(world: World, run: Run, agent: str | None) -> bytes:
-    everybody = people.brief(world)
-    if agent is not None:
-        number = people.find_agent(world, run.name, agent)
-        everybody = [one for one in everybody if one["agent"] == number]
+def _as_json(world: World, run: Run, agent: int | None) -> bytes:
+    everybody = [one for one in people.brief(world) if agent in (None, one["agent"])]
     values = {
         "run": run.id,
         "name": run.name,
