@@ -17,7 +17,7 @@
     │   ├── UnknownRun                no run of that name, or several that begin so
     │   │   └── RunDropped            there was one; its tombstone says what became of it
     │   ├── RunExists                 the name is taken
-    │   ├── BeyondHead                a tick that has not happened yet
+    │   ├── BeyondHead                a tick that has not happened yet, or ticks that end before they begin
     │   ├── UnknownEvent              a tick without an event of that ordinal
     │   ├── RunIsHeld                 another runner writes this run
     │   ├── LeaseLost                 a newer runner took this run over; nothing was written
@@ -209,13 +209,17 @@ class RunExists(StoreError):
 
 
 class BeyondHead(StoreError):
-    """That tick has not happened yet."""
+    """That tick has not happened yet; or, where `first` is given, the ticks from there to it hold none."""
 
-    def __init__(self, run: str, tick: int, head: int) -> None:
-        super().__init__(run, tick, head)
-        self.run, self.tick, self.head = run, tick, head
+    def __init__(self, run: str, tick: int, head: int, first: int | None = None) -> None:
+        super().__init__(run, tick, head, first)
+        self.run, self.tick, self.head, self.first = run, tick, head, first
 
     def __str__(self) -> str:
+        if self.first is not None:
+            return f"run {self.run}: tick {self.first} lies after tick {self.tick}; give the earlier one first"
+        if self.head < 0:
+            return f"run {self.run}: there is no tick {self.tick}; it has none yet"
         return f"run {self.run}: there is no tick {self.tick}; it has ticks 0 to {self.head}"
 
 

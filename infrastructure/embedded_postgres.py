@@ -111,6 +111,11 @@ class EmbeddedPostgres(SharedServer):
         over : {"tcp", "socket"}
             Loopback, which every client knows; or the Unix socket, for those built on libpq.
         database : str
+
+        Raises
+        ------
+        EmbeddedPostgresFailed
+            After `leave`.
         """
         known = self._known()
         login = f"postgresql://{role}:{known.passwords[role]}@"
@@ -119,7 +124,8 @@ class EmbeddedPostgres(SharedServer):
         return f"{login}/{database}?host={quote(known.socket_folder)}&port={known.port}"
 
     def _known(self) -> Running:
-        assert self._running is not None, "attach() first"
+        if self._running is None:
+            raise self._could_not("be asked", "this share in it was given up, or never taken: open the run again")
         return self._running
 
     def _make_folders(self) -> None:

@@ -87,6 +87,8 @@ def export_run(
     for tick in (first, last):
         if not 0 <= tick <= head_tick:
             raise BeyondHead(run.name, tick, head_tick)
+    if first > last:
+        raise BeyondHead(run.name, last, head_tick, first)
     folder = folder.absolute()
     with (
         made_whole(folder, overwrite=overwrite) as new,

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 
 from domain.advance import new_world
-from domain.errors import BeyondHead
 from domain.expressions import Expression, parse
 from domain.fold import fold
 from domain.ports import MeasuredHistory, Run
 from replay.blame import blame
 from replay.judging import Judge, look_at, require_there, totals_before, totals_of, where_it_holds
 from replay.measures import BLOCK
-from replay.seek import at, ticks_of
+from replay.seek import at, require_range, ticks_of
 
 OnProgress = Callable[[int, int], None]
 _CHUNK = 8 * BLOCK
@@ -88,6 +87,7 @@ def bisect(
     ------
     InvalidExpression, BeyondHead
     """
+    assert method in (None, "seek", "scan") and limit >= 0, f"method {method!r}, limit {limit}"
     wanted = parse(expression) if isinstance(expression, str) else expression
     last = require_range(store, run, first, last)
     require_there(store, run, wanted, last)
@@ -105,21 +105,6 @@ def bisect(
         return Bisection(run.name, wanted.text, None, first, last, method, looked_at, settled=settled)
     plain = Bisection(run.name, wanted.text, found, first, last, method, looked_at, found == first > 0, settled)
     return _explained(store, run, wanted, found, plain, limit)
-
-
-def require_range(store: MeasuredHistory, run: Run, first: int, last: int | None) -> int:
-    """Return the last tick to look at; refuse ticks that have not happened.
-
-    Raises
-    ------
-    BeyondHead
-    """
-    head = store.head(run)
-    newest = -1 if head is None else head.tick
-    last = newest if last is None else last
-    if not 0 <= first <= last <= newest:
-        raise BeyondHead(run.name, first if not 0 <= first <= newest else last, newest)
-    return last
 
 
 def _by_seeking(

@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.advance import new_world
-from domain.errors import BeyondHead
 from domain.fold import fold
 from domain.measures import ALIASES, MEASURES, NO_VALUE, Look, Measure, measure_named
 from domain.ports import Block, MeasuredHistory, Run
 from domain.state import World
-from replay.seek import at, ticks_of
+from replay.seek import at, require_range, ticks_of
 
 BLOCK = 1_000
 """Ticks of a block; they begin at multiples of it, and where a fork begins."""
@@ -57,10 +56,7 @@ def series(
     UnknownMeasure, BeyondHead
     """
     wanted = {name: measure_named(name, MEASURES, ALIASES) for name in (MEASURES if names is None else names)}
-    head = store.head(run)
-    newest = -1 if head is None else head.tick
-    if not 0 <= first <= last <= newest:
-        raise BeyondHead(run.name, first if not 0 <= first <= newest else last, newest)
+    require_range(store, run, first, last)
     plain = list({m.name: m for m, so_far in wanted.values() if not so_far}.values())
     totals = list({m.name: m for m, so_far in wanted.values() if so_far}.values())
     levels = _plain_series(store, run, plain, first, last, on_progress) if plain else {}

@@ -192,6 +192,11 @@ def test_a_long_home_gets_a_short_socket(home: Path) -> None:
     folder.rmdir()  # nothing was left in it
 
 
+def test_a_share_that_was_given_up_is_told_in_words(home: Path) -> None:
+    with pytest.raises(EmbeddedPostgresFailed, match="given up, or never taken: open the run again"):
+        EmbeddedPostgres(home, settings=SMALL).url("polis_app")
+
+
 def test_asking_again_is_quick(server: EmbeddedPostgres) -> None:
     times = []
     for _ in range(20):
