@@ -4,6 +4,7 @@ From a notebook or a script::
 
     import chronopolis
 
+    chronopolis.runs()  # polars frame: one row a run
     run = chronopolis.open("brave-otter")  # name, id, or unique beginning of a name
     run.head_tick  # how far it has come
     run.at(1200).agents  # polars frame: one row a living agent
@@ -19,18 +20,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from chronopolis.api import History
     from replay import Difference
 
-__all__ = ["diff", "open"]
+__all__ = ["diff", "open", "runs"]
 
 
-def open(name: str) -> History:  # the name that notebooks expect, as in gzip.open
+def runs() -> pl.DataFrame:
+    """List all runs, oldest first.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row a run, with what `polis runs --json` says: run, name, status, head_tick (-1 before the first),
+        head_hash, target, agents, seed, mind, parent (the number of the run that it was forked from), fork_tick and
+        created_at.
+    """
+    from chronopolis.api import runs
+
+    return runs()
+
+
+def open(name: int | str) -> History:  # the name that notebooks expect, as in gzip.open
     """Open the history of a run, for reading.
 
     Parameters
     ----------
-    name : str
+    name : int or str
         Name of the run, its id, or the unique beginning of its name.
 
     Returns
@@ -55,8 +73,8 @@ def open(name: str) -> History:  # the name that notebooks expect, as in gzip.op
 
 
 def diff(
-    a: History | str,
-    b: History | str | None = None,
+    a: History | int | str,
+    b: History | int | str | None = None,
     *,
     tick: int | None = None,
     tick_a: int | None = None,
@@ -66,7 +84,7 @@ def diff(
 
     Parameters
     ----------
-    a, b : the runs, opened or by name; two ticks of `a` if there is no `b`
+    a, b : the runs, opened or by name or id; two ticks of `a` if there is no `b`
     tick : whose states to compare; the last that both have, if neither this nor the next two are given
     tick_a, tick_b : a tick of either run
 
@@ -79,7 +97,7 @@ def diff(
     ------
     UnknownRun, BeyondHead, NoTicksYet, WrongUsage
     """
-    if isinstance(a, str):
+    if isinstance(a, int | str):
         with open(a) as run:
             return run.diff(b, tick=tick, tick_a=tick_a, tick_b=tick_b)
     return a.diff(b, tick=tick, tick_a=tick_a, tick_b=tick_b)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import atexit
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self, cast
 
 import polars as pl
 
@@ -22,24 +21,28 @@ import replay
 from chronopolis import causes, people, record
 from chronopolis.answers import frame_of
 from chronopolis.asking import ask
-from chronopolis.errors import WrongUsage
-from chronopolis.forking import make_fork
+from chronopolis.errors import RunClosed, WrongUsage
+from chronopolis.forking import intervene, make_fork
+from chronopolis.given import address, whole, words
 from chronopolis.measured import measures_frame
-from chronopolis.naming import name_the_dead
+from chronopolis.naming import living_agent, name_the_dead
 from chronopolis.sentences import Names
+from chronopolis.standing import standing
 from domain.columns import AREAS
 from domain.configuration import Configuration
+from domain.errors import shown
 from domain.measures import society_figures
 from domain.state import World
 from replay.bisect import Bisection, bisect
 from replay.watch import last_where
-from workers.bootstrap import Settings, export_run, open_analyst, open_store
+from workers.bootstrap import PostgresStore, Settings, export_run, open_analyst, open_store
 from workers.rollups import events_behind, refresh
 
 # How mesa-frames calls polars is nothing that a notebook should be told.
 warnings.filterwarnings("ignore", module=r"mesa_frames\b")
 
 
+_TIMEOUT_MAX_S = 3_600  # as `polis sql --timeout`
 _TAKEN_IN_AT_ONCE = 3_000_000
 """As many events as a question has rolled up first, if they are not; `polis db refresh` takes in more."""
 
@@ -52,12 +55,12 @@ class Moment:
     ----------
     run : name of the run
     world : domain.state.World, the columns themselves; a copy of its own, so it may be read at leisure
-    name_the_dead : callable, gives names to those whom a description of an agent mentions and who live no more
+    history : History, asked for the names of those who live no more, and what became of them
     """
 
     run: str
     world: World
-    name_the_dead: Callable[[dict[str, Any]], None] = field(repr=False, compare=False)
+    history: History = field(repr=False, compare=False)
 
     @property
     def tick(self) -> int:
@@ -113,14 +116,25 @@ class Moment:
 
         Raises
         ------
-        UnknownAgent
+        UnknownAgent, RunClosed
         """
-        told = people.describe(self.world, people.find_agent(self.world, self.run, str(wanted)))
-        self.name_the_dead(told)
+        store, run = self.history._store, self.history._run
+        told = people.describe(self.world, living_agent(store, run, self.world, str(wanted)))
+        name_the_dead(told, store, run)
         return told
 
     def __repr__(self) -> str:
         return f"<{self.run} at tick {self.tick}: {self.population:,} agents, state {self.state_hash[:12]}>"
+
+
+class _Closed:
+    """Stands where the store was; whoever asks it for anything learns what to do."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise RunClosed(self._run)
 
 
 class History:
@@ -136,7 +150,7 @@ class History:
     UnknownRun
     """
 
-    def __init__(self, name: str, *, settings: Settings | None = None) -> None:
+    def __init__(self, name: int | str, *, settings: Settings | None = None) -> None:
         self._open, self._settings = ExitStack(), settings
         self._store = self._open.enter_context(open_store(settings))
         try:
@@ -147,8 +161,9 @@ class History:
         atexit.register(self.close)
 
     def close(self) -> None:
-        """Give up the share in the database; a second time does nothing."""
+        """Give up the share in the database; a second time does nothing, and what else is asked is `RunClosed`."""
         atexit.unregister(self.close)
+        self._store = cast(PostgresStore, _Closed(self.name))
         self._open.close()
 
     def __enter__(self) -> Self:
@@ -208,9 +223,22 @@ class History:
         BeyondHead
             If that tick has not happened.
         """
-        wanted = record.require_tick(self._store, self._run, None if tick is None else int(tick))
-        world = replay.at(self._store, self._run, wanted)
-        return Moment(self.name, world, partial(name_the_dead, reader=self._store, run=self._run))
+        return Moment(self.name, replay.at(self._store, self._run, self._tick("tick", tick)), self)
+
+    def _tick(self, name: str, tick: int | None) -> int:
+        return record.require_tick(self._store, self._run, None if tick is None else whole(name, tick))
+
+    def _ticks(self, first: int, last: int | None) -> tuple[int, int]:
+        """Return the ticks that are meant, both included.
+
+        Raises
+        ------
+        WrongUsage, BeyondHead, NoTicksYet
+        """
+        low, high = self._tick("first", first), self._tick("last", last)
+        if low > high:
+            raise WrongUsage(f"first={low} lies after last={high}")
+        return low, high
 
     def cursor(self, *, cache_mib: int = 256) -> replay.Cursor:
         """Return a place in this history that moves both ways: `at(tick)`, `step()`, `step(-1)`.
@@ -221,7 +249,7 @@ class History:
 
     def events(
         self,
-        kind: str | None = None,
+        kind: str | Iterable[str] | None = None,
         *,
         agent: int | str | None = None,
         first: int = 0,
@@ -231,9 +259,9 @@ class History:
 
         Parameters
         ----------
-        kind : str, optional
+        kind : str or several, optional
             Such as ``"GoodsTraded"``: then the columns are those of that kind, its payload included.
-            docs/events.md lists them. Without it the general columns, and `payload` as JSON text.
+            docs/events.md lists them. Without one, or with several, the general columns, and `payload` as JSON text.
         agent : int or str, optional
             Only this agent's own events.
         first, last : int
@@ -247,14 +275,13 @@ class History:
         ------
         WrongUsage, UnknownAgent, BeyondHead
         """
-        kinds = record.kinds_named([kind]) if kind is not None else ()
-        low = record.require_tick(self._store, self._run, first)
-        high = record.require_tick(self._store, self._run, last)
-        if low > high:
-            raise WrongUsage(f"first={low} lies after last={high}")
+        kinds = record.kinds_named(words(kind)) if kind is not None else ()
+        if kind is not None and not kinds:
+            raise WrongUsage("kind is an empty list", "Name one kind or several, or leave it out for all.")
+        low, high = self._ticks(first, last)
         number = None if agent is None else record.agent_of_run(self._store, self._run, str(agent), last=high)
         found = record.select_events(self._store, self._run, first=low, last=high, kinds=kinds, agent=number)
-        return record.events_frame(found, kinds[0] if kinds else None)
+        return record.events_frame(found, kinds[0] if len(kinds) == 1 else None)
 
     @property
     def ticks(self) -> pl.DataFrame:
@@ -274,7 +301,7 @@ class History:
 
     def diff(
         self,
-        other: History | str | None = None,
+        other: History | int | str | None = None,
         *,
         tick: int | None = None,
         tick_a: int | None = None,
@@ -283,7 +310,11 @@ class History:
         """Say where this history and another part, and how their states differ; see `chronopolis.diff`."""
         store, ours = self._store, self._run
         name = other.name if isinstance(other, History) else other
-        theirs = ours if name is None else store.find(name)
+        theirs = ours if name is None else store.find(str(name))
+        tick, tick_a, tick_b = (
+            None if value is None else whole(called, value)
+            for called, value in (("tick", tick), ("tick_a", tick_a), ("tick_b", tick_b))
+        )
         if tick is not None:
             if tick_a is not None or tick_b is not None:
                 raise WrongUsage("tick is that of both; give it, or tick_a and tick_b")
@@ -304,9 +335,9 @@ class History:
         ----------
         query : str, one SELECT
         timeout_s : float
-            How long it may take.
+            How long it may take, an hour at most.
         limit : int, optional
-            Most rows; all there are if left out.
+            Most rows, at least one; all there are if left out.
 
         Returns
         -------
@@ -317,6 +348,10 @@ class History:
         ------
         WrongUsage, BadQuery, QueryTimedOut
         """
+        if limit is not None:
+            limit = whole("limit", limit, least=1)
+        if not 0 < timeout_s <= _TIMEOUT_MAX_S:
+            raise WrongUsage(f"timeout_s={timeout_s}: give seconds, more than 0 and at most {_TIMEOUT_MAX_S:,}")
         behind = events_behind(self._store, self._run)
         if behind > _TAKEN_IN_AT_ONCE:
             command = f"polis db refresh {self.name}"
@@ -335,36 +370,41 @@ class History:
 
         Raises
         ------
-        ExportRefused, ExportFailed, BeyondHead
+        ExportRefused, ExportFailed, WrongUsage, BeyondHead, NoTicksYet
         """
+        first, last = self._ticks(first, last)
         refresh(self._store, self._run)
         return export_run(self._store, self._run, Path(folder), first=first, last=last, overwrite=overwrite)
 
-    def measures(self, *names: str, first: int = 0, last: int | None = None) -> pl.DataFrame:
+    def measures(self, *names: str | Iterable[str], first: int = 0, last: int | None = None) -> pl.DataFrame:
         """Return measures tick by tick, in their units, null where there is no value.
 
         Parameters
         ----------
-        names : str
+        names : str, or lists of them
             Such as ``"population", "gini_coins"``; all of them if none is given. `polis measures --list` has them.
         first, last : int
             Ticks, both included; up to the newest if `last` is left out.
 
         Raises
         ------
-        UnknownMeasure, BeyondHead, NoTicksYet
+        UnknownMeasure, WrongUsage, BeyondHead, NoTicksYet
         """
-        high = record.require_tick(self._store, self._run, last)
-        return measures_frame(replay.measure_series(self._store, self._run, names or None, first, high), first)
+        low, high = self._ticks(first, last)
+        wanted = words(*names)
+        if names and not wanted:
+            raise WrongUsage("an empty list of measures", "Name some, or leave it out for all.")
+        return measures_frame(replay.measure_series(self._store, self._run, wanted or None, low, high), low)
 
     def why(
-        self, event: str, *, depth: int = 6, breadth: int = 8, horizon: int = 400, effects: bool = True
-    ) -> causes.Explained:
-        """Return what led to an event, given as ``"1200:17"``, and what came of it; a notebook shows it as a picture.
+        self, event: str | tuple[int, int], *, depth: int = 6, breadth: int = 8, horizon: int = 400,
+        effects: bool = True,
+    ) -> causes.Explained:  # fmt: skip
+        """Return what led to an event, and what came of it; a notebook shows it as a picture.
 
         Parameters
         ----------
-        event : tick and ordinal
+        event : tick and ordinal, as ``"1200:17"`` or ``(1200, 17)``
         depth, breadth, horizon : steps followed, links of one event, ticks after it; `cut` says what they left out
 
         Raises
@@ -372,7 +412,7 @@ class History:
         WrongUsage, BeyondHead, UnknownEvent
         """
         found = causes.why(
-            self._store, self._run, event, depth=depth, breadth=breadth, horizon=horizon, effects=effects
+            self._store, self._run, address(event), depth=depth, breadth=breadth, horizon=horizon, effects=effects
         )
         return replace(found, naming=lambda: self._names_for(found))
 
@@ -399,8 +439,12 @@ class History:
 
         Raises
         ------
-        InvalidExpression, BeyondHead
+        InvalidExpression, WrongUsage, BeyondHead, NoTicksYet
         """
+        if method not in (None, "seek", "scan"):
+            raise WrongUsage(f"method={shown(method)}: there are 'seek' and 'scan'", "Without one, it is chosen.")
+        limit = whole("limit", limit, least=0)
+        first, last = self._ticks(first, last)
         return bisect(self._store, self._run, expression, first=first, last=last, method=method, limit=limit)
 
     def last_where(self, expression: str, *, first: int = 0, last: int | None = None) -> int | None:
@@ -408,8 +452,9 @@ class History:
 
         Raises
         ------
-        InvalidExpression, BeyondHead
+        InvalidExpression, WrongUsage, BeyondHead, NoTicksYet
         """
+        first, last = self._ticks(first, last)
         return last_where(self._store, self._run, expression, first=first, last=last)
 
     def verify(self, *, deep: bool = False) -> replay.Verification:
@@ -447,8 +492,33 @@ class History:
         ------
         BeyondHead, RunExists, InvalidConfiguration, UnknownAgent, WrongUsage
         """
+        at = None if at is None else whole("at", at)
         made = make_fork(self._store, str(self.id), at=at, name=name, **what)
         return History(made["name"], settings=self._settings)
+
+    def intervene(
+        self, *, agent: int | str | None = None, at: int | None = None, by: str = "", why: str = "", **deeds: Any
+    ) -> dict[str, Any]:
+        """Change the world from outside at a tick that has not begun, and return what `polis intervene --json` says.
+
+        Parameters
+        ----------
+        agent : int or str, optional
+            Whom it concerns, by id or name; the world if left out.
+        at : int, optional
+            The tick of effect; soon if left out.
+        by, why : str
+            Who intervenes, and for what reason.
+        **deeds
+            What is done, such as ``endow={"food": 5000}``, ``news="The well is dry."`` or ``add={"agents": 20}``;
+            docs/forks.md has them all.
+
+        Raises
+        ------
+        UnknownAgent, TickHasBegun, WrongUsage
+        """
+        at = None if at is None else whole("at", at)
+        return intervene(self._store, self._run, deeds, agent=agent, at=at, by=by, why=why)
 
     def resume(self, ticks: int | None = None, *, durability: str = "tick", answers: str = "reuse") -> dict[str, Any]:
         """Run on, in this process, and return what `polis resume --json` says.
@@ -467,8 +537,7 @@ class History:
         from workers.runner import Runner  # late: who only reads need not wait for it
         from workers.staff import thinking_for
 
-        if ticks is not None and ticks < 1:
-            raise WrongUsage(f"resume({ticks}): it goes on by one tick at least")
+        ticks = None if ticks is None else whole("ticks", ticks, least=1)
         target = self._store.lease(self._run).target if ticks is None else max(self.head_tick, 0) + ticks
         where = self._settings or Settings.from_environment()
         with thinking_for(self._store, self._run, where, answers=answers) as thinking:
@@ -476,4 +545,23 @@ class History:
             return runner.run(max(target, self.head_tick)).as_dict()
 
     def __repr__(self) -> str:
-        return f"<run {self.name} ({self.id}): tick {self.head_tick:,}, seed {self.seed}>"
+        try:
+            where = f"tick {self.head_tick:,}"
+        except RunClosed:
+            where = "closed"
+        except Exception:  # whatever the database has: a notebook shows this unasked
+            where = "the database does not answer"
+        return f"<run {self.name} ({self.id}): {where}, seed {self.seed}>"
+
+
+_RUNS = {
+    "run": pl.Int64, "name": pl.String, "status": pl.String, "head_tick": pl.Int64, "head_hash": pl.String,
+    "target": pl.Int64, "agents": pl.Int64, "seed": pl.Int64, "mind": pl.String, "parent": pl.Int64,
+    "fork_tick": pl.Int64, "created_at": pl.String,
+}  # fmt: skip
+
+
+def runs(*, settings: Settings | None = None) -> pl.DataFrame:
+    """Return one row a run, oldest first; see `chronopolis.runs`."""
+    with open_store(settings) as store:
+        return pl.DataFrame([standing(*each) for each in store.runs()], schema=_RUNS)

@@ -6,6 +6,7 @@
     └── FrontDoorError
         ├── WrongUsage        arguments that can't be meant together, or a value that means nothing
         ├── UnknownAgent      no agent of that id or name lives then, or several of that name do
+        ├── RunClosed         a run that was opened in Python and closed again
         ├── NothingFound      what was asked for is not in the run
         ├── NoTicksYet        a run that was made and has not begun
         ├── NoSuchHost        something that this machine or database can't do
@@ -51,6 +52,17 @@ class UnknownAgent(FrontDoorError):
             f"run {self.run}, tick {self.tick}: no agent {shown(self.agent)} lives there; "
             f"`polis state {self.run} --tick {self.tick} --agents` lists those who do"
         )
+
+
+class RunClosed(FrontDoorError):
+    """A run that was opened in Python was closed, and is asked for more than its name."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(run)
+        self.run = run
+
+    def __str__(self) -> str:
+        return f"run {self.run} is closed; open it again with chronopolis.open({self.run!r})"
 
 
 class NothingFound(FrontDoorError):

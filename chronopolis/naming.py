@@ -46,7 +46,7 @@ def living_agent(reader: HistoryReader, run: Run, world: World, wanted: str) -> 
     Raises
     ------
     UnknownAgent
-        Of an id, it says when that agent died, or will come: names of the dead would have to be looked for in all events.
+        Of an id, it says when that agent died, or comes; a name would have to be looked for in all events.
     """
     try:
         return find_agent(world, run.name, wanted)

@@ -10,6 +10,7 @@ import typer
 from chronopolis.cli.forking import changes_lines
 from chronopolis.cli.options import AsJson, RunName, TickOfRun, examples
 from chronopolis.cli.output import Output, facts, figures_text, mebibytes, plain
+from chronopolis.standing import standing
 
 if TYPE_CHECKING:
     from domain.advance import Header
@@ -53,29 +54,12 @@ def runs(as_json: AsJson = False) -> None:
         found = store.runs()
     if as_json:
         for each in found:
-            output.line(_standing(*each))
+            output.line(standing(*each))
         return
     if not found:
         output.show("no runs yet; [cyan]polis demo[/cyan] or [cyan]polis run[/cyan] makes one")
         return
     output.show(_runs_table(found))
-
-
-def _standing(run: Run, lease: Lease, head: Header | None) -> dict[str, Any]:
-    return {
-        "run": run.id,
-        "name": run.name,
-        "status": lease.status,
-        "head_tick": -1 if head is None else head.tick,
-        "head_hash": None if head is None else head.chain_hash.hex(),
-        "target": lease.target,
-        "agents": run.configuration.agents,
-        "seed": run.seed,
-        "mind": run.configuration.mind,
-        "parent": run.parent,
-        "fork_tick": run.fork_tick,
-        "created_at": run.created_at,
-    }
 
 
 _STATUS_STYLES = {"running": "cyan", "paused": "yellow", "complete": "green", "degraded": "magenta", "failed": "red"}
@@ -89,7 +73,7 @@ def _runs_table(found: list[tuple[Run, Lease, Header | None]]) -> Any:
     table = Table(box=box.SIMPLE_HEAD)
     longest = max((len(run.name) for run, *_ in found), default=0)
     forks = {run.id: run.name for run, *_ in found} if any(run.parent for run, *_ in found) else {}
-    origins = max((len(_origin(_standing(*each), forks)) for each in found), default=0)
+    origins = max((len(_origin(standing(*each), forks)) for each in found), default=0)
     names = ("run", "name", *(["forked from"] if forks else []), "status", "tick", "of", "agents", "seed")
     for title in (*names, "head hash", "made"):
         # On a narrow terminal hash and date give way; a name that is cut can't be used.
@@ -101,7 +85,7 @@ def _runs_table(found: list[tuple[Run, Lease, Header | None]]) -> Any:
             min_width={"name": longest, "forked from": origins, "status": 8}.get(title),
         )
     for each in found:
-        s = _standing(*each)
+        s = standing(*each)
         table.add_row(
             str(s["run"]), Text(s["name"], style="bold"), *([_origin(s, forks)] if forks else []),
             Text(s["status"], style=_STATUS_STYLES[s["status"]]),
@@ -138,7 +122,7 @@ def _about(store: Any, run: Run) -> dict[str, Any]:
     from chronopolis.forking import fork_told
 
     lease, head = store.lease(run), store.head(run)
-    values = _standing(run, lease, head) | {
+    values = standing(run, lease, head) | {
         "events": store.total_events(run),
         "state_hash": None if head is None else head.state_hash.hex(),
         "snapshots": store.snapshot_ticks(run),

@@ -198,8 +198,9 @@ def _wrong(request: Request, error: Mapping[str, Any]) -> str:
     if where == "body" and not path and error["type"] == "missing":
         return "the body is empty: it has to be a JSON object"
     if where == "body" and not path and isinstance(error["input"], bytes):  # handed on as it came
-        said = request.headers.get("content-type")
-        return f"the body is read with `Content-Type: application/json` alone; this one came {f'as {said}' if said else 'without any'}"
+        kind = request.headers.get("content-type")
+        came = f"as {kind}" if kind else "without any"
+        return f"the body is read with `Content-Type: application/json` alone; this one came {came}"
     return f"{'.'.join(map(str, path)) or where}: {error['msg']}"
 
 

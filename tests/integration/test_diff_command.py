@@ -106,7 +106,14 @@ def test_notebooks_get_the_same(runs, capsys):
         assert found.first_divergence == as_json(capsys, "made", "what-if")[1]["first_divergence"]
         assert made.diff("other-seed", tick=3).configuration == {"seed": [7, 8]}
         assert chronopolis.diff(made, tick_a=1, tick_b=2).frame.height > 0
+        assert chronopolis.diff(made.id, other.id).first_divergence == found.first_divergence
     assert not chronopolis.diff("made", "what-if").identical
+
+
+def test_notebooks_list_the_runs_that_the_command_lists(runs, capsys):
+    capsys.readouterr()
+    assert main.run(["runs", "--json"]) == 0
+    assert chronopolis.runs().to_dicts() == [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def test_a_cursor_of_the_python_api_steps_both_ways(runs):

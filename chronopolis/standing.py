@@ -1,0 +1,27 @@
+"""Where runs stand, as `polis runs --json` and `chronopolis.runs` list them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what `polis --help` loads has to be light
+    from domain.advance import Header
+    from domain.ports import Lease, Run
+
+
+def standing(run: Run, lease: Lease, head: Header | None) -> dict[str, Any]:
+    """Return who a run is and how far it has come."""
+    return {
+        "run": run.id,
+        "name": run.name,
+        "status": lease.status,
+        "head_tick": -1 if head is None else head.tick,
+        "head_hash": None if head is None else head.chain_hash.hex(),
+        "target": lease.target,
+        "agents": run.configuration.agents,
+        "seed": run.seed,
+        "mind": run.configuration.mind,
+        "parent": run.parent,
+        "fork_tick": run.fork_tick,
+        "created_at": run.created_at,
+    }
