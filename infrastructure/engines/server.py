@@ -176,61 +176,71 @@ class ModelServer(SharedServer):
         def progress(seconds: float) -> None:
             self._say(f"the {self.engine} server is starting ({seconds:.0f} s)")
 
+        process = psutil.Process(child.pid)
+        created = process.create_time()
         try:
-            process = psutil.Process(child.pid)
             if wait_until_ready(process, answers, timeout_s=self._start_timeout_s, progress=progress):
                 running = self.found()
                 if running is not None:
                     return running
             child.wait()
-        except psutil.NoSuchProcess:
-            pass
         except BaseException as error:
             child.terminate()
-            self._clear_up(child.pid)
+            _clear_up(child.pid, created)
             if isinstance(error, TimeoutError):
                 action = f"answer within {self._start_timeout_s:.0f} s"
                 raise self._could_not(action, tail(self.log, since=since, lines=LOG_TAIL_LINES)) from None
             raise
-        self._clear_up(child.pid)
+        _clear_up(child.pid, created)
         raise self._could_not("start", tail(self.log, since=since, lines=LOG_TAIL_LINES))
 
     def _stop(self) -> None:
         """Stop whatever runs, and what a killed one left."""
         note = self.folder / "server.json"
         running = self.found()
-        pid = None
+        led = None
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            pid = int(json.loads(note.read_text("utf-8"))["pid"])
+            said = json.loads(note.read_text("utf-8"))
+            led = int(said["pid"]), float(said["created"])
         if running is not None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 running.process.send_signal(signal.SIGTERM)
             for process in wait_until_gone([running.process], timeout_s=STOP_TIMEOUT_S):
                 process.kill()
                 wait_until_gone([process], timeout_s=STOP_TIMEOUT_S)
-        if pid is not None:
-            self._clear_up(pid)
+        if led is not None:
+            _clear_up(*led)
         note.unlink(missing_ok=True)
         for child in self._children:
             child.poll()  # buries it
-
-    def _clear_up(self, pid: int) -> None:
-        """End what is left of the session that the server of `pid` led: workers of a killed vLLM, for one."""
-        left = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(OSError, psutil.Error):
-                if os.getsid(process.pid) == pid and is_alive(process):
-                    process.terminate()
-                    left.append(process)
-        for process in wait_until_gone(left, timeout_s=5.0):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
 
     def _forget(self) -> None:
         self._running = None
 
     def _could_not(self, action: str, detail: str) -> EngineServerFailed:
         return EngineServerFailed(self.engine, action, self.log, detail)
+
+
+def _clear_up(pid: int, created: float) -> None:
+    """End what is left of the session that a server led: workers of a killed vLLM, for one.
+
+    Its number is somebody else's once nothing of it is left, or after a reboot. So nobody is touched where another
+    process has it now, or who was there before the server.
+    """
+    if created < psutil.boot_time() - 1:
+        return
+    with contextlib.suppress(psutil.NoSuchProcess):
+        if abs(psutil.Process(pid).create_time() - created) > 1:
+            return
+    left = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(OSError, psutil.Error):
+            if os.getsid(process.pid) == pid and process.create_time() >= created - 1 and is_alive(process):
+                process.terminate()
+                left.append(process)
+    for process in wait_until_gone(left, timeout_s=5.0):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _open(url: str, within_s: float) -> Any:
