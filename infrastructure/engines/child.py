@@ -17,13 +17,13 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
 
+from infrastructure.engines.health import is_healthy
 from infrastructure.files import write_file
 from infrastructure.postgres_locks import Hold, start_lock
 
@@ -106,9 +106,7 @@ class Command:
             time.sleep(0.2)
 
     def _is_healthy(self) -> bool:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
-            return bool(answer.status == 200)
-        return False
+        return is_healthy(self.url, within_s=2)
 
     def is_alive(self) -> bool:
         """Return whether the program runs."""

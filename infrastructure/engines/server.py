@@ -23,7 +23,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from typing import Any
 import psutil
 
 import infrastructure
+from infrastructure.engines.health import is_healthy
 from infrastructure.errors import EngineServerFailed
 from infrastructure.files import write_file
 from infrastructure.postgres_process import is_alive, wait_until_gone, wait_until_ready
@@ -56,11 +56,7 @@ class Running:
 
     def answers(self, *, within_s: float = 2.0) -> bool:
         """Return whether it lives and says that it is well."""
-        if not is_alive(self.process):
-            return False
-        with contextlib.suppress(OSError), _open(f"{self.url}/health", within_s) as answer:
-            return bool(answer.status == 200)
-        return False
+        return is_alive(self.process) and is_healthy(self.url, within_s=within_s)
 
 
 class ModelServer(SharedServer):
@@ -241,8 +237,3 @@ def _clear_up(pid: int, created: float) -> None:
     for process in wait_until_gone(left, timeout_s=5.0):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-
-
-def _open(url: str, within_s: float) -> Any:
-    # Not through a proxy: it would look on a loopback of its own.
-    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=within_s)
