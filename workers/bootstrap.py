@@ -19,6 +19,8 @@ from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.embedded_valkey import EmbeddedValkey
 from infrastructure.engines import ENGINES, engine_identity, open_engine
 from infrastructure.engines.adapters import adapter_names, install_adapter
+from infrastructure.engines.client import api_url
+from infrastructure.engines.line import LOOPBACK
 from infrastructure.engines.status import engines_running, engines_status
 from infrastructure.engines.vllm_setup import setup_vllm
 from infrastructure.errors import InfrastructureError, ReadByFork
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENGINES",
+    "LOOPBACK",
     "ROLLUP_BLOCK",
     "Analyst",
     "AnswerColumn",
@@ -61,6 +64,7 @@ __all__ = [
     "Settings",
     "Standing",
     "adapter_names",
+    "api_url",
     "belongings_of",
     "db_downgrade",
     "db_status",

@@ -5,7 +5,6 @@ A society needs none of it without minds, so what is not in use is no failure.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -21,15 +20,21 @@ _NOT_IN_USE = "not in use; `polis run --mind llama` starts it"
 
 def minds(settings: Settings) -> Iterator[Check]:
     """Yield the checks, each within two seconds or so."""
+    from workers.bootstrap import LOOPBACK, api_url
+
     yield from _queue(settings)
     if settings.chroma_url is None:
         yield _embedded_memory(settings)
     else:
-        yield _over_http("memory", "POLIS_CHROMA_URL", "/api/v2/heartbeat", "Chroma")
+        url = settings.chroma_url.rstrip("/") + "/api/v2/heartbeat"
+        yield _over_http("memory", "POLIS_CHROMA_URL", url, "Chroma")
     if settings.mind_url is None:
         yield from _own_engines(settings)
     else:
-        yield _over_http("engine", "POLIS_MIND_URL", "/models", "the engine", key=settings.mind_key)
+        url = api_url(settings.mind_url) + "/models"
+        # By a proxy where the engine's own client would go by one.
+        away = urlsplit(url).hostname not in LOOPBACK
+        yield _over_http("engine", "POLIS_MIND_URL", url, "the engine", key=settings.mind_key, trust_env=away)
 
 
 def _embedded_memory(settings: Settings) -> Check:
@@ -133,20 +138,19 @@ def _workers(url: str, workers: list[dict], queued: int) -> Check:
     return Check("workers", "ok", found)
 
 
-def _over_http(name: str, variable: str, path: str, what: str, *, key: str | None = None) -> Check:
+def _over_http(
+    name: str, variable: str, url: str, what: str, *, key: str | None = None, trust_env: bool = False
+) -> Check:
     import httpx
 
     from chronopolis.cli.doctor import Check
 
-    url = os.environ.get(variable)
-    if not url:
-        return Check(name, "ok", _NOT_IN_USE)
     shown = urlsplit(url)._replace(query="", fragment="")
     place = shown._replace(netloc=shown.netloc.rpartition("@")[2]).geturl()
     began = time.perf_counter()
     try:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        answer = httpx.get(url.rstrip("/") + path, headers=headers, timeout=_TIMEOUT_S)
+        answer = httpx.get(url, headers=headers, timeout=_TIMEOUT_S, trust_env=trust_env)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         because = str(error) or type(error).__name__
         remedy = f"Start it, or see that {variable} is right; unset it for the embedded one."

@@ -19,6 +19,7 @@ from domain.errors import EngineAnsweredNonsense, EngineRefused, EngineTimedOut,
 from infrastructure.errors import without_password
 
 ANSWER_BYTES_MAX = 1 << 20
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _CONNECT_S_MAX = 5.0
 _SAID_MAX = 300
 _MAY_PASS = (408, 409, 425, 429)
@@ -49,7 +50,7 @@ class Line:
             raise EngineRefused(f"{without_password(url)!r} is no URL of an engine; it must look like http://host:8000")
         self.url = url.rstrip("/")
         self.shown_url = without_password(self.url)
-        self._is_here = parts.hostname in ("127.0.0.1", "::1", "localhost")
+        self._is_here = parts.hostname in LOOPBACK
         self._headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self._bytes_max = bytes_max
         self._mutex = threading.Lock()

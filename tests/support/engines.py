@@ -43,7 +43,12 @@ class _Handler(BaseHTTPRequestHandler):
     engines: Engines
 
     def do_GET(self) -> None:
-        self._send(json.dumps({"object": "list", "data": [{"id": "base", "object": "model"}]}).encode())
+        if self.path == "/not_http/health":
+            _not_http(self)
+        elif not self.path.endswith(("/v1/models", "/health")):
+            self._send(b"404 page not found", 404)
+        else:
+            self._send(json.dumps({"object": "list", "data": [{"id": "base", "object": "model"}]}).encode())
 
     def do_POST(self) -> None:
         behaviour, _, _ = self.path.lstrip("/").partition("/")

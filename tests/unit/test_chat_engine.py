@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from pathlib import Path
 
 import pytest
 
+from chronopolis.cli.doctor_minds import minds
 from domain.errors import EngineAnsweredNonsense, EngineRefused, EngineTimedOut, EngineUnavailable
 from domain.ports import Completion
 from infrastructure.engines.client import ChatEngine, Dialect, api_url
+from infrastructure.engines.health import is_healthy
 from infrastructure.engines.line import Line
+from infrastructure.settings import Settings
 from tests.support.engines import Engines, closed_port, engines  # noqa: F401
 
 pytestmark = pytest.mark.unit
@@ -134,6 +138,32 @@ def test_the_list_of_models_is_read(engines: Engines) -> None:  # noqa: F811
     engine = ChatEngine(engines.url("good"), Dialect("base"), IDENTITY)
     assert [model["id"] for model in engine.models()] == ["base"]
     engine.close()
+
+
+@pytest.fixture
+def dead_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("dead_proxy")
+def test_a_server_of_ours_is_looked_at_through_no_proxy(engines: Engines) -> None:  # noqa: F811
+    assert is_healthy(f"http://127.0.0.1:{engines.port}", within_s=5)
+
+
+def test_what_does_not_speak_http_is_not_well(engines: Engines) -> None:  # noqa: F811
+    assert not is_healthy(f"http://127.0.0.1:{engines.port}/not_http", within_s=5)
+    assert not is_healthy(f"http://127.0.0.1:{closed_port()}", within_s=5)
+
+
+@pytest.mark.usefixtures("dead_proxy")
+@pytest.mark.parametrize("path", ["", "/good/v1"])
+def test_the_doctor_asks_an_engine_where_its_client_does(engines: Engines, path: str, tmp_path: Path) -> None:  # noqa: F811
+    settings = Settings(home=tmp_path, mind_url=f"http://127.0.0.1:{engines.port}{path}")
+    [check] = [check for check in minds(settings) if check.name == "engine"]
+    assert check.status == "ok", check.found
 
 
 def test_a_forked_child_opens_connections_of_its_own(engines: Engines) -> None:  # noqa: F811
