@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 
 from domain.errors import MemoryUnavailable
-from infrastructure.errors import InfrastructureError, without_password
+from infrastructure.errors import InfrastructureError
+from infrastructure.passwords import without_password
 
 TIMEOUT_S = 15.0
 _API = "/api/v2/tenants/default_tenant/databases/default_database/collections"

@@ -30,10 +30,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from domain.errors import PolisError
+from infrastructure.passwords import without_password
 
 
 class InfrastructureError(PolisError):
@@ -233,12 +233,6 @@ class DataFolderUnusable(InfrastructureError):
 
     def __str__(self) -> str:
         return f"{self.folder} can't be used: {self.because}. {self.remedy}"
-
-
-def without_password(url: str) -> str:
-    """Return `url` with any password in it, before the host or among the parameters, replaced by ``***``."""
-    url = re.sub(r"(://[^:/?#]*):.*@", r"\1:***@", url, count=1)  # greedy: a password may itself hold an @
-    return re.sub(r"(password=)[^&\s]*", r"\1***", url)
 
 
 class DatabaseTooOld(InfrastructureError):

@@ -40,6 +40,7 @@ from infrastructure.migrate import (
     upgrade as db_upgrade,
 )
 from infrastructure.parquet_export import export_run
+from infrastructure.passwords import password_apart, without_password
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.rollups import BLOCK as ROLLUP_BLOCK
 from infrastructure.rollups import Rollups
@@ -86,10 +87,12 @@ __all__ = [
     "open_memory_index",
     "open_rollups",
     "open_store",
+    "password_apart",
     "psql_path",
     "reach",
     "reader_in_use",
     "setup_vllm",
+    "without_password",
 ]
 
 

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from domain.errors import PolisError
@@ -33,7 +32,9 @@ class QueueUnavailable(WorkerError):
     """
 
     def __init__(self, url: str, because: str) -> None:
-        url = re.sub(r"(://[^:/?#]*):.*@", r"\1:***@", url, count=1)
+        from workers.bootstrap import without_password  # here: it brings a database driver along
+
+        url = without_password(url)
         super().__init__(url, because)
         self.url, self.because = url, because
 

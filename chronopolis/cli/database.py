@@ -10,7 +10,6 @@ import threading
 import time
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import unquote, urlsplit
 
 import typer
 
@@ -111,6 +110,7 @@ def status(as_json: AsJson = False) -> None:
 
 def _where(settings: Settings, database: Database) -> dict[str, Any]:
     from chronopolis.hold import find_holder
+    from workers.bootstrap import without_password
 
     with database.connect_as_owner() as connection:
         version, size = connection.execute(
@@ -120,7 +120,7 @@ def _where(settings: Settings, database: Database) -> dict[str, Any]:
     return {
         "embedded": database.embedded is not None,
         "home": str(settings.home) if database.embedded is not None else None,
-        "url": _without_password(database.public_url("polis_read")),
+        "url": without_password(database.public_url("polis_read")),
         "server": version.split()[0],
         "size_bytes": size,
         "holder": None if holder is None else {"pid": holder.pid, "idle_minutes": holder.idle_minutes},
@@ -141,11 +141,6 @@ def _status_panel(v: dict[str, Any]) -> Any:
         "schema": f"{v['schema'] or 'none'}; this release has {v['wanted']}",
     }
     return facts(rows, title="database", good=v["is_current"])
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return url.replace(f":{parts.password}@", ":***@") if parts.password else url
 
 
 # -- for other programs --------------------------------------------------------------------------------
@@ -299,15 +294,15 @@ def psql(context: typer.Context, role: WhichRole = Role.READ) -> None:
 
 def _psql_login(database: Database, role: Role) -> tuple[list[str], dict[str, str]]:
     """Return arguments and environment; a password never stands among the arguments, where all can see it."""
+    from workers.bootstrap import password_apart
+
     environment = dict(os.environ)
     if shutil.which("less") is None:
         environment.setdefault("PSQL_PAGER", "")
-    address = database.public_url(_USERS[role])
+    address, password = password_apart(database.public_url(_USERS[role]))
     if database.embedded is None:
         settings = "" if role is Role.OWNER else f"-c role={_USERS[role]} -c search_path=polis,public"
         environment["PGOPTIONS"] = f"{environment.get('PGOPTIONS', '')} {settings}".strip()
-    parts = urlsplit(address)
-    if parts.password:
-        environment["PGPASSWORD"] = unquote(parts.password)
-        address = address.replace(f":{parts.password}@", "@")
+    if password is not None:
+        environment["PGPASSWORD"] = password
     return ["--dbname", address], environment

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from domain.errors import EngineAnsweredNonsense, EngineRefused, EngineTimedOut, EngineUnavailable
-from infrastructure.errors import without_password
+from infrastructure.passwords import without_password
 
 ANSWER_BYTES_MAX = 1 << 20
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
