@@ -92,6 +92,7 @@ def _run(database: Database, direction: str, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import DBAPIError
 
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
@@ -105,7 +106,7 @@ def _run(database: Database, direction: str, revision: str) -> None:
             config.attributes["connection"] = connection
             getattr(command, direction)(config, revision)
             failpoints.reach("in_migration")
-    except psycopg.Error as error:
-        raise MigrationFailed(direction, str(error).strip()) from None
+    except (psycopg.Error, DBAPIError) as error:
+        raise MigrationFailed(direction, str(getattr(error, "orig", error)).strip()) from None
     finally:
         engine.dispose()
