@@ -227,10 +227,10 @@ def _is_environment(error: Exception) -> bool:
     """Whether a foreign error says that a disk or a server failed, not that we did."""
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
-    package = type(error).__module__.partition(".")[0]
-    return package in ("psycopg", "sqlalchemy") and type(error).__name__ in (
-        "OperationalError", "InterfaceError", "AdminShutdown", "DiskFull", "CannotConnectNow", "ConnectionTimeout",
-    )  # fmt: skip
+    error = getattr(error, "orig", None) or error  # of what SQLAlchemy wraps
+    # By name: most commands need no driver. A lock that can't be had, a full disk, … are OperationalErrors.
+    kinds = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("psycopg")}
+    return not kinds.isdisjoint(("OperationalError", "InterfaceError", "InsufficientPrivilege"))
 
 
 def _report(error: Exception, code: int, *, as_json: bool) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import pickle
 
+import psycopg
 import pytest
+import sqlalchemy.exc
 
 from chronopolis import docs, errors
 from chronopolis.cli import main
@@ -36,6 +38,16 @@ def test_exit_codes_tell_usage_from_environment_and_from_our_own_mistakes():
     assert main.exit_code_of(errors.HolderFailed("x")) == main.ENVIRONMENT
     assert main.exit_code_of(OSError(28, "No space left on device")) == main.ENVIRONMENT
     assert main.exit_code_of(KeyError("x")) == main.OUR_MISTAKE
+
+
+def test_what_a_database_does_not_let_us_do_is_no_mistake_of_ours():
+    for kind in (psycopg.errors.LockNotAvailable, psycopg.errors.InsufficientPrivilege, psycopg.errors.DiskFull):
+        said = kind("it said no\nLINE 1: SELECT")
+        wrapped = sqlalchemy.exc.DBAPIError.instance("SELECT", {}, said, psycopg.Error)
+        for error in (said, wrapped):
+            assert main.exit_code_of(error) == main.ENVIRONMENT
+            assert main._message(error, main.ENVIRONMENT) == "it said no"
+    assert main.exit_code_of(psycopg.errors.UndefinedColumn("x")) == main.OUR_MISTAKE
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
