@@ -26,6 +26,10 @@ OLDEST_POSTGRES = 150_000
 _CONNECT_TIMEOUT_S = 10
 
 
+DriverError = psycopg.Error
+"""What goes wrong on a connection that `Database` hands out."""
+
+
 class Database:
     """One database, with a share in the embedded server if that is where it is.
 

@@ -13,7 +13,7 @@ from domain.errors import MemoryUnavailable
 from domain.ports import Engine, Run
 from infrastructure.asking import Analyst, AnswerColumn
 from infrastructure.browsing import Browsing, Standing
-from infrastructure.database import Database
+from infrastructure.database import Database, DriverError
 from infrastructure.dropping import belongings_of, drop_run
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.embedded_valkey import EmbeddedValkey
@@ -58,6 +58,7 @@ __all__ = [
     "AnswerColumn",
     "Browsing",
     "Database",
+    "DriverError",
     "EmbeddedValkey",
     "PostgresStore",
     "ReadByFork",

@@ -1,0 +1,52 @@
+"""A login of a Postgres of one's own that may do little: what it may not do is said, and is no mistake of ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from chronopolis.cli.doctor import _database
+from infrastructure.database import Database
+from infrastructure.errors import MigrationFailed
+from infrastructure.migrate import upgrade
+from infrastructure.settings import Settings
+from tests.support.postgres import FreshDatabase
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def weak(database: FreshDatabase, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a login that may connect, and no more."""
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE weak LOGIN PASSWORD 'weak'")
+        connection.execute(f"GRANT CONNECT ON DATABASE {database.name} TO weak")
+        yield Settings(home=tmp_path, database_url=re.sub("//[^@]*@", "//weak:weak@", database.admin_url))
+        connection.execute("DROP OWNED BY weak")
+        connection.execute("DROP ROLE weak")
+
+
+def test_a_login_that_may_make_no_schema_is_told_that_the_migration_was_refused(weak: Settings) -> None:
+    with Database(weak) as database, pytest.raises(MigrationFailed, match="permission denied"):
+        upgrade(database)
+
+
+def test_the_doctor_says_what_it_may_not_look_at(weak: Settings) -> None:
+    *_, last = _database(weak, print)
+    assert (last.name, last.status) == ("database", "warn") and "permission denied" in last.found
+
+
+def test_the_doctor_times_the_disk_and_makes_nothing_in_a_database_that_is_not_ours(
+    weak: Settings, database: FreshDatabase
+) -> None:
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute(f"GRANT TEMP ON DATABASE {database.name} TO weak")
+        (before,) = connection.execute("SELECT pg_current_wal_insert_lsn()").fetchone() or ("",)
+        *_, disk = _database(weak, print)
+        assert disk.name == "disk" and "copied and synced" in disk.found
+        (logged,) = connection.execute("SELECT pg_current_wal_insert_lsn() - %s::pg_lsn", (before,)).fetchone() or (0,)
+        assert logged > 30 * 20_000
