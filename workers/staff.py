@@ -206,6 +206,34 @@ def _scripted(store: Any, say: Callable[[str], None]) -> InProcess:
     return InProcess(lambda request: think(store, engine, None, request), say=say)
 
 
+@contextmanager
+def lent_mind(
+    run: Run, mind: str, settings: Any, *, say: Callable[[str], None] | None = None
+) -> Iterator[tuple[Engine, dict[str, str]]]:
+    """Lend who is to answer for a run's agents, with the adapter of each persona group.
+
+    The run's own mind is the very engine that it recorded; another one answers as it is, without adapters.
+
+    Raises
+    ------
+    InvalidConfiguration
+        If that mind has no words.
+    MindError
+        If the engine is not here, or not the one recorded.
+    """
+    from workers.bootstrap import lend_engine
+    from workers.minds.scripted import ScriptedEngine
+
+    if mind == "reflex":
+        raise InvalidConfiguration("mind", mind, "it has no words; name another with --mind")
+    if mind == "scripted":
+        yield ScriptedEngine(), {}
+        return
+    own = dict(run.engines) if mind == run.configuration.mind else {}
+    with lend_engine(own or mind, settings, say=say) as engine:
+        yield engine, own.get("groups", {})
+
+
 def interviewed(
     store: Any, run: Run, world: World, agent: int, question: str, *, mind: str | None, say: Callable[[str], None]
 ) -> dict[str, Any]:
@@ -215,7 +243,7 @@ def interviewed(
     ------
     MindError, MemoryUnavailable
     """
-    from workers.bootstrap import Settings, lend_engine, open_memory_index
+    from workers.bootstrap import Settings, open_memory_index
     from workers.memories import wait_until_covered
     from workers.minds.interview import interview
 
@@ -223,11 +251,10 @@ def interviewed(
     configuration = scenarios.at(world.tick).configuration
     percept = percept_of(world, agent, seed=scenarios.root.seed, configuration=configuration)
     wanted = mind or run.configuration.mind
-    if wanted == "reflex":
-        raise InvalidConfiguration("mind", wanted, "it has no words; name another with --mind")
     settings = Settings.from_environment()
     with ExitStack() as stack:
-        engine: Engine = stack.enter_context(lend_engine(wanted, settings, say=say))
+        engine, adapters = stack.enter_context(lent_mind(run, wanted, settings, say=say))
+        percept["adapter"] = adapters.get(percept["group"])
         index = stack.enter_context(open_memory_index(store, settings, say=say))
         wait_until_covered(store, index, run, world.tick, timeout_s=60.0)
         memories = index.retrieve(store.lineage(run), agent, tick=world.tick, query=question, k=8)
@@ -235,4 +262,4 @@ def interviewed(
     return told | {"person": percept["name"], "mind": wanted}
 
 
-__all__ = ["InProcess", "identity_of", "interviewed", "thinking_for"]
+__all__ = ["InProcess", "identity_of", "interviewed", "lent_mind", "thinking_for"]
