@@ -109,7 +109,9 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if value is None or isinstance(value, int | float | str | list):
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if value is None or isinstance(value, int | float | str):
         return value
     return str(value)
 
@@ -124,7 +126,7 @@ def _text(value: Any) -> str | None:
 
 def _csv_value(value: Any) -> Any:
     if isinstance(value, list | bool):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(_plain(value), ensure_ascii=False)
     return "" if value is None else _plain(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import json
 
@@ -37,6 +38,15 @@ def test_json_lines_parse_and_keep_every_column_even_of_one_name():
     }  # fmt: skip
     assert second["x"] is None, "JSON has no NaN"
     assert second["n_2"] == 'say "so", please'
+
+
+def test_what_json_has_no_word_for_is_put_plainly_in_lists_too():
+    columns = [AnswerColumn(name, f"{name}[]") for name in ("timestamptz", "float8", "interval")]
+    row = ([NOON, None], [[float("nan")], [1.5]], [dt.timedelta(hours=1)])
+    lists = [["2026-01-02T12:00:00+00:00", None], [[None], [1.5]], ["1:00:00"]]
+    assert list(json.loads(json_lines(columns, [row])).values()) == lists
+    assert [json.loads(cell) for cell in next(csv.reader(csv_lines([row]).splitlines()))] == lists
+    assert table_of(columns, [row]).row_count == 1
 
 
 def test_csv_has_a_line_of_names_and_quotes_what_needs_it():
