@@ -88,14 +88,19 @@ def first_where(
     InvalidExpression, BeyondHead
     """
     wanted = _understood(predicate)
-    last = require_range(store, run, first, last)
-    _require_there(store, run, wanted, last)
-    for low in range(first - first % BLOCK, last + 1, BLOCK):
-        found = next(_holding(store, run, wanted, max(low, first), min(low + BLOCK - 1, last), on_progress), None)
+    end = require_range(store, run, first, last)
+    _require_there(store, run, wanted, end)
+
+    def tell(tick: int, stop: int) -> None:
+        if on_progress:
+            on_progress(tick, end)  # and not the end of the block that `tick` is in
+
+    for low in range(first - first % BLOCK, end + 1, BLOCK):
+        stop = min(low + BLOCK - 1, end)
+        found = next(_holding(store, run, wanted, max(low, first), stop, tell), None)
         if found is not None:
             return found
-        if on_progress:
-            on_progress(min(low + BLOCK - 1, last), last)
+        tell(stop, stop)
     return None
 
 
@@ -140,17 +145,16 @@ def follow(
     """
     wanted = _understood(predicate)
     _require_there(store, run, wanted, None)
-    judge = _judge(store, run, wanted, after + 1)
     head = store.head(run)
-    newest = -1 if head is None else head.tick
-    world = new_world(run.configuration) if newest < 0 or after < 0 else at(store, run, min(after, newest))
+    begun = min(after, -1 if head is None else head.tick)
+    judge = _judge(store, run, wanted, begun + 1)
+    world = new_world(run.configuration) if begun < 0 else at(store, run, begun)
     while True:
         lives = store.lease(run).status == "running"  # asked first: what it wrote before it ended is then seen
         head = store.head(run)
         newest = -1 if head is None else head.tick
         for events in ticks_of(store, run, world.tick + 1, newest):
-            fold(world, events)
-            if world.tick > after and _holds(wanted, judge, world, events):
+            if _holds(wanted, judge, fold(world, events), events) and world.tick > after:
                 yield world.tick
         if on_progress:
             on_progress(world.tick, store.lease(run).target)

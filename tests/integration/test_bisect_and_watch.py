@@ -212,6 +212,29 @@ def test_a_live_run_is_followed_until_it_ends(store: EventStore) -> None:
     assert told[-1] == 60
 
 
+def test_a_run_is_followed_from_a_tick_that_it_has_yet_to_reach(store: EventStore) -> None:
+    whole = make_run(store, "whole", ticks=60)
+    moves = projection.series(store, whole, ["moves_so_far"], 0, 60)["moves_so_far"]
+    run = make_run(store, ticks=10)
+    runner = threading.Thread(target=go_on, args=(store, run, 60), kwargs={"pace_ms": 5})
+    runner.start()
+    while store.lease(run).status != "running":
+        time.sleep(0.005)
+    found = list(follow(store, run, f"moves_so_far > {moves[30]:.0f}", after=50, wait=lambda: not time.sleep(0.01)))
+    runner.join()
+    assert found == list(range(51, 61))
+
+
+@pytest.mark.parametrize("text", ["agent(7).food > 10_000", "gini_food > 2"])
+def test_a_search_tells_how_far_it_is_of_the_whole(
+    harsh: tuple[MemoryStore, Run], monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(watch, "_PROGRESS_EVERY", 10)
+    told: list[tuple[int, int]] = []
+    assert first_where(*harsh, text, last=150, on_progress=lambda *now: told.append(now)) is None
+    assert told == sorted(told) and len(told) > 4 and {last for _, last in told} == {150}
+
+
 def test_a_runner_that_is_asked_pauses_and_the_resumed_run_is_as_if_it_had_not(store: EventStore) -> None:
     run = store.create("asked", seed=7, configuration=TINY_WORLD, target=400)
     summaries = []
