@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from chronopolis.asking import ask
 from chronopolis.errors import WrongUsage
 from chronopolis.record import select_events
-from chronopolis.sql_text import READING, first_word, statements_of
+from chronopolis.sql_text import READING, first_word, outside_quotes, statements_of
 from domain.events import KINDS
 from replay.bisect import Bisection, require_range
 
@@ -81,20 +81,21 @@ def first_true(
     WrongUsage, BadQuery, QueryTimedOut
     """
     question = _question(predicate)
-    return (_seek if seek else _scan)(analyst, question, first, last, on_progress)
+    return _seek(analyst, question, first, last) if seek else _scan(analyst, question, first, last, on_progress)
 
 
 def _question(predicate: str) -> str:
     found = statements_of(predicate)
     if len(found) != 1 or first_word(found[0]) not in READING:
         raise WrongUsage("--sql takes one SELECT", "Such as: SELECT count(*) > 10 FROM deaths WHERE tick <= :tick")
-    if not _TICK.search(found[0]):
+    if _at(found[0], "") == _at(found[0], ":tick"):
         raise WrongUsage("the query says nothing of :tick", "Such as: … FROM deaths WHERE tick <= :tick")
     return found[0].rstrip("; \n")
 
 
 def _at(question: str, tick: str) -> str:
-    return f"({_TICK.sub(tick, question)})"
+    # On a line of its own, since the question may end in a remark.
+    return f"({outside_quotes(question, lambda bare: _TICK.sub(tick, bare))}\n)"
 
 
 def _scan(
@@ -116,9 +117,7 @@ def _scan(
     return None, last - first + 1
 
 
-def _seek(
-    analyst: Analyst, question: str, first: int, last: int, on_progress: OnProgress | None
-) -> tuple[int | None, int]:
+def _seek(analyst: Analyst, question: str, first: int, last: int) -> tuple[int | None, int]:
     if _must_be_truth(analyst, question, first):
         return first, 1
     if not _must_be_truth(analyst, question, last):

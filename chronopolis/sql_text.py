@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 READING = ("select", "with", "values", "table", "explain", "show")
 """What a question may begin with; a WITH or EXPLAIN that would write is refused by the database itself."""
@@ -36,6 +36,17 @@ def is_whole(text: str) -> bool:
         if not ended:
             last = statement
     return not first_word(last) and "/*" not in last and last.strip()[:1] not in _OPENING
+
+
+def outside_quotes(text: str, change: Callable[[str], str]) -> str:
+    """Return a text with what stands in no quotes and no remark changed, a part at a time."""
+    parts, start, at = [], 0, 0
+    while found := _PIECE.search(text, at):
+        at = _end_of_block(text, found.start()) if found.lastgroup == "block" else found.end()
+        if found.lastgroup != "end":
+            parts += [change(text[start : found.start()]), text[found.start() : at]]
+            start = at
+    return "".join([*parts, change(text[start:])])
 
 
 def first_word(statement: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from chronopolis.bisecting import _at, _question
+from chronopolis.errors import WrongUsage
 from chronopolis.sql_text import first_word, is_whole, statements_of
 
 pytestmark = pytest.mark.unit
@@ -53,3 +55,26 @@ def test_a_query_is_whole_when_a_semicolon_ends_it(text):
 )
 def test_a_query_is_not_whole_before(text):
     assert not is_whole(text)
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("SELECT :tick > 5", "(SELECT 7 > 5\n)"),
+        ("SELECT :tick > 5 -- not :tick;", "(SELECT 7 > 5 -- not :tick\n)"),
+        ("SELECT ':tick' = why AND tick <= :tick", "(SELECT ':tick' = why AND tick <= 7\n)"),
+        (
+            'SELECT ":tick" /* :tick /* ; */ */ < :tick, $$:tick$$',
+            '(SELECT ":tick" /* :tick /* ; */ */ < 7, $$:tick$$\n)',
+        ),
+        ("SELECT :ticks, a::tick, :tick", "(SELECT :ticks, a::tick, 7\n)"),
+    ],
+)
+def test_a_tick_is_put_into_a_question_but_not_into_its_quotes_and_remarks(question, asked):
+    assert _at(_question(question), "7") == asked
+
+
+@pytest.mark.parametrize("question", ["SELECT 1", "SELECT ':tick' = 'x'", "SELECT 1 -- :tick"])
+def test_a_question_that_does_not_ask_about_a_tick_is_refused(question):
+    with pytest.raises(WrongUsage, match="nothing of :tick"):
+        _question(question)
