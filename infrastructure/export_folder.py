@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -26,16 +26,20 @@ def made_whole(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     ------
     ExportRefused, ExportFailed
     """
-    _require_free(folder, overwrite=overwrite)
-    _sweep(folder)
     new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     try:
+        _sweep(folder)
+        _require_free(folder, overwrite=overwrite)
         new.mkdir(parents=True)
         yield new
         if folder.exists() and any(folder.iterdir()):
             old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
             os.rename(folder, old)
-            os.rename(new, folder)
+            try:
+                os.rename(new, folder)
+            except BaseException:
+                os.rename(old, folder)
+                raise
             shutil.rmtree(old, ignore_errors=True)
         else:
             os.rename(new, folder)
@@ -60,8 +64,12 @@ def _require_free(folder: Path, *, overwrite: bool) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what exports that were killed left beside the folder."""
-    for rest in folder.parent.glob(f".{folder.name}.*.new") if folder.parent.is_dir() else ():
-        with suppress(ValueError):
-            if not psutil.pid_exists(int(rest.name.split(".")[-2])):
-                shutil.rmtree(rest, ignore_errors=True)
+    """Put right what exports that were killed left beside the folder: its old content is put back if it is gone."""
+    for rest in folder.parent.glob(f".{folder.name}.*") if folder.parent.is_dir() else ():
+        pid, _, what = rest.name.removeprefix(f".{folder.name}.").partition(".")
+        if what not in ("new", "old") or not pid.isdecimal() or psutil.pid_exists(int(pid)):
+            continue
+        if what == "old" and (not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))):
+            os.rename(rest, folder)
+        elif what == "new" or (folder / "manifest.json").is_file():
+            shutil.rmtree(rest, ignore_errors=True)
