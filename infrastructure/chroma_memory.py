@@ -36,7 +36,8 @@ from infrastructure.chroma_http import Collection
 
 FOR_EVER = 2**31 - 1
 BATCH = 500
-CANDIDATES_MAX = 1_024  # an agent has at most 64 memories that are not forgotten; more means a fault
+CANDIDATES_MAX = 64  # a run of the lineage: an agent has at most 40 memories that are not forgotten
+IDS_MAX = 10_000  # that are looked up at once: SQLite, in which Chroma keeps them, takes 32,766
 _ATTEMPTS = 3
 _CONFIGURATION = {"hnsw": {"space": "l2", "max_neighbors": 4, "ef_construction": 8}}  # half the time of adding
 
@@ -212,17 +213,24 @@ class ChromaMemory:
             # First, since what is covered by the time of asking is what is sure to be found.
             if scope is None or (self._covered.get(scope, -1) < last and self._read_covered(run, scope) < last):
                 self._scopes_seen().pop(run, None)
-                raise MemoryBehind(run, last, -1 if scope is None else self._covered[scope])
+                raise MemoryBehind(run, last, -1 if scope is None else self._covered.get(scope, -1))
+        # Of each ancestor come all that were not forgotten at the fork, since later runs mark what they forget.
+        most = CANDIDATES_MAX * len(segments)
         found = self._records.get(
             where=_any([_alive(scopes[run], agent, last) for run, _, last in segments]),
             include=("metadatas", "documents", "embeddings"),
-            limit=CANDIDATES_MAX + 1,
+            limit=most + 1,
         )
-        if len(found["ids"]) > CANDIDATES_MAX:
-            raise MemoryUnavailable(f"agent {agent} has more than {CANDIDATES_MAX} memories, which can't be")
-        marks = {f"{scopes[run]}:{id.split(':', 1)[1]}:gone": run for id in found["ids"] for run, _, _ in segments[1:]}
+        if len(found["ids"]) > most:
+            raise MemoryUnavailable(f"agent {agent} has more than {most} memories, which can't be")
+        later = {scopes[run]: runs[i + 1 :] for i, run in enumerate(runs)}
+        born = [id.split(":", 1) for id in found["ids"]]
+        marks = {f"{scopes[run]}:{memory}:gone": run for scope, memory in born for run in later[scope]}
         kept = {_covered_id(run, scopes[run]): last for run, _, last in segments}
-        after = _by_id(self._records.get(ids=[*marks, *kept, *(_marker_id(run) for run in runs)]))
+        ids = [*marks, *kept, *(_marker_id(run) for run in runs)]  # markers last: a scope is taken away by them first
+        after: dict[str, dict[str, Any]] = {}
+        for start in range(0, len(ids), IDS_MAX):
+            after |= _by_id(self._records.get(ids=ids[start : start + IDS_MAX]))
         changed = any(after.get(_marker_id(run), {}).get("scope") != scopes[run] for run in runs)
         if changed or any(int(after.get(id, {}).get("through", -1)) < last for id, last in kept.items()):
             for run in runs:

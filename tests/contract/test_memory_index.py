@@ -122,6 +122,13 @@ class TestAMemoryIndex:
         assert sorted(ids(index, tick=14, lineage=late)) == ["2:0", "7:0"]
         assert sorted(ids(index, tick=15, lineage=late)) == ["7:0"]
 
+    def test_a_fork_of_forks_of_forks_remembers_what_all_of_them_did(self, index: MemoryIndex) -> None:
+        runs = range(1, 28)
+        for run in runs:
+            index.add(run, [memory(f"{run}:{i}") for i in range(40)], through=run)
+        lineage = [(run, run, run) for run in runs]
+        assert len(ids(index, tick=27, k=2_000, lineage=lineage)) == 40 * len(runs)
+
     def test_a_run_that_was_dropped_can_be_made_anew(self, index: MemoryIndex) -> None:
         index.add(1, [memory("1:0"), memory("1:1")], through=5)
         index.add(2, [memory("1:5")], through=5)
