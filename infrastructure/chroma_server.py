@@ -20,6 +20,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import signal
 import socket
 import sys
 import time
@@ -32,7 +33,7 @@ import psutil
 from infrastructure.errors import EmbeddedChromaFailed
 from infrastructure.files import write_file
 from infrastructure.postgres_account import Account
-from infrastructure.postgres_process import is_alive, wait_until_gone, wait_until_ready
+from infrastructure.postgres_process import is_alive, send, wait_until_gone, wait_until_ready
 from infrastructure.server_files import rotate, size_of, tail
 from infrastructure.shared_server import SharedServer
 
@@ -115,7 +116,7 @@ class EmbeddedChroma(SharedServer):
                 except psutil.NoSuchProcess:
                     continue
             if is_alive(process):
-                process.kill()  # it neither answers nor ends; what it had committed is on disk
+                send(process, signal.SIGKILL)  # it neither answers nor ends; what it had committed is on disk
                 wait_until_gone([process], timeout_s=STOP_TIMEOUT_S)
         self._process, self._port = self._start()
 
@@ -136,8 +137,7 @@ class EmbeddedChroma(SharedServer):
                 if self._wait(process):
                     write_file(self.folder / "port", f"{port}\n", None, mode=0o644)
                     return process, port
-                if is_alive(process):
-                    process.kill()
+                send(process, signal.SIGKILL)
             except psutil.NoSuchProcess:
                 pass  # dead already
             said = _without_banner(tail(self.log, since=since, lines=60))
@@ -160,9 +160,9 @@ class EmbeddedChroma(SharedServer):
     def _stop(self) -> None:
         servers = list(self._servers())
         for process in servers:
-            process.terminate()
+            send(process, signal.SIGTERM)
         for straggler in wait_until_gone(servers, timeout_s=STOP_TIMEOUT_S):
-            straggler.kill()
+            send(straggler, signal.SIGKILL)
 
     def _forget(self) -> None:
         self._process = self._port = None

@@ -21,6 +21,7 @@ import hashlib
 import importlib.util
 import os
 import platform
+import signal
 import socket
 import struct
 from collections.abc import Callable
@@ -30,7 +31,7 @@ import psutil
 
 from infrastructure.errors import EmbeddedValkeyFailed
 from infrastructure.postgres_account import Account
-from infrastructure.postgres_process import is_alive, wait_until_gone, wait_until_ready
+from infrastructure.postgres_process import is_alive, send, wait_until_gone, wait_until_ready
 from infrastructure.server_files import make_socket_folder, rotate, size_of, socket_folder, tail
 from infrastructure.shared_server import SharedServer
 
@@ -91,7 +92,7 @@ class EmbeddedValkey(SharedServer):
             return
         if process is not None and is_alive(process):
             # It neither answers nor ends: it holds nothing that is worth waiting for any longer.
-            process.kill()
+            send(process, signal.SIGKILL)
             wait_until_gone([process], timeout_s=STOP_TIMEOUT_S)
         self._process = self._start()
 
@@ -142,9 +143,9 @@ class EmbeddedValkey(SharedServer):
         process = listener(self.socket)
         if process is None:
             return
-        process.terminate()
+        send(process, signal.SIGTERM)
         for straggler in wait_until_gone([process], timeout_s=STOP_TIMEOUT_S):
-            straggler.kill()  # it has nothing to write
+            send(straggler, signal.SIGKILL)  # it has nothing to write
         self.socket.unlink(missing_ok=True)
 
     def _forget(self) -> None:

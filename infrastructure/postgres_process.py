@@ -8,6 +8,7 @@ found too. (Their working directory would say the same, but root in a container 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -53,6 +54,12 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
+def send(process: psutil.Process, number: signal.Signals) -> None:
+    """Send a signal to this very process; to one that has just gone, none."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+
+
 def postmaster(data: Path, name: str) -> psutil.Process | None:
     """Return the process that postmaster.pid names, if it lives and belongs to the server `name`."""
     try:
@@ -86,8 +93,8 @@ def clear_up_after(data: Path, name: str, socket_folder: Path) -> None:
         if number is not None and orphans:
             _log.info("%s: sending %s to orphaned backends %s", data, number.name, [p.pid for p in orphans])
         for process in orphans:
-            if number is not None and is_alive(process):
-                process.send_signal(number)  # psutil checks that it is still the same process
+            if number is not None:
+                send(process, number)
         orphans = wait_until_gone(orphans, timeout_s=ORPHANS_LEAVE_S)
     (data / "postmaster.pid").unlink(missing_ok=True)
     for path in socket_folder.glob(".s.PGSQL.*"):

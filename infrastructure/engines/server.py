@@ -34,7 +34,7 @@ import infrastructure
 from infrastructure.engines.health import is_healthy
 from infrastructure.errors import EngineServerFailed
 from infrastructure.files import write_file
-from infrastructure.postgres_process import is_alive, wait_until_gone, wait_until_ready
+from infrastructure.postgres_process import is_alive, send, wait_until_gone, wait_until_ready
 from infrastructure.server_files import rotate, size_of, tail
 from infrastructure.shared_server import SharedServer
 
@@ -199,10 +199,9 @@ class ModelServer(SharedServer):
             said = json.loads(note.read_text("utf-8"))
             led = int(said["pid"]), float(said["created"])
         if running is not None:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                running.process.send_signal(signal.SIGTERM)
+            send(running.process, signal.SIGTERM)
             for process in wait_until_gone([running.process], timeout_s=STOP_TIMEOUT_S):
-                process.kill()
+                send(process, signal.SIGKILL)
                 wait_until_gone([process], timeout_s=STOP_TIMEOUT_S)
         if led is not None:
             _clear_up(*led)
@@ -235,5 +234,4 @@ def _clear_up(pid: int, created: float) -> None:
                 process.terminate()
                 left.append(process)
     for process in wait_until_gone(left, timeout_s=5.0):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
+        send(process, signal.SIGKILL)

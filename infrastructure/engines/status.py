@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any
+
+import psutil
 
 from domain.errors import PolisError
 from infrastructure.engines import ENGINES, engine_identity
@@ -51,8 +54,10 @@ def _servers(engine: str, settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def _memory(process: Any) -> int:
-    """Return what a server and its children hold in memory."""
+    """Return what a server and its children hold in memory; of one that has just gone, nothing."""
     total = 0
-    for one in (process, *process.children(recursive=True)):
-        total += int(one.memory_info().rss)
+    with contextlib.suppress(psutil.Error):
+        for one in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                total += int(one.memory_info().rss)
     return total

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from infrastructure.engines.server import ModelServer
-from infrastructure.postgres_process import is_alive
+from infrastructure.engines.status import _memory
+from infrastructure.postgres_process import is_alive, send
 
 pytestmark = pytest.mark.integration
 
@@ -81,3 +82,11 @@ def test_who_was_there_before_the_server_goes_on(session: Session, tmp_path: Pat
     session.started.wait()
     stopped(tmp_path, pid=session.started.pid, created=session.member.create_time() + 100)
     assert is_alive(session.member)
+
+
+def test_one_that_has_just_gone_is_no_error(session: Session) -> None:
+    assert _memory(session.leader) > 0
+    session.started.kill()
+    session.started.wait()
+    send(session.leader, signal.SIGKILL)
+    assert _memory(session.leader) == 0
