@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from domain.errors import EngineTimedOut, EngineUnavailable, PolisError
+from domain.errors import EngineTimedOut, EngineUnavailable
 from domain.ports import Completed, Completion
 from infrastructure.engines.client import ChatEngine
 from infrastructure.engines.server import ModelServer, Running
@@ -44,6 +44,7 @@ class SupervisedEngine:
         server.attach()
         self._met = server.running
         self._client = client(self._met)
+        self._outdated: ChatEngine | None = None
 
     def complete(self, wanted: Completion, *, timeout_s: float) -> Completed:
         """Ask; once more if the server had gone. See `domain.ports.Engine`."""
@@ -61,7 +62,9 @@ class SupervisedEngine:
 
     def close(self) -> None:
         """Close the client and give up the share; a second time does nothing."""
-        self._client.close()
+        for client in (self._client, self._outdated):
+            if client is not None:
+                client.close()
         self._server.leave()
 
     @property
@@ -95,13 +98,19 @@ class SupervisedEngine:
         if restart.is_alive():
             raise EngineUnavailable(error.url, f"{error.because}; it is being started again")
         if restart.failed is not None:
-            raise EngineUnavailable(error.url, str(restart.failed).splitlines()[0])
+            first = str(restart.failed).partition("\n")[0]
+            raise EngineUnavailable(error.url, first or type(restart.failed).__name__)
         return self._client
 
     def _take(self, running: Running) -> None:
-        if (running.url, running.key) != (self._met.url, self._met.key):
-            # The old client is not closed: threads may be waiting in it, and its connections are dead anyway.
+        with self._mutex:
+            if (running.url, running.key) == (self._met.url, self._met.key):
+                return
+            outdated, self._outdated = self._outdated, self._client
             self._client, self._met = self._make_client(running), running
+        # One restart later: threads may be waiting in it still, until they find that its connections are dead.
+        if outdated is not None:
+            outdated.close()
 
 
 class _Restart(threading.Thread):
@@ -110,11 +119,11 @@ class _Restart(threading.Thread):
     def __init__(self, engine: SupervisedEngine) -> None:
         super().__init__(name="restart of an engine", daemon=True)
         self._engine = engine
-        self.failed: PolisError | None = None
+        self.failed: Exception | None = None
 
     def run(self) -> None:
         try:
             self._engine._server.ensure_running()
             self._engine._take(self._engine._server.running)
-        except PolisError as error:
+        except Exception as error:  # a full disk, for one: whoever waits is to be told
             self.failed = error
