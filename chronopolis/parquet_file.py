@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chronopolis.answers import chunk_frame
-from chronopolis.errors import WrongUsage
+from chronopolis.errors import NoSuchHost, WrongUsage
 
 
 def write_parquet(answer: Any, file: Path) -> int:
@@ -17,6 +17,8 @@ def write_parquet(answer: Any, file: Path) -> int:
     ------
     WrongUsage
         If the folder is not there.
+    NoSuchHost
+        If the file can't be written.
     """
     import polars as pl
     import pyarrow.parquet as pq
@@ -25,16 +27,21 @@ def write_parquet(answer: Any, file: Path) -> int:
         raise WrongUsage(f"there is no folder {file.absolute().parent}")
     new, count, writer = file.with_name(f".{file.name}.{os.getpid()}.new"), 0, None
     try:
-        for chunk in answer:
-            frame = chunk_frame(answer.columns, chunk)
-            table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-            if writer is None:
-                writer = pq.ParquetWriter(new, table.schema, compression="zstd")
-            writer.write_table(table)
-            count += frame.height
+        try:
+            for chunk in answer:
+                frame = chunk_frame(answer.columns, chunk)
+                table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+                if writer is None:
+                    writer = pq.ParquetWriter(new, table.schema, compression="zstd")
+                writer.write_table(table)
+                count += frame.height
+        finally:
+            if writer is not None:
+                writer.close()
         if writer is not None:
-            writer.close()
             os.replace(new, file)
+    except OSError as error:
+        raise NoSuchHost(f"{file} can't be written: {error.strerror or error}") from None
     finally:
         new.unlink(missing_ok=True)
     return count

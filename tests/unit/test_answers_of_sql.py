@@ -7,9 +7,12 @@ import datetime as dt
 import json
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from chronopolis.answers import csv_lines, frame_of, json_lines, table_of
+from chronopolis.errors import NoSuchHost
+from chronopolis.parquet_file import write_parquet
 from infrastructure.asking import AnswerColumn
 
 pytestmark = pytest.mark.unit
@@ -73,3 +76,37 @@ def test_what_frames_have_no_type_for_becomes_text():
 
 def test_a_table_shows_as_many_rows_as_there_are():
     assert table_of(COLUMNS, ROWS).row_count == 2
+
+
+class Chunks(list):
+    """An answer, and perhaps what it ends with."""
+
+    columns = COLUMNS[:1]
+
+    def __init__(self, *chunks, error=None):
+        super().__init__(chunks)
+        self.error = error
+
+    def __iter__(self):
+        yield from super().__iter__()
+        if self.error is not None:
+            raise self.error
+
+
+def test_a_parquet_file_is_there_whole_or_not_at_all_and_what_was_begun_is_closed(tmp_path, monkeypatch):
+    writers = []
+
+    class Writer(pq.ParquetWriter):
+        def __init__(self, *args, **more):
+            super().__init__(*args, **more)
+            writers.append(self)
+
+    monkeypatch.setattr(pq, "ParquetWriter", Writer)
+    with pytest.raises(KeyError):
+        write_parquet(Chunks([(1,)], error=KeyError("x")), tmp_path / "rows.parquet")
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(NoSuchHost, match="can't be written: Is a directory"):
+        write_parquet(Chunks([(1,)]), tmp_path / "taken")
+    assert not any(writer.is_open for writer in writers)
+    assert write_parquet(Chunks([(1,)], [(2,), (3,)]), tmp_path / "rows.parquet") == 3
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["rows.parquet", "taken"]
