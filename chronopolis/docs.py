@@ -190,10 +190,13 @@ def _commands_lines() -> Iterator[str]:
     yield "|---|---|"
     yield "| `POLIS_HOME` | folder of everything embedded; the user's data folder if not set |"
     yield "| `POLIS_DATABASE_URL` | a Postgres of your own, 15 or later; the embedded one if not set |"
+    yield "| `POLIS_BROKER_URL` | a Redis or Valkey of your own; the embedded one if not set |"
+    yield "| `POLIS_CHROMA_URL` | a Chroma of your own; the embedded one if not set |"
     yield "| `POLIS_READER` | `libpq` or `adbc`: how events are read |"
     yield "| `POLIS_MIND_URL` | an OpenAI-compatible server that thinks for `openai` and `vllm` |"
     yield "| `POLIS_MIND_MODEL` | its model; for a server of our own a GGUF file or a folder, else SmolLM2 |"
     yield "| `POLIS_MIND_KEY` | the key that it asks for |"
+    yield "| `POLIS_DEBUG_TOKEN` | what clients of `polis debug` have to show, without `--token` |"
     yield "| `POLIS_DEBUG` | 1: show tracebacks and the log |"
     yield from _group_lines(root, "polis")
 

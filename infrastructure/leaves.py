@@ -19,7 +19,7 @@ Segment = tuple[int, int, int]
 
 
 class Leaves:
-    """Remembers, of the runs that were asked for last, what each reads and where that is."""
+    """Remembers of some runs what each reads and where that is; of too many, the one known longest is forgotten."""
 
     def __init__(self) -> None:
         self._lineages: OrderedDict[int, list[Any]] = OrderedDict()  # run → segments

@@ -27,7 +27,7 @@ TUNED: Mapping[str, str] = MappingProxyType(
         "shared_buffers": "1GB",  # holds the hot end of history; at most a quarter of the memory
         "huge_pages": "try",  # fewer page-table misses where the machine has them to give
         "work_mem": "16MB",  # analytics sort in memory; a hundred connections still fit
-        "maintenance_work_mem": "256MB",  # indexes of closed stretches are built by one worker at a time
+        "maintenance_work_mem": "256MB",  # an index of a closed stretch is sorted in it, by two processes that share it
         # WAL. Recovery replays at most max_wal_size. Measured: 9 s for 1.6 GB into a table with a b-tree, and 3 s
         # for the checkpoint at its end. Resuming a killed run may take 15 s in all, so 2 GB, and not the 16 GB
         # that a trial without crashes likes.
@@ -53,7 +53,7 @@ TUNED: Mapping[str, str] = MappingProxyType(
         # Reading.
         "synchronize_seqscans": "off",  # readers rely on physical order being insertion order, …
         "max_parallel_workers_per_gather": "0",  # … which parallel scans break; ticks need the other core
-        "max_parallel_maintenance_workers": "1",  # an index build leaves a core to the tick
+        "max_parallel_maintenance_workers": "1",  # an index build is two processes: its leader, and this one
         "jit": "off",  # compiling costs more than our short queries take
         "random_page_cost": "1.1",  # solid-state disks
         "track_io_timing": "off",  # two clock readings a page

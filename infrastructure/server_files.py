@@ -14,7 +14,9 @@ SOCKET_FOLDER_LENGTH_MAX = 85  # sun_path is 104 on some systems, and Postgres a
 
 
 def socket_folder(folder: Path, name: str) -> Path:
-    """Return where the server of `folder` has its socket: the same for all who share it, and short enough.
+    """Return where the server of `folder` has its socket, in a path that is short enough.
+
+    The same for all who share it, unless the path is too long: then for those of one TMPDIR.
 
     Parameters
     ----------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -60,3 +62,14 @@ def test_the_reference_shows_every_field_of_a_kind_in_its_example(kind):
 
 def test_the_generated_pages_are_current():
     assert docs.main(["--check"]) == 0, "make docs"
+
+
+def test_every_variable_that_is_read_stands_in_the_list():
+    root = Path(docs.__file__).parents[1]
+    sources = [
+        path for folder in ("chronopolis", "workers", "infrastructure") for path in (root / folder).rglob("*.py")
+    ]
+    read = {name for path in sources for name in re.findall(r'environ[^\n]*"(POLIS_[A-Z_]+)"', path.read_text("utf-8"))}
+    assert {"POLIS_HOME", "POLIS_BROKER_URL"} <= read
+    unlisted = {name for name in read if f"| `{name}` |" not in docs.commands_page()}
+    assert unlisted == {"POLIS_FAILPOINT"}, "for tests alone"
