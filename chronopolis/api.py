@@ -36,15 +36,13 @@ from domain.state import World
 from replay.bisect import Bisection, bisect
 from replay.watch import last_where
 from workers.bootstrap import PostgresStore, Settings, export_run, open_analyst, open_store
-from workers.rollups import events_behind, refresh
+from workers.rollups import FIRST_EVENTS_MAX, events_behind, refresh
 
 # How mesa-frames calls polars is nothing that a notebook should be told.
 warnings.filterwarnings("ignore", module=r"mesa_frames\b")
 
 
 _TIMEOUT_MAX_S = 3_600  # as `polis sql --timeout`
-_TAKEN_IN_AT_ONCE = 3_000_000
-"""As many events as a question has rolled up first, if they are not; `polis db refresh` takes in more."""
 
 
 @dataclass(frozen=True)
@@ -353,7 +351,7 @@ class History:
         if not 0 < timeout_s <= _TIMEOUT_MAX_S:
             raise WrongUsage(f"timeout_s={timeout_s}: give seconds, more than 0 and at most {_TIMEOUT_MAX_S:,}")
         behind = events_behind(self._store, self._run)
-        if behind > _TAKEN_IN_AT_ONCE:
+        if behind > FIRST_EVENTS_MAX:
             command = f"polis db refresh {self.name}"
             warnings.warn(f"{behind:,} events are not rolled up: `{command}` makes questions quicker", stacklevel=2)
         elif behind:

@@ -93,7 +93,7 @@ def telling_chain(store: EventStore, run: Run, *, last: int) -> Chain | None:
         memories=_memories(store, run, row["retrieved"] or [], row["asked_tick"]),
         thought=row["answer"],
         instead_of=instead[row["asked_tick"], row["agent"]],
-        action=_first_action(store, run, world, row, last),
+        action=_first_action(store, run, row, last),
     )
 
 
@@ -126,7 +126,7 @@ _ACTIONS: tuple[EventKind, ...] = tuple(
 )
 
 
-def _first_action(store: EventStore, run: Run, world: World, row: dict[str, Any], last: int) -> dict[str, Any] | None:
+def _first_action(store: EventStore, run: Run, row: dict[str, Any], last: int) -> dict[str, Any] | None:
     """Return the agent's first action after its words, whose cause is the thought."""
     effect, agent = row["effect_tick"], row["agent"]
     until = min(effect + 40, last)

@@ -9,9 +9,6 @@ import typer
 from chronopolis.cli.options import AsJson, Quiet, RunName, examples
 from chronopolis.cli.output import Output, facts
 
-AT_ONCE_EVENTS = 3_000_000
-"""As many events as `polis sql` takes in by itself before it asks: some seconds."""
-
 
 def register(app: typer.Typer) -> None:
     """Add the command of this module."""
@@ -63,10 +60,10 @@ def take_in(store: Any, run: Any, output: Output, *, anew: bool = False) -> dict
 
 def take_in_a_little(store: Any, run: Any, output: Output) -> None:
     """Refresh if that takes seconds; else say that it would help."""
-    from workers.rollups import events_behind
+    from workers.rollups import FIRST_EVENTS_MAX, events_behind
 
     behind = events_behind(store, run)
-    if behind > AT_ONCE_EVENTS:
+    if behind > FIRST_EVENTS_MAX:
         output.say(
             f"{behind:,} events are not rolled up: `polis db refresh {run.name}` makes questions about them quicker"
         )

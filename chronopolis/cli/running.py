@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 import threading
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chronopolis.cli.forking import settings_of
 from chronopolis.cli.garbage import collect_as_usual
 from chronopolis.cli.live import RunDisplay
 from chronopolis.cli.options import (
@@ -224,15 +224,9 @@ def configuration_of(base: dict[str, Any], settings: list[str]) -> Configuration
     ------
     WrongUsage, InvalidConfiguration
     """
-    from chronopolis.errors import WrongUsage
     from domain.configuration import Configuration
 
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise WrongUsage(f"--set {setting}: write KEY=VALUE, such as --set sight=6")
-        base[key.strip()] = int(value) if re.fullmatch(r"-?[0-9]+(_[0-9]+)*", value) else value
-    return Configuration.from_mapping(base)
+    return Configuration.from_mapping(base | settings_of(settings))
 
 
 def groups_of(adapters: list[str]) -> dict[str, str]:
