@@ -7,9 +7,6 @@ from enum import IntEnum
 NEED_FULL = 10_000
 """A need is full at 10 units, kept in milli-units; 0 is empty."""
 
-UNIT = 1_000
-"""One unit of a divisible good in milli-units. Coins and tool uses are counted whole."""
-
 
 class Good(IntEnum):
     """What an agent can hold. The first four also lie in cells and regrow."""

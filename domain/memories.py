@@ -7,13 +7,11 @@ import json
 import numpy as np
 
 from domain.errors import UnknownEventKind
-from domain.events import EventBatch, kind_named
+from domain.events import MEMORY_FORGOTTEN, MEMORY_FORMED, EventBatch
 from domain.ports import Memory
 
 KINDS_OF_MEMORY = ("observation", "conversation", "reflection", "plan")
 """By code, as `MemoryFormed` has it in `detail`."""
-
-FORMED, FORGOTTEN = "MemoryFormed", "MemoryForgotten"
 
 
 def memories_in(batch: EventBatch) -> tuple[list[Memory], list[tuple[str, int]]]:
@@ -25,7 +23,7 @@ def memories_in(batch: EventBatch) -> tuple[list[Memory], list[tuple[str, int]]]
         If a memory is of a kind that this release does not have.
     """
     records, formed, forgotten = batch.records, [], []
-    made, lost = _number(FORMED), _number(FORGOTTEN)
+    made, lost = MEMORY_FORMED.number, MEMORY_FORGOTTEN.number
     for i in np.flatnonzero(np.isin(records["kind"], [made, lost])).tolist():
         tick, ordinal, agent = (int(records[name][i]) for name in ("tick", "ordinal", "agent"))
         payload = json.loads(batch.payload(i))
@@ -34,7 +32,7 @@ def memories_in(batch: EventBatch) -> tuple[list[Memory], list[tuple[str, int]]]
             continue
         code, importance = int(records["detail"][i]) >> 16, int(records["detail"][i]) & 0xFFFF
         if not 0 <= code < len(KINDS_OF_MEMORY):
-            raise UnknownEventKind(f"{FORMED} of memory kind {code}")
+            raise UnknownEventKind(f"{MEMORY_FORMED.name} of memory kind {code}")
         memory = Memory(
             id=f"{tick}:{ordinal}",
             agent=agent,
@@ -47,11 +45,3 @@ def memories_in(batch: EventBatch) -> tuple[list[Memory], list[tuple[str, int]]]
         )
         formed.append(memory)
     return formed, forgotten
-
-
-def _number(name: str) -> int:
-    """Return a kind's number; one that no event has if the catalogue lacks it."""
-    try:
-        return kind_named(name).number
-    except UnknownEventKind:
-        return -1

@@ -392,19 +392,6 @@ class EventStore(MeasuredHistory, Protocol):
         ...
 
 
-class Mind(Protocol):
-    """Who answers when an agent thinks. The reflex rules need none; language models implement this."""
-
-    @property
-    def identity(self) -> dict[str, str]:
-        """Name, version, model and sampling: recorded with the run."""
-        ...
-
-    def think(self, prompts: Sequence[str]) -> list[dict[str, Any]]:
-        """Return one answer a prompt, as `domain.inputs.Input.answer` describes them."""
-        ...
-
-
 @dataclass(frozen=True)
 class Completion:
     """What an engine is asked.

@@ -243,7 +243,7 @@ def _emit_gathering(a, p, row, hunger, tick, stream, out, k):  # type: ignore[no
 
 
 @inline
-def _emit_crafting(a, p, row, hunger, tick, out, k):  # type: ignore[no-untyped-def]
+def _emit_crafting(p, row, hunger, tick, out, k):  # type: ignore[no-untyped-def]
     _begin(out, k, tick, _TOOL_CRAFTED, p[P_ID, row], intended(p, row))
     out[k].given = pack_good(_WOOD, TOOL_WOOD, _use(p, row, _WOOD, -TOOL_WOOD))
     if p[P_GOODS + _ORE, row] >= TOOL_ORE:
@@ -355,7 +355,7 @@ def emit_events(  # type: ignore[no-untyped-def]
                 out[k].needs = needs_after(p, i, hunger, -IDLE_COST, meal, 0)
                 k += 1
             elif action == CRAFT:
-                k = _emit_crafting(a, p, i, hunger, tick, out, k)
+                k = _emit_crafting(p, i, hunger, tick, out, k)
             elif action == BEAR:
                 _begin(out, k, tick, _CHILD_BORNE, p[P_ID, i], a[ACTED, i])
                 out[k].target = next_agent + births

@@ -33,7 +33,7 @@ from tests.support.postgres import FreshDatabase
 from tests.support.stores import opened
 from workers.memories import coverage, project, rebuild, wait_until_covered
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("memory_kinds")]
+pytestmark = pytest.mark.integration
 
 QUERY = "who has bread?"
 
@@ -53,7 +53,7 @@ def server(home: Path) -> Iterator[EmbeddedChroma]:
 
 
 @pytest.fixture
-def chronicle(memory_kinds: None) -> Chronicle:
+def chronicle() -> Chronicle:
     told = Chronicle(seed=5)
     told.go_on(60)
     return told

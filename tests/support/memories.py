@@ -18,7 +18,7 @@ from domain.advance import Header
 from domain.columns import AREAS
 from domain.configuration import Configuration
 from domain.errors import MemoryBehind
-from domain.events import EventBatch, EventKind, Field
+from domain.events import EventBatch
 from domain.memories import KINDS_OF_MEMORY
 from domain.ports import EventStore, Memory, MemoryIndex, Recalled, Run
 from domain.recall import Candidate, best
@@ -136,23 +136,6 @@ def index(request: pytest.FixtureRequest, embedder: Embedder) -> MemoryIndex:
 # -- runs ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def memory_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """See that the catalogue has the kinds of memory events."""
-    if "MemoryFormed" in ev.KIND_BY_NAME:
-        return
-    kinds = (
-        EventKind(31, "MemoryFormed", "memories", "", (ev.AGENT, Field("memory_kind", "detail", "high"),
-                  Field("importance", "detail", "low")), {"text": "", "cites": ""}),
-        EventKind(32, "MemoryForgotten", "memories_forgotten", "", (ev.AGENT,), {"memory": ""}),
-    )  # fmt: skip
-    monkeypatch.setattr(ev, "KINDS", (*ev.KINDS, *kinds))
-    for kind in kinds:
-        monkeypatch.setitem(ev.KIND_BY_NUMBER, kind.number, kind)
-        monkeypatch.setitem(ev.KIND_BY_NAME, kind.name, kind)
-        monkeypatch.setitem(ev.VERSIONS_BY_CATALOGUE[ev.CATALOGUE_VERSION], kind.number, 1)
-
-
 class Chronicle:
     """What agents of a run remember, told tick by tick: each forgets its oldest when it has `SLOTS`.
 
@@ -233,5 +216,5 @@ class Chronicle:
 
 __all__ = [
     "AGENTS", "FOR_EVER", "SLOTS", "Chronicle", "MemoryIndexInMemory",
-    "chroma", "chroma_index", "embedder", "index", "index_on", "memory_kinds",
+    "chroma", "chroma_index", "embedder", "index", "index_on",
 ]  # fmt: skip

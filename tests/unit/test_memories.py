@@ -10,7 +10,7 @@ from domain.memories import memories_in
 from domain.ports import Memory
 from tests.support.histories import batch_of, event
 
-pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("memory_kinds")]
+pytestmark = pytest.mark.unit
 
 
 def formed(**about: object):
