@@ -95,7 +95,7 @@ class QueryTimedOut(InfrastructureError):
         self.seconds = seconds
 
     def __str__(self) -> str:
-        return f"the query was stopped after {self.seconds:g} s; give it longer with --timeout, or ask for less"
+        return f"the query was stopped after {self.seconds:g} s; give it longer with --timeout (timeout_s in Python), or ask for less"
 
 
 class SessionEnded(InfrastructureError):
