@@ -95,7 +95,8 @@ class QueryTimedOut(InfrastructureError):
         self.seconds = seconds
 
     def __str__(self) -> str:
-        return f"the query was stopped after {self.seconds:g} s; give it longer with --timeout (timeout_s in Python), or ask for less"
+        longer = "give it longer with --timeout (timeout_s in Python)"
+        return f"the query was stopped after {self.seconds:g} s; {longer}, or ask for less"
 
 
 class SessionEnded(InfrastructureError):

@@ -60,7 +60,8 @@ def _require_free(folder: Path, *, overwrite: bool) -> None:
     if not (folder / "manifest.json").is_file() or not (folder / "events").is_dir():
         raise ExportRefused(folder, "it is not empty, and no export of ours", "Name another folder.")
     if not overwrite:
-        raise ExportRefused(folder, "it holds an export already", "--overwrite (overwrite=True in Python) puts the new one in its place.")
+        hint = "--overwrite (overwrite=True in Python) puts the new one in its place."
+        raise ExportRefused(folder, "it holds an export already", hint)
 
 
 def _sweep(folder: Path) -> None:
