@@ -202,6 +202,10 @@ class HistoryReader(Protocol):
         """Return the lowest tick above the newest header that has events; None unless history was changed."""
         ...
 
+    def damaged_text(self, run: Run) -> tuple[int, str] | None:
+        """Return the tick of the first input whose prompt or raw answer is not the text that was kept, and say so."""
+        ...
+
     def snapshots(self, run: Run, last: int) -> Iterator[Snapshot]:
         """Yield the snapshots at ticks up to `last`, newest first, each checked against its own digest."""
         ...

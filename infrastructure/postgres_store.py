@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from domain.advance import Header
 from domain.columns import AREAS
-from domain.configuration import RELEASE, Configuration, genesis_hash
+from domain.configuration import RELEASE, Configuration, canonical_json, genesis_hash
 from domain.errors import (
     CorruptHistory,
     InvalidConfiguration,
@@ -353,11 +353,13 @@ class PostgresStore:
         refused here. A thought is refused only where all of them are past that tick: who went on without it did so
         because whoever asked is dead there, and reads it in vain.
         """
-        row = _row_of(given, run.configuration) | {"run": run.id, "asked_chain": asked_chain}
-        about_texts = {name: str(given.about[name]) for name in ("prompt", "raw") if given.about.get(name)}
+        told = ((name, given.about.get(name)) for name in ("prompt", "raw"))
+        about_texts = {name: str(text).replace("\0", "") for name, text in told if text}  # Postgres keeps no NUL
         key = _key_of(given.key)
         about = {name: given.about[name] for name in _ABOUT if given.about.get(name) is not None}
         about |= {name: _text_hash(text) for name, text in about_texts.items()}
+        row = _row_of(given, run.configuration) | {"run": run.id, "asked_chain": asked_chain}
+        row["digest"] = _digest_of(given, about)
         # RETURNING tells whether the row is new; SQLAlchemy keeps no row count of an INSERT.
         added = pg_insert(schema.inputs).values(**row, **about).on_conflict_do_nothing()
         statement = added.returning(schema.inputs.c.run)
@@ -379,7 +381,7 @@ class PostgresStore:
                 if first and begun:
                     insertion.rollback()
             for text in set(about_texts.values()) if first and not begun else ():
-                body = {"run": run.id, "hash": _text_hash(text), "body": text.replace("\0", "")}
+                body = {"run": run.id, "hash": _text_hash(text), "body": text}
                 connection.execute(pg_insert(schema.texts).values(**body).on_conflict_do_nothing())
             # All that the living are owed is waited for: what comes first and too late is an answer to the dead.
             if not first or (begun and given.key.purpose != INTERVENTION):
@@ -502,11 +504,32 @@ class PostgresStore:
                 query = select(t, prompt.c.body.label("prompt_text"), raw.c.body.label("raw_text")).select_from(joined)
                 for row in connection.execute(query.where(where).order_by(t.c.asked_tick, t.c.agent)):
                     given = _input_of(row)
+                    for text, hashed in ((row.prompt_text, row.prompt), (row.raw_text, row.raw)):
+                        if hashed is not None and (text is None or _text_hash(text) != bytes(hashed)):
+                            raise CorruptHistory(given.effect_tick, -1, _not_the_text(row.agent, row.asked_tick))
                     about = {name: getattr(row, name) for name in _ABOUT}
                     key = _key_of(given.key)
                     said = {"answer": given.answer, "prompt": row.prompt_text, "raw": row.raw_text}
                     found.append(key | {"effect_tick": given.effect_tick} | said | about)
         return found
+
+    def damaged_text(self, run: Run) -> tuple[int, str] | None:
+        """Return where an input takes effect whose prompt or raw answer is not the text that was kept, and so say."""
+        query = sql(
+            "SELECT i.effect_tick, i.agent, i.asked_tick FROM polis.inputs i "
+            "CROSS JOIN LATERAL (VALUES (i.prompt), (i.raw)) AS kept (hash) "
+            "LEFT JOIN polis.texts t ON t.run = i.run AND t.hash = kept.hash "
+            "WHERE i.run = :run AND i.asked_tick BETWEEN :low AND :high AND kept.hash IS NOT NULL "
+            "AND sha256(convert_to(t.body, 'UTF8')) IS DISTINCT FROM kept.hash ORDER BY i.effect_tick, i.agent LIMIT 1"
+        )
+        with self._connect() as connection:
+            askings = self._askings(connection, run)
+            values = ({"run": source, "low": low, "high": high} for source, low, high in askings)
+            found = [row for each in values for row in connection.execute(query, each)]
+        if not found:
+            return None
+        tick, agent, asked_tick = min(found)
+        return tick, _not_the_text(agent, asked_tick)
 
     def late_inputs(self, run: Run) -> int:
         """Return how many answers came after the first and were not used."""
@@ -596,8 +619,21 @@ _REFUSED = b'{"refused":'
 """How the canonical answer of a refusal begins; it has no other key."""
 
 
+_BESIDE = ("prompt", "raw", *(name for name in _ABOUT if name != "reused_from"))
+"""What a row's digest covers beside its answer: all but what a copy of the row says otherwise."""
+
+
 def _text_hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
+
+
+def _digest_of(given: Input, beside: Mapping[str, Any]) -> bytes:
+    """Return the digest of a row of `inputs`: of the input, and of what is kept beside it if there is any."""
+    kept = {name: beside[name] for name in _BESIDE if beside.get(name) is not None}
+    if not kept:
+        return given.digest()
+    told = {name: value.hex() if isinstance(value, bytes) else value for name, value in kept.items()}
+    return hashlib.sha256(given.digest() + canonical_json(told).encode("ascii")).digest()
 
 
 def _key_of(key: InputKey) -> dict[str, Any]:
@@ -667,6 +703,10 @@ def _headers_of(rows: list[Row[Any]]) -> Headers:
     )
 
 
+def _not_the_text(agent: int, asked_tick: int) -> str:
+    return f"the prompt or the words of the answer of agent {agent}, asked at tick {asked_tick}, are not what was kept"
+
+
 def _input_of(row: Row[Any]) -> Input:
     asked_chain = None if row.asked_chain is None else bytes(row.asked_chain).hex()
     stored, key = bytes(row.answer), InputKey(row.asked_tick, row.agent, row.purpose, row.call)
@@ -676,7 +716,12 @@ def _input_of(row: Row[Any]) -> Input:
         given = Input(key, effect_tick=row.effect_tick, answer=answer_from(stored), about=about)
     except ValueError:
         given = None
-    if given is None or given.canonical_answer() != stored or given.digest() != bytes(row.digest):
+    # The digests of rows from before said nothing of what is kept beside an answer.
+    if (
+        given is None
+        or given.canonical_answer() != stored
+        or bytes(row.digest) not in (_digest_of(given, row._asdict()), given.digest())
+    ):
         because = f"the input of agent {key.agent}, asked at tick {key.asked_tick}, is not as it was recorded"
         raise CorruptHistory(row.effect_tick, -1, because)
     return given

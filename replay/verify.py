@@ -176,9 +176,13 @@ def _check_tick(
 
 def _read_inputs(reader: HistoryReader, run: Run) -> dict[int, Inputs]:
     try:
-        return reader.inputs_after(run, -1)
+        inputs = reader.inputs_after(run, -1)
     except CorruptHistory as damaged:
         raise _Difference(damaged.tick, "inputs", damaged.because) from damaged
+    text = reader.damaged_text(run)
+    if text is not None:
+        raise _Difference(text[0], "inputs", text[1])
+    return inputs
 
 
 def _check_inputs(world: World, events: EventBatch, inputs: Inputs, headers: Headers) -> None:

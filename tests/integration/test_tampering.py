@@ -27,6 +27,13 @@ TICKS = 30
 CROWD = Configuration(agents=40, width=12, height=12)
 
 
+ABOUT = {
+    "prompt": '[{"role": "user", "content": "What now, \\u0000 Ana?"}]', "raw": "I \0 rest.", "engine": "told 1",
+    "template": "ab" * 32, "adapter": "dialect", "latency_ms": 120, "tokens_in": 200, "tokens_out": 9, "attempts": 1,
+    "retrieved": [{"id": "8:3", "score": 0.123456789012345}, {"id": "2:1", "score": 1e-07}],
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def kept(postgres_server: TestServer, migrated_template: str) -> Iterator[tuple[FreshDatabase, PostgresStore, Run]]:
     """A run with every sort of history in it: inputs at ticks 12 and 15, snapshots at 0, 10 and 30."""
@@ -37,7 +44,7 @@ def kept(postgres_server: TestServer, migrated_template: str) -> Iterator[tuple[
         assert head is not None
         gift = {"by": "a test", "why": "to see", "endow": {"food": 500}}
         store.record_input(run, Input(InputKey(10, 3, INTERVENTION), 12, gift), asked_chain=head.chain_hash)
-        store.record_input(run, Input(InputKey(9, 4, INTENTION), 15, {"intention": "rest"}))
+        store.record_input(run, Input(InputKey(9, 4, INTENTION), 15, {"intention": "rest"}, ABOUT))
         store.record_input(run, Input(InputKey(9, 5, INTENTION), 15, {"refused": "timed out"}))
         go_on(store, run, TICKS)
         assert replay.verify(store, run).ok
@@ -49,7 +56,7 @@ def kept(postgres_server: TestServer, migrated_template: str) -> Iterator[tuple[
 def tampered(database: FreshDatabase, statement: str, *values: Any) -> Iterator[None]:
     """Let a superuser do what triggers forbid, to one row; put the tables back afterwards."""
     options = "-c search_path=polis -c session_replication_role=replica"
-    tables = ("stored_events", "ticks", "inputs", "snapshots", "runs")
+    tables = ("stored_events", "ticks", "inputs", "snapshots", "texts", "runs")
     with psycopg.connect(database.admin_url, autocommit=True, options=options) as connection:
         for table in tables:
             connection.execute(f"CREATE TEMP TABLE kept_{table} AS TABLE {table}")
@@ -156,11 +163,32 @@ def test_what_a_snapshot_claims_to_be(kept: Kept, change: str) -> None:
         ("purpose = 'intervention' WHERE agent = 4", 15), ("effect_tick = 14 WHERE agent = 4", 14),
         ("effect_tick = 900 WHERE agent = 4", 900),
         ("asked_chain = set_byte(asked_chain, 0, get_byte(asked_chain, 0) # 1) WHERE agent = 3", 12),
+        *((f"{name} = {name} || 'x' WHERE agent = 4", 15) for name in ("engine", "template", "adapter")),
+        *((f"{n} = {n} + 1 WHERE agent = 4", 15) for n in ("latency_ms", "tokens_in", "tokens_out", "attempts")),
+        *((f"{name} = set_byte({name}, 0, get_byte({name}, 0) # 1) WHERE agent = 4", 15) for name in ("prompt", "raw")),
+        ("retrieved = jsonb_set(retrieved, '{0,score}', '0.5') WHERE agent = 4", 15),
+        *((f"{name} = NULL WHERE agent = 4", 15) for name in ("engine", "retrieved", "prompt")),
     ],
 )  # fmt: skip
 def test_one_value_of_an_input(kept: Kept, change: str, tick: int) -> None:
     found = found_after(kept, f"UPDATE inputs SET {change}")
     assert (found.first_bad_tick, found.area) == (tick, "inputs")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE texts SET body = replace(body, 'now', 'not') WHERE body ~ 'now'",
+        "DELETE FROM texts WHERE body ~ 'rest'",
+    ],
+)
+def test_a_text_beside_an_input(kept: Kept, statement: str) -> None:
+    database, store, run = kept
+    with tampered(database, statement):
+        found = replay.verify(store, run)
+        assert (found.first_bad_tick, found.area) == (15, "inputs") and "agent 4" in str(found.reason)
+        with pytest.raises(PolisError, match="are not what was kept"):
+            store.deliberations(run)
 
 
 def test_an_input_that_is_gone(kept: Kept) -> None:

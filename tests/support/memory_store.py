@@ -167,6 +167,9 @@ class MemoryStore:
     def lineage(self, run: Run) -> list[tuple[int, int, int]]:
         return [(shelf.run.id, low, high) for shelf, low, high in self._segments(run)]
 
+    def damaged_text(self, run: Run) -> tuple[int, str] | None:
+        return None
+
     def stray_tick(self, run: Run) -> int | None:
         return None  # a shelf keeps a tick's header and its events as one
 
