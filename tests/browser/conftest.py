@@ -20,6 +20,7 @@ from tests.support.debugger import BROWSER_ARGUMENTS, Polis, Server, chromium, s
 from tests.support.postgres import TestServer
 
 VILLAGE = "talking-village"
+LEAN, LEAN_END = "lean-years", 700
 WIDTH = 50
 # What a headless browser without a graphics card says of itself, and what a test brings about on purpose.
 _HARMLESS = ("GPU stall", "GL Driver Message", "favicon")
@@ -54,6 +55,16 @@ def recorded(postgres_server: TestServer, migrated_template: str) -> Iterator[Po
     finally:
         polis.close()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def lean(recorded: Polis) -> str:
+    """The name of a run in which nearly all starve: longer than a chart has points, and most of its people are dead."""
+    recorded(
+        "run", "--name", LEAN, "--agents", "40", "--width", "20", "--height", "20", "--ticks", str(LEAN_END),
+        "--seed", "5", "--set", "hunger=250", "--set", "regrowth_percent=20", "--quiet",
+    )  # fmt: skip
+    return LEAN
 
 
 @pytest.fixture(scope="module")

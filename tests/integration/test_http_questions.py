@@ -73,6 +73,9 @@ def test_measures_are_summed_or_sampled_as_they_have_to_be(
             wanted = None if not len(there) else (there.sum() if MEASURES[name].is_summed else there[-1])
             assert value == wanted, (name, at)
     assert told["about"]["population"]["kind"] == "level"
+    assert {name for name, about in told["about"].items() if about["summed"]} == {
+        name for name, measure in MEASURES.items() if measure.is_summed
+    }
 
 
 def test_a_running_total_is_a_level(client: httpx.Client, store: PostgresStore, run: Run) -> None:

@@ -63,9 +63,12 @@ async def measures(
         for (name, values), (m, so_far) in zip(found.items(), known.values(), strict=True)
     }
     about = {
-        name: {"unit": m.unit, "meaning": m.meaning, "milli": m.milli, "kind": "level" if so_far else m.kind}
+        name: {
+            "unit": m.unit, "meaning": m.meaning, "milli": m.milli, "kind": "level" if so_far else m.kind,
+            "summed": m.is_summed and not so_far,
+        }
         for name, (m, so_far) in known.items()
-    }
+    }  # fmt: skip
     return Series(first=low, last=high, width=width, ticks=ends.tolist(), series=series, about=about)
 
 

@@ -8,6 +8,7 @@ const PAD = { left: 40, right: 8, top: 6, bottom: 16 };
 
 /**
  * Make one. `series` is [{name, colour, values}], `ticks` their ticks; `onSeek(tick)` is called for a click or drag.
+ * A value is that of its tick, or the sum of what flowed in the `sumsOf` ticks up to it: then the chart says so.
  * The cursor is an element of its own, so that moving it costs no drawing.
  */
 export function lineChart({ label, high = 84, onSeek, low = null, top = null }) {
@@ -19,6 +20,7 @@ export function lineChart({ label, high = 84, onSeek, low = null, top = null }) 
   let range = [0, 1];
   let counted = false; // whether all values are whole, so that no fraction makes sense on the axis
   let bounds = [0, 1];
+  let sumsOf = 1;
   let tick = 0;
 
   const ratio = () => canvas.width / Math.max(1, canvas.clientWidth);
@@ -88,6 +90,14 @@ export function lineChart({ label, high = 84, onSeek, low = null, top = null }) 
       context.stroke();
     }
     context.textAlign = "left";
+    if (sumsOf > 1) {
+      context.lineWidth = 3;
+      context.strokeStyle = style.getPropertyValue("--panel").trim();
+      context.fillStyle = faint;
+      const each = `in ${whole(sumsOf)} ticks`;
+      context.strokeText(each, PAD.left + 4, PAD.top + 9);
+      context.fillText(each, PAD.left + 4, PAD.top + 9);
+    }
     place();
   }
 
@@ -100,10 +110,11 @@ export function lineChart({ label, high = 84, onSeek, low = null, top = null }) 
   const tellOf = (event) => {
     const box = canvas.getBoundingClientRect();
     const t = clamp(Math.round(tickOf(event.clientX - box.left)), range[0], range[1]);
-    const k = nearest(data.ticks, t);
+    const k = sumsOf > 1 ? holding(data.ticks, t) : nearest(data.ticks, t);
     if (k < 0) return;
+    const from = (data.ticks[k - 1] ?? range[0] - 1) + 1;
     note.replaceChildren(
-      el("div.note-title", `Tick ${whole(data.ticks[k])}`),
+      el("div.note-title", sumsOf > 1 ? `Ticks ${whole(from)} – ${whole(data.ticks[k])}` : `Tick ${whole(data.ticks[k])}`),
       ...data.series.map(({ name, colour, values }) =>
         el("div", el("i.dot", { style: { background: colour } }), `${name} ${figure(values[k])}`),
       ),
@@ -129,8 +140,9 @@ export function lineChart({ label, high = 84, onSeek, low = null, top = null }) 
 
   return {
     node,
-    set(ticks, series, [first, last] = [ticks[0] ?? 0, ticks.at(-1) ?? 1]) {
+    set(ticks, series, [first, last] = [ticks[0] ?? 0, ticks.at(-1) ?? 1], more = {}) {
       data = { ticks, series };
+      sumsOf = more.sumsOf ?? 1;
       range = [first, Math.max(first + 1, last)];
       measure();
       draw();
@@ -139,13 +151,12 @@ export function lineChart({ label, high = 84, onSeek, low = null, top = null }) 
       tick = now;
       place();
     },
-    valueAt: (now, k = 0) => data.series[k]?.values[nearest(data.ticks, now)],
     draw,
   };
 }
 
-/** The place of the last tick that is not after `tick`; -1 if there is none at all. */
-export function nearest(ticks, tick) {
+/** The place of the last tick that is not after `tick`, the first if all are; -1 if there is none at all. */
+function nearest(ticks, tick) {
   if (!ticks.length) return -1;
   let low = 0;
   let high = ticks.length - 1;
@@ -155,4 +166,10 @@ export function nearest(ticks, tick) {
     else high = middle - 1;
   }
   return low;
+}
+
+/** The place of the bin that holds a tick, of bins that are told by their last ticks. */
+function holding(ends, tick) {
+  const k = nearest(ends, tick);
+  return k >= 0 && ends[k] < tick && k + 1 < ends.length ? k + 1 : k;
 }

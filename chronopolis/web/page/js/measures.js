@@ -3,6 +3,7 @@
 import { get, runPath } from "./api.js";
 import { empty } from "./bits.js";
 import { el, fill } from "./dom.js";
+import { exactMeasures, inUnit } from "./exact_measures.js";
 import { figure, words } from "./format.js";
 import { latest } from "./latest.js";
 import { lineChart } from "./lines.js";
@@ -20,6 +21,7 @@ export function measuresPanel(session) {
   const list = el("div.measures");
   const node = el("section", { "data-test": "measures" }, filter, list);
   const charts = new Map(); // name → {chart, value, node}
+  const exact = exactMeasures(session, () => !node.hidden && at(session.clock.tick));
   let asked = -1;
 
   const question = latest(
@@ -31,12 +33,14 @@ export function measuresPanel(session) {
       if (!charts.size) fill(list);
       for (const name of names) {
         const about = found.about?.[name] ?? {};
-        const values = found.series[name].map((v) => (v === null ? null : about.milli ? v / 1000 : v));
+        const values = found.series[name].map((v) => inUnit(v, about));
         if (!charts.has(name)) make(name, about);
         const each = charts.get(name);
         // What never changes needs no picture.
         each.chart.node.hidden = values.every((v) => v === values[0]);
-        each.chart.set(found.ticks, [{ name: words(name), colour, values }], [0, Math.max(1, head)]);
+        each.chart.set(found.ticks, [{ name: words(name), colour, values }], [0, Math.max(1, head)], {
+          sumsOf: about.summed ? found.width : 1,
+        });
       }
       at(session.clock.tick);
       sift();
@@ -77,9 +81,10 @@ export function measuresPanel(session) {
   }
 
   function at(tick) {
-    for (const { chart, value } of charts.values()) {
+    const valueOf = exact.at(tick);
+    for (const [name, { chart, value }] of charts) {
       chart.at(tick);
-      value.textContent = figure(chart.valueAt(tick));
+      value.textContent = valueOf ? figure(valueOf(name)) : "…";
     }
   }
   // Cursors are elements of their own, so they can follow every frame.
