@@ -116,6 +116,31 @@ def test_everything_has_a_name_and_nothing_runs_over_the_edge(new_page: Open, pa
     assert not over
 
 
+@pytest.mark.parametrize("width", [390, 800])
+@pytest.mark.parametrize("path", ["/runs", f"/run/{VILLAGE}?tick=140&agent=7", f"/compare?a={VILLAGE}&b={VILLAGE}"])
+def test_in_a_narrow_window_there_is_a_map_and_everything_is_in_reach(new_page: Open, path: str, width: int) -> None:
+    page = new_page(path)
+    page.set_viewport_size({"width": width, "height": 800})
+    if path == "/runs":
+        expect(page.locator("tr[data-run]").first).to_be_visible()
+    else:
+        drawn(page)
+        name = page.locator(".run-name", has_text=VILLAGE).first.bounding_box()
+        assert name
+        assert name["width"] > 60
+        for box in page.evaluate("[...document.querySelectorAll('.map')].map((m) => m.getBoundingClientRect().toJSON())"):
+            assert (box["width"], box["height"]) >= (190, 250)
+            assert page.evaluate("({x, y}) => !!document.elementFromPoint(x + 90, y + 90).closest('.map')", box)
+    over = page.evaluate(
+        """() => [...document.querySelectorAll(".polis :is(.bar, .transport, .tabs, .side-head, .home-head, .runs) *")]
+            .filter((each) => each.offsetParent && each.getBoundingClientRect().right > innerWidth + 1)
+            .map((each) => each.outerHTML.slice(0, 120))"""
+    )  # fmt: skip
+    assert not over
+    heads = page.locator(".transport .head").evaluate_all("all => all.map((each) => each.getClientRects().length)")
+    assert set(heads) <= {1}
+
+
 def test_the_timeline_is_a_slider_for_those_who_can_not_see_it(village: Open) -> None:
     page = village("?tick=140")
     slider = page.get_by_role("slider", name=f"Timeline of {VILLAGE}")
