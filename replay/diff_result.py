@@ -72,15 +72,20 @@ class Difference:
         order = np.lexsort((found, -total))
         return [(int(found[i]), float(total[i])) for i in order]
 
-    def entries(self, *, limit: int | None = None, agents: int | None = None) -> list[dict[str, Any]]:
+    def entries(
+        self, *, limit: int | None = None, agents: int | None = None, agent: int | None = None
+    ) -> list[dict[str, Any]]:
         """Return differences as plain values: area by area, in each the largest first.
 
         Parameters
         ----------
         limit : most of an area
         agents : only those of so many agents, of whom most is different
+        agent : only those of this agent, and what is no agent's
         """
-        chosen = None if agents is None else np.array([agent for agent, _ in self.agents[:agents]], np.int64)
+        most = None if agents is None else [one for one, _ in self.agents[:agents]]
+        wanted = most if agent is None else [agent]
+        chosen = None if wanted is None else np.array(wanted, np.int64)
         found = [
             {"area": "figures", "what": name, "a": ours, "b": theirs, "by": difference_of(ours, theirs)}
             for name, (ours, theirs) in self.figures.items()
@@ -90,8 +95,10 @@ class Difference:
             found += [self._named(each.entry(i)) for each, i in _largest(of_area, limit, chosen)]
         return found
 
-    def as_dict(self, *, limit: int | None = None, agents: int | None = None) -> dict[str, Any]:
-        """Return it as plain values; `limit` and `agents` as for `entries`."""
+    def as_dict(
+        self, *, limit: int | None = None, agents: int | None = None, agent: int | None = None
+    ) -> dict[str, Any]:
+        """Return it as plain values; `limit`, `agents` and `agent` as for `entries`. Counts are of all."""
         return {
             "identical": self.identical,
             "a": _side(self.a, self.world_a),
@@ -101,7 +108,7 @@ class Difference:
             "configuration_from": self.configuration_from,
             "counts": self.counts,
             "agents": len(self.agents),
-            "differences": self.entries(limit=limit, agents=agents),
+            "differences": self.entries(limit=limit, agents=agents, agent=agent),
             "notes": list(self.notes),
         }
 

@@ -259,6 +259,44 @@ def test_two_runs_stand_side_by_side_under_one_clock(new_page: Open, recorded: P
     page.keyboard.press("End")  # the longer run goes on where the shorter has ended
     page.wait_for_function("window.polis.sides.map((s) => s.track.shown.tick).join() === '260,220'")
     expect(page.locator("[data-side=B]")).to_contain_text("ends at tick 220")
+    # Nothing is compared there, and what is listed says of which tick it is.
+    panel = page.locator("[data-test=difference-panel]")
+    expect(panel).to_contain_text("hungrier ends at tick 220: nothing can be compared after it")
+    expect(page.get_by_role("meter", name="Elsewhere")).to_have_count(0)
+    expect(panel).to_contain_text("At tick 220, the last that both have")
+    assert page.evaluate("window.polis.sides.map((s) => s.map.others)") == [None, None]
+    page.locator("[data-test=ended] button").click()
+    drawn(page, 220)
+    expect(page.get_by_role("meter", name="Elsewhere")).to_be_visible()
+    expect(panel).not_to_contain_text("the last that both have")
+
+
+def test_a_comparison_opened_after_the_end_of_both_says_so(new_page: Open, recorded: Polis) -> None:
+    page = new_page(f"/compare?a={VILLAGE}&b={VILLAGE}&tick=9999")
+    expect(page.locator(".notice.bad")).to_have_text("Tick 9,999 has not happened yet: the newest is 260")
+    drawn(page, 260)
+
+
+def test_all_that_differs_of_a_selected_agent_is_listed_and_whose_it_is(
+    new_page: Open, recorded: Polis, server: Server
+) -> None:
+    recorded("fork", VILLAGE, "--at", "30", "--name", "otherwise", "--set", "hunger=90")
+    recorded("resume", "otherwise", "--ticks", "200", "--quiet")
+    everything = server.get(f"/api/diff?a={VILLAGE}&b=otherwise&tick_a=230&tick_b=230")
+    assert everything["counts"]["agents"] > 150
+    # Of whom the least differs: none of it is among the 150 largest.
+    agent = next(each["agent"] for each in reversed(everything["differences"]) if each["area"] == "agents")
+    mine = [each for each in everything["differences"] if each.get("agent") == agent]
+    page = new_page(f"/compare?a={VILLAGE}&b=otherwise&tick=230&agent={agent}")
+    drawn(page)
+    expect(page.locator("[data-test=of-agent]")).to_contain_text(f"only what differs of {mine[0]['name']}")
+    expect(page.locator("[data-test=differences] tr.pick")).to_have_count(len(mine))
+    counts = page.locator("[data-test=differences] h3", has_text="Agents")
+    total = everything["counts"]["agents"]
+    expect(counts).to_have_text(f"Agents · {sum(each['area'] == 'agents' for each in mine)} of {total:,}")
+    page.locator("[data-test=of-agent] button").click()
+    expect(page.locator("[data-test=of-agent]")).to_have_count(0)
+    expect(counts).to_have_text(f"Agents · 150 of {total:,}")
 
 
 def test_a_breakpoint_runs_on_to_the_tick_where_it_holds(village: Open, server: Server) -> None:

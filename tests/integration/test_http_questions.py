@@ -120,6 +120,21 @@ def test_causes_first_ticks_and_differences_are_those_of_replay(
     assert client.get("/api/diff", params={"a": "told", "b": "nobody"}).status_code == 404
 
 
+def test_differences_of_one_agent_are_told_in_full_whatever_the_limit_leaves_of_all(client: httpx.Client) -> None:
+    asked = {"a": "told", "b": "told", "tick_a": 10, "tick_b": 60}
+    everything = client.get("/api/diff", params=asked).json()
+    some = client.get("/api/diff", params=asked | {"limit": 2}).json()["differences"]
+    shown = {each["agent"] for each in some if "agent" in each}
+    agent = next(each["agent"] for each in everything["differences"] if each.get("agent", -1) not in {-1} | shown)
+    mine = client.get("/api/diff", params=asked | {"limit": 100, "agent": agent}).json()
+    assert {each.get("agent", agent) for each in mine["differences"]} == {agent}
+    told = [each for each in mine["differences"] if "agent" in each]
+    assert told == [each for each in everything["differences"] if each.get("agent") == agent]
+    assert told
+    assert mine["counts"] == everything["counts"]
+    assert client.get("/api/diff", params=asked | {"agent": -1}).status_code == 422
+
+
 def test_where_something_holds_is_found_forwards_and_backwards(
     client: httpx.Client, store: PostgresStore, run: Run
 ) -> None:

@@ -161,6 +161,9 @@ async def diff(
     tick_a: Tick = None,
     tick_b: Tick = None,
     limit: Annotated[int | None, Query(ge=1, le=100_000, description="Most differences told of each area.")] = None,
+    agent: Annotated[
+        int | None, Query(ge=0, le=TICK_MAX, description="Of agents, only this one's; counts are of all.")
+    ] = None,
 ) -> Freely:
     """Return where two runs, or two ticks, differ, as `polis diff --json` does.
 
@@ -172,7 +175,7 @@ async def diff(
 
     def compared() -> dict[str, Any]:
         found = compare(using.store, one, other, tick_a=tick_a, tick_b=tick_b, state=using.histories.state)
-        return _in_words(found.as_dict(limit=limit), using.store, {"a": one, "b": other})
+        return _in_words(found.as_dict(limit=limit, agent=agent), using.store, {"a": one, "b": other})
 
     return Freely(**await using.histories.slow.do(compared))
 

@@ -6,13 +6,13 @@ import { makeSide, sharedUntil } from "./comparison_side.js";
 import { differencePanel } from "./differences.js";
 import { el, fill, throttled } from "./dom.js";
 import { whole } from "./format.js";
-import { frameDifference } from "./frame_difference.js";
+import { showApart } from "./frame_difference.js";
 import { brand, searchBox, themeButton } from "./header.js";
 import { pageKeys } from "./keyboard.js";
 import { layerButton, layerPanel } from "./layers.js";
 import { readLink, writeLink } from "./links.js";
 import { dead } from "./nothing.js";
-import { banner, notice, noticePlace } from "./notices.js";
+import { banner, notice, noticePlace, notYet } from "./notices.js";
 import { pointOn } from "./pointing.js";
 import { failed } from "./session.js";
 import { timeRows } from "./session_keys.js";
@@ -183,8 +183,9 @@ class Comparison {
     }
     this.#showFollow();
     const link = readLink();
-    const common = Math.min(...sides.map((side) => side.about.head_tick));
-    clock.seek(Math.min(link.tick ?? common, clock.head), { byPerson: false });
+    const tick = link.tick ?? this.common;
+    if (tick > clock.head) notice(notYet(tick, clock.head), { error: true });
+    clock.seek(Math.min(tick, clock.head), { byPerson: false });
     if (link.agent !== undefined) this.select(link.agent);
     document.title = `${sides[0].about.name} and ${sides[1].about.name} – Chronopolis`;
     window.polis = this;
@@ -202,20 +203,12 @@ class Comparison {
 
   #drawn(side, frame) {
     side.tick.textContent = frame.tick < this.clock.tick ? `ends at tick ${whole(frame.tick)}` : "";
-    this.#compareFrames();
+    showApart(this);
   }
 
-  /** Who differs between the two frames that are shown: counted here, so that it keeps up with play. */
-  #compareFrames() {
-    const [one, other] = this.sides.map((side) => side.track.shown);
-    if (!one || !other || one.tick !== other.tick) return;
-    const apart = frameDifference(one, other);
-    // Rings help while they are few; when most differ they would hide what they mark.
-    const few = (ids) => (ids.length <= 200 ? ids : null);
-    this.sides[0].map.others = few([...apart.moved, ...apart.onlyA]);
-    this.sides[1].map.others = few([...apart.moved, ...apart.onlyB]);
-    for (const side of this.sides) side.map.drawAbove();
-    this.differences.frames(apart, one, other);
+  /** The last tick that both have. */
+  get common() {
+    return Math.min(...this.sides.map((side) => side.store.head));
   }
 
   select(agent, { go = false } = {}) {

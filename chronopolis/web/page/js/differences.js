@@ -17,12 +17,13 @@ export function differencePanel(comparison) {
   let found = null;
 
   const asked = latest(
-    (tick, signal) => {
+    (key, signal) => {
       const [a, b] = comparison.sides.map((side) => side.about.name);
-      return get("/api/diff", { a, b, tick_a: tick, tick_b: tick, limit: SHOWN }, { signal });
+      const [tick, agent] = JSON.parse(key);
+      return get("/api/diff", { a, b, tick_a: tick, tick_b: tick, limit: SHOWN, agent }, { signal });
     },
-    (answer) => {
-      found = answer;
+    (answer, key) => {
+      found = { ...answer, of: JSON.parse(key)[1] };
       if (answer.first_divergence) {
         divergence = answer.first_divergence;
         mark(divergence);
@@ -31,14 +32,8 @@ export function differencePanel(comparison) {
     },
     { onError: (error) => fill(list, empty(error.message)) },
   );
-  const atRest = settled(
-    300,
-    (tick) => {
-      const last = Math.min(...comparison.sides.map((side) => side.store.head));
-      asked.want(Math.min(tick, last));
-    },
-    1500,
-  );
+  const ask = (tick) => asked.want(JSON.stringify([Math.min(tick, comparison.common), comparison.agent]));
+  const atRest = settled(300, ask, 1500);
 
   function mark({ tick }) {
     comparison.timeline.setMarks([{ kind: "found", tick, title: "Here they part" }]);
@@ -99,25 +94,41 @@ export function differencePanel(comparison) {
     );
     const notes = (found?.notes ?? []).map((text) => el("p.faint", words(text), "."));
     const entries = found?.differences ?? [];
-    const mine =
-      comparison.agent === null
-        ? entries
-        : entries.filter((each) => each.agent === undefined || each.agent === comparison.agent);
-    const areas = [...new Set(mine.map((each) => each.area))];
+    const areas = [...new Set(entries.map((each) => each.area))];
     headed = false;
     fill(
       list,
-      notes,
+      found && [whenAndWhose(found), notes],
       Object.keys(found?.configuration ?? {}).length > 0 &&
         section("Made otherwise", table(Object.entries(found.configuration).map(([what, [a, b]]) => ({ what, a, b })))),
       areas.map((area) => {
-        const some = mine.filter((each) => each.area === area);
-        return section(`${words(area)} · ${whole(found.counts?.[area] ?? some.length)}`, table(some.slice(0, SHOWN)));
+        const some = entries.filter((each) => each.area === area);
+        const all = found.counts?.[area] ?? some.length;
+        const many = some.length < all ? `${whole(some.length)} of ${whole(all)}` : whole(all);
+        return section(`${words(area)} · ${many}`, table(some));
       }),
-      !entries.length && found && empty("The states at this tick are the same."),
+      !entries.length && found && empty(found.of === null ? "The states are the same." : "Nothing else differs."),
     );
   }
 
+  /** Of which tick and whose the list is, where that is not to be taken for granted. */
+  function whenAndWhose({ a: { tick }, of, differences }) {
+    dated = comparison.clock.tick > comparison.common;
+    const mine = differences.find((each) => each.agent === of);
+    const whose =
+      of !== null &&
+      el(
+        "p.soft",
+        { "data-test": "of-agent" },
+        `Of agents, only what differs of ${mine?.name ?? comparison.people.name(of)}`,
+        !mine && ": nothing",
+        ". ",
+        el("button.link", { type: "button", onclick: () => comparison.select(null) }, "Everybody"),
+      );
+    return section(dated && `At tick ${whole(tick)}, the last that both have`, whose);
+  }
+
+  let dated = false; // whether the list says its tick
   let headed = false; // the letters stand over the first table only
 
   function table(entries) {
@@ -159,8 +170,28 @@ export function differencePanel(comparison) {
     node,
     jump,
     tick: atRest,
-    select: () => show(),
+    select: () => ask(comparison.clock.tick),
+    /** One run has ended before the tick that is shown: there is nothing to compare with. */
+    ended(side) {
+      if (found && !dated) show();
+      const { common } = comparison;
+      const back = () => (comparison.clock.pause(), comparison.clock.seek(common));
+      fill(
+        now,
+        section(
+          `At tick ${whole(comparison.clock.tick)}`,
+          el(
+            "p.soft",
+            { "data-test": "ended" },
+            `${side.about.name} ends at tick `,
+            el("button.link", { type: "button", title: "Go there", onclick: back }, whole(common)),
+            ": nothing can be compared after it.",
+          ),
+        ),
+      );
+    },
     frames({ moved, needs, onlyA, onlyB }, one, other) {
+      if (dated) show();
       const all = Math.max(1, one.n, other.n);
       fill(
         now,

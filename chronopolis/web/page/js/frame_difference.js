@@ -19,3 +19,18 @@ export function frameDifference(one, other) {
 
 const needsDiffer = (one, i, other, j) =>
   one.energy[i] !== other.energy[j] || one.satiety[i] !== other.satiety[j] || one.company[i] !== other.company[j];
+
+/** Tell who differs between the two frames that are shown: counted here, so that it keeps up with play. */
+export function showApart({ sides, clock, common, differences }) {
+  const [one, other] = sides.map((side) => side.track.shown);
+  const ended = clock.tick > common;
+  if (!ended && one?.tick !== other?.tick) return; // one of the two is still on its way
+  const apart = ended || !one ? null : frameDifference(one, other);
+  // Rings help while they are few; when most differ they would hide what they mark.
+  const few = (ids) => (ids.length <= 200 ? ids : null);
+  sides[0].map.others = apart && few([...apart.moved, ...apart.onlyA]);
+  sides[1].map.others = apart && few([...apart.moved, ...apart.onlyB]);
+  for (const { map } of sides) map.drawAbove();
+  if (apart) differences.frames(apart, one, other);
+  else if (ended) differences.ended(sides.find((side) => side.store.head === common));
+}

@@ -2,6 +2,7 @@
 
 import { connection } from "./api.js";
 import { el } from "./dom.js";
+import { whole } from "./format.js";
 
 let place = null;
 
@@ -30,6 +31,8 @@ export function sayKept() {
   for (const text of JSON.parse(sessionStorage.getItem(KEPT) ?? "[]")) notice(text, { error: true });
   sessionStorage.removeItem(KEPT);
 }
+
+export const notYet = (tick, head) => `Tick ${whole(tick)} has not happened yet: the newest is ${whole(head)}`;
 
 export function banner() {
   const node = el(
