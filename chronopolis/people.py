@@ -34,7 +34,6 @@ from domain.columns import (
     PARENT,
     SATIETY,
     SKILLS,
-    STOCK,
     THOUGHT_DUE,
     TIE_OTHER,
     TIE_STRENGTH,
@@ -43,6 +42,7 @@ from domain.columns import TRAITS as FIRST_TRAIT
 from domain.events import KIND_BY_NUMBER, address_of
 from domain.minds import columns as m
 from domain.names import full_name
+from domain.rules.gather import stock_at
 from domain.state import World
 
 _ID = re.compile("-?[0-9]{1,18}")
@@ -94,14 +94,14 @@ def id_in(wanted: str) -> int | None:
 
 
 def place(world: World, cell: int) -> dict[str, Any]:
-    """Return a cell as people read it."""
+    """Return a cell as people read it, its stocks grown to the tick of the world."""
     return {
         "cell": cell,
         "row": cell // world.width,
         "column": cell % world.width,
         "biome": Biome(int(world.cells[BIOME, cell])).name.lower(),
         "elevation_m": int(world.cells[ELEVATION, cell]),
-        "stock_milli": {g.name.lower(): int(world.cells[STOCK + g, cell]) for g in list(Good)[:4]},
+        "stock_milli": {g.name.lower(): int(stock_at(world.cells, int(g), cell, world.tick)) for g in list(Good)[:4]},
     }
 
 

@@ -29,6 +29,7 @@ from domain.configuration import Configuration
 from domain.events import AGENT_BORN, AGENT_DIED, KIND_BY_NUMBER, MEMORY_FORMED, SPEECH_MADE
 from domain.inputs import Input, InputKey
 from domain.ports import Run
+from domain.rules.gather import stocks_at
 from infrastructure import event_pages
 from infrastructure.dropping import drop_run
 from infrastructure.postgres_store import PostgresStore
@@ -200,6 +201,22 @@ def test_the_state_is_that_of_replay(get: Get, store: PostgresStore, run: Run, t
     assert only["agent"] == one
     table = pl.read_ipc_stream(io.BytesIO(get("/api/runs/brave-otter/state", tick=tick, format="arrow", agent=one)))
     assert table["agent"].to_list() == [one]
+
+
+def test_a_cell_is_told_exactly_with_who_is_there(get: Get, store: PostgresStore, run: Run) -> None:
+    world = replay.at(store, run, 120)
+    cell = people.brief(world)[3]["cell"]
+    told = get("/api/runs/brave-otter/state", tick=120, cell=cell)
+    assert told["cell"] == people.place(world, cell)
+    assert told["agents"] == [one for one in people.brief(world) if one["cell"] == cell]
+    for good, amount in told["cell"]["stock_milli"].items():
+        assert amount == stocks_at(world.cells, Good[good.upper()], 120)[cell]
+    (row,) = pl.read_ipc_stream(
+        io.BytesIO(get("/api/runs/brave-otter/state", tick=120, cell=cell, format="arrow", of="cells"))
+    ).to_dicts()
+    assert row["cell"] == cell
+    beyond = get("/api/runs/brave-otter/state", cell=world.width * world.height, status=422)
+    assert f"cells 0 to {world.width * world.height - 1}" in beyond["message"]
 
 
 # -- agents --------------------------------------------------------------------------------------------

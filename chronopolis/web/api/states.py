@@ -13,7 +13,7 @@ from chronopolis.errors import WrongUsage
 from chronopolis.naming import living_agent
 from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import StateAnswer
-from chronopolis.web.api.parameters import Found, Tick, binary
+from chronopolis.web.api.parameters import TICK_MAX, Found, Tick, binary
 from chronopolis.web.api.runs import version_of
 from chronopolis.web.frames import encode_frame, encode_terrain
 from chronopolis.web.lanes import arrivals
@@ -116,6 +116,9 @@ async def state(
     form: Annotated[Literal["json", "arrow"], Query(alias="format")] = "json",
     of: Annotated[Literal["agents", "cells"], Query(description="Which table, for Arrow.")] = "agents",
     agent: Annotated[str | None, Query(max_length=100, description="Only this agent, by id or name.")] = None,
+    cell: Annotated[
+        int | None, Query(ge=0, le=TICK_MAX, description="Only who is there; in JSON that cell besides, as `cell`.")
+    ] = None,
 ) -> Response:
     """Return the state as JSON, or a table of it as an Arrow stream."""
     if of == "cells" and (form == "json" or agent is not None):
@@ -124,8 +127,10 @@ async def state(
 
     def told(cursor: Cursor) -> bytes:
         world = cursor.at(wanted)
+        if cell is not None and cell >= (n_cells := world.width * world.height):
+            raise WrongUsage(f"there is no cell {cell}: the map has cells 0 to {n_cells - 1}")
         who = None if agent is None else living_agent(using.store, run, world, agent)
-        return _arrow(world, of, who) if form == "arrow" else _as_json(world, run, who)
+        return _arrow(world, of, who, cell) if form == "arrow" else _as_json(world, run, who, cell)
 
     data = await using.histories.look(run, told)
     if form == "arrow":
@@ -133,10 +138,12 @@ async def state(
     return Response(data, media_type="application/json")
 
 
-def _arrow(world: World, of: str, agent: int | None) -> bytes:
+def _arrow(world: World, of: str, agent: int | None, cell: int | None) -> bytes:
     frame = people.people_frame(world) if of == "agents" else people.cells_frame(world)
     if agent is not None:
         frame = frame.filter(frame["agent"] == agent)
+    if cell is not None:
+        frame = frame.filter(frame["cell"] == cell)
     written = io.BytesIO()
     frame.write_ipc_stream(written, compat_level=_compatible())
     return written.getvalue()
@@ -148,8 +155,8 @@ def _compatible() -> Any:
     return pl.CompatLevel.oldest()  # strings as every Arrow reads them
 
 
-def _as_json(world: World, run: Run, agent: int | None) -> bytes:
-    everybody = [one for one in people.brief(world) if agent in (None, one["agent"])]
+def _as_json(world: World, run: Run, agent: int | None, cell: int | None) -> bytes:
+    everybody = [one for one in people.brief(world) if agent in (None, one["agent"]) and cell in (None, one["cell"])]
     values = {
         "run": run.id,
         "name": run.name,
@@ -160,5 +167,5 @@ def _as_json(world: World, run: Run, agent: int | None) -> bytes:
         "born_and_arrived": world.next_agent,
         "figures": society_figures(world),
         "agents": everybody,
-    }
+    } | ({} if cell is None else {"cell": people.place(world, cell)})
     return json.dumps(values, ensure_ascii=False).encode()
