@@ -44,7 +44,7 @@ export const connection = new Connection();
 
 export function url(path, parameters = {}) {
   const given = Object.entries(parameters).filter(([, v]) => v !== undefined && v !== null && v !== "");
-  return given.length ? `${path}?${new URLSearchParams(given)}` : path;
+  return given.length ? `${path}${path.includes("?") ? "&" : "?"}${new URLSearchParams(given)}` : path;
 }
 
 async function ask(where, options, { patient }) {

@@ -79,7 +79,9 @@ class Comparison {
       layerButton(layers),
       button("fit", "Show everything (z)", () => this.fit()),
     );
-    this.search = searchBox(this.people.find.bind(this.people), (agent) => this.select(agent, { go: true }));
+    this.search = searchBox(this.people, { now: () => this.clock.tick, head: () => one.store.head }, (agent) =>
+      this.select(agent, { go: true }),
+    );
     this.time = transport(this.clock);
     const swap = () =>
       location.assign(

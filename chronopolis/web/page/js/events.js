@@ -3,8 +3,9 @@
 import { get, runPath } from "./api.js";
 import { empty, eventLine, facts } from "./bits.js";
 import { causeGraph } from "./cause_graph.js";
+import { wholeNumber } from "./dialog.js";
 import { el, fill, settled } from "./dom.js";
-import { address, whole, words } from "./format.js";
+import { address, counted, whole, words } from "./format.js";
 import { latest } from "./latest.js";
 
 const PAGE = 100;
@@ -62,13 +63,18 @@ export function eventsPanel(session) {
   let stale = true;
   let shown = null;
 
-  const number = (input) =>
-    /^\d[\d ,.]*$/.test(input.value.trim()) ? Number(input.value.replaceAll(/[ ,.]/g, "")) : undefined;
+  /** The tick in a field, undefined if it is empty; anything else throws. */
+  const number = (input) => {
+    const tick = wholeNumber(input.value);
+    if (!input.value.trim()) return undefined;
+    if (tick === null || tick < 0) throw new Error(`“${input.value}” is no tick: give a whole number, 0 or more.`);
+    return tick;
+  };
   const who = () => {
     const text = agent.value.trim();
     if (!text || /^\d+$/.test(text)) return text;
     const found = session.people.find(text);
-    return found.length === 1 ? found[0].agent : text; // of several the server says who they are
+    return found.length === 1 ? String(found[0].agent) : text; // of several the server says who they are
   };
   const asked = latest(
     (key, signal) => get(runPath(session.run, "events"), { ...JSON.parse(key), limit: PAGE, newest: true, told: true }, { signal }),
@@ -76,29 +82,37 @@ export function eventsPanel(session) {
       next = found.next;
       show(found.events.sort((a, b) => b.tick - a.tick || b.ordinal - a.ordinal));
     },
-    { onError: (error) => fill(list, empty(error.message)) },
+    { onError: refused },
   );
+
+  /** Nothing is listed, so nothing is said of what was listed before. */
+  function refused(error) {
+    shown = next = null;
+    older.disabled = true;
+    newest.disabled = after === null;
+    fill(count);
+    fill(list, empty(error.message));
+  }
 
   function page(place, { now = true } = {}) {
     after = place;
     stale = false;
-    const last = number(to) ?? clock.tick;
-    asked.want(
-      JSON.stringify({
-        kind: kind.value || undefined,
-        agent: who() || undefined,
-        first: number(from),
-        last: Math.min(last, clock.head),
-        after: place ?? undefined,
-      }),
-      { again: true, now },
-    );
+    let first, last;
+    try {
+      [first, last] = [number(from), Math.min(number(to) ?? clock.tick, clock.head)];
+      if (first > last) throw new Error(`The first tick, ${whole(first)}, lies after the last, ${whole(last)}.`);
+    } catch (error) {
+      asked.forget();
+      return refused(error);
+    }
+    const wanted = { kind: kind.value || undefined, agent: who() || undefined, first, last, after: place ?? undefined };
+    asked.want(JSON.stringify(wanted), { again: true, now });
   }
   const again = () => page(null);
   // The list ends at the cursor, unless a last tick was asked for: it is looked up anew once the cursor rests.
   const followed = settled(
     220,
-    () => !node.hidden && after === null && number(to) === undefined && page(null, { now: false }),
+    () => !node.hidden && after === null && !to.value.trim() && page(null, { now: false }),
     1000,
   );
 
@@ -107,14 +121,25 @@ export function eventsPanel(session) {
     older.disabled = next === null;
     newest.disabled = after === null;
     const span = events.length ? `ticks ${whole(events.at(-1).tick)} – ${whole(events[0].tick)}` : "";
-    fill(count, `${events.length}${next ? " newest" : ""} events ${after ? "before " + after : ""} `, span);
+    const many = counted(events.length, next ? "newest event" : "event");
+    fill(count, `${many} ${after ? "before " + after : ""} `, span);
     fill(
       list,
       events.length
         ? events.map(row)
         : empty(next ? "None here; look further back with “Older”." : "No such event up to this tick."),
     );
-    for (const event of events) session.people.one(event.agent, event.tick);
+    if (!events.length && !next) sayIfNobody();
+    for (const part of events.flatMap(({ told }) => told ?? [])) if (Number.isInteger(part)) session.people.one(part);
+  }
+
+  /** A number may be nobody's: then that is what has to be said. */
+  async function sayIfNobody() {
+    const wanted = who();
+    if (!/^\d+$/.test(wanted)) return;
+    const found = await get(runPath(session.run, "names"), { agents: wanted }).catch(() => null);
+    if (!found || Number(wanted) in found || who() !== wanted || shown) return;
+    fill(list, empty(`There is no agent ${wanted} in this run.`));
   }
 
   function row(event) {

@@ -6,6 +6,9 @@ const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFraction
 export const whole = (n) => WHOLE.format(n);
 export const short = (n) => (Math.abs(n) < 10_000 ? WHOLE.format(n) : SHORT.format(n));
 
+/** "1 tick", "2 ticks". */
+export const counted = (n, one, more = `${one}s`) => `${whole(n)} ${n === 1 ? one : more}`;
+
 /** At most three figures that matter. */
 export function figure(n) {
   if (n === null || n === undefined || Number.isNaN(n)) return "–";

@@ -12,7 +12,7 @@ import { button, transport } from "./transport.js";
 export function frameOfPage(session) {
   const { about, clock, map, people, timeline } = session;
   const layers = layerPanel(map, session.codes, (options) => session.setLayers(options));
-  const search = searchBox(people.find.bind(people), (agent) => session.goToAgent(agent));
+  const search = searchBox(people, { now: () => clock.tick, head: () => clock.head }, (agent) => session.goToAgent(agent));
   const time = transport(clock);
   const { help } = session.keys;
   const standing = el("span");

@@ -1,6 +1,7 @@
 // The bar on top: which run this is and how it stands, search, and what can be done.
 
 import { el, fill } from "./dom.js";
+import { everybodyOf } from "./everybody.js";
 import { icon } from "./icons.js";
 import { theme } from "./theme.js";
 import { notice } from "./notices.js";
@@ -30,8 +31,12 @@ export function changeTheme() {
   notice(theme.next(), { instead: true });
 }
 
-/** A search field with a list under it. `find` gives {agent, name}; `choose` is called with an agent. */
-export function searchBox(find, choose) {
+/**
+ * A search field with a list under it. `choose` is called with an agent; `head()` is the newest tick, `now()` the one at
+ * which agents are looked for.
+ */
+export function searchBox(people, { now, head }, choose) {
+  const everybody = everybodyOf(people);
   const list = el("ul.found", { role: "listbox", id: "found", hidden: true });
   const field = el("input", {
     type: "search",
@@ -57,9 +62,22 @@ export function searchBox(find, choose) {
   });
   let found = [];
   let at = 0;
-  function show() {
-    found = find(field.value);
+  let looking = false;
+  async function show() {
+    found = everybody.find(field.value, now());
     at = 0;
+    looking = true;
+    paint();
+    try {
+      await everybody.upTo(head());
+    } catch (error) {
+      notice(error.message, { error: true });
+    }
+    looking = false;
+    if (document.activeElement !== field) return;
+    const [chosen] = found.splice(at, 1);
+    found = everybody.find(field.value, now());
+    at = Math.max(0, found.findIndex((each) => each.agent === chosen?.agent));
     paint();
   }
   function paint() {
@@ -70,14 +88,20 @@ export function searchBox(find, choose) {
           `li${k === at ? ".on" : ""}`,
           { role: "option", "aria-selected": String(k === at), onpointerdown: () => take(each) },
           each.name,
-          el("span.faint", ` ${each.agent}`),
+          el("span.faint", ` ${each.agent}${each.note ? ` · ${each.note}` : ""}`),
         ),
       ),
     );
-    if (field.value.trim() && !found.length) fill(list, el("li.none", "Nobody alive at this tick is called so"));
+    if (field.value.trim() && !found.length) fill(list, el("li.none", nobody()));
     list.hidden = !field.value.trim();
     field.setAttribute("aria-expanded", String(!list.hidden));
   }
+  const nobody = () =>
+    looking
+      ? "Looking…"
+      : everybody.complete
+        ? "Nobody in this run is called so"
+        : "Nobody is called so of those that were looked through";
   function move(by) {
     if (!found.length) return;
     at = (at + by + found.length) % found.length;
