@@ -1,6 +1,7 @@
 // A dialog with a form: checked before it is sent, with the server's own words if it refuses.
 
 import { el, fill } from "./dom.js";
+import { lines } from "./notices.js";
 
 /** A labelled field; `hint` stands under it. */
 export const field = (label, input, hint) =>
@@ -27,7 +28,7 @@ export function formDialog(session, { title, about, fields, submit, check = () =
           await send();
           dialog.close();
         } catch (error) {
-          fill(problem, error.message);
+          fill(problem, lines(error.message));
         } finally {
           go.disabled = false;
         }

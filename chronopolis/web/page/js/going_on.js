@@ -3,8 +3,8 @@
 import { post, runPath } from "./api.js";
 import { tickLink } from "./bits.js";
 import { el, fill } from "./dom.js";
-import { whole } from "./format.js";
-import { notice } from "./notices.js";
+import { counted, whole } from "./format.js";
+import { lines, notice } from "./notices.js";
 
 export function goingOn(session) {
   const ticks = el("input.number", {
@@ -36,9 +36,9 @@ export function goingOn(session) {
       // The server reads the expression before it starts anything.
       await post(runPath(session.run, "continue"), { ticks: wanted, ...(expression ? { break: expression } : {}) });
       session.clock.setFollow(true);
-      notice(`Going on for ${whole(wanted)} ticks${expression ? `, or until ${expression}` : ""}`);
+      notice(`Going on for ${counted(wanted, "tick")}${expression ? `, or until ${expression}` : ""}`);
     } catch (error) {
-      fill(problem, error.message);
+      fill(problem, lines(error.message));
     }
   }
 
@@ -47,7 +47,7 @@ export function goingOn(session) {
     try {
       await post(runPath(session.run, "pause"), {});
     } catch (error) {
-      fill(problem, error.message);
+      fill(problem, lines(error.message));
     }
   }
 

@@ -7,15 +7,19 @@ import { whole } from "./format.js";
 let place = null;
 
 export function noticePlace() {
-  place = el("div.notices", { role: "status", "aria-live": "polite" });
+  const said = [...(place?.children ?? [])]; // while the page was being made, which is not yet to be forgotten
+  place = el("div.notices", { role: "status", "aria-live": "polite" }, said);
   return place;
 }
+
+/** A text whose lines are to stand below each other, as a mark does below what it points at. */
+export const lines = (text) => (text.includes("\n") ? el("span.lines", text) : text);
 
 export function notice(text, { error = false, ms = 4200, instead = false } = {}) {
   // What was said of the same before is not true any more.
   if (instead) place?.querySelectorAll(".instead").forEach((each) => each.remove());
   if ([...(place?.children ?? [])].some((each) => each.textContent === text)) return; // it is being said already
-  const node = el(`div.notice${error ? ".bad" : ""}${instead ? ".instead" : ""}`, text);
+  const node = el(`div.notice${error ? ".bad" : ""}${instead ? ".instead" : ""}`, lines(text));
   place?.append(node);
   while (place && place.childElementCount > 3) place.firstChild.remove();
   setTimeout(() => node.remove(), error ? 2 * ms : ms);

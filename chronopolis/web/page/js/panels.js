@@ -1,7 +1,7 @@
 // The panels beside the map. Only the one that is open asks the server, and only for the tick that is shown.
 
 import { el } from "./dom.js";
-import { writeLink } from "./links.js";
+import { leaveOut, writeLink } from "./links.js";
 import { causesPanel } from "./causes.js";
 import { eventsPanel } from "./events.js";
 import { inspector } from "./inspector.js";
@@ -66,7 +66,7 @@ export function panels(session) {
   }
 
   function open(name) {
-    if (!made[name]) return;
+    if (!made[name]) return leaveOut("tab", name, `one of ${Object.keys(TITLES).join(", ")}`);
     opened = name;
     show();
     writeLink({ tab: name === "agent" ? null : name });
