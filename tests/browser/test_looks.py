@@ -128,7 +128,9 @@ def test_in_a_narrow_window_there_is_a_map_and_everything_is_in_reach(new_page: 
         name = page.locator(".run-name", has_text=VILLAGE).first.bounding_box()
         assert name
         assert name["width"] > 60
-        for box in page.evaluate("[...document.querySelectorAll('.map')].map((m) => m.getBoundingClientRect().toJSON())"):
+        for box in page.evaluate(
+            "[...document.querySelectorAll('.map')].map((m) => m.getBoundingClientRect().toJSON())"
+        ):
             assert (box["width"], box["height"]) >= (190, 250)
             assert page.evaluate("({x, y}) => !!document.elementFromPoint(x + 90, y + 90).closest('.map')", box)
     over = page.evaluate(

@@ -3,7 +3,7 @@
 import { empty, eventLine, section } from "./bits.js";
 import { causeGraph } from "./cause_graph.js";
 import { el, fill } from "./dom.js";
-import { words } from "./format.js";
+import { counted, words } from "./format.js";
 import { writeLink } from "./links.js";
 
 export function causesPanel(session) {
@@ -52,7 +52,7 @@ export function causesPanel(session) {
           : empty("Nothing is recorded as its cause: it follows from the rules and the state."),
       ),
       section("So", found.effects?.length ? lines(found.effects) : empty("Nothing that names it has happened by now.")),
-      found.cut?.length > 0 && el("p.faint", `${found.cut.length} links are left out: they are too many, or too far.`),
+      found.cut?.length > 0 && el("p.faint", `Left out, as too many or too far: ${counted(found.cut.length, "link")}.`),
     );
   }
 

@@ -2,7 +2,7 @@
 
 import { bar, section } from "./bits.js";
 import { el, fill } from "./dom.js";
-import { milli, whole, words } from "./format.js";
+import { counted, milli, whole, words } from "./format.js";
 import { INTENTIONS, NEEDS, NOTHING, OCCUPATIONS } from "./palette.js";
 
 /** How many there are, and when: light enough to be told with every frame. */
@@ -11,7 +11,7 @@ export function overviewHead({ map }, top) {
   const { n, tick } = map.frame;
   fill(
     top,
-    el("div.who-line", el("h2", `${whole(n)} people`), el("span.faint", `at tick ${whole(tick)}`)),
+    el("div.who-line", el("h2", counted(n, "person", "people")), el("span.faint", `at tick ${whole(tick)}`)),
     el("p.soft", "Click one on the map, or press ", el("kbd", "/"), " to search by name."),
   );
 }

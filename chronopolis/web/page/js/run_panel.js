@@ -3,12 +3,27 @@
 import { get, runPath } from "./api.js";
 import { empty, facts, section, tickLink } from "./bits.js";
 import { el, fill, throttled } from "./dom.js";
-import { ago, whole, words } from "./format.js";
+import { ago, counted, whole, words } from "./format.js";
 import { goingOn } from "./going_on.js";
 import { status } from "./header.js";
 import { runLink } from "./links.js";
 
 const AGAIN_MS = 2000;
+const UNITS = {
+  width: "cells",
+  height: "cells",
+  hunger: "thousandths of satiety a tick",
+  meal: "thousandths of satiety a unit of food",
+  lifespan: "ticks, on average",
+  adulthood: "ticks",
+  birth_interval: "ticks",
+  regrowth_percent: "%",
+  sight: "cells",
+  think_delay: "ticks",
+  think_budget: "times in 1,000 ticks",
+  hearing: "cells",
+  reflect_at: "thousandths of importance",
+};
 
 export function runPanel(session) {
   const node = el("section", { "data-test": "run-panel" });
@@ -53,7 +68,7 @@ export function runPanel(session) {
         "p.soft",
         { "data-test": "run-head" },
         `Tick ${whole(Math.max(0, about.head_tick))} of ${whole(target)}`,
-        ` · ${whole(about.events)} events`,
+        ` · ${counted(about.events, "event")}`,
       ),
       going.node,
       section(
@@ -120,8 +135,8 @@ export function runPanel(session) {
           ["Made", ago(detail.created_at)],
           ...Object.entries(detail.configuration ?? {})
             .filter(([name]) => name !== "mind")
-            .map(([name, value]) => [words(name), typeof value === "number" ? whole(value) : String(value)]),
-          ["Engines", Object.keys(detail.engines ?? {}).length ? JSON.stringify(detail.engines) : null],
+            .map(([name, value]) => [words(name), constant(name, value)]),
+          ...enginesOf(detail.engines ?? {}),
           [
             `Hash at tick ${whole(detail.head_tick)}`,
             detail.head_hash && el("code", `${detail.head_hash.slice(0, 24)}…`),
@@ -144,3 +159,20 @@ export function runPanel(session) {
     focus: going.focus,
   };
 }
+
+/** A constant of the scenario as it is set, with its unit. */
+const constant = (name, value) =>
+  [typeof value === "number" ? whole(value) : String(value), UNITS[name]].filter(Boolean).join(" ");
+
+/** What answers were made with, a row for each thing that is recorded of it; the mind itself is said already. */
+const enginesOf = (engines) =>
+  Object.entries(engines)
+    .filter(([name]) => name !== "mind" && name !== "key")
+    .map(([name, value]) => [
+      name === "name" ? "Engine" : `Engine’s ${words(name).toLowerCase()}`,
+      value !== null && typeof value === "object"
+        ? Object.entries(value)
+            .map((pair) => pair.join(" "))
+            .join(", ")
+        : String(value ?? ""),
+    ]);

@@ -213,7 +213,7 @@ export class Timeline extends Emitter {
         count !== undefined &&
         el(
           "div.faint",
-          density.width > 1 ? `${short(count)} events in ${whole(density.width)} ticks` : `${short(count)} events`,
+          `${short(count)} ${count === 1 ? "event" : "events"}${density.width > 1 ? ` in ${whole(density.width)} ticks` : ""}`,
         ),
     );
     this.note.hidden = false;
