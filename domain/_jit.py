@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -28,20 +29,35 @@ def _sources_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-if not os.environ.get("NUMBA_CACHE_DIR"):
-    _base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    setattr(  # noqa: B010 -- numba declares no such attribute
-        numba.config, "CACHE_DIR", os.path.join(_base, "chronopolis", "kernels", _sources_digest())
-    )
+def _folder() -> str:
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(given or os.path.join(base, "chronopolis", "kernels"), _sources_digest())
+
+
+def _can_be_written(folder: str) -> bool:
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+KERNELS = _folder()
+"""Where compiled kernels are kept: those of these very sources and no others."""
+ARE_KEPT = _can_be_written(KERNELS)
+"""Whether they are: else numba would keep them beside the sources, where older ones pass for those of today."""
+setattr(numba.config, "CACHE_DIR", KERNELS)  # noqa: B010 -- numba declares no such attribute
 
 
 def kernel(function: F) -> F:
-    """Compile an entry point that Python calls; the result is cached on disk.
+    """Compile an entry point that Python calls; the result is cached on disk, if it can be.
 
     Without numba's runtime a kernel can't allocate, only work in the arrays that it is given. For that,
     no helper counts references to them: two locked additions for each array and call, a seventh of a tick.
     """
-    options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+    options: dict[str, Any] = {"cache": ARE_KEPT, "nogil": True, "error_model": "numpy", "_nrt": False}
     return cast(F, numba.njit(**options)(function))
 
 

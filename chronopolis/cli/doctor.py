@@ -127,29 +127,25 @@ def _data_folder(home: Path) -> Iterator[Check]:
     yield Check("data folder", status, f"{home}, {mebibytes(free)} free", remedy)
 
 
-def kernel_cache() -> Path:
-    """Return the folder in which compiled rules are kept."""
-    import numba
+def compiled_kernels() -> int | None:
+    """Return how many compiled parts of the rules are kept; None if none can be."""
+    from domain._jit import ARE_KEPT, KERNELS
 
-    import domain._jit
-
-    return Path(str(getattr(numba.config, "CACHE_DIR", "")) or Path(domain._jit.__file__).parent)
-
-
-def compiled_kernels() -> int:
-    """Return how many compiled parts it has."""
-    folder = kernel_cache()
-    return sum(1 for _ in folder.rglob("*.nbc")) if folder.is_dir() else 0
+    return sum(1 for _ in Path(KERNELS).rglob("*.nbc")) if ARE_KEPT else None
 
 
 def _kernels() -> Check:
-    folder = kernel_cache()
+    from domain._jit import KERNELS
+
     compiled = compiled_kernels()
+    if compiled is None:
+        remedy = "Every command that runs them compiles them anew, for half a minute: set XDG_CACHE_HOME."
+        return Check("rules", "warn", f"can't be kept: {KERNELS} can't be written", remedy)
     if compiled == 0:
         return Check(
-            "rules", "warn", "not compiled yet", f"The first run compiles them into {folder}; give it a minute."
+            "rules", "warn", "not compiled yet", f"The first run compiles them into {KERNELS}; give it a minute."
         )
-    return Check("rules", "ok", f"{compiled} compiled parts in {folder}")
+    return Check("rules", "ok", f"{compiled} compiled parts in {KERNELS}")
 
 
 def _reader() -> Check:

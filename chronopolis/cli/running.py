@@ -325,7 +325,10 @@ def drive(
     from workers.runner import Runner
     from workers.staff import thinking_for
 
-    if compiled_kernels() == 0:
+    compiled = compiled_kernels()
+    if compiled is None:
+        output.warn("the rules are compiled anew, for about half a minute: `polis doctor` says why they can't be kept")
+    elif compiled == 0:
         output.say("compiling the rules for this machine: once, for about half a minute")
     staff = thinking_for(
         store, run, Settings.from_environment(), answers=answers, patience_s=patience_s, say=output.say

@@ -1,0 +1,59 @@
+"""Compiled rules are those of the sources at hand: kept in a folder of theirs, or not at all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+_ROOT = Path(__file__).parents[2]
+_COMPILE = (
+    "from domain import _jit\n"
+    "from domain.hexgrid import hex_distance\n"
+    "import sys; sys.path.insert(0, sys.argv[1])\n"
+    "import rules\n"
+    "print(_jit.ARE_KEPT, _jit.KERNELS, rules.answer(), sep='\\n')\n"
+)
+
+
+def compiled(folder: Path, **environment: str) -> tuple[bool, Path, int]:
+    """Compile a kernel of `folder` and return (whether it is kept, where, what it answers)."""
+    clean = {k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")}
+    command = [sys.executable, "-c", _COMPILE, str(folder)]
+    told = subprocess.run(command, cwd=_ROOT, env=clean | environment, capture_output=True, text=True, check=True)
+    kept, where, answer = told.stdout.splitlines()
+    return kept == "True", Path(where), int(answer)
+
+
+def rules(folder: Path, answer: int) -> Path:
+    """Write a kernel whose own file stays as it is, and a helper in another file that says what it answers."""
+    folder.mkdir(exist_ok=True)
+    (folder / "rules.py").write_text(
+        "from domain._jit import kernel\nfrom helper import helps\n\n\n@kernel\ndef answer():\n    return helps()\n"
+    )
+    (folder / "helper.py").write_text(
+        f"from domain._jit import inline\n\n\n@inline\ndef helps():\n    return {answer}\n"
+    )
+    os.utime(folder / "rules.py", (1, 1))
+    return folder
+
+
+def test_rules_that_can_not_be_kept_are_compiled_anew(tmp_path: Path) -> None:
+    no_folder = tmp_path / "a file"
+    no_folder.touch()
+    for answer in (1, 2):
+        kept, _, told = compiled(rules(tmp_path / "village", answer), XDG_CACHE_HOME=str(no_folder))
+        assert (kept, told) == (False, answer)
+    assert not list((tmp_path / "village").rglob("*.nbc"))
+
+
+@pytest.mark.parametrize("variable", ["NUMBA_CACHE_DIR", "XDG_CACHE_HOME"])
+def test_rules_are_kept_by_their_sources_wherever_that_is(tmp_path: Path, variable: str) -> None:
+    kept, where, _ = compiled(rules(tmp_path / "village", 1), **{variable: str(tmp_path / "cache")})
+    assert kept and where.is_relative_to(tmp_path / "cache") and len(where.name) == 16
+    assert list(where.rglob("*.nbc"))
