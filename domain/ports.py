@@ -303,6 +303,10 @@ class Appender(Protocol):
         """
         ...
 
+    def hurry(self) -> None:
+        """Be told, by any thread, that the run is to stop: whoever is waited for is not waited for much longer."""
+        ...
+
     def restart(self) -> None:
         """Forget what was appended and is not durable, after `InputsChanged`."""
         ...

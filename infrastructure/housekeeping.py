@@ -99,17 +99,17 @@ class Housekeeper:
             self._waiting.append((tick, state_hash, state_bytes))
             self._changed.notify_all()
 
-    def wait_if_behind(self, tick: int) -> None:
+    def wait_if_behind(self, tick: int, *, unless: Callable[[], bool] = lambda: False) -> None:
         """Wait while more than `STRETCHES_BEHIND` full stretches have no indexes yet; half a minute at most.
 
         Ticks flat out fill stretches faster than a process of low priority closes them. Without an end to that, the
         newest part of a long run would be sought in without an index, and its end would take minutes. Nobody waits
-        for a housekeeper that can't work, nor when the run is asked to stop before `tick`.
+        for a housekeeper that can't work, nor when the run is asked to stop before `tick`, or `unless` says so.
         """
         patience = time.monotonic() + _PATIENCE_S
         while len(self._stretches.closable(self._durable())) > STRETCHES_BEHIND and time.monotonic() < patience:
             with self._changed:
-                if self._stuck or self._closing or self.pause[0] <= tick or not self._thread.is_alive():
+                if self._stuck or self._closing or self.pause[0] <= tick or not self._thread.is_alive() or unless():
                     return
                 self._changed.wait(_LISTEN_EVERY_S)
 

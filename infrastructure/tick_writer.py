@@ -46,11 +46,21 @@ ROWS_A_COPY = 250
 """Rows of a synced tick that go as one COPY: of up to a thousand, n cost the server n² (docs/decisions/0008)."""
 _MAX_COPIES = 8  # from 2,000 rows on, one COPY of all costs no more
 _LEASE_LOST, _INPUTS_CHANGED = "PL001", "PL002"  # SQLSTATEs of polis.refuse_ticks
-_LOCK_NOT_AVAILABLE = "55P03"
+_LOCK_NOT_AVAILABLE, _DISK_FULL = "55P03", "53100"
 _COLUMNS = ", ".join(COPY_COLUMNS)
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_LAST_PATIENCE_S = 10.0
+"""How long a run that is to stop still waits for a server that is away: one that is embedded is back in seconds."""
 
 _log = logging.getLogger(__name__)
+
+
+class _DiskFull(StoreUnavailable):
+    """The server is there, and has no room for the tick."""
+
+
+_AWAY = "the database went away"
+_FULL = "the disk of the database is full: make room, and the run goes on by itself"
 
 
 @dataclass
@@ -128,6 +138,7 @@ class TickWriter:
         self._changed = threading.Condition()
         self._error: BaseException | None = None
         self._closing = False
+        self._hurried: float | None = None
         self._thread: threading.Thread | None = None
 
     # -- lease -------------------------------------------------------------------------------------
@@ -249,7 +260,7 @@ class TickWriter:
             self._commit([pending])
             return
         if header.tick % self._stretches.ticks == 0 and self._error is None:
-            self._housekeeper.wait_if_behind(header.tick)
+            self._housekeeper.wait_if_behind(header.tick, unless=lambda: self._hurried is not None)
         with self._changed:
             while (
                 self._error is None
@@ -271,6 +282,11 @@ class TickWriter:
         self._copies = max(1, self._copies)
         edges = [n * i // copies for i in range(copies + 1)]
         return [encode_rows(self.run.id, events.slice(edges[i], edges[i + 1])) for i in range(copies)]
+
+    def hurry(self) -> None:
+        """Be told that the run is to stop: no indexes are waited for, and a server that is away not for long."""
+        if self._hurried is None:  # no lock: a signal may come while this very thread holds any of them
+            self._hurried = time.monotonic()
 
     def flush(self) -> None:
         """Return when everything appended is durable, and it is known what became of the snapshots."""
@@ -334,7 +350,7 @@ class TickWriter:
 
     def _commit(self, group: Sequence[Pending]) -> None:
         """Make a group of ticks durable, however long the server is away."""
-        attempt = 0
+        attempt, began = 0, 0.0
         while group:
             try:
                 if attempt:  # the commit may have been done before its acknowledgement was lost
@@ -345,8 +361,17 @@ class TickWriter:
                     self._transact(group)
                 break
             except (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable) as error:
-                self._reconnect(str(error).strip().splitlines()[0] if str(error).strip() else repr(error), attempt)
+                told = error.because if isinstance(error, StoreUnavailable) else str(error)
+                because = next(iter(told.strip().splitlines()), repr(error)).removeprefix("ERROR:").strip()
+                if not attempt:
+                    began = time.monotonic()
+                    what = _FULL if isinstance(error, _DiskFull | psycopg.errors.DiskFull) else _AWAY
+                    self.say(f"run {self.run.name}: {what} ({because}); waiting for it")
+                self._reconnect(attempt, because)
                 attempt += 1
+        if attempt:
+            self.figures.waited_s += time.monotonic() - began
+            self.say(f"run {self.run.name}: the database is back after {time.monotonic() - began:.1f} s; going on")
         if group:
             self._durable = group[-1].header.tick
             self.figures.commits += 1
@@ -436,17 +461,24 @@ class TickWriter:
             raise LeaseLost(self.run.name, first, self.epoch)
         if state == _INPUTS_CHANGED:
             raise InputsChanged(self.run.name, first, last)
-        # Disk full, out of memory, too many connections; a deadlock; a lock that somebody held too long: may pass.
+        if state == _DISK_FULL:
+            raise _DiskFull(message)
+        # Out of memory, too many connections; a deadlock; a lock that somebody held too long: may pass.
         if state[:2] in ("53", "40") or state == _LOCK_NOT_AVAILABLE:
             raise StoreUnavailable(message)
         raise AppendRefused(self.run.name, message)
 
-    def _reconnect(self, because: str, attempt: int) -> None:
-        """Wait for the server and take the lock again."""
-        began = time.monotonic()
-        self.say(f"run {self.run.name}: the database went away ({because}); waiting for it")
+    def _reconnect(self, attempt: int, because: str) -> None:
+        """Wait for the server and take the lock again; the wait ends soon once somebody wants the run to stop."""
         while True:
-            time.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
+            until = time.monotonic() + _BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)]
+            while self._hurried is None and time.monotonic() < until:
+                time.sleep(_BACKOFF_S[0])
+            if self._hurried is not None:
+                if time.monotonic() > self._hurried + _LAST_PATIENCE_S:
+                    again = f"`polis resume {self.run.name}` makes those ticks again that were not durable yet"
+                    raise StoreUnavailable(f"{because}; {again}")
+                time.sleep(_BACKOFF_S[0])
             attempt += 1
             try:
                 if self._connection is not None:
@@ -463,8 +495,6 @@ class TickWriter:
                     raise
                 _log.info("still waiting: %s", error)
         self.figures.reconnections += 1
-        self.figures.waited_s += time.monotonic() - began
-        self.say(f"run {self.run.name}: the database is back after {time.monotonic() - began:.1f} s; going on")
 
 
 def _header_row(run: int, h: Header) -> str:

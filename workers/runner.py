@@ -190,12 +190,15 @@ class Runner:
         self._minutes = minutes
         self._say = say or (lambda sentence: None)
         self._pausing = Pausing(breakpoint_)
+        self._writer: Appender | None = None
         self._show_at = 0.0
         self._held: Progress | None = None
 
     def stop(self) -> None:
         """Finish the tick at hand, make it durable, keep a snapshot, and return from `run`."""
         self._pausing.told = True
+        if self._writer is not None:
+            self._writer.hurry()
 
     def run(self, target: int) -> Summary:
         """Advance to `target` and return how it went.
@@ -212,6 +215,7 @@ class Runner:
         with store.writer(
             run, durability=self.durability, target=target, take_over=self.take_over, say=self._say
         ) as writer:
+            self._writer = writer
             self._on_begin()
             try:
                 told = self._run_with(writer, target)

@@ -9,13 +9,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from domain.errors import UnknownRun
+from domain.errors import StoreUnavailable, UnknownRun
+from infrastructure import tick_writer
 from infrastructure.housekeeping import Housekeeper
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.stretches import Stretches
 from tests.support.histories import run as history_of
 from tests.support.postgres import FreshDatabase
 from tests.support.stores import TINY_WORLD, chain_of, go_on, make_run
+from workers.runner import Runner
 
 pytestmark = pytest.mark.integration
 
@@ -67,6 +69,29 @@ def test_a_lock_that_somebody_holds_too_long_is_waited_for(
     holding.join()
     assert "lock timeout" in said[0] and "going on" in said[-1]
     assert chain_of(postgres_store, run) == [header.chain_hash for header in SHORT.headers[:2]]
+
+
+def test_a_run_that_is_to_stop_waits_no_more_for_a_database_that_stays_away(
+    postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tick_writer, "_LAST_PATIENCE_S", 0.3)
+    run = postgres_store.create("stopping", seed=7, configuration=TINY_WORLD, target=1_000)
+    said: list[str] = []
+
+    def refuse(*how: Any) -> None:
+        raise tick_writer._DiskFull("ERROR:  could not extend file: No space left on device")
+
+    runner = Runner(postgres_store, run, pace_ms=2, say=said.append)
+    began = threading.Timer(1.0, lambda: monkeypatch.setattr(tick_writer.TickWriter, "_transact", refuse))
+    asked = threading.Timer(3.0, runner.stop)
+    began.start(), asked.start()
+    with pytest.raises(StoreUnavailable, match="No space left on device; `polis resume stopping` makes"):
+        runner.run(1_000_000)
+    assert len(said) == 1 and "is full: make room" in said[0], "it is said once"
+    assert postgres_store.lease(run).status == "failed"
+    monkeypatch.undo()
+    head = postgres_store.head(run)
+    assert head is not None and go_on(postgres_store, run, head.tick + 5).status == "complete"
 
 
 def test_a_writer_that_cannot_begin_leaves_the_lease(

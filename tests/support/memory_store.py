@@ -397,6 +397,9 @@ class MemoryWriter:
             self.figures.snapshots += 1
         self._snapshots = []
 
+    def hurry(self) -> None:
+        pass
+
     def restart(self) -> None:
         self._pending, self._snapshots = [], []
 
