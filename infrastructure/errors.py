@@ -30,10 +30,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from domain.errors import PolisError
-from infrastructure.passwords import without_password
+from infrastructure.passwords import said_without_password, without_password
 
 
 class InfrastructureError(PolisError):
@@ -48,15 +49,21 @@ class DatabaseUnreachable(InfrastructureError):
     url : str
         Its password is struck out before it is kept, so the error may be logged.
     because : str
-        What the driver said.
+        What the driver said; it may quote the URL, so the password is struck out of it too.
     """
 
     def __init__(self, url: str, because: str) -> None:
-        url = without_password(url)
+        url, because = without_password(url), said_without_password(because, url)
         super().__init__(url, because)
         self.url, self.because = url, because
 
     def __str__(self) -> str:
+        scheme = re.match(r"([^:/\s]*)://", self.url)
+        if scheme is not None and scheme[1] not in ("postgresql", "postgres"):
+            return (
+                f"the database {self.url} can't be reached: {scheme[1]}:// is no scheme that it knows\n"
+                "Write postgresql://… in POLIS_DATABASE_URL, or unset it to use the embedded one."
+            )
         return (
             f"the database {self.url} can't be reached: {self.because}\n"
             "Check that it runs and that POLIS_DATABASE_URL is right, or unset it to use the embedded one."

@@ -22,6 +22,17 @@ def without_password(address: str) -> str:
     return make_conninfo(address, **hidden) if hidden else address
 
 
+def said_without_password(said: str, address: str) -> str:
+    """Return what a driver said of an address, without what it quoted of the password in it."""
+    shown = without_password(address)
+
+    def kept(quoted: re.Match[str]) -> str:
+        # A password that holds a / or @ was read as host or port, so it may be quoted in parts.
+        return quoted[0] if quoted[2] in shown or quoted[2] not in address else f"{quoted[1]}***{quoted[1]}"
+
+    return re.sub(r"""(["'])(.*?)\1""", kept, without_password(said))
+
+
 def password_apart(address: str) -> tuple[str, str | None]:
     """Return how to reach a database, without the password, and the password; the address as it is if it has none."""
     from psycopg.conninfo import conninfo_to_dict, make_conninfo

@@ -43,6 +43,30 @@ def test_a_password_is_struck_out(address: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("mysql://me:hush@h/x", 'missing "=" after "mysql://me:hush@h/x" in connection info string'),
+        ("postgresql://me:hush%zz@h/x", 'invalid percent-encoded token: "hush%zz"'),
+        ("postgresql://me:hu@sh@h/x", "failed to resolve host 'sh@h': Name or service not known"),
+        ("host=h password=hu sh", 'missing "=" after "sh" in connection info string'),
+    ],
+)
+def test_a_password_that_the_driver_quotes_is_struck_out_too(address: str, said: str) -> None:
+    error = DatabaseUnreachable(address, said)
+    assert "sh" not in f"{error}{error.args}"
+
+
+def test_what_else_the_driver_quotes_is_kept() -> None:
+    said = 'FATAL:  password authentication failed for user "me"'
+    assert said in str(DatabaseUnreachable("postgresql://me:hush@h/x", said))
+
+
+@pytest.mark.parametrize("scheme", ["postgresql+psycopg", "mysql"])
+def test_the_scheme_to_write_is_said(scheme: str) -> None:
+    assert "Write postgresql://… in POLIS_DATABASE_URL" in str(DatabaseUnreachable(f"{scheme}://me:hush@h/x", ""))
+
+
+@pytest.mark.parametrize(
     "address", ["postgresql://me@db.example/polis", "host=db.example dbname=polis", "redis+socket:///run/valkey.sock"]
 )
 def test_an_address_without_a_password_stays_as_it_is(address: str) -> None:
