@@ -65,7 +65,8 @@ def verification_panel(values: dict[str, Any]) -> Any:
             "first bad tick": values["first_bad_tick"],
             "area": values["area"],
             "reason": values["reason"],
-            "before it": f"{values['ticks']:,} ticks are as they were recorded",
+            # None: nothing was folded, since headers and inputs are looked at first.
+            "before it": f"{values['ticks']:,} ticks are as they were recorded" if values["ticks"] else None,
         }
     good = bool(values["ok"])
     return facts(rows, title=f"{values['name']} · {'whole' if good else 'damaged'}", good=good)

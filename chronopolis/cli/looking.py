@@ -199,6 +199,9 @@ def state(
 
     if picture and as_json:
         raise WrongUsage("--map draws a picture, and a picture is no JSON", "Leave one of the two out.")
+    if agent is not None and (agents or picture):
+        other = "--agents shows everybody" if agents else "--map the world"
+        raise WrongUsage(f"--agent shows one agent, and {other}", "Give the one or the other.")
     output = Output(as_json=as_json)
     with open_store(say=output.say) as store:
         found = store.find(run)
@@ -255,7 +258,8 @@ def _state_panel(v: dict[str, Any]) -> Any:
 def _draw(output: Output, world: World) -> None:
     from chronopolis.cli.hexmap import hex_map, legend, step_for
 
-    columns, colour = output.out.width, output.out.color_system is not None
+    # With NO_COLOR rich keeps its colours and leaves them out as it writes.
+    columns, colour = output.out.width, output.out.color_system is not None and not output.out.no_color
     output.out.print(hex_map(world, columns=columns, colour=colour), end="", crop=False, soft_wrap=True)
     output.show(legend(step=step_for(world, columns), colour=colour))
 
@@ -338,11 +342,15 @@ def _agents_table(rows: list[dict[str, Any]]) -> Any:
 
 def events(
     run: RunName,
-    tick: TickOfRun = None,
+    tick: Annotated[int | None, typer.Option(min=0, metavar="T", help="This tick alone; all if left out.")] = None,
     agent: Annotated[str | None, typer.Option(metavar="A", help="Only this agent's own events; id or name.")] = None,
     kind: Annotated[list[str] | None, typer.Option(metavar="K", help="Only this kind; may be repeated.")] = None,
-    first: Annotated[int | None, typer.Option("--from", min=0, metavar="T", help="The first tick.")] = None,
-    last: Annotated[int | None, typer.Option("--to", min=0, metavar="T", help="The last tick.")] = None,
+    first: Annotated[
+        int | None, typer.Option("--from", min=0, metavar="T", help="The first tick; 0 if left out.")
+    ] = None,
+    last: Annotated[
+        int | None, typer.Option("--to", min=0, metavar="T", help="The last; the newest if left out.")
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=0, help="Stop after so many events; 0 for all. Without --json it is 100.")
     ] = None,
@@ -387,14 +395,15 @@ def _event_line(event: dict[str, Any]) -> Any:
     values = dict(event)
     tick, ordinal, kind = values.pop("tick"), values.pop("ordinal"), values.pop("kind")
     cause = (values.pop("cause_tick", None), values.pop("cause_ordinal", None))
-    line = Text(f"{tick:>7,}.{ordinal:<5}", style="dim")
-    line.append(f"{kind:<17}", "bold")
+    # As `polis why` takes it.
+    line = Text(f"{f'{tick}:{ordinal}':>12} ", style="dim")
+    line.append(f"{kind:<18}", "bold")
     if "agent" in values:
-        line.append(f"{values.pop('agent'):>5}", "cyan")
+        line.append(f" {values.pop('agent'):>5}", "cyan")
     if "target" in values:
         line.append(f" → {values.pop('target')}", "cyan")
     for name, value in values.items():
         line.append(f"  {name} ", "dim").append(value if isinstance(value, str) else json.dumps(value))
     if cause[0] is not None:
-        line.append(f"  ← {cause[0]:,}.{cause[1]}", "dim")
+        line.append(f"  ← {cause[0]}:{cause[1]}", "dim")
     return line

@@ -332,6 +332,11 @@ def test_events_for_people_stop_at_a_hundred_and_say_so(polis, otter):
     assert "--limit 0" in said.err
 
 
+def test_an_event_for_people_is_named_as_why_takes_it(polis, otter):
+    address = polis("events", otter, "--tick", "0").out.splitlines()[-1].split()[0]
+    assert polis("why", otter, address).code == 0
+
+
 @pytest.mark.parametrize("words", [("--json",), ("--limit", "0")], ids=["lines", "for people"])
 def test_a_reader_that_goes_away_is_no_error_of_ours(home, otter, words):
     process = start("events", otter, *words)
@@ -410,6 +415,8 @@ def test_a_corrupt_snapshot_is_said_and_passed_over(polis, home):
         (("state", "testing-otter", "--tick", "-1"), "BadParameter"),
         (("state", "testing-otter", "--agent", "40000"), "UnknownAgent"),
         (("state", "testing-otter", "--agent", "Nobody Atall"), "UnknownAgent"),
+        (("state", "testing-otter", "--agent", "0", "--agents"), "WrongUsage"),
+        (("state", "testing-otter", "--agent", "0", "--map"), "WrongUsage"),
         (("events", "testing-otter", "--kind", "Miracle"), "WrongUsage"),
         (("events", "testing-otter", "--tick", "3", "--to", "4"), "WrongUsage"),
         (("events", "testing-otter", "--from", "4", "--to", "3"), "WrongUsage"),

@@ -1,0 +1,49 @@
+"""What commands write for people: lines, panels and pictures, without a database."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from chronopolis.cli import looking
+from chronopolis.cli.checking import verification_panel
+from domain.advance import new_world
+from domain.configuration import Configuration
+from domain.events import KINDS
+
+pytestmark = pytest.mark.unit
+
+
+def written(renderable: Any) -> str:
+    console = Console(width=120, color_system=None)
+    with console.capture() as capture:
+        console.print(renderable, soft_wrap=True)
+    return capture.get()
+
+
+@pytest.mark.parametrize(("tick", "ordinal"), [(0, 10_145), (1_200, 17), (1_234_567, 123_456)])
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+def test_an_event_begins_with_what_why_takes_and_its_columns_keep_apart(tick, ordinal, kind):
+    event = {"tick": tick, "ordinal": ordinal, "kind": kind, "agent": 1_234_567, "cause_tick": tick, "cause_ordinal": 3}
+    assert written(looking._event_line(event)).split() == [f"{tick}:{ordinal}", kind, "1234567", "←", f"{tick}:3"]
+
+
+@pytest.mark.parametrize("no_color", [True, False])
+def test_a_terminal_without_colour_gets_a_map_of_letters(no_color):
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, color_system="truecolor", no_color=no_color, width=40)
+    output: Any = SimpleNamespace(out=console, show=lambda text: None)
+    looking._draw(output, new_world(Configuration(agents=1, width=4, height=4)))
+    lines = file.getvalue().splitlines()
+    assert len(lines) == 4
+    assert ("~ ~ ~ ~" in lines[0]) == no_color
+
+
+def test_nothing_is_said_to_be_whole_where_nothing_was_folded():
+    values = {"ok": False, "name": "r", "ticks": 0, "first_bad_tick": 401, "area": "ticks", "reason": "no header"}
+    assert "before it" not in written(verification_panel(values))
+    assert "401 ticks are as they were recorded" in written(verification_panel(values | {"ticks": 401}))
