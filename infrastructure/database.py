@@ -18,7 +18,7 @@ from sqlalchemy import Engine, create_engine
 
 from domain.errors import StoreUnavailable
 from infrastructure.embedded_postgres import EmbeddedPostgres
-from infrastructure.errors import DatabaseTooOld, DatabaseUnreachable
+from infrastructure.errors import DatabaseTooOld, DatabaseUnreachable, LoginOnlyReads
 from infrastructure.read_connections import ReadConnections
 from infrastructure.settings import Settings
 
@@ -121,10 +121,15 @@ class Database:
         ------
         StoreUnavailable
             If the server does not answer now.
+        LoginOnlyReads
+            If the login may not become `polis_app`.
         """
         try:
             connection = psycopg.connect(self.app_conninfo(), autocommit=autocommit, connect_timeout=_CONNECT_TIMEOUT_S)
         except psycopg.OperationalError as error:
+            # The driver gives no SQLSTATE for what happens while it connects.
+            if "permission denied to set role" in str(error):
+                raise LoginOnlyReads(self.admin_conninfo()) from None
             raise StoreUnavailable(_first_line(error)) from None
         # A plan for 13 columns gains nothing from workers or from being kept.
         connection.prepare_threshold = None

@@ -5,6 +5,7 @@
     PolisError
     └── InfrastructureError
         ├── DatabaseUnreachable       the database named by a URL does not answer, or refuses us
+        ├── LoginOnlyReads            the login of a URL may not work as the application does
         ├── EmbeddedServerFailed      a server of our own can't be made, started, reached or stopped
         │   ├── EmbeddedPostgresFailed
         │   ├── EmbeddedValkeyFailed
@@ -67,6 +68,21 @@ class DatabaseUnreachable(InfrastructureError):
         return (
             f"the database {self.url} can't be reached: {self.because}\n"
             "Check that it runs and that POLIS_DATABASE_URL is right, or unset it to use the embedded one."
+        )
+
+
+class LoginOnlyReads(InfrastructureError):
+    """The login of a URL may not work as `polis_app`, as all that opens a store does."""
+
+    def __init__(self, url: str) -> None:
+        url = without_password(url)
+        super().__init__(url)
+        self.url = url
+
+    def __str__(self) -> str:
+        return (
+            f"the login of {self.url} only reads: it may not work as polis_app, as polis does\n"
+            "Take the URL that `polis db url --role app` prints without POLIS_DATABASE_URL, or GRANT polis_app to it."
         )
 
 

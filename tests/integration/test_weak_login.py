@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from chronopolis.cli.doctor import _database
 from infrastructure.database import Database
-from infrastructure.errors import MigrationFailed
+from infrastructure.errors import LoginOnlyReads, MigrationFailed
 from infrastructure.migrate import upgrade
 from infrastructure.settings import Settings
 from tests.support.postgres import FreshDatabase
@@ -50,3 +51,14 @@ def test_the_doctor_times_the_disk_and_makes_nothing_in_a_database_that_is_not_o
         assert disk.name == "disk" and "copied and synced" in disk.found
         (logged,) = connection.execute("SELECT pg_current_wal_insert_lsn() - %s::pg_lsn", (before,)).fetchone() or (0,)
         assert logged > 30 * 20_000
+
+
+def test_a_login_that_only_reads_is_told_so_and_not_that_the_store_went_away(
+    migrated: FreshDatabase, tmp_path: Path
+) -> None:
+    with Database(Settings(home=tmp_path, database_url=migrated.read_url)) as database:
+        with pytest.raises(LoginOnlyReads, match="polis db url --role app") as caught:
+            database.connect()
+        assert "polis_read:***@" in str(caught.value)
+        again = pickle.loads(pickle.dumps(caught.value))
+        assert (str(again), vars(again)) == (str(caught.value), vars(caught.value))
