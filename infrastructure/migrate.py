@@ -28,6 +28,11 @@ class SchemaStatus:
         """Whether they are the same."""
         return self.current == self.wanted
 
+    @property
+    def is_later(self) -> bool:
+        """Whether a later release made it: nothing here can bring it to this one."""
+        return self.current is not None and self.current not in _known_revisions()
+
 
 def _known_revisions() -> list[str]:
     """Return the revisions of this release, the newest first, by their files: asked at every start, without Alembic."""
@@ -52,10 +57,10 @@ def require_schema(database: Database) -> None:
     SchemaTooOld, SchemaTooNew
     """
     status = schema_status(database)
-    if status.current is None or (status.current in _known_revisions() and not status.is_current):
-        raise SchemaTooOld(status.current, status.wanted)
-    if not status.is_current:
+    if status.is_later:
         raise SchemaTooNew(status.current, status.wanted)
+    if not status.is_current:
+        raise SchemaTooOld(status.current, status.wanted)
 
 
 def upgrade(database: Database) -> SchemaStatus:
@@ -68,7 +73,7 @@ def upgrade(database: Database) -> SchemaStatus:
     status = schema_status(database)
     if status.is_current:
         return status
-    if status.current is not None and status.current not in _known_revisions():
+    if status.is_later:
         raise SchemaTooNew(status.current, status.wanted)
     _run(database, "upgrade", "head")
     return schema_status(database)
@@ -82,7 +87,7 @@ def downgrade(database: Database, revision: str = "base") -> SchemaStatus:
     SchemaTooNew, MigrationFailed
     """
     status = schema_status(database)
-    if status.current is not None and status.current not in _known_revisions():
+    if status.is_later:
         raise SchemaTooNew(status.current, status.wanted)
     _run(database, "downgrade", revision)
     return schema_status(database)

@@ -104,7 +104,11 @@ def status(as_json: AsJson = False) -> None:
     else:
         output.show(_status_panel(values))
     if not schema.is_current:
-        output.warn("`polis db upgrade` brings the schema to this release")
+        output.warn(
+            "a later release made this schema: use that one, or a later"
+            if schema.is_later
+            else "`polis db upgrade` brings the schema to this release"
+        )
         raise typer.Exit(3)
 
 

@@ -191,7 +191,8 @@ def _schema(database: Database) -> Iterator[Check]:
         yield Check("schema", "ok", f"none yet; the first run makes {schema.wanted}")
     else:
         found = f"{schema.current or 'none'}; this release has {schema.wanted}"
-        yield Check("schema", "fail", found, "`polis db upgrade`, or use the release that made it.")
+        remedy = "A later release made it: use that one, or a later." if schema.is_later else "`polis db upgrade`."
+        yield Check("schema", "fail", found, remedy)
 
 
 def _roles(database: Database) -> Check:

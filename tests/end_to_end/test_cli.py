@@ -486,6 +486,11 @@ def test_an_external_database_without_our_schema_is_refused_until_it_is_upgraded
         connection.execute("UPDATE polis.alembic_version SET version_num = '9999'")
     said = polis("runs", "--json")
     assert (said.code, said.json["error"]["type"]) == (3, "SchemaTooNew")
+    for words in (("db", "status"), ("doctor",)):
+        said = polis(*words)
+        assert said.code == 3
+        assert "later release made" in said.out + said.err
+        assert "polis db upgrade" not in said.out + said.err
 
 
 def test_a_schema_that_holds_runs_is_not_taken_away(polis, otter):
