@@ -112,6 +112,14 @@ def _run(database: Database, direction: str, revision: str) -> None:
             getattr(command, direction)(config, revision)
             failpoints.reach("in_migration")
     except (psycopg.Error, DBAPIError) as error:
-        raise MigrationFailed(direction, str(getattr(error, "orig", error)).strip()) from None
+        raise MigrationFailed(direction, _said(getattr(error, "orig", error))) from None
     finally:
         engine.dispose()
+
+
+def _said(error: BaseException) -> str:
+    """Return what the database says is wrong and what to do, without where in its code that was."""
+    diag = error.diag if isinstance(error, psycopg.Error) else None
+    if diag is None or diag.message_primary is None:
+        return str(error).strip()
+    return diag.message_primary + (f"\n{diag.message_hint}" if diag.message_hint else "")

@@ -496,6 +496,8 @@ def test_an_external_database_without_our_schema_is_refused_until_it_is_upgraded
 def test_a_schema_that_holds_runs_is_not_taken_away(polis, otter):
     said = polis("db", "downgrade", "--yes", "--json")
     assert (said.code, said.json["error"]["type"]) == (3, "MigrationFailed")
+    assert "`polis drop`" in said.err
+    assert "CONTEXT" not in said.err
     assert polis("verify", otter, "--json").json["ok"]
 
 

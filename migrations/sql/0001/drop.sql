@@ -5,7 +5,7 @@ BEGIN
     SELECT count(*) INTO n FROM runs;
     IF n > 0 THEN
         RAISE EXCEPTION 'the schema holds % runs, and history can not be made again', n
-            USING HINT = 'drop each run with polis.drop_run(run, reason) first';
+            USING HINT = 'Drop each run first, with `polis drop`.';
     END IF;
     FOR object IN SELECT format('%I', viewname) FROM pg_views WHERE schemaname = 'polis' LOOP
         EXECUTE 'DROP VIEW IF EXISTS ' || object || ' CASCADE';
