@@ -59,39 +59,54 @@ def runs(as_json: AsJson = False) -> None:
     if not found:
         output.show("no runs yet; [cyan]polis demo[/cyan] or [cyan]polis run[/cyan] makes one")
         return
-    output.show(_runs_table(found))
+    output.show(_runs_table(found, columns=output.out.width))
 
 
 _STATUS_STYLES = {"running": "cyan", "paused": "yellow", "complete": "green", "degraded": "magenta", "failed": "red"}
 
 
-def _runs_table(found: list[tuple[Run, Lease, Header | None]]) -> Any:
+# What gives way on a narrow terminal, in this order: a number or a name that is cut tells nothing.
+_GIVE_WAY = ("made", "head hash", "seed", "agents", "forked from", "of", "run")
+
+
+def _runs_table(found: list[tuple[Run, Lease, Header | None]], *, columns: int) -> Any:
+    """Return the table of runs with as many of its parts as `columns` characters have room for."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    told = [standing(*each) for each in found]
+    forks = {run.id: run.name for run, *_ in found}
+    rows = [
+        {
+            "run": str(s["run"]),
+            "name": s["name"],
+            "forked from": _origin(s, forks),
+            "status": s["status"],
+            "tick": "–" if s["head_tick"] < 0 else f"{s['head_tick']:,}",
+            "of": f"{s['target']:,}",
+            "agents": f"{s['agents']:,}",
+            "seed": str(s["seed"]),
+            "head hash": (s["head_hash"] or "")[:12],
+            "made": s["created_at"].replace("T", " ")[:16],
+        }
+        for s in told
+    ]
+    # Three characters lie between two columns, and two at either end.
+    widths = {title: 3 + max(len(title), *(len(row[title]) for row in rows)) for title in rows[0]}
+    if not any(row["forked from"] for row in rows):
+        del widths["forked from"]
+    for title in _GIVE_WAY:
+        if sum(widths.values()) + 1 > columns:
+            widths.pop(title, None)
     table = Table(box=box.SIMPLE_HEAD)
-    longest = max((len(run.name) for run, *_ in found), default=0)
-    forks = {run.id: run.name for run, *_ in found} if any(run.parent for run, *_ in found) else {}
-    origins = max((len(_origin(standing(*each), forks)) for each in found), default=0)
-    names = ("run", "name", *(["forked from"] if forks else []), "status", "tick", "of", "agents", "seed")
-    for title in (*names, "head hash", "made"):
-        # On a narrow terminal hash and date give way; a name that is cut can't be used.
-        table.add_column(
-            title,
-            justify="right" if title in ("run", "tick", "of", "agents", "seed") else "left",
-            no_wrap=title != "made",
-            overflow="fold" if title == "name" else "ellipsis",
-            min_width={"name": longest, "forked from": origins, "status": 8}.get(title),
-        )
-    for each in found:
-        s = standing(*each)
-        table.add_row(
-            str(s["run"]), Text(s["name"], style="bold"), *([_origin(s, forks)] if forks else []),
-            Text(s["status"], style=_STATUS_STYLES[s["status"]]),
-            "–" if s["head_tick"] < 0 else f"{s['head_tick']:,}", f"{s['target']:,}", f"{s['agents']:,}",
-            str(s["seed"]), (s["head_hash"] or "")[:12], s["created_at"].replace("T", " ")[:16],
-        )  # fmt: skip
+    for title in widths:
+        right = title in ("run", "tick", "of", "agents", "seed")
+        table.add_column(title, justify="right" if right else "left", overflow="fold")
+    styles = {"name": "bold"}
+    for row in rows:
+        styles["status"] = _STATUS_STYLES[row["status"]]
+        table.add_row(*(Text(row[title], style=styles.get(title, "")) for title in widths))
     return table
 
 

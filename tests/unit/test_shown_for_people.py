@@ -47,3 +47,28 @@ def test_nothing_is_said_to_be_whole_where_nothing_was_folded():
     values = {"ok": False, "name": "r", "ticks": 0, "first_bad_tick": 401, "area": "ticks", "reason": "no header"}
     assert "before it" not in written(verification_panel(values))
     assert "401 ticks are as they were recorded" in written(verification_panel(values | {"ticks": 401}))
+
+
+def listed(number: int, name: str, parent: int | None) -> Any:
+    told = {
+        "run": number, "name": name, "parent": parent, "fork_tick": 1_200, "status": "complete", "head_tick": 54_321,
+        "target": 98_765, "agents": 500, "seed": 7_654_321, "head_hash": "ab" * 32,
+        "created_at": "2026-01-02T03:04:05+00:00",
+    }  # fmt: skip
+    return SimpleNamespace(id=number, name=name), told, None
+
+
+def test_what_a_narrow_terminal_has_no_room_for_is_left_out_of_the_runs_and_not_cut(monkeypatch):
+    monkeypatch.setattr(looking, "standing", lambda run, told, head: told)
+    found = [listed(1, "brave-otter", None), listed(2, "lean-brave-otter", 1)]
+    shown = []
+    for columns in range(42, 140):
+        console = Console(width=columns, color_system=None)
+        with console.capture() as capture:
+            console.print(looking._runs_table(found, columns=columns))
+        title, _, _, last = (line for line in capture.get().splitlines() if line.strip())
+        assert "…" not in last
+        assert {"lean-brave-otter", "complete", "54,321"} <= set(last.split())
+        shown.append(len(title.split()))
+    assert shown == sorted(shown)
+    assert set(shown) == {3, 4, 5, 7, 8, 9, 11, 12}  # "forked from" and "head hash" are two words
