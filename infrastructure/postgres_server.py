@@ -164,7 +164,7 @@ class Server:
             return takes_connections(known)
 
         def progress(seconds: float) -> None:
-            recovering = "recovery in progress" in cluster.log_since(since)
+            recovering = recovers(cluster.log_since(0, lines=500))
             doing = "recovering what was committed before a crash" if recovering else "starting"
             self._say(f"the database is {doing} ({seconds:.0f} s)")
 
@@ -250,6 +250,15 @@ def make_wal_ahead(server: Running) -> None:
             connection.execute("CHECKPOINT")
         except psycopg.Error as error:  # a convenience: ticks will make them, each its own
             _log.info("could not make WAL segments ahead: %s", error)
+
+
+def recovers(log: str) -> bool:
+    """Return whether a server that is not ready yet recovers, by the end of its log.
+
+    Not by what it logged since we wait: it may have begun before that. Nor by the line that says that it
+    recovers, which comes only once all files are synced.
+    """
+    return "database system was interrupted" in log.rpartition("ready to accept connections")[2]
 
 
 def takes_connections(server: Running | processes.PidFile) -> bool:

@@ -24,6 +24,7 @@ from infrastructure import postgres_cluster
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.errors import DatabaseUnreachable, DataFolderUnusable, EmbeddedPostgresFailed
 from infrastructure.postgres_process import is_alive, processes_of
+from infrastructure.postgres_server import recovers
 from infrastructure.postgres_tuning import TUNED, as_conf, fit_to_machine, size_bytes
 from infrastructure.settings import Settings
 from tests.support.postgres import FreshDatabase, TestServer, database, postgres_server  # noqa: F401
@@ -457,6 +458,15 @@ def test_errors_survive_pickling_and_hide_passwords() -> None:
     assert str(DatabaseUnreachable(url, "")).startswith(
         "the database postgresql://me:***@db.example/polis?password=***"
     )
+
+
+def test_a_server_recovers_from_the_moment_it_finds_that_it_was_interrupted() -> None:
+    ready = "LOG:  database system is ready to accept connections\n"
+    found = "LOG:  database system was interrupted; last known up at 2026-01-02 03:04:05 UTC\n"
+    assert recovers(ready + found)
+    assert recovers(ready + found + "LOG:  syncing data directory (fsync), elapsed time: 10.00 s\n")
+    assert not recovers(ready + found + ready + "LOG:  database system was shut down at 2026-01-02 03:04:05 UTC\n")
+    assert not recovers("")
 
 
 def test_a_small_machine_gets_smaller_settings() -> None:
