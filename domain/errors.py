@@ -75,14 +75,18 @@ class UnknownEventKind(DomainError):
 
 
 class CorruptHistory(DomainError):
-    """Events contradict the state that they are folded into, or their own order."""
+    """Events contradict the state that they are folded into, or their own order.
+
+    `tick` or `ordinal` is -1 where it is none of that.
+    """
 
     def __init__(self, tick: int, ordinal: int, because: str) -> None:
         super().__init__(tick, ordinal, because)
         self.tick, self.ordinal, self.because = tick, ordinal, because
 
     def __str__(self) -> str:
-        return f"tick {self.tick}, event {self.ordinal}: {self.because}"
+        event = f", event {self.ordinal}" if self.ordinal >= 0 else ""
+        return f"tick {self.tick}{event}: {self.because}" if self.tick >= 0 else self.because
 
 
 class MissingInput(DomainError):

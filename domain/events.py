@@ -36,7 +36,7 @@ from domain.codes import (
     Skill,
 )
 from domain.configuration import canonical_json
-from domain.errors import UnknownEventKind
+from domain.errors import CorruptHistory, UnknownEventKind
 
 ABSENT = -1
 
@@ -543,6 +543,8 @@ def as_json(record: np.void, payload: bytes) -> dict[str, Any]:
     ------
     UnknownEventKind
         If this release has no such kind.
+    CorruptHistory
+        If its columns or its payload make no sense.
     """
     return _told(record.item(), payload)
 
@@ -559,16 +561,19 @@ def _told(values: tuple[int, ...], payload: bytes) -> dict[str, Any]:
     event: dict[str, Any] = {
         "tick": values[_PLACES["tick"]], "ordinal": values[_PLACES["ordinal"]], "kind": kind.name
     }  # fmt: skip
-    for f in (*kind.fields, *CAUSE):
-        value = values[_PLACES[f.column]]
-        if value == ABSENT:
-            continue
-        if f.part:
-            shift, mask = _PARTS[f.part]
-            value = value >> shift & mask
-        event[f.name] = f.codes(value).name.lower() if f.codes else value
-    if payload:
-        event |= json.loads(payload)
+    try:
+        for f in (*kind.fields, *CAUSE):
+            value = values[_PLACES[f.column]]
+            if value == ABSENT:
+                continue
+            if f.part:
+                shift, mask = _PARTS[f.part]
+                value = value >> shift & mask
+            event[f.name] = f.codes(value).name.lower() if f.codes else value
+        if payload:
+            event |= json.loads(payload)
+    except (TypeError, ValueError) as error:
+        raise CorruptHistory(event["tick"], event["ordinal"], f"{kind.name} can't be read: {error}") from error
     return event
 
 

@@ -538,9 +538,9 @@ def apply_events(world: World, events: EventBatch, start: int, stop: int) -> Non
         if stopped < n and int(records["kind"][stopped]) not in _IN_PYTHON:
             e = records[stopped]
             kind = ev.KIND_BY_NUMBER.get(int(e["kind"]))
-            name = f"unknown kind {e['kind']}" if kind is None else kind.name
-            lives = kind is not None and world.row(int(e["agent"])) is not None
-            because = f"{name} of agent {e['agent']}, {'whose columns make no sense' if lives else 'who is not alive'}"
+            lives = world.row(int(e["agent"])) is not None
+            because = f"agent {e['agent']}, {'whose columns make no sense' if lives else 'who is not alive'}"
+            because = f"unknown kind {e['kind']}" if kind is None else f"{kind.name} of {because}"
             raise CorruptHistory(int(e["tick"]), int(e["ordinal"]), because)
         at = stopped
 

@@ -22,7 +22,7 @@ from domain.fold import fold
 from domain.ports import HistoryReader, Run
 from domain.state import World
 from replay.passages import Passage, Passages
-from replay.seek import nearest_snapshot
+from replay.seek import nearest_snapshot, not_as_recorded
 from replay.states import States
 
 _MIB = 1 << 20
@@ -156,8 +156,7 @@ class Cursor:
             fold(world, passage.events(t))
             if t == tick or (tick - t) % gap == 0 or (near and tick - t < gap):
                 if world.state_hash != passage.state_hash(t):
-                    because = f"run {self.run.name}: the events do not fold to the recorded state; `polis verify`"
-                    raise CorruptHistory(t, -1, because)
+                    raise CorruptHistory(t, -1, not_as_recorded(self.run))
                 self._states.keep(world.copy() if t < tick else world)
         return world
 

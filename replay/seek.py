@@ -43,7 +43,7 @@ def at(reader: HistoryReader, run: Run, tick: int, *, on_problem: Callable[[str]
     for events in ticks_of(reader, run, world.tick + 1, tick, headers=headers):
         fold(world, events)
     if world.tick != tick or headers.state_hash[-1] != world.state_hash:
-        raise CorruptHistory(tick, -1, f"run {run.name}: the events do not fold to the recorded state; `polis verify`")
+        raise CorruptHistory(tick, -1, not_as_recorded(run))
     return world
 
 
@@ -70,6 +70,16 @@ def _beyond(reader: HistoryReader, run: Run, tick: int) -> BeyondHead:
     return BeyondHead(run.name, tick, -1 if head is None else head.tick)
 
 
+def where_to_look(run: Run) -> str:
+    """Return what to do about a history that was changed."""
+    return f"`polis verify {run.name}` names what differs first"
+
+
+def not_as_recorded(run: Run) -> str:
+    """Return what is wrong where a state comes out that was not recorded."""
+    return f"run {run.name}: the events do not fold to the recorded state; {where_to_look(run)}"
+
+
 def at_head(reader: HistoryReader, run: Run, *, on_problem: Callable[[str], None] | None = None) -> World:
     """Return the newest state, or the empty world of a run that has no tick yet."""
     head = reader.head(run)
@@ -88,20 +98,21 @@ def ticks_of(
     Raises
     ------
     CorruptHistory
-        If a tick in between has no events.
+        If a tick in between has no header, or not the events that it counts.
     """
     if first > last:
         return
     if headers is None:
         headers = reader.headers(run, first, last)
     start = first - int(headers.ticks[0]) if len(headers) else 0
-    expected = first
     for tick, events in by_tick(reader.read(run, first, last, headers=headers), first, last):
         at = start + tick - first
-        if tick != expected or at >= len(headers) or len(events) != headers.events[at]:
-            raise CorruptHistory(expected, 0, f"run {run.name}: its events are missing")
+        if at >= len(headers) or headers.ticks[at] != tick:
+            raise CorruptHistory(tick, -1, f"its header is missing; {where_to_look(run)}")
+        if len(events) != headers.events[at]:
+            because = f"{len(events)} events are stored, its header counts {headers.events[at]}; {where_to_look(run)}"
+            raise CorruptHistory(tick, -1, because)
         yield to_current(events, int(headers.catalogues[at]))
-        expected += 1
 
 
 def by_tick(batches: Iterable[EventBatch], first: int, last: int) -> Iterator[tuple[int, EventBatch]]:

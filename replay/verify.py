@@ -165,7 +165,9 @@ def _check_tick(
     _check_inputs(world, events, inputs, headers)
     try:
         fold(world, to_current(events, int(headers.catalogues[position])))
-    except (CorruptHistory, PolisError, KeyError, ValueError, IndexError) as error:
+    except CorruptHistory as damaged:
+        raise _Difference(tick, "events", f"event {damaged.ordinal} can't be folded: {damaged.because}") from damaged
+    except (PolisError, KeyError, ValueError, IndexError) as error:
         raise _Difference(tick, "events", f"they can't be folded: {error}") from error
     computed = header_of(world, events_hash, len(events), chain)
     _compare(computed, recorded)

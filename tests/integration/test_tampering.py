@@ -17,6 +17,7 @@ from domain.inputs import INTENTION, INTERVENTION, Input, InputKey
 from domain.ports import Run
 from infrastructure.postgres_store import PostgresStore
 from replay import Verification
+from replay.seek import ticks_of
 from tests.support.histories import scenario
 from tests.support.postgres import FreshDatabase, TestServer
 from tests.support.stores import go_on, keep, make_run, opened
@@ -266,6 +267,26 @@ def test_damaged_events_are_not_shown_as_a_state(kept: Kept) -> None:
     change += "stored_events WHERE kind = 6 AND tick = 15 ORDER BY ordinal LIMIT 1)"
     with tampered(database, change), pytest.raises(PolisError, match="verify"):
         replay.at(store, run, 15)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("UPDATE stored_events SET given = 128::int8 << 56 WHERE (tick, ordinal) = (SELECT tick, min(ordinal) FROM "
+         "stored_events WHERE kind = 7 AND tick > 9 GROUP BY tick ORDER BY tick LIMIT 1)", "can't be read"),
+        ("DELETE FROM ticks WHERE tick = 14", "tick 14: its header is missing; `polis verify kept`"),
+        ("UPDATE ticks SET events = events - 1 WHERE tick = 14", "are stored, its header counts .*`polis verify kept`"),
+        ("INSERT INTO ticks SELECT run, 99, events, catalogue, events_hash, state_hash, chain_hash, area_personas, "
+         "area_agents, area_goods, area_ties, area_cells, area_minds FROM ticks WHERE tick = 14", "header is missing"),
+    ],
+)  # fmt: skip
+def test_damaged_history_is_told_as_that_and_where(kept: Kept, change: str, says: str) -> None:
+    database, store, run = kept
+    with tampered(database, change), pytest.raises(CorruptHistory, match=says):
+        head = store.head(run)
+        assert head is not None
+        for batch in ticks_of(store, run, 9, head.tick):
+            list(batch)
 
 
 # -- reading -------------------------------------------------------------------------------------
