@@ -50,6 +50,7 @@ from chronopolis.cli import (
     refreshing,
     running,
     sql,
+    standard_io,
     thinking,
     watching,
     worker,
@@ -163,18 +164,32 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 def main() -> NoReturn:
     """Run `polis` and leave with its exit code."""
     code = OUR_MISTAKE
+    standard_io.take_up()
     collect_seldom()
     try:
         signal.signal(signal.SIGTERM, _terminate)
         code = run(sys.argv[1:])
-        sys.stdout.flush()
+        code = _flush(code)
     except KeyboardInterrupt:
         code = STOPPED
-    except OSError:
-        code = _nobody_reads()
     if code == STOPPED:
         _leave_stopped()
     sys.exit(code)
+
+
+def _flush(code: int) -> int:
+    """Write what is left to be written, and return the exit code: `code`, unless that fails."""
+    try:
+        standard_io.flush()
+    except BrokenPipeError:
+        return _nobody_reads()
+    except OSError as error:
+        standard_io.give_up(sys.stdout)
+        if code == GOOD:  # else it was said already, or something worse was
+            code = ENVIRONMENT
+            _report(error, code, as_json=False)
+            standard_io.flush()
+    return code
 
 
 def _leave_stopped() -> NoReturn:
@@ -204,6 +219,8 @@ def run(arguments: list[str]) -> int:
             _report(error, code, as_json=as_json)
         except BrokenPipeError:
             return _nobody_reads()
+        except OSError:
+            pass  # standard output fails, which standard error was told
         return code
 
 
@@ -225,6 +242,8 @@ def exit_code_of(error: Exception) -> int:
 
 def _is_environment(error: Exception) -> bool:
     """Whether a foreign error says that a disk or a server failed, not that we did."""
+    if isinstance(error, standard_io.OutputFailed):
+        return True
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
     error = getattr(error, "orig", None) or error  # of what SQLAlchemy wraps
@@ -239,9 +258,10 @@ def _report(error: Exception, code: int, *, as_json: bool) -> None:
     if not message:  # `polis` alone: its help was shown
         return
     first, *hints = message.splitlines() or [type(error).__name__]
-    print("\n".join([f"error: {first}", *(f"  {hint.rstrip()}" for hint in hints)]), file=sys.stderr, flush=True)
-    if os.environ.get("POLIS_DEBUG"):
-        traceback.print_exception(error, file=sys.stderr)
+    with contextlib.suppress(OSError):  # that nobody can be told makes it no other error
+        print("\n".join([f"error: {first}", *(f"  {hint.rstrip()}" for hint in hints)]), file=sys.stderr, flush=True)
+        if os.environ.get("POLIS_DEBUG"):
+            traceback.print_exception(error, file=sys.stderr)
     if as_json:
         what = {"type": type(error).__name__, "message": message, "exit_code": code}
         print(json.dumps({"error": what}, ensure_ascii=False), flush=True)
@@ -260,16 +280,14 @@ def _message(error: Exception, code: int) -> str:
             f"{type(error).__name__}: {said[0] if said else 'no more is known'}\n"
             "This is a mistake of ours. POLIS_DEBUG=1 shows where; the history of every run is intact."
         )
-    if _is_environment(error):
+    if _is_environment(error) and not isinstance(error, standard_io.OutputFailed):
         said = str(getattr(error, "orig", None) or error).strip().splitlines()
         return said[0] if said else type(error).__name__
     return str(error)
 
 
 def _nobody_reads() -> int:
-    """Give up standard output, so that the interpreter does not complain about it on its way out."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    standard_io.give_up(sys.stdout)
     return NOBODY_READS
 
 

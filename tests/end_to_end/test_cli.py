@@ -349,6 +349,42 @@ def test_a_reader_that_goes_away_is_no_error_of_ours(home, otter, words):
     process.stderr.close()
 
 
+def redirected(how: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `polis` with its files redirected as a shell does."""
+    command = ["sh", "-c", f'exec "$@" {how}', "sh", sys.executable, "-m", "chronopolis.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+
+
+def test_a_command_does_its_work_where_its_standard_files_are_closed(polis, otter):
+    said = redirected(">&-", "verify", otter, "--json")
+    assert (said.returncode, said.stderr) == (0, "")
+    said = redirected("2>&-", "verify", otter, "--json")
+    assert (said.returncode, json.loads(said.stdout)["ok"]) == (0, True)
+    said = redirected(">&- 2>&- <&-", "run", *SMALL, "--ticks", "3", "--name", "unheard", "--json")
+    assert said.returncode == 0
+    assert polis("show", "unheard", "--json").json["head_tick"] == 3
+
+
+def test_output_that_takes_no_more_is_named_and_leaves_with_three(polis, otter):
+    for words in (
+        ("--help",),
+        ("verify", otter),
+        ("events", otter, "--json"),
+        ("run", *SMALL, "--ticks", "3", "--name", "unread", "--json"),
+    ):
+        said = redirected(">/dev/full", *words)
+        assert said.returncode == 3, said
+        assert "error: standard output could not be written: No space left on device" in said.stderr
+        assert said.stderr.count("error:") == 1
+        assert "Traceback" not in said.stderr
+    assert polis("show", "unread", "--json").json["status"] == "complete"
+
+
+def test_a_command_leaves_with_its_own_code_where_nobody_can_be_told(home):
+    for how in (">/dev/full", "2>/dev/full", ">/dev/full 2>/dev/full"):
+        assert redirected(how, "run", "--agents", "0", "--json").returncode == 2
+
+
 # -- checks ------------------------------------------------------------------------------------------
 
 

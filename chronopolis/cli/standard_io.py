@@ -1,0 +1,65 @@
+"""Standard input, output and error: that all three are there, and what it means when one of them fails."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from typing import Any, TextIO
+
+
+class OutputFailed(OSError):
+    """Standard output takes no more, as on a full disk; that whoever read it went away is a BrokenPipeError."""
+
+    def __str__(self) -> str:
+        return (
+            f"standard output could not be written: {self.strerror}\n"
+            "What was recorded is unharmed; `polis runs` says how far each run has come."
+        )
+
+
+class _Output(io.FileIO):
+    """Standard output, whose errors can be told from those of any other file: they name none."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputFailed(error.errno, error.strerror) from None
+
+
+def take_up() -> None:
+    """Put something in the place of what is closed, and let errors of standard output say that they are.
+
+    The next file would get the number of what is closed, and a connection to the database would get our output.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:  # the lowest number that is free is this one
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    was: Any = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_Output(1, "w", closefd=False)), encoding=was.encoding, errors=was.errors,
+        line_buffering=was.line_buffering, write_through=was.write_through,
+    )  # fmt: skip
+
+
+def give_up(stream: TextIO) -> None:
+    """Give up a stream that fails, so that the interpreter does not complain about it on its way out."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def flush() -> None:
+    """Write what is left; nobody has to be listening on standard error."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        give_up(sys.stderr)
+    sys.stdout.flush()
