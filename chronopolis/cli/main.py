@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import logging
 import os
 import signal
@@ -56,6 +55,7 @@ from chronopolis.cli import (
     worker,
 )
 from chronopolis.cli.garbage import collect_seldom
+from chronopolis.cli.output import error_json, error_lines
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
@@ -192,10 +192,14 @@ def _flush(code: int) -> int:
     return code
 
 
-def _leave_stopped() -> NoReturn:
-    """Leave with 130, however impatiently somebody goes on pressing Ctrl-C while the interpreter ends."""
+def _hear_no_more() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+def _leave_stopped() -> NoReturn:
+    """Leave with 130, however impatiently somebody goes on pressing Ctrl-C while the interpreter ends."""
+    _hear_no_more()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
@@ -215,6 +219,8 @@ def run(arguments: list[str]) -> int:
         return _nobody_reads()
     except Exception as error:
         code = exit_code_of(error)
+        if isinstance(error, running.StoppedAtOnce):
+            _hear_no_more()  # a third Ctrl-C would say the same once more; a timer ends us if this takes long
         try:
             _report(error, code, as_json=as_json)
         except BrokenPipeError:
@@ -257,14 +263,13 @@ def _report(error: Exception, code: int, *, as_json: bool) -> None:
     message = _message(error, code)
     if not message:  # `polis` alone: its help was shown
         return
-    first, *hints = message.splitlines() or [type(error).__name__]
+    kind = type(error).__name__
     with contextlib.suppress(OSError):  # that nobody can be told makes it no other error
-        print("\n".join([f"error: {first}", *(f"  {hint.rstrip()}" for hint in hints)]), file=sys.stderr, flush=True)
+        print(error_lines(kind, message), file=sys.stderr, flush=True)
         if os.environ.get("POLIS_DEBUG"):
             traceback.print_exception(error, file=sys.stderr)
     if as_json:
-        what = {"type": type(error).__name__, "message": message, "exit_code": code}
-        print(json.dumps({"error": what}, ensure_ascii=False), flush=True)
+        print(error_json(kind, message, code), flush=True)
 
 
 def _message(error: Exception, code: int) -> str:

@@ -92,6 +92,17 @@ def _console(file: Any) -> Console:
     return PipedConsole(file=file, width=width, highlight=False, soft_wrap=False)
 
 
+def error_lines(kind: str, message: str) -> str:
+    """Return an error for people: what happened, and below it what to do."""
+    first, *hints = message.splitlines() or [kind]
+    return "\n".join([f"error: {first}", *(f"  {hint.rstrip()}" for hint in hints)])
+
+
+def error_json(kind: str, message: str, code: int) -> str:
+    """Return an error for scripts."""
+    return json.dumps({"error": {"type": kind, "message": message, "exit_code": code}}, ensure_ascii=False)
+
+
 def facts(rows: Mapping[str, Any], *, title: str = "", good: bool | None = None) -> Any:
     """Return a panel of names and values; its border says whether all is well."""
     from rich import box

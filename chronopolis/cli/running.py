@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,7 +31,7 @@ from chronopolis.cli.options import (
     Threads,
     examples,
 )
-from chronopolis.cli.output import Output, facts, figures_text
+from chronopolis.cli.output import Output, error_json, error_lines, facts, figures_text
 
 if TYPE_CHECKING:
     from domain.configuration import Configuration
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from workers.runner import Runner, Summary
 
 TICKS_MAX = 2_000_000_000
-_LAST_MOMENTS_S = 2.0
+_LAST_MOMENTS_S, _LAST_WORD_S = 2.0, 0.5
 
 
 class StoppedAtOnce(Exception):
@@ -341,7 +340,7 @@ def drive(
             on_begin=(lambda: output.say(begun)) if begun else None, on_progress=display.update, say=output.warn,
             minutes=None if figures is None else Minutes(lambda minute: _add_line(figures, minute)),
         )  # fmt: skip
-        with _stopping(runner, output):
+        with _stopping(runner, output, run.name):
             try:
                 return runner.run(target)
             except KeyboardInterrupt:
@@ -357,9 +356,12 @@ def _add_line(file: Path, values: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _stopping(runner: Runner, output: Output) -> Iterator[None]:
+def _stopping(runner: Runner, output: Output, name: str) -> Iterator[None]:
     """Stop the runner at the first signal, leave at the second."""
     told = 0
+
+    def leave() -> None:
+        _leave(StoppedAtOnce(name), as_json=output.as_json)
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal told
@@ -370,12 +372,12 @@ def _stopping(runner: Runner, output: Output) -> Iterator[None]:
             return
         # Everything reported durable is safe. Clean up if that is quick; the server may be gone, and then
         # it would not be.
-        timer = threading.Timer(_LAST_MOMENTS_S, _leave)
+        timer = threading.Timer(_LAST_MOMENTS_S, leave)
         timer.daemon = True
         timer.start()
         if told == 2:
             raise KeyboardInterrupt
-        _leave()
+        leave()
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has it ignored, and means it
@@ -389,10 +391,23 @@ def _stopping(runner: Runner, output: Output) -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-def _leave() -> None:
-    if sys.stderr.isatty():
-        os.write(2, b"\x1b[?25h")  # rich hid the cursor
+def _leave(error: StoppedAtOnce, *, as_json: bool) -> None:
+    """End this process, with a last word unless whoever should read it does not."""
+    telling = threading.Thread(target=_tell, args=(error,), kwargs={"as_json": as_json}, daemon=True)
+    telling.start()
+    telling.join(_LAST_WORD_S)
     os._exit(_STOPPED)
+
+
+def _tell(error: StoppedAtOnce, *, as_json: bool) -> None:
+    # Past Python's streams: whoever is stuck may be in the middle of a write, and have locked them.
+    kind = type(error).__name__
+    cursor = "\x1b[?25h" if os.isatty(2) else ""  # rich hid it
+    with suppress(OSError):
+        os.write(2, f"{cursor}{error_lines(kind, str(error))}\n".encode())
+    if as_json:
+        with suppress(OSError):
+            os.write(1, f"{error_json(kind, str(error), _STOPPED)}\n".encode())
 
 
 def finish(output: Output, summary: Summary, *, resumed: bool) -> None:

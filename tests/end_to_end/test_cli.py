@@ -210,6 +210,31 @@ def test_a_second_signal_leaves_at_once_and_the_run_can_be_resumed(polis):
     assert polis("resume", "impatient", "--ticks", "2", "--json").code == 0
 
 
+@pytest.mark.parametrize("signals", [2, 3])
+def test_who_leaves_at_once_is_told_so_though_the_database_hangs(polis, home, signals):
+    name = f"frozen-at-{signals}"
+    process = start("run", *SMALL, "--ticks", "5000", "--pace", "20", "--name", name, "--json")
+    wait_for_tick(polis, name, 1)
+    with owner(home) as connection:
+        backends = [pid for (pid,) in connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )]  # fmt: skip
+    for pid in backends:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(0.2)
+        for _ in range(signals):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        out, err = process.communicate(timeout=15)
+    finally:
+        for pid in backends:
+            os.kill(pid, signal.SIGCONT)
+    assert process.returncode == 130
+    assert err.count(f"error: stopped at once; `polis resume {name}`") == 1
+    assert [json.loads(line)["error"]["type"] for line in out.splitlines()] == ["StoppedAtOnce"]
+
+
 def test_a_run_that_is_being_written_is_refused_and_goes_on(polis):
     process = start("run", *SMALL, "--ticks", "5000", "--pace", "50", "--name", "busy", "--quiet")
     try:
