@@ -84,7 +84,17 @@ class Cluster:
         return hashlib.sha256(os.fsencode(self.folder)).hexdigest()
 
     def make_folders(self) -> None:
-        """Make the folders that need no server user."""
+        """Make the folders that need no server user.
+
+        Raises
+        ------
+        DataFolderUnusable
+        """
+        if os.fsencode(self.folder).decode("utf-8", "ignore") != str(self.folder):
+            raise DataFolderUnusable(
+                self.folder, "its name is not UTF-8, and where Postgres is must be told as text",
+                "Set POLIS_HOME to a folder that has another name.",
+            )  # fmt: skip
         with usable(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             self.log.parent.mkdir(mode=0o700, exist_ok=True)

@@ -40,7 +40,7 @@ class PidFile:
     def read(cls, data: Path) -> PidFile | None:
         """Return the file of `data`, None if there is none or it is not whole yet."""
         try:
-            lines = (data / "postmaster.pid").read_text().splitlines()
+            lines = (data / "postmaster.pid").read_text(errors="surrogateescape").splitlines()
             return cls(int(lines[0]), int(lines[3]), lines[4], lines[7].strip())
         except (OSError, IndexError, ValueError):
             return None
@@ -63,7 +63,7 @@ def send(process: psutil.Process, number: signal.Signals) -> None:
 def postmaster(data: Path, name: str) -> psutil.Process | None:
     """Return the process that postmaster.pid names, if it lives and belongs to the server `name`."""
     try:
-        pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+        pid = int((data / "postmaster.pid").read_text(errors="surrogateescape").split("\n", 1)[0])
         process = psutil.Process(abs(pid))  # negative: somebody's single-user session
         return process if _belongs(process, name) else None
     except (OSError, ValueError, psutil.Error):

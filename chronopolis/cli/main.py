@@ -56,6 +56,7 @@ from chronopolis.cli import (
 )
 from chronopolis.cli.garbage import collect_seldom
 from chronopolis.cli.output import error_json, error_lines
+from chronopolis.errors import WrongUsage
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
@@ -217,7 +218,8 @@ def run(arguments: list[str]) -> int:
         return STOPPED
     except NobodyReads:
         return _nobody_reads()
-    except Exception as error:
+    except Exception as failed:
+        error = _of_arguments(failed, arguments)
         code = exit_code_of(error)
         if isinstance(error, running.StoppedAtOnce):
             _hear_no_more()  # a third Ctrl-C would say the same once more; a timer ends us if this takes long
@@ -228,6 +230,15 @@ def run(arguments: list[str]) -> int:
         except OSError:
             pass  # standard output fails, which standard error was told
         return code
+
+
+def _of_arguments(error: Exception, arguments: list[str]) -> Exception:
+    """Return what to say of an error: wrong usage, if it is an argument that is no text."""
+    if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
+        for argument in arguments:
+            if error.object[error.start] in argument:
+                return WrongUsage(f"{argument!r} is not UTF-8 text")
+    return error
 
 
 def exit_code_of(error: Exception) -> int:
@@ -260,7 +271,7 @@ def _is_environment(error: Exception) -> bool:
 
 def _report(error: Exception, code: int, *, as_json: bool) -> None:
     """Say on standard error what happened, and with --json also as the last line of standard output."""
-    message = _message(error, code)
+    message = _message(error, code).encode("utf-8", "backslashreplace").decode()  # it may quote what is no text
     if not message:  # `polis` alone: its help was shown
         return
     kind = type(error).__name__
@@ -283,7 +294,8 @@ def _message(error: Exception, code: int) -> str:
         said = str(error).strip().splitlines()
         return (
             f"{type(error).__name__}: {said[0] if said else 'no more is known'}\n"
-            "This is a mistake of ours. POLIS_DEBUG=1 shows where; the history of every run is intact."
+            "This is a mistake of ours. POLIS_DEBUG=1 shows where. Nothing that was recorded was changed; "
+            "`polis verify RUN` tells whether a history is sound."
         )
     if _is_environment(error) and not isinstance(error, standard_io.OutputFailed):
         said = str(getattr(error, "orig", None) or error).strip().splitlines()

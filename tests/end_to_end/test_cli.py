@@ -499,6 +499,9 @@ def test_a_corrupt_snapshot_is_said_and_passed_over(polis, home):
         (("run", "--agents", "many"), "BadParameter"),
         (("resume", "testing-otter", "--ticks", "0"), "BadParameter"),
         (("db", "downgrade"), "WrongUsage"),
+        (("show", os.fsdecode(b"\xff")), "WrongUsage"),
+        (("run", "--name", os.fsdecode(b"caf\xe9")), "WrongUsage"),
+        (("run", "--set", os.fsdecode(b"caf\xe9=3")), "InvalidConfiguration"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
@@ -566,6 +569,8 @@ def test_our_own_mistakes_get_a_line_and_code_seventy(polis, otter, monkeypatch)
     monkeypatch.setattr("replay.verify", lambda *a, **k: 1 // 0)
     said = polis("verify", otter, "--json")
     assert (said.code, said.json["error"]["type"]) == (70, "ZeroDivisionError")
+    assert "polis verify RUN" in said.err
+    assert "intact" not in said.err, "damaged history may be why"
     assert "Traceback" not in said.err
     monkeypatch.setenv("POLIS_DEBUG", "1")
     assert "Traceback" in polis("verify", otter).err

@@ -23,7 +23,7 @@ from domain.errors import PolisError
 from infrastructure import postgres_cluster
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.errors import DatabaseUnreachable, DataFolderUnusable, EmbeddedPostgresFailed
-from infrastructure.postgres_process import is_alive, processes_of
+from infrastructure.postgres_process import PidFile, is_alive, processes_of
 from infrastructure.postgres_server import recovers
 from infrastructure.postgres_tuning import TUNED, as_conf, fit_to_machine, size_bytes
 from infrastructure.settings import Settings
@@ -395,6 +395,20 @@ def test_a_folder_that_is_no_data_folder_is_refused(home: Path) -> None:
     (home / "postgres" / "data" / "thesis.odt").write_text("")
     with pytest.raises(DataFolderUnusable, match="no PG_VERSION"):
         EmbeddedPostgres(home).attach()
+
+
+def test_a_folder_whose_name_is_no_text_is_refused_before_anything_is_made(home: Path) -> None:
+    folder = home / os.fsdecode(b"caf\xe9")
+    with pytest.raises(DataFolderUnusable, match="not UTF-8"):
+        EmbeddedPostgres(folder).attach()
+    assert not (folder / "postgres" / "data").exists()
+
+
+def test_a_pid_file_is_read_whatever_the_names_of_folders_in_it(home: Path) -> None:
+    (home / "postmaster.pid").write_bytes(b"12\n/caf\xe9\n1\n5432\n/caf\xe9/socket\n\n\nready\n")
+    known = PidFile.read(home)
+    assert known is not None
+    assert (known.pid, os.fsencode(known.socket_folder), known.status) == (12, b"/caf\xe9/socket", "ready")
 
 
 def test_a_full_disk_is_said_before_anything_is_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
