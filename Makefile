@@ -74,7 +74,7 @@ bench-minds: install  ## measure thoughts a second against the engine itself; wr
 bench-replay: install  ## measure seek, step, fork, diff, bisect and why on a long run; ARGS="--record pace10" soaks too
 	$(BIN)/python -m benchmarks.replay $(ARGS)
 
-chaos: install  ## kill runs at every kind of moment; writes docs/benchmarks
+chaos: install  ## kill runs at every kind of moment; writes docs/chaos.md
 	$(BIN)/python -m benchmarks.chaos $(ARGS)
 
 docs: install  ## write the generated pages anew
