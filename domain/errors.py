@@ -157,7 +157,7 @@ class MissingAnswer(PolisError):
     def __str__(self) -> str:
         return (
             f"run {self.run}, tick {self.tick}: agent {self.agent} thinks, and no answer to this is recorded; "
-            "`--answers reuse` would ask the engine"
+            f"`polis resume {self.run}` goes on and asks its engine"
         )
 
 

@@ -65,7 +65,7 @@ _USAGE = (
     "NoTicksYet", "NothingFound", "TickHasBegun", "UnknownEvent", "BadQuery", "ExportRefused",
     "UnknownMeasure", "InvalidExpression", "ReadByFork",
 )  # fmt: skip
-_CHECK = ("CorruptHistory", "MissingInput", "InvalidInput", "RandomnessForbidden")
+_CHECK = ("CorruptHistory", "MissingAnswer", "MissingInput", "InvalidInput", "RandomnessForbidden")
 
 EPILOG = """[bold]Begin with[/bold]
 

@@ -13,7 +13,7 @@ import sqlalchemy.exc
 
 from chronopolis import docs, errors
 from chronopolis.cli import main
-from domain.errors import PolisError, UnknownRun
+from domain.errors import MissingAnswer, MissingInput, PolisError, UnknownRun
 from domain.events import KINDS
 
 pytestmark = pytest.mark.unit
@@ -40,6 +40,12 @@ def test_exit_codes_tell_usage_from_environment_and_from_our_own_mistakes():
     assert main.exit_code_of(errors.HolderFailed("x")) == main.ENVIRONMENT
     assert main.exit_code_of(OSError(28, "No space left on device")) == main.ENVIRONMENT
     assert main.exit_code_of(KeyError("x")) == main.OUR_MISTAKE
+
+
+def test_an_input_that_is_missing_leaves_with_one_code_however_it_is_found_out():
+    missing = MissingAnswer("brave-otter", 35, 3)
+    assert main.exit_code_of(missing) == main.exit_code_of(MissingInput(35, 3)) == main.CHECK_FAILED
+    assert "`polis resume brave-otter`" in str(missing)
 
 
 def test_what_a_database_does_not_let_us_do_is_no_mistake_of_ours():
