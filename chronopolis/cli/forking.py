@@ -111,7 +111,10 @@ def settings_of(given: list[str]) -> dict[str, Any]:
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise WrongUsage(f"--set {cut(setting)}: write KEY=VALUE, such as --set hunger=30")
-        wanted[key.strip()] = int(value) if re.fullmatch(r"-?[0-9]+(_[0-9]+)*", value) else value
+        key = key.strip()
+        if key in wanted:
+            raise WrongUsage(f"--set {cut(setting)}: {cut(key)} was set already; give it once")
+        wanted[key] = int(value) if re.fullmatch(r"-?[0-9]+(_[0-9]+)*", value) else value
     return wanted
 
 

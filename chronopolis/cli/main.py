@@ -289,7 +289,7 @@ def _message(error: Exception, code: int) -> str:
             return ""
         context = getattr(error, "ctx", None)
         hint = f"\nTry '{context.command_path} --help'." if context is not None else ""
-        return error.format_message() + hint
+        return error.format_message().replace("Value error, ", "", 1) + hint  # pydantic's words, of no use here
     if code == OUR_MISTAKE:
         said = str(error).strip().splitlines()
         return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -79,6 +79,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
+    context: typer.Context,
     agents: Annotated[int, typer.Option(metavar="N", help="Founders at tick 0.")] = 500,
     ticks: Annotated[int, typer.Option(metavar="T", help="The tick to end at.")] = 1000,
     seed: Annotated[int, typer.Option(metavar="S", help="Decides everything that is left to chance.")] = 1,
@@ -122,6 +123,7 @@ def run(
     require_writable(figures)
     require_expression(break_at)
     base: dict[str, Any] = {"agents": agents, "width": width, "height": height, "mind": mind}
+    require_once(context, base, settings or [])
     base |= profile_of(profile)
     configuration = configuration_of(base, settings or [])
     require_expression(break_at, configuration)
@@ -216,6 +218,16 @@ def require_expression(break_at: str | None, configuration: Configuration | None
             require_cells(wanted, configuration)
 
 
+def require_once(context: typer.Context, options: Iterable[str], settings: list[str]) -> None:
+    """Refuse what is given both as an option of its own and with --set."""
+    from chronopolis.errors import WrongUsage
+
+    for name in sorted(settings_of(settings).keys() & set(options)):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise WrongUsage(f"--{name} and --set {name}=… set the same; give one of them")
+
+
 def configuration_of(base: dict[str, Any], settings: list[str]) -> Configuration:
     """Return the configuration of options and ``KEY=VALUE`` settings, which come last.
 
@@ -259,7 +271,9 @@ def profile_of(path: Path | None) -> dict[str, int]:
     try:
         found = json.loads(path.read_text())
         return {name: int(found[name]) for name in ("think_delay", "think_budget")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise WrongUsage(f"--profile {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
         raise WrongUsage(
             f"--profile {path}: it is no profile ({type(error).__name__}: {error})",
             "`polis minds calibrate` prints one.",
