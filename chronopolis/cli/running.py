@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -354,11 +354,15 @@ def drive(
             on_begin=(lambda: output.say(begun)) if begun else None, on_progress=display.update, say=output.warn,
             minutes=None if figures is None else Minutes(lambda minute: _add_line(figures, minute)),
         )  # fmt: skip
-        with _stopping(runner, output, run.name):
+        with _stopping(runner, output, run.name) as is_left:
             try:
                 return runner.run(target)
             except KeyboardInterrupt:
                 raise StoppedAtOnce(run.name) from None
+            except Exception:
+                if is_left():  # who was interrupted somewhere deep, as while compiling, may say something else of it
+                    raise StoppedAtOnce(run.name) from None
+                raise
 
 
 def _add_line(file: Path, values: dict[str, Any]) -> None:
@@ -370,8 +374,8 @@ def _add_line(file: Path, values: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _stopping(runner: Runner, output: Output, name: str) -> Iterator[None]:
-    """Stop the runner at the first signal, leave at the second."""
+def _stopping(runner: Runner, output: Output, name: str) -> Iterator[Callable[[], bool]]:
+    """Stop the runner at the first signal, leave at the second; lend what says whether that came."""
     told = 0
 
     def leave() -> None:
@@ -398,7 +402,7 @@ def _stopping(runner: Runner, output: Output, name: str) -> Iterator[None]:
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
-        yield
+        yield lambda: told > 1
     finally:
         if told < 2:  # else whoever presses it once more still leaves at once
             for number, handler in before.items():
