@@ -53,7 +53,7 @@ def test_a_writer_looks_running_also_after_it_connected_anew(
         assert postgres_store.lease(run).status == "running"
         with psycopg.connect(migrated.admin_url, autocommit=True) as owner:
             owner.execute("SELECT pg_terminate_backend(%s)", (writer._connection.info.backend_pid,))
-        writer._reconnect("it was ended", 0)
+        writer._reconnect(0, "it was ended")
         assert postgres_store.lease(run).status == "running"
         assert [s.lease.status for s in Browsing(postgres_store).standings()] == ["running"]
 

@@ -24,7 +24,7 @@ _COMPILE = (
 def compiled(folder: Path, **environment: str) -> tuple[bool, Path, int]:
     """Compile a kernel of `folder` and return (whether it is kept, where, what it answers)."""
     clean = {k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")}
-    command = [sys.executable, "-c", _COMPILE, str(folder)]
+    command = [sys.executable, "-B", "-c", _COMPILE, str(folder)]  # Python's own cache tells sources by the second
     told = subprocess.run(command, cwd=_ROOT, env=clean | environment, capture_output=True, text=True, check=True)
     kept, where, answer = told.stdout.splitlines()
     return kept == "True", Path(where), int(answer)
