@@ -25,6 +25,7 @@ _AWAY = (
     "ERR_SOCKET_NOT_CONNECTED",
     "WebSocket",
     "Failed to fetch",
+    "_nicegui_ws/socket.io",  # of a session that the server knew before it was killed
 )
 
 
