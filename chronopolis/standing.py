@@ -11,12 +11,17 @@ if TYPE_CHECKING:  # what `polis --help` loads has to be light
 
 def standing(run: Run, lease: Lease, head: Header | None) -> dict[str, Any]:
     """Return who a run is and how far it has come."""
+    return standing_at(run, lease, -1 if head is None else head.tick, None if head is None else head.chain_hash)
+
+
+def standing_at(run: Run, lease: Lease, head_tick: int, head_hash: bytes | None) -> dict[str, Any]:
+    """Return the same where tick and chain hash of the head are known, -1 and None before the first tick."""
     return {
         "run": run.id,
         "name": run.name,
         "status": lease.status,
-        "head_tick": -1 if head is None else head.tick,
-        "head_hash": None if head is None else head.chain_hash.hex(),
+        "head_tick": head_tick,
+        "head_hash": None if head_hash is None else head_hash.hex(),
         "target": lease.target,
         "agents": run.configuration.agents,
         "seed": run.seed,

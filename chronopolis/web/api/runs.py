@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
+from chronopolis.standing import standing_at
 from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import Density, Health, Marks, RunBrief, RunDetail
 from chronopolis.web.api.parameters import First, Found, Last, span
@@ -24,21 +25,7 @@ _CHILDREN_MAX, _INTERVENTIONS_MAX = 200, 2_000
 
 def brief(standing: Standing) -> dict[str, Any]:
     """Return a run as `polis runs --json` lists it, its parent besides."""
-    run = standing.run
-    return {
-        "run": run.id,
-        "name": run.name,
-        "status": standing.lease.status,
-        "head_tick": standing.head_tick,
-        "head_hash": None if standing.head_hash is None else standing.head_hash.hex(),
-        "target": standing.lease.target,
-        "agents": run.configuration.agents,
-        "seed": run.seed,
-        "mind": run.configuration.mind,
-        "parent": run.parent,
-        "fork_tick": run.fork_tick,
-        "created_at": run.created_at,
-    }
+    return standing_at(standing.run, standing.lease, standing.head_tick, standing.head_hash)
 
 
 def version_of(run: Run) -> str:
