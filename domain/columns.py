@@ -32,7 +32,13 @@ Ground = NDArray[np.int16]
 Who takes a step looks at seven cells in three rows of the grid. So they take 2 bytes each instead of 8: those of a
 million cells stay in a cache.
 """
-MAX_ELEVATION, MAX_AMOUNT = 2**15 - 1, 2**31 - 1
+Prospects = NDArray[np.int16]
+"""The most that a cell has of each resource until somebody intervenes, shape (N_RESOURCES, n_cells): nothing in water.
+
+In milli-units, at most 2**15 - 1. Derived from the columns, for searching: most cells that come into sight can't be the
+best one, whatever has grown there, and are passed over for 2 bytes instead of 16.
+"""
+MAX_ELEVATION, MAX_AMOUNT, MAX_PROSPECT = 2**15 - 1, 2**31 - 1, 2**15 - 1
 
 # -- agents: what never changes (area `personas`) ------------------------------------------------
 ID = 0
@@ -114,6 +120,28 @@ def cells_of_size(n: int) -> Cells:
 def ground_of(elevation: NDArray[np.integer[Any]], biome: NDArray[np.integer[Any]]) -> Ground:
     """Return what walking asks of cells, from their columns: see `Ground`."""
     return np.where(biome == int(Biome.WATER), ~elevation, elevation).astype(np.int16)
+
+
+def prospects_of(stock: NDArray[Any], capacity: NDArray[Any], biome: NDArray[Any]) -> Prospects:
+    """Return what searching asks of cells, from their columns: see `Prospects`.
+
+    Parameters
+    ----------
+    stock, capacity : ndarray of integers, shape (N_RESOURCES, n) or, of one resource, (n,)
+    biome : ndarray of integers, shape (n,)
+    """
+    most = np.minimum(np.maximum(stock, capacity), MAX_PROSPECT)
+    return np.where(biome == int(Biome.WATER), 0, most).astype(np.int16)
+
+
+def all_prospects(cells: Cells) -> Prospects:
+    """Return those of every resource and cell."""
+    return prospects_of(cells[STOCK : STOCK + N_RESOURCES], cells[CAPACITY : CAPACITY + N_RESOURCES], cells[BIOME])
+
+
+def prospect_of(stock: int, capacity: int, water: bool) -> int:
+    """Return that of one resource of one cell."""
+    return 0 if water else min(max(stock, capacity), MAX_PROSPECT)
 
 
 @inline

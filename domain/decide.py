@@ -183,8 +183,8 @@ class Decider:
     def _choose(self, world: World, tick: int) -> None:
         def plan(first: int, end: int) -> None:
             choose_rows(
-                world.agents, self._made.cells, world.ground, self._plan, first, end, tick, world.width, world.height,
-                self._offsets, world.row_of, self._keys["choose"],
+                world.agents, self._made.cells, self._made.prospects, world.ground, self._plan, first, end, tick,
+                world.width, world.height, self._offsets, world.row_of, self._keys["choose"], self._rows,
             )  # fmt: skip
 
         self.threads.over(world.n, plan, at_least=0)
@@ -274,8 +274,8 @@ class Decider:
     def _consider(self, world: World, row: int, intention: int) -> tuple[int, int]:
         """Return (where that intention would lead, what the rules would be set on now instead)."""
         goal, own = consider(
-            world.agents, self._made.cells, world.ground, self._plan, row, intention, world.tick + 1, world.width,
-            world.height, self._offsets, world.row_of, self._keys["choose"],
+            world.agents, self._made.cells, self._made.prospects, world.ground, self._plan, row, intention,
+            world.tick + 1, world.width, world.height, self._offsets, world.row_of, self._keys["choose"],
         )  # fmt: skip
         return int(goal), int(own)
 

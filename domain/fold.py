@@ -56,6 +56,7 @@ from domain.columns import (
     TOUCHED_PERSONA,
     TOUCHED_TIES,
     TRAITS,
+    prospect_of,
 )
 from domain.errors import CorruptHistory
 from domain.events import ABSENT, EventBatch, good_of, holding_of, pack_cause
@@ -405,7 +406,9 @@ def fold_cell_formed(world: World, record: Any, payload: dict[str, Any]) -> None
         because = f"cell {cell} is higher or lower, or has more or less, than any cell can"
         raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), because)
     c[ELEVATION, cell], c[BIOME, cell] = elevation, biome
-    world.ground[cell] = ~elevation if biome == Biome.WATER else elevation
+    water = biome == Biome.WATER
+    world.ground[cell] = ~elevation if water else elevation
+    world.prospects[:, cell] = [prospect_of(*amounts, water) for amounts in zip(stock, capacity, strict=True)]
     c[CAPACITY : CAPACITY + N_RESOURCES, cell] = capacity
     c[REGROWTH : REGROWTH + N_RESOURCES, cell] = regrowth
     c[STOCK : STOCK + N_RESOURCES, cell] = stock
@@ -462,6 +465,8 @@ def fold_stock_changed(world: World, record: Any, payload: dict[str, Any]) -> No
     c[STOCK + good, cell], c[SINCE + good, cell] = record["detail"], record["tick"]
     if record["needs"] != ABSENT:
         c[REGROWTH + good, cell] = record["needs"]
+    water = c[BIOME, cell] == Biome.WATER
+    world.prospects[good, cell] = prospect_of(int(record["detail"]), int(c[CAPACITY + good, cell]), water)
     world.touched_cells[world.n_touched_cells] = cell
     world.n_touched_cells += 1
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.codes import N_RESOURCES, NEED_FULL, Biome, CauseOfDeath, Good
-from domain.columns import ACTED, ALIVE, BIOME, CAPACITY, CELL, REGROWTH, SINCE, STOCK
+from domain.columns import ACTED, ALIVE, BIOME, CAPACITY, CELL, REGROWTH, SINCE, STOCK, prospects_of
 from domain.configuration import Configuration
 from domain.draws import draw
 from domain.events import (
@@ -56,7 +56,7 @@ class Interventions:
 
     Attributes
     ----------
-    cells : the cells as the tick's rules find them: the world's own, or a copy in which stocks were changed
+    cells, prospects : the cells as the tick's rules find them: the world's own, or copies in which stocks were changed
     newcomers : how many agents were added
     """
 
@@ -65,7 +65,7 @@ class Interventions:
         inputs: Inputs,
     ) -> None:  # fmt: skip
         self.world, self.plan, self.seed, self.configuration, self.telling = world, plan, seed, configuration, telling
-        self.cells, self.newcomers = world.cells, 0
+        self.cells, self.prospects, self.newcomers = world.cells, world.prospects, 0
         self._settled: list[int] = []  # cells that newcomers of this tick stand on
         # Rows that are held or taken away, with the intervention that does it. Thoughts come first in the order of
         # keys, and whoever is held says nothing, so these are known before anything is told.
@@ -213,10 +213,12 @@ class Interventions:
         pace: NDArray[np.int64] | None = None,
     ) -> None:  # fmt: skip
         if self.cells is self.world.cells:
-            self.cells = self.world.cells.copy()
+            self.cells, self.prospects = self.world.cells.copy(), self.world.prospects.copy()
         self.cells[STOCK + good, cells], self.cells[SINCE + good, cells] = after, self.telling.tick
         if pace is not None:
             self.cells[REGROWTH + good, cells] = pace
+        capacity, biome = self.cells[CAPACITY + good, cells], self.cells[BIOME, cells]
+        self.prospects[good, cells] = prospects_of(after, capacity, biome)
         regrowth = np.full(len(cells), ABSENT) if pace is None else pace
         goods = np.full(len(cells), good)
         self.telling.tell_each(STOCK_CHANGED, cause, cell=cells, target=goods, detail=after, needs=regrowth)

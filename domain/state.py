@@ -23,7 +23,9 @@ from domain.columns import (
     Agents,
     Cells,
     Ground,
+    Prospects,
     agents_of_capacity,
+    all_prospects,
     cells_of_size,
     ground_of,
     take_rows,
@@ -65,7 +67,8 @@ class World:
     width, height : cells of the grid
     tick : the newest tick folded; -1 before tick 0
     agents, cells : the columns, see `domain.columns`
-    ground, cell_hashes : what follows from cells: see `Ground`, and the row hash of each, ndarray of int64
+    ground, prospects, cell_hashes : what follows from cells: see `Ground` and `Prospects`, and the row hash of each,
+        ndarray of int64
     n : rows of `agents` in use, dead ones not yet compacted included
     population : living agents
     next_agent : the id that the next agent born will get
@@ -91,6 +94,7 @@ class World:
     def __post_init__(self) -> None:
         self.cells = cells_of_size(self.width * self.height)
         self.ground: Ground = ground_of(self.cells[ELEVATION], self.cells[BIOME])
+        self.prospects: Prospects = all_prospects(self.cells)
         self.cell_hashes = np.zeros(self.width * self.height, np.int64)
         # Scratch of the fold: cells whose stock changed in the batch at hand.
         self.touched_cells = np.empty(1024, np.int64)
@@ -251,7 +255,7 @@ class World:
         """
         twin = World(self.width, self.height, self.tick, self.n, self.population, self.next_agent, self.agents.copy())
         twin.cells, twin.cell_hashes = self.cells.copy(), self.cell_hashes.copy()
-        twin.ground = self.ground.copy()
+        twin.ground, twin.prospects = self.ground.copy(), self.prospects.copy()
         twin.row_of, twin.sums = self.row_of.copy(), self.sums.copy()
         if self.minds is not None:
             twin.minds, twin.texts = self.minds.copy(), dict(self.texts)
@@ -267,6 +271,7 @@ class World:
             + self.cells.nbytes
             + self.cell_hashes.nbytes
             + self.ground.nbytes
+            + self.prospects.nbytes
             + self.row_of.nbytes
             + minds
         )
@@ -325,6 +330,7 @@ class World:
             N_CELL_COLUMNS, -1
         )
         world.ground = ground_of(world.cells[ELEVATION], world.cells[BIOME])
+        world.prospects = all_prospects(world.cells)
         world.tick, world.n, world.population, world.next_agent = tick, n, population, next_agent
         world.row_of = np.full(next_agent + 64, _NO_ROW, np.int32)
         world.row_of[world.agents[ID, :n]] = np.arange(n, dtype=np.int32)

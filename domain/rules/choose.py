@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from domain._jit import inline, kernel
-from domain._prefetch import FAR, prefetch
+from domain._prefetch import FAR, ask_ahead, prefetch
 from domain.codes import N_RESOURCES, CauseOfDeath, Good, Intention, Occupation
 from domain.columns import (
     CAPACITY,
@@ -81,7 +81,8 @@ _OPENNESS, _EXTRAVERSION = 0, 2
 _UNIT = 1_000
 _PLENTY, _DISTANCE_COST = 6_000, 700  # milli-units of a stock that count; that a step is worth
 _HUNGER, _OLD_AGE = int(CauseOfDeath.HUNGER), int(CauseOfDeath.OLD_AGE)
-_AHEAD = 32  # rows
+_AHEAD, _SEARCHES = 32, 2  # rows; searches
+_SIGHT, _NEAR = 4, 2  # rows of the grid on either side: all that a usual sight reaches, and where most is found
 
 
 @inline
@@ -144,11 +145,11 @@ def _wish(a, p, row, tick, stream):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _resource_goal(c, ground, p, row, good, tick, width, height, offsets):  # type: ignore[no-untyped-def]
+def _resource_goal(c, prospects, p, row, good, tick, width, height, offsets):  # type: ignore[no-untyped-def]
     """Return the cell in sight that is best to gather in, or -1: plenty weighs against distance.
 
     Cells are looked at from the nearest on, so that the search ends at the distance from which even the
-    fullest could not do better.
+    fullest could not do better; and what can't do better, whatever has grown there, is not looked at.
     """
     at = p[P_CELL, row]
     r, col = at // width, at % width
@@ -165,11 +166,12 @@ def _resource_goal(c, ground, p, row, good, tick, width, height, offsets):  # ty
         if cc < 0 or cc >= width or rr < 0 or rr >= height:
             continue
         cell = rr * width + cc
-        stock = stock_at(c, good, cell, tick)
-        if stock < _UNIT:
+        most = np.int64(prospects[good, cell])
+        if most < _UNIT or min(most, np.int64(_PLENTY)) - _DISTANCE_COST * distance <= best_score:
             continue
+        stock = stock_at(c, good, cell, tick)
         score = min(stock, np.int64(_PLENTY)) - _DISTANCE_COST * distance
-        if score > best_score and not is_water(ground, cell):
+        if stock >= _UNIT and score > best_score:
             best, best_score = cell, score
     return best
 
@@ -203,11 +205,11 @@ def _friend_goal(a, p, row, row_of, width):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _goal_of(a, c, ground, p, row, wish, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
+def _goal_of(a, c, prospects, ground, p, row, wish, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
     """Return the cell where an intention leads."""
     goal = np.int64(p[P_CELL, row])
     if wish < 4:
-        found = _resource_goal(c, ground, p, row, wish, tick, width, height, offsets)
+        found = _resource_goal(c, prospects, p, row, wish, tick, width, height, offsets)
         if found < 0:
             # Nothing in sight: go and look elsewhere, with the same thing in mind.
             found = _wander_goal(ground, p, row, tick, width, height, stream)
@@ -222,18 +224,10 @@ def _goal_of(a, c, ground, p, row, wish, tick, width, height, offsets, row_of, s
     return goal
 
 
-@inline
-def _form(a, c, ground, p, row, wish, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
-    """Set the intention and its goal; mark it as formed if either is new."""
-    p[P_INTENTION, row] = wish
-    p[P_GOAL, row] = _goal_of(a, c, ground, p, row, wish, tick, width, height, offsets, row_of, stream)
-    p[P_FORMED, row] = 1
-
-
 @kernel
-def consider(a, c, ground, p, row, wish, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
+def consider(a, c, prospects, ground, p, row, wish, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
     """Return (where that intention would lead, what the rules would be set on now instead): for minds."""
-    goal = _goal_of(a, c, ground, p, row, wish, tick, width, height, offsets, row_of, stream)
+    goal = _goal_of(a, c, prospects, ground, p, row, wish, tick, width, height, offsets, row_of, stream)
     own = np.int64(p[P_INTENTION, row])
     if p[P_SATIETY, row] < HUNGRY:
         own = np.int64(_FORAGE)
@@ -255,13 +249,63 @@ def _ask_for_place(c, ground, p, row, width):  # type: ignore[no-untyped-def]
             prefetch(c, column + intention, cell)
 
 
+@inline
+def _ask_for_temper(a, row, end):  # type: ignore[no-untyped-def]
+    """Have what a wish depends on fetched. One agent in ten has a new one, too few for a processor to follow."""
+    ask_ahead(a, OCCUPATION, OCCUPATION + 1, row, end)
+    ask_ahead(a, TRAITS, TRAITS + _EXTRAVERSION + 1, row, end)
+
+
+@inline
+def _ask_for_prospects(prospects, p, row, width):  # type: ignore[no-untyped-def]
+    """Have what a search reads first fetched: what cells in sight can have."""
+    for beside in range(-_SIGHT, _SIGHT + 1):
+        prefetch(prospects, p[P_INTENTION, row], p[P_CELL, row] + beside * width)
+
+
+@inline
+def _ask_for_stocks(c, p, row, width):  # type: ignore[no-untyped-def]
+    """Have the stocks of the cells nearest to an agent fetched."""
+    for beside in range(-_NEAR, _NEAR + 1):
+        for column in (STOCK, CAPACITY, SINCE, REGROWTH):
+            prefetch(c, column + p[P_INTENTION, row], p[P_CELL, row] + beside * width)
+
+
+@inline
+def _act(ground, p, row, tick, width, height, stream):  # type: ignore[no-untyped-def]
+    """Set the action that an intention asks for, and whether the agent is open to company meanwhile."""
+    intention = p[P_INTENTION, row]
+    if intention == _CRAFT:
+        p[P_ACTION, row] = CRAFT
+        return
+    if intention == _REST:
+        p[P_ACTION, row] = REST
+    elif p[P_CELL, row] != p[P_GOAL, row]:
+        p[P_STEP, row] = step_towards(ground, p, row, tick, width, height, stream)
+        p[P_ACTION, row] = MOVE if p[P_STEP, row] >= 0 else REST
+    else:
+        p[P_ACTION, row] = GATHER if intention < N_RESOURCES else REST
+    if intention == _SOCIALISE or (p[P_SATIETY, row] < STARVING and p[P_GOODS + _FOOD, row] < _UNIT):
+        p[P_OPEN, row] = 1
+    elif p[P_SATIETY, row] >= HUNGRY:
+        p[P_OPEN, row] = 1 if below(draw_one(p[P_ID, row], stream, tick, 3), 8) == 0 else 0
+
+
 @kernel
-def choose_rows(a, c, ground, p, first, end, tick, width, height, offsets, row_of, stream):  # type: ignore[no-untyped-def]
-    """Plan rows first … end-1. Reads state, a row's own plan and copies of state, so parts can run side by side."""
+def choose_rows(  # type: ignore[no-untyped-def]
+    a, c, prospects, ground, p, first, end, tick, width, height, offsets, row_of, stream, searching
+):
+    """Plan rows first … end-1. Reads state, a row's own plan and copies of state, so parts can run side by side.
+
+    Those who search for something come last, so that what they will look at can be asked for meanwhile; of `searching`,
+    scratch, a part uses its own rows.
+    """
     far = a.shape[1] > FAR
+    searches = first
     for i in range(first, end):
         if far:
             _ask_for_place(c, ground, p, min(i + _AHEAD, end - 1), width)
+            _ask_for_temper(a, i, end)
         p[P_FORMED, i] = 0
         p[P_PARTNER, i] = -1
         p[P_LEADS, i] = 0
@@ -274,9 +318,7 @@ def choose_rows(a, c, ground, p, first, end, tick, width, height, offsets, row_o
         if p[P_TIME_LEFT, i] <= 0:
             p[P_ACTION, i], p[P_BECAUSE, i] = DIE, _OLD_AGE
             continue
-        has_food = p[P_GOODS + _FOOD, i] >= _UNIT
-        starving = p[P_SATIETY, i] < STARVING and not has_food
-        if p[P_SATIETY, i] < HUNGRY and has_food:
+        if p[P_SATIETY, i] < HUNGRY and p[P_GOODS + _FOOD, i] >= _UNIT:
             p[P_ACTION, i] = EAT
             continue
         # What presses comes first; otherwise an intention lasts until it is over.
@@ -290,23 +332,18 @@ def choose_rows(a, c, ground, p, first, end, tick, width, height, offsets, row_o
         elif _is_over(c, p, i, tick):
             wish = np.int64(_wish(a, p, i, tick, stream))
         if wish >= 0:
-            _form(a, c, ground, p, i, wish, tick, width, height, offsets, row_of, stream)
-
-        intention = p[P_INTENTION, i]
-        if intention == _REST:
-            p[P_ACTION, i] = REST
-        elif intention == _CRAFT:
-            p[P_ACTION, i] = CRAFT
-        elif p[P_CELL, i] != p[P_GOAL, i]:
-            p[P_STEP, i] = step_towards(ground, p, i, tick, width, height, stream)
-            p[P_ACTION, i] = MOVE if p[P_STEP, i] >= 0 else REST
-        elif intention < 4:
-            p[P_ACTION, i] = GATHER
-        else:
-            p[P_ACTION, i] = REST
-        if p[P_ACTION, i] == CRAFT:
-            continue
-        if intention == _SOCIALISE or starving:
-            p[P_OPEN, i] = 1
-        elif p[P_SATIETY, i] >= HUNGRY:
-            p[P_OPEN, i] = 1 if below(draw_one(p[P_ID, i], stream, tick, 3), 8) == 0 else 0
+            p[P_INTENTION, i], p[P_FORMED, i] = wish, 1
+            if wish < N_RESOURCES:
+                searching[searches] = i
+                searches += 1
+                continue
+            p[P_GOAL, i] = _goal_of(a, c, prospects, ground, p, i, wish, tick, width, height, offsets, row_of, stream)
+        _act(ground, p, i, tick, width, height, stream)
+    for k in range(first, searches):
+        if far:
+            _ask_for_prospects(prospects, p, searching[min(k + 2 * _SEARCHES, searches - 1)], width)
+            _ask_for_stocks(c, p, searching[min(k + _SEARCHES, searches - 1)], width)
+        i = searching[k]
+        wish = np.int64(p[P_INTENTION, i])
+        p[P_GOAL, i] = _goal_of(a, c, prospects, ground, p, i, wish, tick, width, height, offsets, row_of, stream)
+        _act(ground, p, i, tick, width, height, stream)

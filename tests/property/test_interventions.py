@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain import columns as col
 from domain import events as ev
 from domain.advance import advance, genesis_hash, new_world
-from domain.codes import N_GOODS, N_RESOURCES, Good
+from domain.codes import N_GOODS, N_RESOURCES, Biome, Good
 from domain.configuration import Configuration
 from domain.decide import Decider
 from domain.events import EventBatch
@@ -145,6 +145,8 @@ def test_whatever_is_done_goods_come_and_go_only_where_an_event_says(told, chang
                 expected, stocks = told_of_goods(batch, before)
                 assert (held(world) - total == expected).all(), f"tick {tick}"
                 assert (grown(world.cells, tick) == stocks).all(), f"tick {tick}"
+                on_land = world.cells[col.BIOME] != Biome.WATER
+                assert (world.prospects >= np.minimum(stocks, col.MAX_PROSPECT))[:, on_land].all(), f"tick {tick}"
                 assert world.population <= max(scenarios.at(tick).configuration.homes, before.population)
                 assert (world.agents[col.GOODS : col.GOODS + N_GOODS, living(world)] >= 0).all()
             if threads == 1:

@@ -208,6 +208,7 @@ def every_kind() -> History:
         [event(ev.SCENARIO_CHANGED, payload={"settings": {"meal": {"before": 2_500, "after": 99}}, "seed": None})],
         [event(ev.STOCK_CHANGED, cell=5, good="wood", stock=1_234, cause=(61, 0))],
         [event(ev.STOCK_CHANGED, cell=0, good="stone", stock=0, regrowth=17, cause=(61, 0))],
+        [event(ev.STOCK_CHANGED, cell=5, good="food", stock=31_000, cause=(61, 0))],  # more than can grow there
     ]
     batches = [founding, *(batch_of(tick, *events) for tick, events in enumerate(told, start=1))]
     world, headers, chain = new_world(configuration), [], genesis_hash(5, configuration)

@@ -122,7 +122,7 @@ def recorded() -> tuple[History, tuple[tuple[Any, ...], ...]]:
 def observed(world: World) -> tuple[Any, ...]:
     """Return what rules could see of a world, its hash included."""
     rows = tuple(world.row(who) for who in range(world.next_agent))
-    return world.state_hash, world.tick, rows, world.to_bytes(), world.ground.tobytes()
+    return world.state_hash, world.tick, rows, world.to_bytes(), world.ground.tobytes(), world.prospects.tobytes()
 
 
 def is_noticed(module: ModuleType) -> bool:

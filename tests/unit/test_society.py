@@ -68,6 +68,15 @@ def test_the_ground_says_what_the_columns_of_cells_say_also_of_a_copy_and_of_wha
         assert [col.height_at(one.ground, cell) for cell in range(len(water))] == world.cells[col.ELEVATION].tolist()
 
 
+def test_prospects_are_the_most_that_each_cell_on_land_has_of_each_resource():
+    world = scenario("calm").replayed(3)
+    water = world.cells[col.BIOME] == Biome.WATER
+    stock, capacity = world.cells[col.STOCK : col.STOCK + 4], world.cells[col.CAPACITY : col.CAPACITY + 4]
+    most = np.where(water, 0, np.minimum(np.maximum(stock, capacity), col.MAX_PROSPECT))
+    for one in (world, world.copy(), World.from_bytes(world.to_bytes())):
+        assert (one.prospects == most).all()
+
+
 def test_a_table_of_cells_can_be_added_up_and_multiplied_without_a_thought_of_bits():
     world = scenario("calm").replayed(3)
     table = cells_frame(world)
