@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,6 @@ from domain.columns import (
     BIOME,
     ELEVATION,
     ID,
-    N_CELL_COLUMNS,
     N_STATE_COLUMNS,
     Agents,
     Cells,
@@ -45,13 +45,14 @@ from domain.minds.columns import (
     minds_of_capacity,
     text_hash,
 )
+from domain.packing import pack, unpack
 from domain.threads import Threads
 
 if TYPE_CHECKING:
     from domain.society import Society
 
 _NO_ROW = -1
-_MAGIC = b"POLIS-ST"
+_MAGIC, _PLAIN_MAGIC = b"POLIS-SP", b"POLIS-ST"
 _HEAD = struct.Struct("<8sqqqqqqq")
 _MINDS_MAGIC = b"POLIS-MI"
 _MINDS_HEAD = struct.Struct("<8sqq")  # magic, columns, bytes of texts
@@ -281,23 +282,21 @@ class World:
 
         Living rows only, by id, so equal states give equal bytes.
         """
-        kept = self.agents[:N_STATE_COLUMNS, : self.n]
-        if self.n != self.population:
-            kept = kept.compress(self.agents[ALIVE, : self.n] != 0, axis=1)
-        head = _HEAD.pack(
-            _MAGIC, STATE_VERSION, self.width, self.height, self.tick, kept.shape[1], self.next_agent, self.population
-        )
-        # Columns are put into order and into one piece: the runner waits meanwhile, and a state is large.
-        agents, cells = np.ascontiguousarray(kept, "<i8").data, np.ascontiguousarray(self.cells, "<i4").data
-        return b"".join((head, agents, cells, self._minds_bytes()))
+        n = self.population
+        head = _HEAD.pack(_MAGIC, STATE_VERSION, self.width, self.height, self.tick, n, self.next_agent, n)
+        parts: list[Any] = [head, pack(self._living(self.agents[:N_STATE_COLUMNS]), n).data]
+        parts.append(pack(self.cells, self.cells.shape[1]).data)
+        if self.minds is not None:
+            minds = pack(self._living(self.minds[:N_MIND_STATE]), n)
+            texts = json.dumps(sorted(self.texts_in_mind().values()), separators=(",", ":")).encode("ascii")
+            parts += [_MINDS_HEAD.pack(_MINDS_MAGIC, N_MIND_STATE, len(texts)), minds.data, texts]
+        return b"".join(parts)
 
-    def _minds_bytes(self) -> bytes:
-        if self.minds is None:
-            return b""
-        rows = np.flatnonzero(self.agents[ALIVE, : self.n])
-        texts = json.dumps(sorted(self.texts_in_mind().values()), separators=(",", ":")).encode("ascii")
-        head = _MINDS_HEAD.pack(_MINDS_MAGIC, N_MIND_STATE, len(texts))
-        return head + np.ascontiguousarray(self.minds[:N_MIND_STATE, rows], "<i8").tobytes() + texts
+    def _living(self, columns: NDArray[Any]) -> NDArray[Any]:
+        """Return columns that begin with the rows of the living: these very ones where all are."""
+        if self.n == self.population:
+            return columns
+        return columns[:, : self.n].compress(self.agents[ALIVE, : self.n] != 0, axis=1)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> World:
@@ -308,48 +307,59 @@ class World:
         CorruptHistory
             If the bytes are not a state, or one of another version.
         """
-        if len(data) < _HEAD.size or data[:8] != _MAGIC:
+        if len(data) < _HEAD.size or data[:8] not in (_MAGIC, _PLAIN_MAGIC):
             raise CorruptHistory(-1, -1, "these bytes are not a state")
-        _, version, width, height, tick, n, next_agent, population = _HEAD.unpack_from(data)
+        magic, version, width, height, tick, n, next_agent, population = _HEAD.unpack_from(data)
         if version != STATE_VERSION:
             raise CorruptHistory(tick, -1, f"state version {version}, this release reads {STATE_VERSION}")
-        agents_size, cells_size = 8 * N_STATE_COLUMNS * n, 4 * N_CELL_COLUMNS * width * height
-        minds_at = _HEAD.size + agents_size + cells_size
-        if len(data) != minds_at and data[minds_at : minds_at + 8] != _MINDS_MAGIC:
-            raise CorruptHistory(tick, -1, "the state is cut short, or has bytes to spare")
-        kept = np.frombuffer(data, "<i8", N_STATE_COLUMNS * n, _HEAD.size).reshape(N_STATE_COLUMNS, n)
-        ids = kept[ID]
-        in_order = n == 0 or (ids[0] >= 0 and ids[-1] < next_agent and bool((np.diff(ids) > 0).all()))
-        if width < 1 or height < 1 or population != n or not 0 <= next_agent < 1 << 31 or not in_order:
+        counted = population == n and 0 <= n <= next_agent < 1 << 31
+        if width < 1 or height < 1 or not counted or n > len(data):  # ids differ, so each takes a byte at least
             raise CorruptHistory(tick, -1, "the counters of the state contradict its rows")
+        take = _take_packed if magic == _MAGIC else _take_plain
         world = cls(width, height)
-        world.agents = agents_of_capacity(max(64, n * 5 // 4))
-        world.agents[:N_STATE_COLUMNS, :n] = kept
-        world.agents[ALIVE, :n] = 1
-        world.cells[:] = np.frombuffer(data, "<i4", N_CELL_COLUMNS * width * height, _HEAD.size + agents_size).reshape(
-            N_CELL_COLUMNS, -1
-        )
+        try:
+            world.agents = agents_of_capacity(max(64, n * 5 // 4))
+            at = take(data, _HEAD.size, world.agents[:N_STATE_COLUMNS, :n])
+            at = take(data, at, world.cells)
+            world.agents[ALIVE, :n] = 1
+            ids = world.agents[ID, :n]
+            if n and not (ids[0] >= 0 and ids[-1] < next_agent and bool((np.diff(ids) > 0).all())):
+                raise ValueError("its counters contradict its rows")
+            world.tick, world.n, world.population, world.next_agent = tick, n, population, next_agent
+            if len(data) > at:
+                world._restore_minds(data, at, take)
+        except (struct.error, ValueError, KeyError) as error:
+            raise CorruptHistory(tick, -1, f"the state can't be read: {error}") from None
         world.ground = ground_of(world.cells[ELEVATION], world.cells[BIOME])
         world.prospects = all_prospects(world.cells)
-        world.tick, world.n, world.population, world.next_agent = tick, n, population, next_agent
         world.row_of = np.full(next_agent + 64, _NO_ROW, np.int32)
-        world.row_of[world.agents[ID, :n]] = np.arange(n, dtype=np.int32)
-        if len(data) > minds_at:
-            world._restore_minds(data, minds_at)
+        world.row_of[ids] = np.arange(n, dtype=np.int32)
         world.rehash_whole()
         return world
 
-    def _restore_minds(self, data: bytes, at: int) -> None:
-        n = self.n
-        try:
-            _, columns, size = _MINDS_HEAD.unpack_from(data, at)
-            start = at + _MINDS_HEAD.size
-            if columns != N_MIND_STATE or len(data) != start + 8 * columns * n + size:
-                raise ValueError("it is cut short, or has bytes to spare")
-            self.begin_minds()
-            assert self.minds is not None
-            self.minds[:N_MIND_STATE, :n] = np.frombuffer(data, "<i8", columns * n, start).reshape(columns, n)
-            self.texts = {text_hash(text): text for text in json.loads(data[start + 8 * columns * n :])}
-            self.texts_in_mind()  # each that is named is there
-        except (struct.error, ValueError, KeyError) as error:
-            raise CorruptHistory(self.tick, -1, f"the minds of the state can't be read: {error}") from None
+    def _restore_minds(self, data: bytes, at: int, take: _Take) -> None:
+        magic, columns, size = _MINDS_HEAD.unpack_from(data, at)
+        if magic != _MINDS_MAGIC or columns != N_MIND_STATE:
+            raise ValueError("it has bytes to spare")
+        self.begin_minds()
+        assert self.minds is not None
+        at = take(data, at + _MINDS_HEAD.size, self.minds[:N_MIND_STATE, : self.n])
+        if len(data) != at + size:
+            raise ValueError("its minds are cut short, or have bytes to spare")
+        self.texts = {text_hash(text): text for text in json.loads(data[at:])}
+        self.texts_in_mind()  # each that is named is there
+
+
+_Take = Callable[[bytes, int, NDArray[Any]], int]
+"""Reads columns at a place of the bytes of a state into where they belong, and returns the place behind them."""
+
+
+def _take_packed(data: bytes, at: int, columns: NDArray[Any]) -> int:
+    return at + unpack(np.frombuffer(data, np.uint8, offset=at), columns)
+
+
+def _take_plain(data: bytes, at: int, columns: NDArray[Any]) -> int:
+    """Read columns as snapshots kept them at first: each number in all of its bytes."""
+    kept = np.frombuffer(data, columns.dtype.newbyteorder("<"), columns.size, at)
+    columns[:] = kept.reshape(columns.shape)
+    return at + kept.nbytes

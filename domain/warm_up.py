@@ -9,6 +9,7 @@ from domain.decide import Decider
 from domain.inputs import NO_INPUTS, Input, InputKey, Inputs
 from domain.minds import columns as m
 from domain.minds.percepts import percept_of
+from domain.state import World
 
 
 def warm_up(*, minds: bool = False) -> None:
@@ -30,4 +31,4 @@ def _run(configuration: Configuration) -> None:
             answer = {"intention": "forage"}
             inputs = Inputs(Input(InputKey(tick, agent, "intention"), tick + 1, answer) for agent in owed)
             percept_of(world, 0, seed=0, configuration=configuration)
-    world.rehash_whole()
+    World.from_bytes(world.to_bytes())
