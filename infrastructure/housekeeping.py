@@ -7,10 +7,12 @@ fails is counted and said, and tried again when it matters.
 from __future__ import annotations
 
 import collections
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -70,7 +72,7 @@ class Housekeeper:
         self._listened = 0.0
         self._waiting: collections.deque[tuple[int, bytes, bytes]] = collections.deque()
         self._changed = threading.Condition()
-        self._closing = self._resting = self._stuck = False
+        self._closing = self._resting = self._stuck = self._flushing = False
         self._connection: psycopg.Connection[Any] | None = None
         self._thread = threading.Thread(target=self._work, name="polis-housekeeping", daemon=True)
 
@@ -114,8 +116,12 @@ class Housekeeper:
                 self._changed.wait(_LISTEN_EVERY_S)
 
     def finish_snapshots(self) -> None:
-        """Return when those that wait for a durable tick are written or refused, or can't be for now."""
+        """Return when those that wait for a durable tick are written or refused, or can't be for now.
+
+        Until there are more ticks no other stretch is begun to be closed: if this is the end, `close` does it sooner.
+        """
         with self._changed:
+            self._flushing = True
             while self._waiting and self._waiting[0][0] <= self._durable():
                 if self._stuck or not self._thread.is_alive():
                     return
@@ -129,6 +135,7 @@ class Housekeeper:
 
     def tick_is_durable(self, tick: int) -> None:
         """Wake the thread if a snapshot waits for this tick, or a stretch is nearly full."""
+        self._flushing = False
         # Without the lock: a missed wake-up is made up for by the next tick, or by the time-out.
         if (self._waiting and self._waiting[0][0] <= tick) or tick % 64 == 0:
             with self._changed:
@@ -139,7 +146,7 @@ class Housekeeper:
         while True:
             behind = bool(self._stretches.closable(self._durable()))  # before the lock that ticks take: it may wait
             with self._changed:
-                if not self._closing and (self._stuck or not behind):
+                if not self._closing and (self._stuck or self._flushing or not behind):
                     self._changed.wait(_LISTEN_EVERY_S)
                 closing = self._closing
             try:
@@ -147,11 +154,10 @@ class Housekeeper:
                 self._listen()
                 if not closing:
                     self._stretches.make_ahead(self._durable(), self._connect())
-                    self._close_a_stretch()
+                    if not self._flushing:
+                        self._close_a_stretch()
                 elif self._resting:
-                    self._connect().execute("SET max_parallel_maintenance_workers = 1")  # no tick needs the core now
-                    while self._close_a_stretch():
-                        pass
+                    self._close_the_rest()
                     self._connect().execute("SELECT polis.rest_stretch(%s, %s)", (self._run.id, self._durable()))
                 self._stuck = False
             except Exception as error:  # whatever it is, the next snapshot and whoever asks for a pause must find us
@@ -219,11 +225,35 @@ class Housekeeper:
             reach("in_snapshot", tick)
         self._figures.snapshots += 1
 
-    def _close_a_stretch(self) -> bool:
-        """Close the oldest full stretch and return whether there was one; snapshots and requests come in between."""
-        for first in self._stretches.closable(self._durable()):
+    def _close_a_stretch(self) -> None:
+        """Close the oldest full stretch, if there is one; snapshots and requests come in between."""
+        for first in self._stretches.closable(self._durable())[:1]:
             self._stretches.close(first, self._connect())
             with self._changed:
                 self._changed.notify_all()
-            return True
-        return False
+
+    def _close_the_rest(self) -> None:
+        """Close all full stretches: two side by side while there are two, the last by two processes of the server.
+
+        No tick needs the cores any more, and whoever started the run waits.
+        """
+        rest = collections.deque(self._stretches.closable(self._durable()))
+        if len(rest) > 1:
+            beside = beside_the_ticks(self._database)
+            with contextlib.closing(beside), ThreadPoolExecutor(1, "polis-housekeeping") as pool:
+                while len(rest) > 1:
+                    another = pool.submit(self._close_or_note, rest.popleft(), beside)
+                    self._close_or_note(rest.popleft(), self._connect())
+                    another.result()
+        if rest:
+            self._connect().execute("SET max_parallel_maintenance_workers = 1")
+            self._close_or_note(rest.popleft(), self._connect())
+
+    def _close_or_note(self, first: int, connection: psycopg.Connection[Any]) -> None:
+        """Close a stretch; one that can't be closed keeps nobody from the others, unless the server is away."""
+        try:
+            self._stretches.close(first, connection)
+        except _AWAY:
+            raise
+        except Exception as error:
+            self._note(error)

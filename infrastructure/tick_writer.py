@@ -188,10 +188,25 @@ class TickWriter:
                 self.flush()
         finally:
             self._stop_committing()
+            known = len(self.figures.problems)
             self._housekeeper.close(finish=kind is None)
+            if kind is None:
+                self._record_late(self.figures.problems[known:])
             if self._connection is not None:
                 lease.release(self._connection)
                 self._connection.close()
+
+    def _record_late(self, problems: list[str]) -> None:
+        """Let the run's status say what went wrong after it was recorded."""
+        if not problems:
+            return
+        with contextlib.suppress(psycopg.Error):  # away: the summary says it all the same
+            assert self._connection is not None
+            self._connection.execute(
+                "UPDATE polis.leases SET status = CASE status WHEN 'complete' THEN 'degraded' ELSE status END, "
+                "problem = concat_ws('; ', problem, %s::text), updated_at = now() WHERE run = %s AND epoch = %s",
+                ("; ".join(problems), self.run.id, self.epoch),
+            )
 
     def _open_connection(self) -> psycopg.Connection[Any]:
         connection = self.database.connect()

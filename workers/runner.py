@@ -247,21 +247,24 @@ class Runner:
             writer.flush()
             if self._minutes is not None:
                 self._minutes.look(clock.tick_ms, writer.durable_tick, at_end=True)
-            problems = [*writer.figures.problems]
-            if self.thinking is not None:
-                problems += self.thinking.problems()
-            problem = "; ".join(dict.fromkeys(problems)) or None
-            if problem is not None and status == "complete":
-                status = "degraded"
+            status, problem = self._judged(status, writer)
             writer.set_status(status, problem=problem)
         finally:
             if self.thinking is not None:
                 self.thinking.close()
             decider.close()
         first = 0 if head is None else head.tick + 1
-        about = {"resumed": resumed, "status": status, "problem": problem}
+        about = {"resumed": resumed, "status": status}
         about |= {"refused": replay.refusals(store, run, first, world.tick)}
         return {"world": world, "last": last, "clock": clock, "decider": decider} | about
+
+    def _judged(self, status: str, writer: Appender) -> tuple[str, str | None]:
+        """Return how a run stands that came so far, and its problems, if it has any."""
+        problems = [*writer.figures.problems]
+        if self.thinking is not None:
+            problems += self.thinking.problems()
+        problem = "; ".join(dict.fromkeys(problems)) or None
+        return "degraded" if problem is not None and status == "complete" else status, problem
 
     # -- the loop ----------------------------------------------------------------------------------
 
@@ -368,9 +371,9 @@ class Runner:
         writer: Any,
         resumed: bool,
         status: str,
-        problem: str | None,
         refused: list[dict[str, Any]],
     ) -> Summary:
+        status, problem = self._judged(status, writer)  # again: what the writer did last may have gone wrong, too
         configuration: Configuration = self.run_.configuration
         return Summary(
             run=self.run_.id,

@@ -172,3 +172,48 @@ def test_a_run_waits_for_a_server_that_goes_away_just_when_the_next_stretch_is_t
     assert cut and summary.reconnections == 1
     assert (summary.status, summary.head_tick) == ("complete", 2 * TICKS_A_STRETCH)
     assert replay.verify(postgres_store, run).ok
+
+
+def test_what_is_left_at_the_end_is_closed_two_at_a_time(
+    postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "STRETCHES_BEHIND", 1_000)
+    monkeypatch.setattr(housekeeping.Housekeeper, "_close_a_stretch", lambda self: None)  # none while ticks go on
+    close, both, asked = stretches.Stretches.close, threading.Barrier(2), []
+
+    def noted(self: stretches.Stretches, first: int, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        asked.append(first)
+        if first < 4 * TICKS_A_STRETCH:
+            both.wait(30)  # breaks, and fails the run, if nobody comes beside
+        close(self, first, connection)
+
+    monkeypatch.setattr(stretches.Stretches, "close", noted)
+    run = postgres_store.create("five", seed=7, configuration=TINY_WORLD, target=5 * TICKS_A_STRETCH)
+    summary = go_on(postgres_store, run, 5 * TICKS_A_STRETCH, durability="group")
+    assert (summary.status, summary.problem) == ("complete", None)
+    assert sorted(asked) == [k * TICKS_A_STRETCH for k in range(5)]
+    with psycopg.connect(migrated.admin_url) as connection:
+        assert closed_of(connection, run.id)[:5] == [True] * 5
+
+
+def test_a_stretch_that_cannot_be_closed_at_the_end_is_told_and_keeps_nobody_from_the_others(
+    postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "STRETCHES_BEHIND", 1_000)
+    monkeypatch.setattr(housekeeping.Housekeeper, "_close_a_stretch", lambda self: None)
+    close = stretches.Stretches.close
+
+    def refused(self: stretches.Stretches, first: int, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        if first == TICKS_A_STRETCH:
+            raise RuntimeError("no room for an index")
+        close(self, first, connection)
+
+    monkeypatch.setattr(stretches.Stretches, "close", refused)
+    run = postgres_store.create("four", seed=7, configuration=TINY_WORLD, target=4 * TICKS_A_STRETCH)
+    summary = go_on(postgres_store, run, 4 * TICKS_A_STRETCH, durability="group")
+    assert summary.status == "degraded" and "no room for an index" in str(summary.problem)
+    assert replay.verify(postgres_store, run).ok
+    with psycopg.connect(migrated.admin_url) as connection:
+        assert closed_of(connection, run.id)[:4] == [True, False, True, True]
+        row = connection.execute("SELECT status, problem FROM polis.leases WHERE run = %s", (run.id,)).fetchone()
+    assert row == ("degraded", "no room for an index")
