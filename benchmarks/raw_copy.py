@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.laboratory import as_owner
 from domain.ports import Run
+from infrastructure.closing import beside_the_ticks
 from infrastructure.conversation import Conversation
 from infrastructure.copy_binary import COPY_COLUMNS, HEADER, TRAILER
 from infrastructure.errors import InfrastructureError
-from infrastructure.housekeeping import beside_the_ticks
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.scheduling import ask_for_short_slices
 

@@ -1,18 +1,16 @@
-"""Housekeeping of a run beside its writer: snapshots, the next stretch, indexes for closed ones, who asks it to stop.
+"""Housekeeping of a run beside its writer: snapshots, the next stretch, who asks it to stop.
 
-One thread with a connection of its own, so that no tick waits for it. Nothing here is history: what
-fails is counted and said, and tried again when it matters.
+One thread with a connection of its own, so that no tick waits for it; full stretches have their `Closer`. Nothing here
+is history: what fails is counted and said, and tried again when it matters.
 """
 
 from __future__ import annotations
 
 import collections
-import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -20,6 +18,7 @@ import psycopg
 from domain.configuration import STATE_VERSION
 from domain.errors import StoreUnavailable
 from domain.ports import Run
+from infrastructure.closing import Closer, beside_the_ticks
 from infrastructure.database import Database
 from infrastructure.failpoints import reach
 from infrastructure.scheduling import yield_to_ticks
@@ -31,26 +30,10 @@ if TYPE_CHECKING:
 
 _MAX_SNAPSHOT_BYTES_WAITING = 64 << 20
 """Beyond two snapshots. To close a stretch beside ticks flat out takes a second, in which thirty snapshots may come."""
-_LISTEN_EVERY_S, _AWAY_S, _PATIENCE_S = 0.1, 1.0, 30.0
+_LISTEN_EVERY_S, _AWAY_S = 0.1, 1.0
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable)
 NEVER = 2**31 - 1
-STRETCHES_BEHIND = 16
-"""Full stretches without their indexes before a run flat out waits: sixteen million events, up to 50,000 agents."""
-STATISTICS_TARGET = 25
-"""Of closed stretches: a sample of 7,500 rows tells of a million what the planner asks, in a quarter of the time."""
 _log = logging.getLogger(__name__)
-
-
-def beside_the_ticks(database: Database) -> psycopg.Connection[Any]:
-    """Return a connection for work that no tick waits for: one process of low priority; its commits are not synced."""
-    connection = database.connect()
-    connection.execute(
-        "SET max_parallel_maintenance_workers = 0; SET maintenance_work_mem = '384MB'; SET synchronous_commit = off; "
-        f"SET default_statistics_target = {STATISTICS_TARGET}"
-    )
-    if database.embedded is not None:
-        yield_to_ticks(connection.info.backend_pid)
-    return connection
 
 
 class Housekeeper:
@@ -72,13 +55,15 @@ class Housekeeper:
         self._listened = 0.0
         self._waiting: collections.deque[tuple[int, bytes, bytes]] = collections.deque()
         self._changed = threading.Condition()
-        self._closing = self._resting = self._stuck = self._flushing = False
+        self._closing = self._resting = self._stuck = False
+        self._closer = Closer(database, stretches, durable, self._note)
         self._connection: psycopg.Connection[Any] | None = None
         self._thread = threading.Thread(target=self._work, name="polis-housekeeping", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+        self._closer.start()
 
     def close(self, *, finish: bool) -> None:
         """End; if `finish`, first write the snapshots that wait, and let the hot stretch be sought in."""
@@ -88,6 +73,7 @@ class Housekeeper:
                 self._waiting.clear()
             self._changed.notify_all()
         self._thread.join()
+        self._closer.end()
         if self._connection is not None:
             self._connection.close()
 
@@ -102,26 +88,12 @@ class Housekeeper:
             self._changed.notify_all()
 
     def wait_if_behind(self, tick: int, *, unless: Callable[[], bool] = lambda: False) -> None:
-        """Wait while more than `STRETCHES_BEHIND` full stretches have no indexes yet; half a minute at most.
-
-        Ticks flat out fill stretches faster than a process of low priority closes them. Without an end to that, the
-        newest part of a long run would be sought in without an index, and its end would take minutes. Nobody waits
-        for a housekeeper that can't work, nor when the run is asked to stop before `tick`, or `unless` says so.
-        """
-        patience = time.monotonic() + _PATIENCE_S
-        while len(self._stretches.closable(self._durable())) > STRETCHES_BEHIND and time.monotonic() < patience:
-            with self._changed:
-                if self._stuck or self._closing or self.pause[0] <= tick or not self._thread.is_alive() or unless():
-                    return
-                self._changed.wait(_LISTEN_EVERY_S)
+        """Wait for indexes, see `Closer`, but not when the run is asked to stop before `tick`, or `unless` says so."""
+        self._closer.wait_if_behind(unless=lambda: self.pause[0] <= tick or not self._thread.is_alive() or unless())
 
     def finish_snapshots(self) -> None:
-        """Return when those that wait for a durable tick are written or refused, or can't be for now.
-
-        Until there are more ticks no other stretch is begun to be closed: if this is the end, `close` does it sooner.
-        """
+        """Return when those that wait for a durable tick are written or refused, or can't be for now."""
         with self._changed:
-            self._flushing = True
             while self._waiting and self._waiting[0][0] <= self._durable():
                 if self._stuck or not self._thread.is_alive():
                     return
@@ -135,7 +107,6 @@ class Housekeeper:
 
     def tick_is_durable(self, tick: int) -> None:
         """Wake the thread if a snapshot waits for this tick, or a stretch is nearly full."""
-        self._flushing = False
         # Without the lock: a missed wake-up is made up for by the next tick, or by the time-out.
         if (self._waiting and self._waiting[0][0] <= tick) or tick % 64 == 0:
             with self._changed:
@@ -144,9 +115,8 @@ class Housekeeper:
     def _work(self) -> None:
         yield_to_ticks(threading.get_native_id())
         while True:
-            behind = bool(self._stretches.closable(self._durable()))  # before the lock that ticks take: it may wait
             with self._changed:
-                if not self._closing and (self._stuck or self._flushing or not behind):
+                if not self._closing:
                     self._changed.wait(_LISTEN_EVERY_S)
                 closing = self._closing
             try:
@@ -154,10 +124,8 @@ class Housekeeper:
                 self._listen()
                 if not closing:
                     self._stretches.make_ahead(self._durable(), self._connect())
-                    if not self._flushing:
-                        self._close_a_stretch()
                 elif self._resting:
-                    self._close_the_rest()
+                    self._closer.end(lent=self._connect())
                     self._connect().execute("SELECT polis.rest_stretch(%s, %s)", (self._run.id, self._durable()))
                 self._stuck = False
             except Exception as error:  # whatever it is, the next snapshot and whoever asks for a pause must find us
@@ -224,36 +192,3 @@ class Housekeeper:
             )
             reach("in_snapshot", tick)
         self._figures.snapshots += 1
-
-    def _close_a_stretch(self) -> None:
-        """Close the oldest full stretch, if there is one; snapshots and requests come in between."""
-        for first in self._stretches.closable(self._durable())[:1]:
-            self._stretches.close(first, self._connect())
-            with self._changed:
-                self._changed.notify_all()
-
-    def _close_the_rest(self) -> None:
-        """Close all full stretches: two side by side while there are two, the last by two processes of the server.
-
-        No tick needs the cores any more, and whoever started the run waits.
-        """
-        rest = collections.deque(self._stretches.closable(self._durable()))
-        if len(rest) > 1:
-            beside = beside_the_ticks(self._database)
-            with contextlib.closing(beside), ThreadPoolExecutor(1, "polis-housekeeping") as pool:
-                while len(rest) > 1:
-                    another = pool.submit(self._close_or_note, rest.popleft(), beside)
-                    self._close_or_note(rest.popleft(), self._connect())
-                    another.result()
-        if rest:
-            self._connect().execute("SET max_parallel_maintenance_workers = 1")
-            self._close_or_note(rest.popleft(), self._connect())
-
-    def _close_or_note(self, first: int, connection: psycopg.Connection[Any]) -> None:
-        """Close a stretch; one that can't be closed keeps nobody from the others, unless the server is away."""
-        try:
-            self._stretches.close(first, connection)
-        except _AWAY:
-            raise
-        except Exception as error:
-            self._note(error)

@@ -49,6 +49,8 @@ _LEASE_LOST, _INPUTS_CHANGED = "PL001", "PL002"  # SQLSTATEs of polis.refuse_tic
 _LOCK_NOT_AVAILABLE, _DISK_FULL = "55P03", "53100"
 _COLUMNS = ", ".join(COPY_COLUMNS)
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_MANY_LEFT = 3
+"""Full stretches to be indexed at a run's end that take no time worth a word."""
 _LAST_PATIENCE_S = 10.0
 """How long a run that is to stop still waits for a server that is away: one that is embedded is back in seconds."""
 
@@ -189,6 +191,11 @@ class TickWriter:
         finally:
             self._stop_committing()
             known = len(self.figures.problems)
+            left = len(self._stretches.closable(self._durable))
+            if kind is None and left > _MANY_LEFT:
+                self.say(
+                    f"run {self.run.name}: all is durable; the last {left} stretches of its events are being indexed"
+                )
             self._housekeeper.close(finish=kind is None)
             if kind is None:
                 self._record_late(self.figures.problems[known:])

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 import replay
-from infrastructure import housekeeping, stretches, tick_writer
+from infrastructure import closing, stretches, tick_writer
 from infrastructure.postgres_store import PostgresStore
 from tests.support.postgres import FreshDatabase
 from tests.support.stores import TINY_WORLD, go_on, make_run, opened
@@ -24,7 +24,7 @@ TICKS_A_STRETCH = 16  # the least there is
 @pytest.fixture(autouse=True)
 def _short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stretches, "EVENTS_A_STRETCH", 1)
-    monkeypatch.setattr(housekeeping, "STRETCHES_BEHIND", 2)
+    monkeypatch.setattr(closing, "STRETCHES_BEHIND", 2)
     monkeypatch.setattr(tick_writer, "MAX_TICKS_IN_FLIGHT", 4)
 
 
@@ -36,6 +36,11 @@ def closed_of(connection: psycopg.Connection[tuple[object, ...]], run: int) -> l
 def refuse_to_close(database: FreshDatabase) -> None:
     with psycopg.connect(database.admin_url, autocommit=True) as owner:
         owner.execute("ALTER FUNCTION polis.close_stretch(int4, int4) RENAME TO close_no_stretch")
+
+
+def close_only_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    close_next = closing.Closer._close_next
+    monkeypatch.setattr(closing.Closer, "_close_next", lambda self, own: self._finishing and close_next(self, own))
 
 
 def in_the_background(work: Callable[[], object]) -> threading.Thread:
@@ -88,7 +93,7 @@ def test_nobody_waits_for_a_housekeeper_that_cannot_close(
     refuse_to_close(migrated)
     began = time.monotonic()
     summary = go_on(postgres_store, run, 8 * TICKS_A_STRETCH, durability="group")
-    assert time.monotonic() - began < housekeeping._PATIENCE_S
+    assert time.monotonic() - began < closing._PATIENCE_S
     head = postgres_store.head(run)
     assert head is not None and head.tick == 8 * TICKS_A_STRETCH
     assert summary.status == "degraded" and "close_stretch" in str(summary.problem)
@@ -132,7 +137,7 @@ def test_what_was_closed_before_a_resume_is_not_closed_again(
 def test_no_snapshot_is_left_out_while_a_stretch_is_being_closed(
     postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping, "STRETCHES_BEHIND", 1_000)
+    monkeypatch.setattr(closing, "STRETCHES_BEHIND", 1_000)
     monkeypatch.setattr("workers.runner._snapshot_is_due", lambda ticks, events: True)
     run = make_run(postgres_store, ticks=3, configuration=TINY_WORLD)
     last = 6 * TICKS_A_STRETCH
@@ -177,8 +182,8 @@ def test_a_run_waits_for_a_server_that_goes_away_just_when_the_next_stretch_is_t
 def test_what_is_left_at_the_end_is_closed_two_at_a_time(
     postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping, "STRETCHES_BEHIND", 1_000)
-    monkeypatch.setattr(housekeeping.Housekeeper, "_close_a_stretch", lambda self: None)  # none while ticks go on
+    monkeypatch.setattr(closing, "STRETCHES_BEHIND", 1_000)
+    close_only_at_the_end(monkeypatch)
     close, both, asked = stretches.Stretches.close, threading.Barrier(2), []
 
     def noted(self: stretches.Stretches, first: int, connection: psycopg.Connection[tuple[object, ...]]) -> None:
@@ -189,9 +194,11 @@ def test_what_is_left_at_the_end_is_closed_two_at_a_time(
 
     monkeypatch.setattr(stretches.Stretches, "close", noted)
     run = postgres_store.create("five", seed=7, configuration=TINY_WORLD, target=5 * TICKS_A_STRETCH)
-    summary = go_on(postgres_store, run, 5 * TICKS_A_STRETCH, durability="group")
+    said: list[str] = []
+    summary = go_on(postgres_store, run, 5 * TICKS_A_STRETCH, durability="group", say=said.append)
     assert (summary.status, summary.problem) == ("complete", None)
     assert sorted(asked) == [k * TICKS_A_STRETCH for k in range(5)]
+    assert said == ["run five: all is durable; the last 5 stretches of its events are being indexed"]
     with psycopg.connect(migrated.admin_url) as connection:
         assert closed_of(connection, run.id)[:5] == [True] * 5
 
@@ -199,8 +206,8 @@ def test_what_is_left_at_the_end_is_closed_two_at_a_time(
 def test_a_stretch_that_cannot_be_closed_at_the_end_is_told_and_keeps_nobody_from_the_others(
     postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping, "STRETCHES_BEHIND", 1_000)
-    monkeypatch.setattr(housekeeping.Housekeeper, "_close_a_stretch", lambda self: None)
+    monkeypatch.setattr(closing, "STRETCHES_BEHIND", 1_000)
+    close_only_at_the_end(monkeypatch)
     close = stretches.Stretches.close
 
     def refused(self: stretches.Stretches, first: int, connection: psycopg.Connection[tuple[object, ...]]) -> None:
