@@ -1,7 +1,7 @@
 """Closing of full stretches beside a run's writer: the indexes that no tick could afford.
 
-On a thread and a connection of its own, so that neither ticks nor snapshots wait for an index. At a run's end another
-connection lends a hand, since no tick needs the cores any more.
+On a thread and a connection of its own. While ticks go on it takes turns with snapshots, so that these have one process
+of low priority beside them, not two; at a run's end it doesn't, and another connection lends a hand.
 """
 
 from __future__ import annotations
@@ -54,12 +54,25 @@ class Closer:
         self._changed = threading.Condition()
         self._in_hand: set[int] = set()  # first ticks of stretches that are being closed
         self._given_up: set[int] = set()
-        self._ending = self._finishing = self._stuck = False
+        self._ending = self._finishing = self._stuck = self._making_way = False
         self._thread = threading.Thread(target=self._work, name="polis-closing", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+
+    def make_way(self) -> bool:
+        """Begin nothing more until `go_on`, and return whether nothing is in hand."""
+        with self._changed:
+            self._making_way = True
+            return not self._in_hand
+
+    def go_on(self) -> None:
+        """Go on after `make_way`, at once: or somebody with a snapshot every moment would let no index be made."""
+        if self._making_way:
+            with self._changed:
+                self._making_way = False
+                self._changed.notify_all()
 
     def wait_if_behind(self, *, unless: Callable[[], bool]) -> None:
         """Wait while more than `STRETCHES_BEHIND` full stretches have no indexes yet; half a minute at most.
@@ -111,6 +124,8 @@ class Closer:
         At the end each is tried once, and what can't be closed keeps nobody from the others.
         """
         with self._changed:
+            if self._making_way and not self._ending:
+                return False
             waiting = [f for f in self._stretches.closable(self._durable()) if f not in self._in_hand | self._given_up]
             if not waiting:
                 return False

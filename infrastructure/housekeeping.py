@@ -55,7 +55,7 @@ class Housekeeper:
         self._listened = 0.0
         self._waiting: collections.deque[tuple[int, bytes, bytes]] = collections.deque()
         self._changed = threading.Condition()
-        self._closing = self._resting = self._stuck = False
+        self._closing = self._resting = self._stuck = self._awaited = False
         self._closer = Closer(database, stretches, durable, self._note)
         self._connection: psycopg.Connection[Any] | None = None
         self._thread = threading.Thread(target=self._work, name="polis-housekeeping", daemon=True)
@@ -92,8 +92,12 @@ class Housekeeper:
         self._closer.wait_if_behind(unless=lambda: self.pause[0] <= tick or not self._thread.is_alive() or unless())
 
     def finish_snapshots(self) -> None:
-        """Return when those that wait for a durable tick are written or refused, or can't be for now."""
+        """Return when those that wait for a durable tick are written or refused, or can't be for now.
+
+        They don't wait for an index meanwhile: who calls this does, and no tick.
+        """
         with self._changed:
+            self._awaited = True
             while self._waiting and self._waiting[0][0] <= self._durable():
                 if self._stuck or not self._thread.is_alive():
                     return
@@ -107,6 +111,7 @@ class Housekeeper:
 
     def tick_is_durable(self, tick: int) -> None:
         """Wake the thread if a snapshot waits for this tick, or a stretch is nearly full."""
+        self._awaited = False
         # Without the lock: a missed wake-up is made up for by the next tick, or by the time-out.
         if (self._waiting and self._waiting[0][0] <= tick) or tick % 64 == 0:
             with self._changed:
@@ -152,8 +157,11 @@ class Housekeeper:
         while True:
             with self._changed:
                 if not self._waiting or self._waiting[0][0] > self._durable():
+                    self._closer.go_on()
                     return
-                snapshot = self._waiting[0]
+                snapshot, at_once = self._waiting[0], self._awaited or self._closing
+            if not self._closer.make_way() and not at_once:
+                return  # our turn comes when what is in hand is closed
             try:
                 self._write_snapshot(*snapshot)
             except _AWAY:
