@@ -33,10 +33,11 @@ Who takes a step looks at seven cells in three rows of the grid. So they take 2 
 million cells stay in a cache.
 """
 Prospects = NDArray[np.int16]
-"""The most that a cell has of each resource until somebody intervenes, shape (N_RESOURCES, n_cells): nothing in water.
+"""What a cell has of each resource at most until somebody intervenes, shape (N_RESOURCES, n_cells): nothing in water.
 
-In milli-units, at most 2**15 - 1. Derived from the columns, for searching: most cells that come into sight can't be the
-best one, whatever has grown there, and are passed over for 2 bytes instead of 16.
+In milli-units, up to 2**15 - 1. A bound that follows from the columns, for searching: most cells that come into sight
+can't be the best one, whatever has grown there, and are passed over for 2 bytes instead of 16. Where there was more
+than can grow and some of it was gathered it is too high, but it is never too low.
 """
 MAX_ELEVATION, MAX_AMOUNT, MAX_PROSPECT = 2**15 - 1, 2**31 - 1, 2**15 - 1
 

@@ -25,10 +25,12 @@ HASHING_VERSION = 1
 MINDS = ("reflex", "scripted", "llama", "vllm", "openai")
 """Who forms intentions: rules alone, a fixed planner, or a language model behind the `Engine` port."""
 
+MAX_SIDE = 4_000
+"""Cells in a row of the grid, and in a column."""
 _BOUNDS = {
     "agents": (1, 10_000_000),
-    "width": (4, 4_000),
-    "height": (4, 4_000),
+    "width": (4, MAX_SIDE),
+    "height": (4, MAX_SIDE),
     "homes": (0, 10_000_000),
     "hunger": (0, 1_000),
     "meal": (1, 10_000),

@@ -123,7 +123,7 @@ def unpack(packed: NDArray[np.uint8], columns: NDArray[np.signedinteger[Any]]) -
     """
     count, n = columns.shape
     widths = packed[8 * count : 9 * count]
-    if len(widths) != count or not np.isin(widths, _WIDTHS).all():
+    if len(widths) != count or not np.isin(widths, _WIDTHS).all() or (widths > columns.itemsize).any():
         raise ValueError("these are not packed columns")
     starts, end = _starts(widths, n)
     if end > len(packed):

@@ -30,7 +30,7 @@ from domain.columns import (
     ground_of,
     take_rows,
 )
-from domain.configuration import STATE_VERSION
+from domain.configuration import MAX_SIDE, STATE_VERSION
 from domain.errors import CorruptHistory
 from domain.hashing import BLOCK, rehash_all, rehash_cells, rehash_minds, rehash_rows, state_hash
 from domain.minds.columns import (
@@ -313,7 +313,8 @@ class World:
         if version != STATE_VERSION:
             raise CorruptHistory(tick, -1, f"state version {version}, this release reads {STATE_VERSION}")
         counted = population == n and 0 <= n <= next_agent < 1 << 31
-        if width < 1 or height < 1 or not counted or n > len(data):  # ids differ, so each takes a byte at least
+        # Before there is room made for so many: ids differ, so each takes a byte at least.
+        if not 1 <= min(width, height) <= max(width, height) <= MAX_SIDE or not counted or n > len(data):
             raise CorruptHistory(tick, -1, "the counters of the state contradict its rows")
         take = _take_packed if magic == _MAGIC else _take_plain
         world = cls(width, height)

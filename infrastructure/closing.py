@@ -6,6 +6,7 @@ of low priority beside them, not two; at a run's end it doesn't, and another con
 
 from __future__ import annotations
 
+import collections
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 import psycopg
 
+from domain.errors import StoreUnavailable
 from infrastructure.database import Database
 from infrastructure.scheduling import yield_to_ticks
 from infrastructure.stretches import Stretches
@@ -21,7 +23,10 @@ STRETCHES_BEHIND = 16
 """Full stretches without their indexes before a run flat out waits: sixteen million events, up to 50,000 agents."""
 STATISTICS_TARGET = 25
 """Of closed stretches: a sample of 7,500 rows tells of a million what the planner asks, in a quarter of the time."""
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable)
+"""Errors of a server that may be back in a moment; also of one that has no room on its disk, or no patience."""
 _LOOK_EVERY_S, _AGAIN_AFTER_S, _PATIENCE_S = 0.1, 0.5, 30.0
+_TRIES_AT_THE_END = 3
 
 
 def beside_the_ticks(database: Database) -> psycopg.Connection[Any]:
@@ -44,7 +49,11 @@ class Closer:
     database : Database, connected to when there is something to close
     stretches : Stretches of the run
     durable : callable, the newest durable tick
-    note : callable, told of what was refused
+    note : callable, told of errors, also of a server that is away
+
+    Attributes
+    ----------
+    refused : the newest reason why a stretch could not be closed
     """
 
     def __init__(
@@ -54,7 +63,9 @@ class Closer:
         self._changed = threading.Condition()
         self._in_hand: set[int] = set()  # first ticks of stretches that are being closed
         self._given_up: set[int] = set()
+        self._tries: collections.Counter[int] = collections.Counter()
         self._ending = self._finishing = self._stuck = self._making_way = False
+        self.refused = ""
         self._thread = threading.Thread(target=self._work, name="polis-closing", daemon=True)
 
     def start(self) -> None:
@@ -88,13 +99,13 @@ class Closer:
                     return
                 self._changed.wait(_LOOK_EVERY_S)
 
-    def end(self, lent: psycopg.Connection[Any] | None = None) -> None:
-        """End once the stretch in hand is closed; with a connection `lent`, once all are that are full."""
+    def end(self, lend: Callable[[], psycopg.Connection[Any]] | None = None) -> None:
+        """End once the stretch in hand is closed; if somebody can `lend` a connection, once all are that are full."""
         with self._changed:
-            self._ending, self._finishing = True, lent is not None
+            self._ending, self._finishing = True, lend is not None
             self._changed.notify_all()
-        if lent is not None:
-            while self._close_next(lambda: lent):
+        if lend is not None:
+            while self._close_next(lend):
                 pass
         self._thread.join()
 
@@ -108,20 +119,26 @@ class Closer:
                 own = beside_the_ticks(self._database)
             return own
 
-        while not self._ending or self._finishing:
+        while True:
+            with self._changed:
+                ending = self._ending
+                if ending and not self._finishing:
+                    break
             if self._close_next(connection):
                 continue
+            if ending:
+                break
             with self._changed:
-                if self._ending:
-                    break
-                self._changed.wait(_AGAIN_AFTER_S if self._stuck else _LOOK_EVERY_S)
+                if not self._ending:
+                    self._changed.wait(_AGAIN_AFTER_S if self._stuck else _LOOK_EVERY_S)
         if own is not None:
             own.close()
 
     def _close_next(self, connection: Callable[[], psycopg.Connection[Any]]) -> bool:
-        """Close the oldest full stretch that nobody has in hand; return whether there was one and it could be closed.
+        """Close the oldest full stretch that nobody has in hand; return whether to go on with the next.
 
-        At the end each is tried once, and what can't be closed keeps nobody from the others.
+        While ticks go on, what was refused is tried again after a while. At the end it is given up, at once or, where
+        the server was away, after some tries: it keeps nobody from the others.
         """
         with self._changed:
             if self._making_way and not self._ending:
@@ -135,15 +152,25 @@ class Closer:
             if last_of_all:
                 connection().execute("SET max_parallel_maintenance_workers = 1")  # the other core has nothing to do
             self._stretches.close(first, connection())
-            self._stuck = False
         except Exception as error:  # whatever it is, ticks go on
-            self._stuck = True
-            self._note(error)
-            if self._finishing:
-                self._given_up.add(first)
-            return self._finishing
+            self._stuck, self.refused = True, str(error).strip() or type(error).__name__
+            if not self._finishing:  # at the end, whoever ends it says how many are left, and why
+                self._note(error)
+            return self._finishing and self._is_worth_going_on(first, error)
         finally:
             with self._changed:
                 self._in_hand.discard(first)
                 self._changed.notify_all()
+        self._stuck = False
+        return True
+
+    def _is_worth_going_on(self, first: int, error: Exception) -> bool:
+        """Decide, at the end, about a stretch that was refused and whoever tried."""
+        if isinstance(error, StoreUnavailable):
+            return False  # no connection is to be had: the stretch is left to whoever has one
+        self._tries[first] += 1
+        if isinstance(error, AWAY) and self._tries[first] < _TRIES_AT_THE_END:
+            time.sleep(_AGAIN_AFTER_S)
+        else:
+            self._given_up.add(first)
         return True

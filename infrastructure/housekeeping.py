@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from domain.configuration import STATE_VERSION
-from domain.errors import StoreUnavailable
 from domain.ports import Run
-from infrastructure.closing import Closer, beside_the_ticks
+from infrastructure.closing import AWAY, Closer, beside_the_ticks
 from infrastructure.database import Database
 from infrastructure.failpoints import reach
 from infrastructure.scheduling import yield_to_ticks
@@ -29,9 +28,8 @@ if TYPE_CHECKING:
     from infrastructure.tick_writer import WriterFigures
 
 _MAX_SNAPSHOT_BYTES_WAITING = 64 << 20
-"""Beyond two snapshots. To close a stretch beside ticks flat out takes a second, in which thirty snapshots may come."""
+"""Beyond two snapshots: while a stretch is closed beside ticks flat out, which takes a second, thirty may come."""
 _LISTEN_EVERY_S, _AWAY_S = 0.1, 1.0
-_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable)
 NEVER = 2**31 - 1
 _log = logging.getLogger(__name__)
 
@@ -74,6 +72,10 @@ class Housekeeper:
             self._changed.notify_all()
         self._thread.join()
         self._closer.end()
+        left = len(self._stretches.closable(self._durable()))
+        if finish and left:
+            what = "1 full stretch of events has" if left == 1 else f"{left} full stretches of events have"
+            self._figures.problems.append(f"{what} no indexes yet: {self._closer.refused or 'the server was away'}")
         if self._connection is not None:
             self._connection.close()
 
@@ -130,12 +132,14 @@ class Housekeeper:
                 if not closing:
                     self._stretches.make_ahead(self._durable(), self._connect())
                 elif self._resting:
-                    self._closer.end(lent=self._connect())
+                    self._closer.end(lend=self._connect)
                     self._connect().execute("SELECT polis.rest_stretch(%s, %s)", (self._run.id, self._durable()))
                 self._stuck = False
             except Exception as error:  # whatever it is, the next snapshot and whoever asks for a pause must find us
                 self._stuck = True
                 self._note(error)
+                if isinstance(error, AWAY):
+                    self._listened = time.monotonic() + _AWAY_S
                 if self._connection is not None:
                     self._connection.close()
                     self._connection = None
@@ -146,33 +150,35 @@ class Housekeeper:
     def _note(self, error: Exception) -> None:
         """Record what was refused; what is away for a while is tried again."""
         because = str(error).strip() or type(error).__name__
-        if isinstance(error, _AWAY):
-            self._listened = time.monotonic() + _AWAY_S
-        elif because not in self._figures.problems:
+        if not isinstance(error, AWAY) and because not in self._figures.problems:
             self._figures.problems.append(because)
         _log.info("run %s: housekeeping has to wait: %s", self._run.name, because)
 
     def _write_snapshots(self) -> None:
         """Write those that wait and are durable; one that is refused is given up, the others stay."""
-        while True:
-            with self._changed:
-                if not self._waiting or self._waiting[0][0] > self._durable():
-                    self._closer.go_on()
-                    return
-                snapshot, at_once = self._waiting[0], self._awaited or self._closing
-            if not self._closer.make_way() and not at_once:
-                return  # our turn comes when what is in hand is closed
-            try:
-                self._write_snapshot(*snapshot)
-            except _AWAY:
-                raise
-            except Exception as error:
-                self._figures.snapshots_failed += 1
-                self._note(error)
-            with self._changed:
-                if self._waiting and self._waiting[0] is snapshot:  # else its tick was given up meanwhile
-                    self._waiting.popleft()
-                self._changed.notify_all()
+        with self._changed:
+            due = [snapshot for snapshot in self._waiting if snapshot[0] <= self._durable()]
+            at_once = self._awaited or self._closing
+        if due and not self._closer.make_way() and not at_once:
+            return  # our turn comes when what is in hand is closed
+        try:
+            for snapshot in due:
+                with self._changed:
+                    if snapshot not in self._waiting:
+                        continue  # its tick was given up meanwhile
+                try:
+                    self._write_snapshot(*snapshot)
+                except AWAY:
+                    raise
+                except Exception as error:
+                    self._figures.snapshots_failed += 1
+                    self._note(error)
+                with self._changed:
+                    if self._waiting and self._waiting[0] is snapshot:
+                        self._waiting.popleft()
+                    self._changed.notify_all()
+        finally:
+            self._closer.go_on()
 
     def _listen(self) -> None:
         """See whether somebody asks this writer to stop."""

@@ -141,6 +141,7 @@ class TickWriter:
         self._error: BaseException | None = None
         self._closing = False
         self._hurried: float | None = None
+        self._recorded: str | None = None  # the problems that the run's status tells, once it is recorded
         self._thread: threading.Thread | None = None
 
     # -- lease -------------------------------------------------------------------------------------
@@ -190,22 +191,23 @@ class TickWriter:
                 self.flush()
         finally:
             self._stop_committing()
-            known = len(self.figures.problems)
-            left = len(self._stretches.closable(self._durable))
-            if kind is None and left > _MANY_LEFT:
-                self.say(
-                    f"run {self.run.name}: all is durable; the last {left} stretches of its events are being indexed"
-                )
-            self._housekeeper.close(finish=kind is None)
-            if kind is None:
-                self._record_late(self.figures.problems[known:])
-            if self._connection is not None:
-                lease.release(self._connection)
-                self._connection.close()
+            try:
+                left = len(self._stretches.closable(self._durable))
+                if kind is None and left > _MANY_LEFT:
+                    what = f"the last {left} stretches of its events are being indexed"
+                    self.say(f"run {self.run.name}: all is durable; {what}")
+                self._housekeeper.close(finish=kind is None)
+                if kind is None:
+                    self._record_late()
+            finally:  # also when somebody has no patience for indexes
+                if self._connection is not None:
+                    lease.release(self._connection)
+                    self._connection.close()
 
-    def _record_late(self, problems: list[str]) -> None:
+    def _record_late(self) -> None:
         """Let the run's status say what went wrong after it was recorded."""
-        if not problems:
+        problems = [problem for problem in self.figures.problems if problem not in (self._recorded or "")]
+        if self._recorded is None or not problems:
             return
         with contextlib.suppress(psycopg.Error):  # away: the summary says it all the same
             assert self._connection is not None
@@ -306,7 +308,7 @@ class TickWriter:
         return [encode_rows(self.run.id, events.slice(edges[i], edges[i + 1])) for i in range(copies)]
 
     def hurry(self) -> None:
-        """Be told that the run is to stop: no indexes are waited for, and a server that is away not for long."""
+        """Be told that the run is to stop: no tick waits for indexes, and a server that is away not for long."""
         if self._hurried is None:  # no lock: a signal may come while this very thread holds any of them
             self._hurried = time.monotonic()
 
@@ -337,6 +339,7 @@ class TickWriter:
                 "UPDATE polis.leases SET status = %s, problem = %s, updated_at = now() WHERE run = %s AND epoch = %s",
                 (status, problem, self.run.id, self.epoch),
             )
+            self._recorded = problem or ""
         except psycopg.Error as error:
             self.say(f"run {self.run.name}: its status could not be recorded: {error}")
 

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 import replay
+from domain.ports import Run
 from infrastructure import closing, stretches, tick_writer
 from infrastructure.postgres_store import PostgresStore
 from tests.support.postgres import FreshDatabase
@@ -38,7 +39,14 @@ def refuse_to_close(database: FreshDatabase) -> None:
         owner.execute("ALTER FUNCTION polis.close_stretch(int4, int4) RENAME TO close_no_stretch")
 
 
+def newest_snapshot(store: PostgresStore, run: Run) -> int:
+    with store.database.connect() as connection:
+        row = connection.execute("SELECT max(tick) FROM polis.snapshots WHERE run = %s", (run.id,)).fetchone()
+    return -1 if row is None or row[0] is None else int(row[0])
+
+
 def close_only_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closing, "STRETCHES_BEHIND", 1_000)
     close_next = closing.Closer._close_next
     monkeypatch.setattr(closing.Closer, "_close_next", lambda self, own: self._finishing and close_next(self, own))
 
@@ -149,6 +157,10 @@ def test_no_snapshot_is_left_out_while_a_stretch_is_being_closed(
             while (newest := postgres_store.head(run)) is None or newest.tick < last:
                 assert writing.is_alive()
                 time.sleep(0.05)
+            deadline = time.monotonic() + 30
+            while newest_snapshot(postgres_store, run) < last:
+                assert time.monotonic() < deadline, "at the end a snapshot waits for an index"
+                time.sleep(0.05)
             holder.rollback()
             writing.join(60)
     assert summaries[0].snapshots_failed == 0
@@ -182,7 +194,6 @@ def test_a_run_waits_for_a_server_that_goes_away_just_when_the_next_stretch_is_t
 def test_what_is_left_at_the_end_is_closed_two_at_a_time(
     postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(closing, "STRETCHES_BEHIND", 1_000)
     close_only_at_the_end(monkeypatch)
     close, both, asked = stretches.Stretches.close, threading.Barrier(2), []
 
@@ -203,24 +214,68 @@ def test_what_is_left_at_the_end_is_closed_two_at_a_time(
         assert closed_of(connection, run.id)[:5] == [True] * 5
 
 
+@pytest.mark.parametrize("kind", [RuntimeError, psycopg.errors.DiskFull, psycopg.errors.QueryCanceled])
 def test_a_stretch_that_cannot_be_closed_at_the_end_is_told_and_keeps_nobody_from_the_others(
-    postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+    postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
-    monkeypatch.setattr(closing, "STRETCHES_BEHIND", 1_000)
     close_only_at_the_end(monkeypatch)
     close = stretches.Stretches.close
 
     def refused(self: stretches.Stretches, first: int, connection: psycopg.Connection[tuple[object, ...]]) -> None:
         if first == TICKS_A_STRETCH:
-            raise RuntimeError("no room for an index")
+            raise kind("no room for an index")
         close(self, first, connection)
 
     monkeypatch.setattr(stretches.Stretches, "close", refused)
     run = postgres_store.create("four", seed=7, configuration=TINY_WORLD, target=4 * TICKS_A_STRETCH)
     summary = go_on(postgres_store, run, 4 * TICKS_A_STRETCH, durability="group")
-    assert summary.status == "degraded" and "no room for an index" in str(summary.problem)
+    told = "1 full stretch of events has no indexes yet: no room for an index"
+    assert (summary.status, summary.problem) == ("degraded", told)
     assert replay.verify(postgres_store, run).ok
     with psycopg.connect(migrated.admin_url) as connection:
         assert closed_of(connection, run.id)[:4] == [True, False, True, True]
         row = connection.execute("SELECT status, problem FROM polis.leases WHERE run = %s", (run.id,)).fetchone()
-    assert row == ("degraded", "no room for an index")
+    assert row == ("degraded", told)
+
+
+def test_a_connection_that_is_cut_off_at_the_end_costs_no_stretch_its_indexes(
+    postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close_only_at_the_end(monkeypatch)
+    close, cut = stretches.Stretches.close, []
+
+    def cut_off(self: stretches.Stretches, first: int, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        if len(cut) < 2:
+            cut.append(first)
+            with psycopg.connect(migrated.admin_url, autocommit=True) as owner:
+                owner.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        close(self, first, connection)
+
+    monkeypatch.setattr(stretches.Stretches, "close", cut_off)
+    run = postgres_store.create("eight", seed=7, configuration=TINY_WORLD, target=8 * TICKS_A_STRETCH)
+    summary = go_on(postgres_store, run, 8 * TICKS_A_STRETCH, durability="group")
+    assert len(cut) == 2
+    assert (summary.status, summary.problem) == ("complete", None)
+    with psycopg.connect(migrated.admin_url) as connection:
+        assert closed_of(connection, run.id)[:8] == [True] * 8
+
+
+def test_who_asks_for_a_pause_is_heard_while_the_closers_own_server_process_is_refused(
+    postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: stretches.Stretches, first: int, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        raise psycopg.errors.DiskFull("no room for an index")
+
+    monkeypatch.setattr(stretches.Stretches, "close", refused)
+    monkeypatch.setattr(closing, "_AGAIN_AFTER_S", 0.05)
+    run = make_run(postgres_store, ticks=3, configuration=TINY_WORLD)
+    summaries: list[Summary] = []
+    with opened(migrated) as store:
+        writing = in_the_background(lambda: summaries.append(go_on(store, run, 10_000, pace_ms=2)))
+        while (newest := postgres_store.head(run)) is None or newest.tick < 2 * TICKS_A_STRETCH:
+            assert writing.is_alive()
+            time.sleep(0.05)
+        assert postgres_store.request_pause(run, tick=0, because="a test")
+        writing.join(30)
+        assert not writing.is_alive(), "nobody listened"
+    assert summaries[0].status == "paused" and summaries[0].head_tick < 10_000

@@ -99,6 +99,15 @@ def test_a_snapshot_that_is_cut_short_or_not_one_is_refused(data, which):
             World.from_bytes(damaged)
 
 
+@pytest.mark.parametrize("at", [16, 24])  # width and height
+@pytest.mark.parametrize("sides", [0, -1, 4_001, 2**31, 2**62])
+def test_a_snapshot_of_a_grid_that_cannot_be_is_refused_before_room_is_made_for_it(at, sides):
+    kept = bytearray(scenario("calm").replayed(3).to_bytes())
+    kept[at : at + 8] = sides.to_bytes(8, "little", signed=True)
+    with pytest.raises(CorruptHistory):
+        World.from_bytes(bytes(kept))
+
+
 @given(st.data(), st.sampled_from(["calm", "minded"]))
 def test_a_changed_byte_of_a_snapshot_is_refused_or_changes_the_state_hash(data, name):
     world = scenario(name).replayed(30)

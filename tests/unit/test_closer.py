@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 
+from domain.errors import StoreUnavailable
 from infrastructure import closing
 from infrastructure.closing import Closer
 
@@ -110,14 +112,36 @@ def test_at_the_end_two_hands_close_all_and_each_is_tried_once(closer):
     one, noted = closer(shelf)
     wait_until(lambda: shelf.in_hand == 1)
     one.make_way()  # for a snapshot that is over when the end comes
-    lending = threading.Thread(target=lambda: one.end(lent=connection()))
+    lending = threading.Thread(target=lambda: one.end(lend=connection))
     lending.start()
     wait_until(lambda: shelf.in_hand == 2)
     shelf.let.set()
     lending.join(10)
     assert sorted(shelf.closed) == [0, 1, 3, 4, 5, 6]
     assert shelf.most_in_hand == 2
-    assert noted == ["no index for 2"] and shelf.tries == 7
+    assert one.refused == "no index for 2" and noted == [] and shelf.tries == 7
+
+
+def test_at_the_end_a_server_that_is_away_for_a_moment_is_tried_again_by_who_has_a_connection(closer, monkeypatch):
+    monkeypatch.setattr(closing, "_AGAIN_AFTER_S", 0.01)
+    shelf = Shelf(5)
+    one, _ = closer(shelf)
+    wait_until(lambda: shelf.in_hand == 1)
+    close, failures = shelf.close, iter([psycopg.OperationalError("cut off"), psycopg.OperationalError("cut off")])
+
+    def cut_off(first: int, connection: Any) -> None:
+        for error in failures:
+            raise error
+        close(first, connection)
+
+    shelf.close = cut_off  # type: ignore[method-assign]
+
+    def nowhere() -> Any:
+        raise StoreUnavailable("nobody answers")
+
+    shelf.let.set()
+    one.end(lend=nowhere)
+    assert sorted(shelf.closed) == [0, 1, 2, 3, 4], "who has a connection closes what the other could not"
 
 
 def test_what_is_refused_is_tried_again_while_ticks_go_on_and_nobody_waits_for_it(closer, monkeypatch):
