@@ -49,8 +49,6 @@ _LEASE_LOST, _INPUTS_CHANGED = "PL001", "PL002"  # SQLSTATEs of polis.refuse_tic
 _LOCK_NOT_AVAILABLE, _DISK_FULL = "55P03", "53100"
 _COLUMNS = ", ".join(COPY_COLUMNS)
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-_MANY_LEFT = 3
-"""Full stretches to be indexed at a run's end that take no time worth a word."""
 _LAST_PATIENCE_S = 10.0
 """How long a run that is to stop still waits for a server that is away: one that is embedded is back in seconds."""
 
@@ -98,6 +96,7 @@ class WriterFigures:
     waited_s: float = 0.0
     snapshots: int = 0
     snapshots_failed: int = 0
+    stretches_left: int = 0  # full ones without indexes, when all was last flushed
     problems: list[str] = field(default_factory=list)
 
 
@@ -192,10 +191,6 @@ class TickWriter:
         finally:
             self._stop_committing()
             try:
-                left = len(self._stretches.closable(self._durable))
-                if kind is None and left > _MANY_LEFT:
-                    what = f"the last {left} stretches of its events are being indexed"
-                    self.say(f"run {self.run.name}: all is durable; {what}")
                 self._housekeeper.close(finish=kind is None)
                 if kind is None:
                     self._record_late()
@@ -319,6 +314,7 @@ class TickWriter:
                 self._changed.wait()
             self._raise_error()
         self._housekeeper.finish_snapshots()
+        self.figures.stretches_left = len(self._stretches.closable(self._durable))
 
     def restart(self) -> None:
         """Forget what was appended and is not durable, and go on after `InputsChanged`."""

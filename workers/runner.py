@@ -157,6 +157,7 @@ class Runner:
     breakpoint_ : says at which tick to pause; None: at none
     on_begin : callable, called once the run is ours to write
     on_progress : callable, told a few times a second
+    on_end : callable, told when all is durable of how many full stretches of events are still to be indexed
     minutes : tells of the figures of each minute
     say : callable, told in a sentence what a person should know
     """
@@ -174,6 +175,7 @@ class Runner:
         breakpoint_: Breakpoint | None = None,
         on_begin: Callable[[], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        on_end: Callable[[int], None] | None = None,
         minutes: Minutes | None = None,
         say: Callable[[str], None] | None = None,
     ) -> None:
@@ -187,6 +189,7 @@ class Runner:
             raise InvalidConfiguration("mind", run.configuration.mind, "this runner was given nobody to ask")
         self._on_begin = on_begin or (lambda: None)
         self._on_progress = on_progress or (lambda progress: None)
+        self._on_end = on_end or (lambda left: None)
         self._minutes = minutes
         self._say = say or (lambda sentence: None)
         self._pausing = Pausing(breakpoint_)
@@ -219,6 +222,7 @@ class Runner:
             self._on_begin()
             try:
                 told = self._run_with(writer, target)
+                self._on_end(writer.figures.stretches_left)
             except Exception as error:
                 # Whatever it is, whoever looks next is told that nobody writes this run any more, and why.
                 because = str(error) if isinstance(error, PolisError) else f"{type(error).__name__}: {error}"

@@ -352,6 +352,7 @@ def drive(
             store, run, durability=durability, threads=threads, pace_ms=pace_ms, take_over=take_over,
             thinking=thinking, breakpoint_=None if break_at is None else Breakpoint(store, run, break_at),
             on_begin=(lambda: output.say(begun)) if begun else None, on_progress=display.update, say=output.warn,
+            on_end=lambda left: _tell_of_the_rest(output, run.name, left),
             minutes=None if figures is None else Minutes(lambda minute: _add_line(figures, minute)),
         )  # fmt: skip
         with _stopping(runner, output, run.name) as is_left:
@@ -363,6 +364,12 @@ def drive(
                 if is_left():  # who was interrupted somewhere deep, as while compiling, may say something else of it
                     raise StoppedAtOnce(run.name) from None
                 raise
+
+
+def _tell_of_the_rest(output: Output, name: str, left: int) -> None:
+    """Say what is waited for once all ticks are durable, where it takes its time."""
+    if left > 3:
+        output.say(f"{name}: all ticks are durable; the last {left} stretches of events are being indexed")
 
 
 def _add_line(file: Path, values: dict[str, Any]) -> None:

@@ -205,11 +205,11 @@ def test_what_is_left_at_the_end_is_closed_two_at_a_time(
 
     monkeypatch.setattr(stretches.Stretches, "close", noted)
     run = postgres_store.create("five", seed=7, configuration=TINY_WORLD, target=5 * TICKS_A_STRETCH)
-    said: list[str] = []
-    summary = go_on(postgres_store, run, 5 * TICKS_A_STRETCH, durability="group", say=said.append)
+    told: list[int] = []
+    summary = go_on(postgres_store, run, 5 * TICKS_A_STRETCH, durability="group", on_end=told.append)
     assert (summary.status, summary.problem) == ("complete", None)
     assert sorted(asked) == [k * TICKS_A_STRETCH for k in range(5)]
-    assert said == ["run five: all is durable; the last 5 stretches of its events are being indexed"]
+    assert told == [5]
     with psycopg.connect(migrated.admin_url) as connection:
         assert closed_of(connection, run.id)[:5] == [True] * 5
 

@@ -325,6 +325,7 @@ class _Figures:
     reconnections: int = 0
     snapshots: int = 0
     snapshots_failed: int = 0
+    stretches_left: int = 0
 
 
 class MemoryWriter:
