@@ -94,9 +94,7 @@ def test_ticks_flat_out_wait_for_stretches_that_nobody_has_closed_yet(
         assert closed[:12] == [True] * 12, "all that are full were closed in the end"
 
 
-def test_nobody_waits_for_a_housekeeper_that_cannot_close(
-    postgres_store: PostgresStore, migrated: FreshDatabase
-) -> None:
+def test_nobody_waits_for_a_closer_that_cannot_close(postgres_store: PostgresStore, migrated: FreshDatabase) -> None:
     run = make_run(postgres_store, ticks=3, configuration=TINY_WORLD)
     refuse_to_close(migrated)
     began = time.monotonic()
@@ -107,11 +105,16 @@ def test_nobody_waits_for_a_housekeeper_that_cannot_close(
     assert summary.status == "degraded" and "close_stretch" in str(summary.problem)
 
 
+@pytest.mark.parametrize("kind", [psycopg.errors.UndefinedFunction, psycopg.errors.DiskFull])
 def test_who_asks_for_a_pause_is_heard_though_no_stretch_can_be_closed(
-    postgres_store: PostgresStore, migrated: FreshDatabase
+    postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
+    def refused(self: stretches.Stretches, first: int, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        raise kind("no room for an index")
+
+    monkeypatch.setattr(stretches.Stretches, "close", refused)
+    monkeypatch.setattr(closing, "_AGAIN_AFTER_S", 0.05)
     run = make_run(postgres_store, ticks=3, configuration=TINY_WORLD)
-    refuse_to_close(migrated)
     summaries: list[Summary] = []
     with opened(migrated) as store:
         writing = in_the_background(lambda: summaries.append(go_on(store, run, 10_000, pace_ms=2)))
@@ -258,24 +261,3 @@ def test_a_connection_that_is_cut_off_at_the_end_costs_no_stretch_its_indexes(
     assert (summary.status, summary.problem) == ("complete", None)
     with psycopg.connect(migrated.admin_url) as connection:
         assert closed_of(connection, run.id)[:8] == [True] * 8
-
-
-def test_who_asks_for_a_pause_is_heard_while_the_closers_own_server_process_is_refused(
-    postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(self: stretches.Stretches, first: int, connection: psycopg.Connection[tuple[object, ...]]) -> None:
-        raise psycopg.errors.DiskFull("no room for an index")
-
-    monkeypatch.setattr(stretches.Stretches, "close", refused)
-    monkeypatch.setattr(closing, "_AGAIN_AFTER_S", 0.05)
-    run = make_run(postgres_store, ticks=3, configuration=TINY_WORLD)
-    summaries: list[Summary] = []
-    with opened(migrated) as store:
-        writing = in_the_background(lambda: summaries.append(go_on(store, run, 10_000, pace_ms=2)))
-        while (newest := postgres_store.head(run)) is None or newest.tick < 2 * TICKS_A_STRETCH:
-            assert writing.is_alive()
-            time.sleep(0.05)
-        assert postgres_store.request_pause(run, tick=0, because="a test")
-        writing.join(30)
-        assert not writing.is_alive(), "nobody listened"
-    assert summaries[0].status == "paused" and summaries[0].head_tick < 10_000
