@@ -4,6 +4,7 @@ python -m benchmarks                       everything that has a bar: about 20 m
 python -m benchmarks --quick               a look at each, under two minutes; says nothing about bars
 python -m benchmarks --only ticks memory   some of them; the table keeps what was measured before
 python -m benchmarks --only copying        what a COPY of a tick's rows takes, by how many there are
+python -m benchmarks --only closing        what a full stretch's indexes cost, and how fast an agent is found by them
 python -m benchmarks --only layout         the evidence for docs/decisions/0002-physical-layout.md
 python -m benchmarks --only endurance      half an hour of 500 agents
 """
@@ -38,10 +39,11 @@ BENCHMARKS: dict[str, tuple[str, str, float]] = {
     "recovery": ("recovery", "measure", 7),
     "memory": ("memory", "measure", 5),
     "copying": ("copying", "measure", 3),
+    "closing": ("closing", "measure", 10),
     "layout": ("layout", "measure", 20),
     "endurance": ("memory", "measure_long", 35),
 }
-BY_NAME_ONLY = ("copying", "layout", "endurance")
+BY_NAME_ONLY = ("copying", "closing", "layout", "endurance")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -17,7 +17,7 @@ _BEGIN, _END = "<!-- figures: written by python -m benchmarks --only layout -->"
 _TITLES = {
     "ticks": "Ticks", "throughput": "Throughput", "scaling": "Scaling", "replaying": "Replaying",
     "recovery": "Recovery", "memory": "Memory", "endurance": "Endurance", "copying": "Copying",
-    "layout": "Layout",
+    "closing": "Closing", "layout": "Layout",
 }  # fmt: skip
 
 

@@ -195,5 +195,18 @@ def copying(result: Any) -> str:
     return table(["rows", "p50 ms", "p99 ms", "each row more, µs"], rows)
 
 
+def closing(result: Any) -> str:
+    """Return each way of indexing, by size; the one that closing takes is marked."""
+    rows = [
+        [f"{r['agents']:,}", f"{r['pages_a_tick']:,}", f"{way}, taken" if way == r["chosen"] else way,
+         f"{of['build_ns_an_event']['median']:,.0f}", of["bytes_an_event"], f"{of['history_ms']['median']:.1f}",
+         f"{r['agents_events']:,} of {r['events']:,}"]
+        for r in result["sizes"] for way, of in r["ways"].items()
+    ]  # fmt: skip
+    head = ["agents", "pages a tick", "index", "ns to build, an event", "bytes an event", "history ms", "events found"]
+    return table(head, rows)
+
+
 TABLES = {"ticks": ticks, "throughput": throughput, "scaling": scaling, "replaying": replaying, "recovery": recovery,
-          "memory": memory, "endurance": memory, "copying": copying, "layout": layout}  # fmt: skip
+          "memory": memory, "endurance": memory, "copying": copying,
+          "closing": closing, "layout": layout}  # fmt: skip

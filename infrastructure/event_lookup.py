@@ -1,7 +1,7 @@
 """Single events from a run's leaves: by place, or by agent, kind, cause and what they name.
 
 Where `event_reader` streams whole stretches, this asks for a few rows. A closed stretch finds them by its indexes
-on agent and on tick; a hot one is short enough to be scanned.
+on agents and ticks; a hot one is short enough to be scanned.
 """
 
 from __future__ import annotations

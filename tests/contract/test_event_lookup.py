@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 
 from domain.events import MEMORY_FORMED, SPEECH_MADE, EventBatch, address_of
@@ -13,6 +14,7 @@ from domain.ports import EventLookup, EventStore, Run
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.stretches import Stretches
 from tests.support.histories import History, every_kind, run
+from tests.support.postgres import FreshDatabase
 from tests.support.stores import TINY_WORLD, go_on, keep, make_run
 
 pytestmark = pytest.mark.contract
@@ -97,9 +99,17 @@ def _ticks(store: EventStore, of_run: Run) -> set[int]:
         return set(lookup.find(0, 100).records["tick"].tolist())
 
 
-def test_the_newest_are_found_across_stretches(postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("by_filter", [False, True], ids=["b-tree", "filter"])
+def test_the_newest_are_found_across_stretches(
+    postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch, by_filter: bool
+) -> None:
     """Closed stretches have an index on agents, and are asked whole; the hot one is asked in windows."""
     length = 16
+    with psycopg.connect(migrated.admin_url, autocommit=True) as owner:
+        owner.execute(
+            "CREATE OR REPLACE FUNCTION polis.has_large_ticks(leaf_name text, ticks int4) RETURNS boolean "
+            f"LANGUAGE sql AS 'SELECT {by_filter}'"
+        )
 
     def short(self: Stretches, *arguments: Any) -> None:
         begin(self, *arguments)
@@ -113,7 +123,12 @@ def test_the_newest_are_found_across_stretches(postgres_store: PostgresStore, mo
     with postgres_store.database.connect() as connection:
         connection.execute("SELECT polis.close_stretch(%s, 16)", (kept.id,))
         leaves = connection.execute("SELECT closed FROM polis.stretches WHERE run = %s", (kept.id,)).fetchall()
+        (kind,) = connection.execute(
+            "SELECT DISTINCT a.amname FROM pg_class c JOIN pg_am a ON a.oid = c.relam "
+            "WHERE c.relname LIKE 'events\\_r%\\_agent'"
+        ).fetchone() or ("none",)
     assert len(leaves) > 3
+    assert kind == ("brin" if by_filter else "btree")
     records = told(history).records
     mine = records[records["agent"] == 5]
     with postgres_store.lookup(kept) as lookup:

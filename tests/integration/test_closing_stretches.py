@@ -261,3 +261,85 @@ def test_a_connection_that_is_cut_off_at_the_end_costs_no_stretch_its_indexes(
     assert (summary.status, summary.problem) == ("complete", None)
     with psycopg.connect(migrated.admin_url) as connection:
         assert closed_of(connection, run.id)[:8] == [True] * 8
+
+
+def indexes_of(connection: psycopg.Connection[tuple[object, ...]], leaf: str) -> dict[str, str]:
+    """Return the indexes of a leaf, as they would be made."""
+    query = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'polis' AND tablename = %s"
+    return {str(name).removeprefix(leaf): str(how) for name, how in connection.execute(query, (leaf,))}
+
+
+class TestStretchesOfLargeTicks:
+    """Where a tick tells of each agent in one place of many, a filter for a few pages does for a b-tree."""
+
+    AGENTS, TICKS = 90_000, 2
+
+    @pytest.fixture
+    def run(self, postgres_store: PostgresStore) -> Run:
+        return make_run(postgres_store, ticks=3, configuration=TINY_WORLD)
+
+    def _fill(self, migrated: FreshDatabase, run: Run, first: int) -> str:
+        """Make a stretch as a large society would: each agent once a tick, in the order of agents but for a few."""
+        with psycopg.connect(migrated.app_url, autocommit=True) as writer:
+            query = "SELECT polis.open_stretch(%s, %s, %s)"
+            (leaf,) = writer.execute(query, (run.id, first, first + self.TICKS)).fetchone() or ("",)
+            writer.execute(
+                f"INSERT INTO polis.{leaf} (run, tick, ordinal, agent, needs, kind) "
+                "SELECT %s, tick, place, CASE place %% 97 WHEN 0 THEN (place * 31) %% %s ELSE place END, 7, 1 "
+                "FROM generate_series(%s::int4, %s::int4) tick, generate_series(0, %s::int4) place",
+                (run.id, self.AGENTS, first, first + self.TICKS - 1, self.AGENTS - 1),
+            )
+        return str(leaf)
+
+    def _close(self, migrated: FreshDatabase, run: Run, first: int) -> None:
+        with psycopg.connect(migrated.app_url, autocommit=True) as writer:
+            writer.execute("SELECT polis.close_stretch(%s, %s)", (run.id, first))
+
+    def test_they_get_one_index_for_agents_and_ticks_and_an_agent_is_found_by_it(
+        self, run: Run, migrated: FreshDatabase
+    ) -> None:
+        leaf = self._fill(migrated, run, 1_000)
+        self._close(migrated, run, 1_000)
+        with psycopg.connect(migrated.admin_url, autocommit=True) as connection:
+            indexes = indexes_of(connection, leaf)
+            assert list(indexes) == ["_agent"] and "int4_bloom_ops" in indexes["_agent"], indexes
+            for agent in (0, 31, 4_321, self.AGENTS - 1):
+                query = f"SELECT tick, ordinal FROM polis.{leaf} WHERE agent = {agent} ORDER BY 1, 2"
+                plan = "\n".join(str(row[0]) for row in connection.execute(f"EXPLAIN {query}"))
+                assert f"Bitmap Index Scan on {leaf}_agent" in plan, plan
+                found = connection.execute(query).fetchall()
+                connection.execute("SET enable_bitmapscan = off")
+                assert "Seq Scan" in str(connection.execute(f"EXPLAIN {query}").fetchall())
+                assert found == connection.execute(query).fetchall()
+                connection.execute("SET enable_bitmapscan = on")
+            assert closed_of(connection, run.id)[-1]
+
+    def test_one_that_rested_before_it_was_full_has_all_of_its_ticks_indexed(
+        self, run: Run, migrated: FreshDatabase
+    ) -> None:
+        leaf = self._fill(migrated, run, 1_000)
+        with psycopg.connect(migrated.admin_url, autocommit=True) as connection:
+            connection.execute("SELECT polis.index_ticks(%s)", (leaf,))
+            connection.execute(f"INSERT INTO polis.{leaf} SELECT * FROM polis.{leaf} WHERE tick = 1001")
+            self._close(migrated, run, 1_000)
+            assert set(indexes_of(connection, leaf)) == {"_agent", "_tick"}
+            left = "SELECT brin_summarize_new_values(%s)"
+            for name in ("_agent", "_tick"):
+                assert connection.execute(left, (f"polis.{leaf}{name}",)).fetchone() == (0,), "nothing is left to do"
+
+    def test_whoever_drops_the_run_drops_it_all(self, run: Run, migrated: FreshDatabase) -> None:
+        leaf = self._fill(migrated, run, 1_000)
+        self._close(migrated, run, 1_000)
+        with psycopg.connect(migrated.admin_url, autocommit=True) as connection:
+            connection.execute("SELECT polis.drop_run(%s, 'a test')", (run.id,))
+            assert indexes_of(connection, leaf) == {}
+
+
+def test_stretches_of_small_ticks_have_a_row_of_an_agent_by_its_number(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    run = make_run(postgres_store, ticks=2 * TICKS_A_STRETCH, configuration=TINY_WORLD)
+    with psycopg.connect(migrated.admin_url) as connection:
+        indexes = indexes_of(connection, f"events_r{run.id}_t0")
+    assert set(indexes) == {"_agent", "_tick"}
+    assert "btree (agent)" in indexes["_agent"] and "brin (tick)" in indexes["_tick"]
