@@ -59,7 +59,7 @@ class Browsing(EventPages):
     def standings(self, *, parent: int = 0, order: str = "newest", limit: int = 1000) -> list[Standing]:
         """Return runs with where they stand, all or the forks of one."""
         query = text(_STANDINGS.format(alive=ALIVE, order=_ORDERS[order]))
-        with self.store._connect() as connection:
+        with self.store.database.lend() as connection:
             rows = connection.execute(query, {"parent": parent, "limit": limit}).all()
         found = []
         for row in rows:
@@ -79,7 +79,7 @@ class Browsing(EventPages):
             "SELECT (tick - :first) / :width AS bin, sum(events)::int8 AS events FROM polis.ticks "
             "WHERE run = :run AND tick BETWEEN :low AND :high GROUP BY 1"
         )
-        with self.store._connect() as connection:
+        with self.store.database.lend() as connection:
             for source, low, high in self.store._segments(connection, run, first, last):
                 given = {"run": source, "low": low, "high": high, "first": first, "width": width}
                 for row in connection.execute(query, given):
@@ -119,7 +119,7 @@ class Browsing(EventPages):
         given = {"intervention": INTERVENTION, "agent": -1 if agent is None else agent, "most": limit + 1}
         given |= {} if after is None else dict(zip(("asked_tick", "by", "purpose", "call"), after, strict=True))
         found: list[dict[str, Any]] = []
-        with self.store._connect() as connection:
+        with self.store.database.lend() as connection:
             for source, low, high in self.store._askings(connection, run):
                 here = given | {"run": source, "low": max(first, low), "high": min(last, high)}
                 found += [dict(row) for row in connection.execute(query, here).mappings()]

@@ -7,14 +7,16 @@ rights of the owner.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from domain.errors import StoreUnavailable
 from infrastructure.embedded_postgres import EmbeddedPostgres
@@ -154,6 +156,22 @@ class Database:
                 pool_pre_ping=True, pool_size=4,
             )  # fmt: skip
         return self._engine
+
+    @contextmanager
+    def lend(self, *, isolation_level: Literal["AUTOCOMMIT", "READ COMMITTED"] = "AUTOCOMMIT") -> Iterator[Connection]:
+        """Lend a connection of `engine`; a server that is gone, before or meanwhile, is `StoreUnavailable`."""
+        try:
+            with self.engine.connect().execution_options(isolation_level=isolation_level) as connection:
+                yield connection
+        except (OperationalError, InterfaceError) as error:
+            said = str(error.orig).strip().splitlines()
+            raise StoreUnavailable(said[0] if said else "the connection broke") from None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Lend a connection as `lend` does, and commit all that was done with it, or nothing."""
+        with self.lend(isolation_level="READ COMMITTED") as connection, connection.begin():
+            yield connection
 
     def ensure_running(self) -> None:
         """Start the embedded server again if it is gone; an external one is somebody else's to start."""

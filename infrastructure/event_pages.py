@@ -104,7 +104,7 @@ class EventPages:
         rows: list[tuple[Any, ...]] = []
         # An agent's own events are found by an index; others lie side by side, the more so the fewer are left out.
         size = 4_096 if agent is not None else 256 if len(kinds) or party is not None else max(4, limit // 64)
-        with self.store._connect() as connection:
+        with self.store.database.lend() as connection:
             cursor = connection.connection.driver_connection.cursor(binary=True)  # type: ignore[union-attr]
             leaves = _leaves(connection, self.store._segments(connection, run, first, last))
             for leaf, low, high in _windows(leaves, size, newest_first):
@@ -128,7 +128,7 @@ class EventPages:
         head = self.store.head(run)
         last = min(last, -1 if head is None else head.tick)
         found = [empty_records(0)]
-        with self.store._connect() as connection:
+        with self.store.database.lend() as connection:
             segments = self.store._segments(connection, run, 0, last)
             as_today = _are_as_today(connection, segments)
             cursor = connection.connection.driver_connection.cursor(binary=True)  # type: ignore[union-attr]

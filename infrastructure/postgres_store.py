@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -18,7 +18,7 @@ from sqlalchemy import and_, case, delete, func, insert, select
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.engine import Connection, Row
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from domain.advance import Header
 from domain.columns import AREAS
@@ -28,7 +28,6 @@ from domain.errors import (
     InvalidConfiguration,
     InvalidInput,
     RunExists,
-    StoreUnavailable,
     TickHasBegun,
     UnknownRun,
 )
@@ -58,18 +57,6 @@ class PostgresStore:
         self.database = database
         self._leaves = Leaves()
 
-    @contextmanager
-    def _connect(
-        self, *, isolation_level: Literal["AUTOCOMMIT", "READ COMMITTED"] = "AUTOCOMMIT"
-    ) -> Iterator[Connection]:
-        """Lend a connection; a server that is gone, before or meanwhile, is `StoreUnavailable`."""
-        try:
-            with self.database.engine.connect().execution_options(isolation_level=isolation_level) as connection:
-                yield connection
-        except (OperationalError, InterfaceError) as error:
-            said = str(error.orig).strip().splitlines()
-            raise StoreUnavailable(said[0] if said else "the connection broke") from None
-
     @cached_property
     def identity(self) -> str:
         """What tells this store from any other, whatever its URL: run numbers mean something only within it."""
@@ -77,7 +64,7 @@ class PostgresStore:
             "SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()) "
             "FROM pg_control_system()"
         )
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             return hashlib.sha256(str(connection.execute(query).scalar_one()).encode()).hexdigest()[:12]
 
     # -- runs --------------------------------------------------------------------------------------
@@ -114,7 +101,7 @@ class PostgresStore:
             "hashing_version": run.hashing_version,
         }
         rows = [_row_of(given, configuration) for given in inputs]
-        with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
+        with self.database.transaction() as connection:
             # Looked at before: a row that is refused uses up a number all the same.
             if connection.execute(select(schema.runs.c.run).where(schema.runs.c.name == name)).first() is not None:
                 raise RunExists(name)
@@ -142,7 +129,7 @@ class PostgresStore:
         UnknownRun, RunDropped
         """
         t = schema.runs
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             row = connection.execute(select(t).where(t.c.name == name)).one_or_none()
             if row is None and re.fullmatch("[0-9]{1,10}", name) and int(name) < 2**31:
                 row = connection.execute(select(t).where(t.c.run == int(name))).one_or_none()
@@ -159,12 +146,12 @@ class PostgresStore:
 
     def names(self) -> set[str]:
         """Return the names in use."""
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             return set(connection.execute(select(schema.runs.c.name)).scalars())
 
     def runs(self) -> list[tuple[Run, Lease, Header | None]]:
         """Return all runs with where they stand."""
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             rows = connection.execute(select(schema.runs).order_by(schema.runs.c.run)).all()
         found = [_run_of(row) for row in rows]
         return [(run, self.lease(run), self.head(run)) for run in found]
@@ -172,7 +159,7 @@ class PostgresStore:
     def lease(self, run: Run) -> Lease:
         """Return where a run stands. "running" without a living writer is "paused"."""
         query = sql(f"SELECT l.*, {ALIVE} AS alive FROM polis.leases l WHERE l.run = :run")
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             row = connection.execute(query, {"run": run.id}).one_or_none()
         if row is None:
             raise UnknownRun(run.name)
@@ -199,13 +186,13 @@ class PostgresStore:
 
     def lineage(self, run: Run) -> list[tuple[int, int, int]]:
         """Return (source run, first tick, last tick) of every stretch that a run reads."""
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             return self._segments(connection, run, 0, 2**31 - 1)
 
     def head(self, run: Run) -> Header | None:
         """Return the newest header."""
         t = schema.ticks
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             for source, first, last in reversed(self._segments(connection, run, 0, 2**31 - 1)):
                 query = select(t).where(and_(t.c.run == source, t.c.tick >= first, t.c.tick <= last))
                 row = connection.execute(query.order_by(t.c.tick.desc()).limit(1)).one_or_none()
@@ -217,7 +204,7 @@ class PostgresStore:
         """Return the headers of ticks first … last, as far as they exist."""
         t = schema.ticks
         rows: list[Row[Any]] = []
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             for source, low, high in self._segments(connection, run, first, last):
                 query = select(t).where(and_(t.c.run == source, t.c.tick >= low, t.c.tick <= high))
                 rows += connection.execute(query.order_by(t.c.tick)).all()
@@ -230,7 +217,7 @@ class PostgresStore:
             newest = -1 if head is None else head.tick
         else:
             newest = int(headers.ticks[-1]) if len(headers) else -1
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             leaves: list[tuple[str, int, int, NDArray[np.int64], bool]] = []
             for segment in self._segments(connection, run, first, min(last, newest)):
                 for leaf, low, high in self._leaves.leaves(connection, *segment):
@@ -246,7 +233,7 @@ class PostgresStore:
     def lookup(self, run: Run) -> Iterator[LeafLookup]:
         """Lend something that finds single events of a run, up to the head that it has now."""
         head, t = self.head(run), schema.stretches
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             leaves = []
             for source, low, high in self._segments(connection, run, 0, -1 if head is None else head.tick):
                 overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)
@@ -269,7 +256,7 @@ class PostgresStore:
             "SELECT min(tick) FROM polis.stored_events WHERE run = :run "
             "AND tick > (SELECT coalesce(max(tick), -1) FROM polis.ticks WHERE run = :run)"
         )
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             found = connection.execute(query, {"run": run.id}).scalar_one()
         return None if found is None else int(found)
 
@@ -288,13 +275,13 @@ class PostgresStore:
     def snapshots(self, run: Run, last: int) -> Iterator[Snapshot]:
         """Yield snapshots at ticks up to `last`, newest first."""
         t = schema.snapshots
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             segments = self._segments(connection, run, 0, last)
         for source, low, high in reversed(segments):
             newest = high
             while True:  # one at a time: nearly always the first is good
                 query = select(t).where(and_(t.c.run == source, t.c.tick >= low, t.c.tick <= newest))
-                with self._connect() as connection:
+                with self.database.lend() as connection:
                     found = connection.execute(query.order_by(t.c.tick.desc()).limit(1)).one_or_none()
                 if found is None:
                     break
@@ -305,7 +292,7 @@ class PostgresStore:
         """Return the ticks that have a snapshot."""
         t = schema.snapshots
         found: list[int] = []
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
                 where = and_(t.c.run == source, t.c.tick >= low, t.c.tick <= high)
                 found += connection.execute(select(t.c.tick).where(where).order_by(t.c.tick)).scalars().all()
@@ -328,7 +315,7 @@ class PostgresStore:
         """Return inputs by effect tick; a fork sees those its parent asked for by the fork, even if they came later."""
         t = schema.inputs
         rows: list[Row[Any]] = []
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             for source, low, high in self._askings(connection, run):
                 effective = and_(t.c.run == source, t.c.effect_tick >= first, t.c.effect_tick <= last)
                 where = and_(effective, t.c.asked_tick >= low, t.c.asked_tick <= high)
@@ -339,7 +326,7 @@ class PostgresStore:
         """Return (source run, input) of all interventions that a run reads, in the order of effect and of keys."""
         t = schema.inputs
         found: list[tuple[int, Input]] = []
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             for source, low, high in self._askings(connection, run):
                 where = and_(t.c.run == source, t.c.asked_tick.between(low, high), t.c.purpose == INTERVENTION)
                 found += [(source, _input_of(row)) for row in connection.execute(select(t).where(where))]
@@ -368,7 +355,7 @@ class PostgresStore:
         reading = and_(line.c.source == run.id, line.c.tick_first - 1 <= asked, line.c.tick_last >= asked)
         readers = select(line.c.run).where(reading)
         locked = select(lease.c.run).where(lease.c.run.in_(readers)).order_by(lease.c.run).with_for_update()
-        with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
+        with self.database.transaction() as connection:
             runs = connection.execute(locked).scalars().all()
             if not runs:
                 raise InvalidInput(given.key.as_tuple(), "it was asked before this fork began; its parent takes it")
@@ -393,7 +380,7 @@ class PostgresStore:
     def count_late(self, run: Run, keys: Sequence[InputKey]) -> None:
         """Count answers that came to nothing because whoever asked was dead by then, each once."""
         t = schema.late_inputs
-        with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
+        with self.database.transaction() as connection:
             for each in keys:
                 if connection.execute(select(t.c.run).where(_is_key(t, run.id, each)).limit(1)).first() is None:
                     names = zip(("asked_tick", "agent", "purpose", "call"), each.as_tuple(), strict=True)
@@ -406,7 +393,7 @@ class PostgresStore:
         refused = func.substr(t.c.answer, 1, len(_REFUSED)) == _REFUSED
         answer = case((refused, t.c.answer), else_=None).label("answer")
         answered, reasons = 0, Counter[str]()
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             for source, low, high in self._askings(connection, run):
                 where = and_(
                     t.c.run == source, t.c.effect_tick <= tick, t.c.purpose != INTERVENTION,
@@ -423,7 +410,7 @@ class PostgresStore:
     def has_input(self, run: Run, key: InputKey) -> bool:
         """Return whether an input is recorded, for the run itself or by the ancestor that it was asked in."""
         t = schema.inputs
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             for source, low, high in self._askings(connection, run):
                 if not low <= key.asked_tick <= high:
                     continue
@@ -442,7 +429,7 @@ class PostgresStore:
             t.c.asked_chain == asked_chain, t.c.agent == key.agent, t.c.purpose == key.purpose, t.c.call == key.call,
             t.c.engine == engine, t.c.run != run.id, t.c.asked_tick == key.asked_tick,
         )  # fmt: skip
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             rows = connection.execute(select(t).where(where).order_by(t.c.run).limit(100)).all()
             row = next((r for r in rows if "refused" not in answer_from(bytes(r.answer))), None)
             if row is None:
@@ -466,7 +453,7 @@ class PostgresStore:
         count = 0
         t, texts = schema.inputs, schema.texts
         columns = [c.name for c in t.columns if c.name not in ("run", "recorded_at", "reused_from")]
-        with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
+        with self.database.transaction() as connection:
             shared = {run for run, _, _ in self._askings(connection, target)}
             for run, low, high in self._askings(connection, source):
                 if run in shared:
@@ -490,7 +477,7 @@ class PostgresStore:
         t, texts = schema.inputs, schema.texts
         prompt, raw = texts.alias("prompt"), texts.alias("raw")
         found: list[dict[str, Any]] = []
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             for source, low, high in self._askings(connection, run):
                 where = and_(
                     t.c.run == source, t.c.asked_tick >= max(first, low), t.c.asked_tick <= min(last, high),
@@ -522,7 +509,7 @@ class PostgresStore:
             "WHERE i.run = :run AND i.asked_tick BETWEEN :low AND :high AND kept.hash IS NOT NULL "
             "AND sha256(convert_to(t.body, 'UTF8')) IS DISTINCT FROM kept.hash ORDER BY i.effect_tick, i.agent LIMIT 1"
         )
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             askings = self._askings(connection, run)
             values = ({"run": source, "low": low, "high": high} for source, low, high in askings)
             found = [row for each in values for row in connection.execute(query, each)]
@@ -534,7 +521,7 @@ class PostgresStore:
     def late_inputs(self, run: Run) -> int:
         """Return how many answers came after the first and were not used."""
         t = schema.late_inputs
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             return int(connection.execute(select(func.count()).where(t.c.run == run.id)).scalar_one())
 
     # -- asked of a writer -------------------------------------------------------------------------
@@ -546,7 +533,7 @@ class PostgresStore:
             return False
         t = schema.pause_requests
         asked = {"epoch": lease.epoch, "tick": tick, "because": because, "asked_at": func.now()}
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             added = pg_insert(t).values(run=run.id, **asked)
             connection.execute(added.on_conflict_do_update(index_elements=["run"], set_=asked))
         return True
@@ -555,18 +542,18 @@ class PostgresStore:
 
     def measure_blocks(self, source: int, names: Sequence[str], first: int, last: int) -> list[Block]:
         """Return blocks of measures that begin in ticks first … last."""
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             return measure_blocks.read(connection, source, names, first, last)
 
     def keep_measures(self, source: int, blocks: Sequence[Block]) -> None:
         """Keep blocks of measures, in one transaction."""
-        with self._connect(isolation_level="READ COMMITTED") as connection, connection.begin():
+        with self.database.transaction() as connection:
             measure_blocks.keep(connection, source, blocks)
 
     def forget_measures(self, source: int) -> None:
         """Let go of a run's blocks of measures."""
         t = schema.measure_blocks
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             connection.execute(delete(t).where(t.c.source == source))
 
     # -- writing -----------------------------------------------------------------------------------
@@ -587,7 +574,7 @@ class PostgresStore:
         """Return how many events a run has, its parent's up to the fork included."""
         t = schema.ticks
         total = 0
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             for source, low, high in self._segments(connection, run, 0, 2**31 - 1):
                 where = and_(t.c.run == source, t.c.tick >= low, t.c.tick <= high)
                 total += int(
@@ -602,7 +589,7 @@ class PostgresStore:
             "FROM (SELECT leaf FROM polis.stretches WHERE run = :run UNION ALL "
             "SELECT p || '_r' || :run FROM unnest(ARRAY['ticks', 'inputs', 'snapshots', 'texts']) p) AS l (leaf)"
         )
-        with self._connect() as connection:
+        with self.database.lend() as connection:
             return int(connection.execute(query, {"run": run.id}).scalar_one())
 
 
