@@ -14,8 +14,9 @@ from sqlalchemy import text
 from domain.inputs import INTERVENTION, answer_from
 from domain.ports import Lease, Run
 from infrastructure.event_pages import EventPages
+from infrastructure.input_rows import KEY
 from infrastructure.lease import ALIVE
-from infrastructure.postgres_store import _run_of
+from infrastructure.postgres_store import run_of
 
 _STANDINGS = """
 SELECT r.*, l.status, l.target, l.epoch, l.holder, l.problem, h.tick AS head_tick, h.chain_hash AS head_hash,
@@ -25,7 +26,6 @@ LEFT JOIN LATERAL (SELECT tick, chain_hash FROM polis.ticks t WHERE t.run = r.ru
 WHERE :parent = 0 OR r.parent = :parent
 ORDER BY {order} LIMIT :limit
 """
-_KEY = ("asked_tick", "agent", "purpose", "call")
 _ORDERS = {"oldest": "r.run", "newest": "r.run DESC", "name": "r.name"}
 
 ThoughtKey = tuple[int, int, str, int]
@@ -63,7 +63,7 @@ class Browsing(EventPages):
             rows = connection.execute(query, {"parent": parent, "limit": limit}).all()
         found = []
         for row in rows:
-            run, tick, chain = _run_of(row), row.head_tick, row.head_hash
+            run, tick, chain = run_of(row), row.head_tick, row.head_hash
             if tick is None and run.parent is not None:  # a fork that has not begun stands where it was forked
                 head = self.store.head(run)
                 tick, chain = (None, None) if head is None else (head.tick, head.chain_hash)
@@ -80,7 +80,7 @@ class Browsing(EventPages):
             "WHERE run = :run AND tick BETWEEN :low AND :high GROUP BY 1"
         )
         with self.store.database.lend() as connection:
-            for source, low, high in self.store._segments(connection, run, first, last):
+            for source, low, high in self.store.segments(connection, run, first, last):
                 given = {"run": source, "low": low, "high": high, "first": first, "width": width}
                 for row in connection.execute(query, given):
                     counts[row.bin] += row.events
@@ -108,7 +108,7 @@ class Browsing(EventPages):
         newest_first : whether the page is taken from the end; its thoughts are in the order of keys all the same
         """
         beyond, order = ("<", "DESC") if newest_first else (">", "ASC")
-        key, ordered = ", ".join(_KEY), ", ".join(f"{name} {order}" for name in _KEY)
+        key, ordered = ", ".join(KEY), ", ".join(f"{name} {order}" for name in KEY)
         place = "" if after is None else f"AND ({key}) {beyond} (:asked_tick, :by, :purpose, :call) "
         query = text(
             f"SELECT {key}, effect_tick, answer, engine, adapter, latency_ms, tokens_in, tokens_out, "
@@ -120,7 +120,7 @@ class Browsing(EventPages):
         given |= {} if after is None else dict(zip(("asked_tick", "by", "purpose", "call"), after, strict=True))
         found: list[dict[str, Any]] = []
         with self.store.database.lend() as connection:
-            for source, low, high in self.store._askings(connection, run):
+            for source, low, high in self.store.askings(connection, run):
                 here = given | {"run": source, "low": max(first, low), "high": min(last, high)}
                 found += [dict(row) for row in connection.execute(query, here).mappings()]
         # In the tick of a fork both it and its parent may have asked.

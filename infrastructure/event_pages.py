@@ -106,7 +106,7 @@ class EventPages:
         size = 4_096 if agent is not None else 256 if len(kinds) or party is not None else max(4, limit // 64)
         with self.store.database.lend() as connection:
             cursor = connection.connection.driver_connection.cursor(binary=True)  # type: ignore[union-attr]
-            leaves = _leaves(connection, self.store._segments(connection, run, first, last))
+            leaves = _leaves(connection, self.store.segments(connection, run, first, last))
             for leaf, low, high in _windows(leaves, size, newest_first):
                 query, given = _query(leaf, low, high, kinds, agent, party, after, limit - len(rows), newest_first)
                 rows += cursor.execute(query, given).fetchall()
@@ -117,7 +117,7 @@ class EventPages:
                     reached = (low, 0) if newest_first else (high, END)
                     break
             rows.sort(key=lambda row: (row[0], row[1]))
-            events = _current(connection, self.store._segments(connection, run, first, last), _batch(rows))
+            events = _current(connection, self.store.segments(connection, run, first, last), _batch(rows))
         return Page(events, reached)
 
     def told_of_agent(self, run: Run, agent: int, last: int, *, limit: int) -> NDArray[np.void]:
@@ -129,7 +129,7 @@ class EventPages:
         last = min(last, -1 if head is None else head.tick)
         found = [empty_records(0)]
         with self.store.database.lend() as connection:
-            segments = self.store._segments(connection, run, 0, last)
+            segments = self.store.segments(connection, run, 0, last)
             as_today = _are_as_today(connection, segments)
             cursor = connection.connection.driver_connection.cursor(binary=True)  # type: ignore[union-attr]
             for leaf, low, high in _leaves(connection, segments):

@@ -1,0 +1,169 @@
+"""Where the ticks of a run are read: headers, events and snapshots, lineage resolved. `tick_writer` writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from sqlalchemy import and_, func, select
+from sqlalchemy import text as sql
+from sqlalchemy.engine import Connection, Row
+
+from domain.advance import Header
+from domain.columns import AREAS
+from domain.events import EventBatch
+from domain.ports import Headers, Run, Snapshot
+from infrastructure import schema
+from infrastructure.event_lookup import Leaf, LeafLookup
+from infrastructure.event_reader import read_segment
+from infrastructure.lineage import LineageReader
+from infrastructure.snapshots import decode_snapshot
+
+
+class RecordedHistory(LineageReader):
+    """The part of `PostgresStore` that reads ticks."""
+
+    def head(self, run: Run) -> Header | None:
+        """Return the newest header."""
+        t = schema.ticks
+        with self.database.lend() as connection:
+            for source, first, last in reversed(self.segments(connection, run, 0, 2**31 - 1)):
+                query = select(t).where(and_(t.c.run == source, t.c.tick >= first, t.c.tick <= last))
+                row = connection.execute(query.order_by(t.c.tick.desc()).limit(1)).one_or_none()
+                if row is not None:
+                    return _headers_of([row]).at(0)
+        return None
+
+    def headers(self, run: Run, first: int, last: int) -> Headers:
+        """Return the headers of ticks first … last, as far as they exist."""
+        t = schema.ticks
+        rows: list[Row[Any]] = []
+        with self.database.lend() as connection:
+            for source, low, high in self.segments(connection, run, first, last):
+                query = select(t).where(and_(t.c.run == source, t.c.tick >= low, t.c.tick <= high))
+                rows += connection.execute(query.order_by(t.c.tick)).all()
+        return _headers_of(rows)
+
+    def total_events(self, run: Run) -> int:
+        """Return how many events a run has, its parent's up to the fork included."""
+        t = schema.ticks
+        total = 0
+        with self.database.lend() as connection:
+            for source, low, high in self.segments(connection, run, 0, 2**31 - 1):
+                where = and_(t.c.run == source, t.c.tick >= low, t.c.tick <= high)
+                total += int(
+                    connection.execute(select(func.coalesce(func.sum(t.c.events), 0)).where(where)).scalar_one()
+                )
+        return total
+
+    def read(self, run: Run, first: int, last: int, *, headers: Headers | None = None) -> Iterator[EventBatch]:
+        """Yield the stored events of ticks first … last in order, in batches that hold whole ticks."""
+        if headers is None:
+            head = self.head(run)
+            newest = -1 if head is None else head.tick
+        else:
+            newest = int(headers.ticks[-1]) if len(headers) else -1
+        with self.database.lend() as connection:
+            leaves: list[tuple[str, int, int, NDArray[np.int64], bool]] = []
+            for segment in self.segments(connection, run, first, min(last, newest)):
+                for leaf, low, high in self._leaves.leaves(connection, *segment):
+                    if headers is None:
+                        counts = _counts_in(connection, segment[0], low, high)
+                    else:
+                        counts = _counts_of(headers, low, high)
+                    leaves.append((leaf, low, high, counts, self._leaves.is_hot(segment[0], leaf)))
+        for leaf, low, high, counts, hot in leaves:
+            yield from read_segment(self.database, leaf, low, high, counts, hot=hot)
+
+    @contextmanager
+    def lookup(self, run: Run) -> Iterator[LeafLookup]:
+        """Lend something that finds single events of a run, up to the head that it has now."""
+        head, t = self.head(run), schema.stretches
+        with self.database.lend() as connection:
+            leaves = []
+            for source, low, high in self.segments(connection, run, 0, -1 if head is None else head.tick):
+                overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)
+                rows = connection.execute(select(t).where(overlapping).order_by(t.c.tick_first)).all()
+                leaves += [Leaf(r.leaf, max(low, r.tick_first), min(high, r.tick_end - 1), r.closed) for r in rows]
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, psycopg.Connection)
+            # The stretch that a run rests in has an index on ticks and no statistics: it would be scanned whole.
+            raw.execute("SET enable_seqscan = off")
+            try:
+                yield LeafLookup(raw, leaves)
+            finally:
+                if not raw.broken:
+                    raw.execute("RESET enable_seqscan")
+
+    def stray_tick(self, run: Run) -> int | None:
+        """Return the lowest tick above the newest header that has events stored."""
+        # One statement, so that a tick that is committed meanwhile shows both its header and its events.
+        query = sql(
+            "SELECT min(tick) FROM polis.stored_events WHERE run = :run "
+            "AND tick > (SELECT coalesce(max(tick), -1) FROM polis.ticks WHERE run = :run)"
+        )
+        with self.database.lend() as connection:
+            found = connection.execute(query, {"run": run.id}).scalar_one()
+        return None if found is None else int(found)
+
+    def snapshots(self, run: Run, last: int) -> Iterator[Snapshot]:
+        """Yield snapshots at ticks up to `last`, newest first."""
+        t = schema.snapshots
+        with self.database.lend() as connection:
+            segments = self.segments(connection, run, 0, last)
+        for source, low, high in reversed(segments):
+            newest = high
+            while True:  # one at a time: nearly always the first is good
+                query = select(t).where(and_(t.c.run == source, t.c.tick >= low, t.c.tick <= newest))
+                with self.database.lend() as connection:
+                    found = connection.execute(query.order_by(t.c.tick.desc()).limit(1)).one_or_none()
+                if found is None:
+                    break
+                newest = found.tick - 1
+                yield decode_snapshot(found)
+
+    def snapshot_ticks(self, run: Run) -> list[int]:
+        """Return the ticks that have a snapshot."""
+        t = schema.snapshots
+        found: list[int] = []
+        with self.database.lend() as connection:
+            for source, low, high in self.segments(connection, run, 0, 2**31 - 1):
+                where = and_(t.c.run == source, t.c.tick >= low, t.c.tick <= high)
+                found += connection.execute(select(t.c.tick).where(where).order_by(t.c.tick)).scalars().all()
+        return found
+
+
+def _counts_in(connection: Connection, source: int, first: int, last: int) -> NDArray[np.int64]:
+    """Return how many events the headers of ticks first … last count, 0 where there is no header."""
+    t = schema.ticks
+    where = and_(t.c.run == source, t.c.tick >= first, t.c.tick <= last)
+    ticks, events = connection.execute(select(func.array_agg(t.c.tick), func.array_agg(t.c.events)).where(where)).one()
+    counts = np.zeros(last - first + 1, np.int64)
+    if ticks:
+        counts[np.array(ticks) - first] = events
+    return counts
+
+
+def _counts_of(headers: Headers, first: int, last: int) -> NDArray[np.int64]:
+    """Return how many events the headers of ticks first … last count, 0 where there is no header."""
+    counts = np.zeros(last - first + 1, np.int64)
+    inside = (headers.ticks >= first) & (headers.ticks <= last)
+    counts[headers.ticks[inside] - first] = headers.events[inside]
+    return counts
+
+
+def _headers_of(rows: list[Row[Any]]) -> Headers:
+    areas = np.array([[getattr(r, f"area_{a}") for a in AREAS] for r in rows], np.int64).reshape(len(rows), len(AREAS))
+    return Headers(
+        ticks=np.array([r.tick for r in rows], np.int64),
+        events=np.array([r.events for r in rows], np.int64),
+        catalogues=np.array([r.catalogue for r in rows], np.int64),
+        events_hash=[bytes(r.events_hash) for r in rows],
+        state_hash=[bytes(r.state_hash) for r in rows],
+        chain_hash=[bytes(r.chain_hash) for r in rows],
+        areas=areas.view(np.uint64),
+    )
