@@ -16,7 +16,7 @@ from chronopolis.errors import WrongUsage
 from chronopolis.record import select_events
 from chronopolis.sql_text import READING, first_word, outside_quotes, statements_of
 from domain.events import KINDS
-from replay.bisect import Bisection, require_range
+from replay.bisect import Bisection
 
 if TYPE_CHECKING:
     from domain.ports import EventStore, Run
@@ -49,7 +49,7 @@ def bisect_by_sql(
     ------
     WrongUsage, BadQuery, QueryTimedOut, BeyondHead
     """
-    last = require_range(store, run, first, last)
+    last = run.require_range(first, last, head=store.head(run))
     found, asked = first_true(analyst, predicate, first=first, last=last, seek=seek, on_progress=on_progress)
     method = "seek" if seek else "scan"
     if found is None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from domain.advance import Header
 from domain.configuration import HASHING_VERSION, RULES_VERSION, STATE_VERSION, Configuration
-from domain.errors import OtherRules
+from domain.errors import BeyondHead, OtherRules
 from domain.events import EventBatch
 from domain.inputs import Input, InputKey, Inputs
 from domain.state import World
@@ -54,6 +54,23 @@ class Run:
         if theirs != ours:
             names = ("rules {}, state {}, hashing {}".format(*v) for v in (theirs, ours))
             raise OtherRules(self.name, *names)
+
+    def require_range(self, first: int, last: int | None, *, head: Header | None) -> int:
+        """Return the last of ticks first … last, the head if it is None; refuse those that there are not.
+
+        Raises
+        ------
+        BeyondHead
+            If one of the two has not happened, or the range ends before it begins.
+        """
+        newest = -1 if head is None else head.tick
+        last = newest if last is None else last
+        for tick in (first, last):
+            if not 0 <= tick <= newest:
+                raise BeyondHead(self.name, tick, newest)
+        if first > last:
+            raise BeyondHead(self.name, last, newest, first)
+        return last
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from domain.configuration import RELEASE
-from domain.errors import BeyondHead
 from domain.events import KIND_BY_NUMBER, KINDS, EventBatch, EventKind
 from domain.ports import Run
 from infrastructure.asking import Analyst, AnswerColumn
@@ -82,19 +81,14 @@ def export_run(
     BeyondHead
     """
     head = store.head(run)
-    head_tick = -1 if head is None else head.tick
-    last = head_tick if last is None else last
-    for tick in (first, last):
-        if not 0 <= tick <= head_tick:
-            raise BeyondHead(run.name, tick, head_tick)
-    if first > last:
-        raise BeyondHead(run.name, last, head_tick, first)
+    last = run.require_range(first, last, head=head)
+    assert head is not None, "a run without a tick has no range"
     folder = folder.absolute()
     with (
         made_whole(folder, overwrite=overwrite) as new,
         Analyst(store.database, run.name, timeout_s=_HOUR_S) as analyst,
     ):
-        block = _block_ticks(store.total_events(run), head_tick + 1)
+        block = _block_ticks(store.total_events(run), head.tick + 1)
         counts = _write_events(store, run, new, first=first, last=last, block=block, on_progress=on_progress)
         rows = {name: n for name in _TABLES if (n := _write_table(analyst, new, name, first, last)) is not None}
         manifest = {

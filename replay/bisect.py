@@ -19,7 +19,7 @@ from domain.ports import MeasuredHistory, Run
 from replay.blame import blame
 from replay.judging import Judge, look_at, require_there, totals_before, totals_of, where_it_holds
 from replay.measures import BLOCK
-from replay.seek import at, require_range, ticks_of
+from replay.seek import at, ticks_of
 
 OnProgress = Callable[[int, int], None]
 _CHUNK = 8 * BLOCK
@@ -89,7 +89,7 @@ def bisect(
     """
     assert method in (None, "seek", "scan") and limit >= 0, f"method {method!r}, limit {limit}"
     wanted = parse(expression) if isinstance(expression, str) else expression
-    last = require_range(store, run, first, last)
+    last = run.require_range(first, last, head=store.head(run))
     require_there(store, run, wanted, last)
     trend = wanted.trend(run.configuration.agents)
     if method is None:
@@ -175,6 +175,3 @@ def _explained(
     told = [next(iter(v.values())) if len(v) == 1 else v or None for v in values]
     causes = blame(wanted, before, events, totals_before(store, run, wanted, tick), limit=limit)
     return replace(found, value_before=told[0] if tick else None, value_after=told[1], causes=causes)
-
-
-__all__ = ["Bisection", "bisect", "require_range"]

@@ -17,7 +17,7 @@ from domain.fold import fold
 from domain.measures import ALIASES, MEASURES, NO_VALUE, Look, Measure, measure_named
 from domain.ports import Block, MeasuredHistory, Run
 from domain.state import World
-from replay.seek import at, require_range, ticks_of
+from replay.seek import at, ticks_of
 
 BLOCK = 1_000
 """Ticks of a block; they begin at multiples of it, and where a fork begins."""
@@ -56,7 +56,7 @@ def series(
     UnknownMeasure, BeyondHead
     """
     wanted = {name: measure_named(name, MEASURES, ALIASES) for name in (MEASURES if names is None else names)}
-    require_range(store, run, first, last)
+    run.require_range(first, last, head=store.head(run))
     plain = list({m.name: m for m, so_far in wanted.values() if not so_far}.values())
     totals = list({m.name: m for m, so_far in wanted.values() if so_far}.values())
     levels = _plain_series(store, run, plain, first, last, on_progress) if plain else {}

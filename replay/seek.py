@@ -47,24 +47,6 @@ def at(reader: HistoryReader, run: Run, tick: int, *, on_problem: Callable[[str]
     return world
 
 
-def require_range(reader: HistoryReader, run: Run, first: int, last: int | None) -> int:
-    """Return the last tick to look at; refuse ticks that have not happened, and such as end before they begin.
-
-    Raises
-    ------
-    BeyondHead
-    """
-    head = reader.head(run)
-    newest = -1 if head is None else head.tick
-    last = newest if last is None else last
-    for tick in (first, last):
-        if not 0 <= tick <= newest:
-            raise BeyondHead(run.name, tick, newest)
-    if first > last:
-        raise BeyondHead(run.name, last, newest, first)
-    return last
-
-
 def _beyond(reader: HistoryReader, run: Run, tick: int) -> BeyondHead:
     head = reader.head(run)
     return BeyondHead(run.name, tick, -1 if head is None else head.tick)

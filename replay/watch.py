@@ -17,7 +17,6 @@ from domain.fold import fold
 from domain.measures import MEASURES
 from domain.ports import MeasuredHistory, Run
 from domain.state import World
-from replay.bisect import require_range
 from replay.judging import Judge, look_at, require_there, totals_before, where_it_holds
 from replay.measures import BLOCK
 from replay.seek import at, ticks_of
@@ -88,7 +87,7 @@ def first_where(
     InvalidExpression, BeyondHead
     """
     wanted = _understood(predicate)
-    end = require_range(store, run, first, last)
+    end = run.require_range(first, last, head=store.head(run))
     _require_there(store, run, wanted, end)
 
     def tell(tick: int, stop: int) -> None:
@@ -115,7 +114,7 @@ def last_where(
     InvalidExpression, BeyondHead
     """
     wanted = _understood(predicate)
-    last = require_range(store, run, first, last)
+    last = run.require_range(first, last, head=store.head(run))
     _require_there(store, run, wanted, last)
     for low in range(last - last % BLOCK, first - first % BLOCK - 1, -BLOCK):
         found = list(_holding(store, run, wanted, max(low, first), min(low + BLOCK - 1, last), None))
