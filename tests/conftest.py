@@ -1,4 +1,6 @@
-"""Fixtures that several folders of tests share."""
+"""What all tests share: fixtures, and hypothesis with the same examples on every machine and day, and no clock."""
+
+from hypothesis import settings
 
 pytest_plugins = [
     "tests.support.postgres",
@@ -6,3 +8,7 @@ pytest_plugins = [
     "tests.support.memories",
     "tests.support.polis_process",
 ]
+
+# No deadline: the first example of a kernel waits for its compiler.
+settings.register_profile("chronopolis", derandomize=True, deadline=None, max_examples=60, print_blob=True)
+settings.load_profile("chronopolis")

@@ -75,7 +75,7 @@ def test_seeking_finds_what_a_scan_finds(harsh: tuple[MemoryStore, Run], text: s
     assert (bisect(store, run, text).method, bisect(store, run, text).settled) == ("seek", True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_what_can_only_become_true_is_sought_and_found_where_a_scan_finds_it(harsh, data):
     store, run = harsh

@@ -17,7 +17,7 @@ from tests.support.web import served
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-LOCAL = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+LOCAL = settings(max_examples=80, suppress_health_check=list(HealthCheck))
 _OUT = ("live",)  # a stream that would not end
 
 

@@ -37,7 +37,7 @@ def pairs_of(world: World) -> list[tuple[int, int]]:
     return sorted(found)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(ticks_of_scenarios, st.booleans())
 def test_a_decoded_frame_equals_the_state(where: tuple[str, int], ties: bool) -> None:
     world = scenario(where[0]).replayed(where[1] + 1)
@@ -61,7 +61,7 @@ def test_a_decoded_frame_equals_the_state(where: tuple[str, int], ties: bool) ->
     assert world.to_bytes() == before, "looking changes nothing"
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(ticks_of_scenarios, st.integers(0, 5_000))
 def test_stocks_grow_as_the_rules_say(where: tuple[str, int], later: int) -> None:
     world = scenario(where[0]).replayed(where[1] + 1)

@@ -279,7 +279,7 @@ _texts = st.one_of(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(_texts, st.sampled_from([FULL, _REFLECTING, percept(**ALONE)]))
 @example('{"do": "rest", "act": "greet Bo", "say": "\\ud800"}', FULL)
 @example('{"insight": "\\ud800 so", "cites": [true]}', _REFLECTING)
@@ -307,7 +307,6 @@ def conforming(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(parts)
 
 
-@settings(deadline=None)
 @given(percepts, memories, st.data())
 def test_all_that_conforms_to_the_schema_is_an_answer(shown, recalled, data):
     prompt = render(shown, recalled, budget_tokens=2_000)

@@ -161,7 +161,7 @@ def test_events_out_of_order_or_missing_are_refused():
 
 
 @given(st.data())
-@settings(derandomize=True, deadline=None, max_examples=250)
+@settings(max_examples=250)
 def test_a_history_with_any_byte_changed_is_refused_or_still_folds_to_a_state(data):
     history = every_kind()
     tick = data.draw(st.sampled_from([t for t, b in enumerate(history.batches) if len(b)]))

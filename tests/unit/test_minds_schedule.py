@@ -63,7 +63,6 @@ def refused(who: int) -> Any:
 
 
 @given(st.integers(0, 1_000_000), st.integers(1, 10**6))
-@settings(derandomize=True, deadline=None)
 def test_any_thousand_ticks_hold_as_many_turns_as_the_budget_says_evenly_and_each_once(budget, first):
     parts = [slots_of(tick, budget) for tick in range(first, first + 1_000)]
     assert sum(map(len, parts)) == budget
@@ -208,7 +207,7 @@ def test_words_wait_for_an_answer_only_of_whose_turn_it_is():
 
 
 @given(st.integers(2, 12), st.sampled_from([40, 150, 700, 2_500]), st.integers(1, 9), st.integers(0, 2**32))
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_nobody_waits_for_ever(n, budget, delay, seed):
     configuration = Configuration(
         agents=n, width=6, height=6, homes=n, think_budget=budget, think_delay=delay, **_IMMORTAL

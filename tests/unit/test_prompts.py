@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from tests.support.percepts import ALONE, FULL, HOSTILE, MEMORIES, memories, percept, percepts
 from workers.minds import prompts
@@ -169,7 +169,6 @@ def test_what_others_wrote_stays_inert_wherever_it_comes_from(hostile, place):
         assert len(line) < 420
 
 
-@settings(deadline=None)
 @given(percepts, memories)
 def test_every_percept_can_be_told(shown, recalled):
     prompt = render(shown, recalled)

@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from domain.errors import EngineRefused
 from domain.ports import Completion
@@ -38,7 +38,6 @@ def answer(shown: dict[str, Any], *, seed: int = 1) -> dict[str, Any]:
     return parse(ENGINE.complete(asked(shown, seed=seed), timeout_s=1).text, shown)
 
 
-@settings(deadline=None)
 @given(percepts, memories)
 def test_it_keeps_to_the_schema_whatever_it_perceives(shown, recalled):
     wanted = asked(shown, recalled)
