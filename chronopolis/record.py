@@ -31,9 +31,11 @@ from domain.events import (
     kind_named,
 )
 from domain.ports import HistoryReader, Run
+from replay.catalogues import Catalogues
 from replay.seek import ticks_of
 
 _GATHER_EVENTS = 50_000
+_WINDOW_TICKS = 1_024
 
 
 def head_tick(reader: HistoryReader, run: Run) -> int:
@@ -88,23 +90,28 @@ def select_events(
     agent: int | None = None,
 ) -> Iterator[EventBatch]:
     """Yield the events of ticks first … last, of some kinds and of one agent if asked for, in order."""
-    numbers = np.array([k.number for k in kinds], np.int16)
+    numbers = [k.number for k in kinds]
+    if agent is not None:
+        yield from _events_of(reader, run, agent, first, last, numbers)
+        return
     for events in ticks_of(reader, run, first, last):
-        kept = _selection(events.records, numbers, agent)
-        if kept is None:
+        if not numbers:
             yield events
-        elif len(kept):
+        elif len(kept := np.flatnonzero(np.isin(events.records["kind"], numbers))):
             yield taken(events, kept)
 
 
-def _selection(records: NDArray[np.void], kinds: NDArray[np.int16], agent: int | None) -> NDArray[np.int64] | None:
-    mask = None
-    if agent is not None:
-        mask = records["agent"] == agent
-    if len(kinds):
-        of_kind = np.isin(records["kind"], kinds)
-        mask = of_kind if mask is None else mask & of_kind
-    return None if mask is None else np.flatnonzero(mask)
+def _events_of(
+    reader: HistoryReader, run: Run, agent: int, first: int, last: int, kinds: Sequence[int]
+) -> Iterator[EventBatch]:
+    """Look an agent's own events up, in windows that grow: who wants the first few has them at once."""
+    window, catalogues = _WINDOW_TICKS, Catalogues(reader, run, last)
+    with reader.lookup(run) as lookup:
+        while first <= last:
+            found = lookup.find(first, min(last, first + window - 1), agents=[agent], kinds=kinds)
+            if len(found):
+                yield catalogues.today(found)
+            first, window = first + window, window * 4
 
 
 def taken(events: EventBatch, positions: NDArray[np.int64]) -> EventBatch:

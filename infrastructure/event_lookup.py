@@ -19,17 +19,23 @@ from domain.events import ABSENT, EVENT_DTYPE, EventBatch
 from infrastructure.copy_binary import COPY_COLUMNS
 
 _WINDOW = 64
+MANY = 32
+"""Agents at once beyond which a filter is worth less than reading the stretch, since it is asked for each of them."""
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(name) for name in COPY_COLUMNS[1:])
+_IN_TICKS = sql.SQL("tick BETWEEN %s AND %s")
+# A filter knows an agent by an int4 alone, and psycopg sends a small number as int2.
+_OF_AGENTS, _OF_MANY = sql.SQL("agent = ANY(%s::int4[])"), sql.SQL("agent + 0 = ANY(%s::int4[])")
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """A leaf of a run's events, and which ticks of it are read; a closed one has an index on agents."""
+    """A leaf of a run's events, and which ticks of it are read; a closed one has an index on agents, or a filter."""
 
     name: str
     first: int
     last: int
     closed: bool
+    by_filter: bool = False
 
 
 class LeafLookup:
@@ -69,30 +75,36 @@ class LeafLookup:
         newest: int | None = None,
     ) -> EventBatch:
         """Return some events of ticks first … last; see `domain.ports.EventLookup.find`."""
-        parts: list[sql.Composable] = [sql.SQL("tick BETWEEN %s AND %s")]
+        parts: list[sql.Composable] = []
         values: list[Any] = []
-        for column, given in (("agent", agents), ("kind", kinds), ("cause", causes)):
+        if len(agents):
+            values.append(ids(agents))
+        for column, given in (("kind", kinds), ("cause", causes)):
             if len(given):
                 parts.append(sql.SQL("{} = ANY(%s)").format(sql.Identifier(column)))
                 values.append([int(each) for each in given])
         if len(parties):
-            parts.append(sql.SQL("(agent = ANY(%s) OR target = ANY(%s))"))
-            values += [[int(each) for each in parties]] * 2
+            parts.append(sql.SQL("(agent = ANY(%s::int4[]) OR target = ANY(%s::int4[]))"))
+            values += [ids(parties)] * 2
         if len(naming):
             # Addresses stand in quotes in canonical JSON, so one can't be the beginning of another.
             names = sql.SQL(" OR ").join([sql.SQL("position(%s IN payload) > 0")] * len(naming))
             parts.append(sql.SQL("({})").format(names))
             values += [f'"{address}"'.encode("ascii") for address in naming]
-        where = sql.SQL(" AND ").join(parts)
+
+        def where(leaf: Leaf) -> sql.Composed:
+            whose = [] if not len(agents) else [_OF_MANY if leaf.by_filter and len(agents) > MANY else _OF_AGENTS]
+            return sql.SQL(" AND ").join([_IN_TICKS, *whose, *parts])
+
         leaves = [leaf for leaf in self._leaves if leaf.first <= last and leaf.last >= first]
         rows: list[tuple[Any, ...]] = []
         if newest is None:
             for leaf in leaves:
-                rows += self._rows(leaf, where, [max(first, leaf.first), min(last, leaf.last), *values])
+                rows += self._rows(leaf, where(leaf), [max(first, leaf.first), min(last, leaf.last), *values])
             return _batch(rows)
         for leaf in reversed(leaves):
             for low, high in _windows(max(first, leaf.first), min(last, leaf.last), whole=leaf.closed):
-                rows += self._rows(leaf, where, [low, high, *values], newest=newest - len(rows))
+                rows += self._rows(leaf, where(leaf), [low, high, *values], newest=newest - len(rows))
                 if len(rows) >= newest:
                     return _batch(rows)
         return _batch(rows)
@@ -107,6 +119,11 @@ class LeafLookup:
             return self._connection.execute(query, values, binary=True).fetchall()
         except psycopg.OperationalError as error:
             raise StoreUnavailable(str(error).strip().splitlines()[0]) from None
+
+
+def ids(agents: Sequence[int]) -> list[int]:
+    """Return those that an agent can have: no other number is an int4."""
+    return [int(agent) for agent in agents if 0 <= agent < 2**31]
 
 
 def _windows(first: int, last: int, *, whole: bool) -> Iterator[tuple[int, int]]:

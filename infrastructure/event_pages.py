@@ -27,6 +27,7 @@ from domain.events import (
 from domain.ports import Run
 from domain.upcast import current_versions, to_current
 from infrastructure.copy_binary import COPY_COLUMNS
+from infrastructure.event_lookup import ids
 from infrastructure.postgres_store import PostgresStore
 
 END = 2**31 - 1
@@ -175,11 +176,11 @@ def _query(
         where.append("kind = ANY(%s)")
         given.append([int(kind) for kind in kinds])
     if agent is not None:
-        where.append("agent = %s")
-        given.append(agent)
+        where.append("agent = ANY(%s::int4[])")
+        given.append(ids([agent]))
     if party is not None:
-        where.append("(agent = %s OR target = %s)")
-        given += [party, party]
+        where.append("(agent = ANY(%s::int4[]) OR target = ANY(%s::int4[]))")
+        given += [ids([party])] * 2
     if after[0] >= 0:
         where.append("(tick, ordinal) < (%s, %s)" if newest_first else "(tick, ordinal) > (%s, %s)")
         given += after
@@ -198,10 +199,11 @@ def _batch(rows: Sequence[tuple[Any, ...]]) -> EventBatch:
 
 
 def _told(cursor: Any, leaf: str, low: int, high: int, agent: int) -> NDArray[np.void]:
-    query = sql.SQL("SELECT {} FROM {} WHERE tick BETWEEN %s AND %s AND agent = %s ORDER BY tick, ordinal").format(
-        _OF_AGENT, sql.Identifier("polis", leaf)
+    where = "tick BETWEEN %s AND %s AND agent = ANY(%s::int4[])"
+    query = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY tick, ordinal").format(
+        _OF_AGENT, sql.Identifier("polis", leaf), sql.SQL(where)
     )
-    rows = np.array(cursor.execute(query, (low, high, agent)).fetchall(), np.int64)
+    rows = np.array(cursor.execute(query, (low, high, ids([agent]))).fetchall(), np.int64)
     records = empty_records(len(rows))
     records["agent"] = agent
     for column, values in zip(_TOLD_OF_AGENT, rows.T, strict=False):

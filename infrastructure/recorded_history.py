@@ -23,6 +23,12 @@ from infrastructure.event_reader import read_segment
 from infrastructure.lineage import LineageReader
 from infrastructure.snapshots import decode_snapshot
 
+_BY_FILTER = sql(
+    "coalesce((SELECT amname = 'brin' FROM pg_class c JOIN pg_am a ON a.oid = c.relam "
+    "WHERE c.oid = to_regclass(format('polis.%I', leaf || '_agent'))), false) AS by_filter"
+)
+"""Which index a closed stretch has on agents; see `index_agents` in the migrations."""
+
 
 class RecordedHistory(LineageReader):
     """The part of `PostgresStore` that reads ticks."""
@@ -87,8 +93,11 @@ class RecordedHistory(LineageReader):
             leaves = []
             for source, low, high in self.segments(connection, run, 0, -1 if head is None else head.tick):
                 overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)
-                rows = connection.execute(select(t).where(overlapping).order_by(t.c.tick_first)).all()
-                leaves += [Leaf(r.leaf, max(low, r.tick_first), min(high, r.tick_end - 1), r.closed) for r in rows]
+                query = select(t, _BY_FILTER).where(overlapping).order_by(t.c.tick_first)
+                leaves += [
+                    Leaf(r.leaf, max(low, r.tick_first), min(high, r.tick_end - 1), r.closed, r.by_filter)
+                    for r in connection.execute(query)
+                ]
             raw = connection.connection.driver_connection
             assert isinstance(raw, psycopg.Connection)
             # The stretch that a run rests in has an index on ticks and no statistics: it would be scanned whole.

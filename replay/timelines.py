@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
-from itertools import pairwise
 from typing import Any
-
-import numpy as np
 
 from domain.codes import MemoryKind
 from domain.events import AGENT_DIED, MEMORY_FORMED, EventBatch, EventKind
 from domain.ports import EventLookup, EventStore, Run
-from domain.upcast import to_current
+from replay.catalogues import Catalogues
 
 Event = dict[str, Any]
 """An event as `domain.events.as_json` tells it."""
@@ -54,6 +50,7 @@ class Timelines:
 
     def __init__(self, reader: EventStore, run: Run, lookup: EventLookup, head: int) -> None:
         self.reader, self.run, self.lookup, self.head = reader, run, lookup, head
+        self._catalogues = Catalogues(reader, run, head)
         self.exhausted: set[Place] = set()  # events for which PAGES_MAX ended a search
         self._events: dict[Place, Event | None] = {}
         self._chunks: dict[tuple[int, int], list[Event]] = {}  # agent, number of the chunk → its own events
@@ -80,36 +77,10 @@ class Timelines:
 
     def _told(self, batch: EventBatch) -> list[Event]:
         found = []
-        for event in self._today(batch):
+        for event in self._catalogues.today(batch):
             self._events[place_of(event)] = event
             found.append(event)
         return found
-
-    def _today(self, batch: EventBatch) -> EventBatch:
-        """Return events by today's definitions."""
-        ticks = batch.records["tick"]
-        firsts = [first for first, _ in self._catalogues]
-        edges = [0, *np.searchsorted(ticks, firsts[1:]).tolist(), len(batch)]
-        parts = [
-            to_current(batch.slice(start, stop), catalogue)
-            for (start, stop), (_, catalogue) in zip(pairwise(edges), self._catalogues, strict=True) if start < stop
-        ]  # fmt: skip
-        return EventBatch.concat(parts) if parts else batch
-
-    @cached_property
-    def _catalogues(self) -> list[tuple[int, int]]:
-        """First tick and number of each catalogue that wrote the run, found by halving: none is ever gone back to."""
-        found = [(0, self._catalogue(0))]
-        while found[-1][1] != self._catalogue(self.head):
-            low, high = found[-1][0], self.head
-            while high - low > 1:
-                middle = (low + high) // 2
-                low, high = (middle, high) if self._catalogue(middle) == found[-1][1] else (low, middle)
-            found.append((high, self._catalogue(high)))
-        return found
-
-    def _catalogue(self, tick: int) -> int:
-        return int(self.reader.headers(self.run, tick, tick).catalogues[0])
 
     # -- by agent ----------------------------------------------------------------------------------
 

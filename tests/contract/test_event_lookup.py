@@ -54,6 +54,8 @@ class TestLookingUpEvents:
         [
             ({"agents": [2]}, lambda e, p: e["agent"] == 2),
             ({"agents": [0, 3]}, lambda e, p: e["agent"] in (0, 3)),
+            ({"agents": [3, 10**12]}, lambda e, p: e["agent"] == 3),
+            ({"agents": [10**12]}, lambda e, p: False),
             ({"parties": [3]}, lambda e, p: 3 in (e["agent"], e["target"])),
             ({"kinds": [SPEECH_MADE.number, MEMORY_FORMED.number]}, lambda e, p: e["kind"] in (25, 31)),
             ({"causes": [14 << 32, 3 << 32]}, lambda e, p: e["cause"] in (14 << 32, 3 << 32)),

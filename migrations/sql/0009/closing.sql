@@ -2,7 +2,7 @@ SET LOCAL search_path = polis;
 -- Whether a tick tells of each agent in one place of many: then it is enough to know which few pages that is.
 CREATE FUNCTION has_large_ticks(leaf_name text, ticks int4) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = polis, pg_temp AS $$
-    SELECT pg_relation_size(leaf_name::regclass) >= 512 * ticks * current_setting('block_size')::int8
+    SELECT pg_relation_size(leaf_name::regclass) >= 512::int8 * ticks * current_setting('block_size')::int8
 $$;
 
 -- Where a stretch has which agent. A b-tree knows each row, and has to sort them all for it. Of large ticks a filter
