@@ -56,6 +56,7 @@ from chronopolis.cli import (
 )
 from chronopolis.cli.garbage import collect_seldom
 from chronopolis.cli.output import error_json, error_lines
+from chronopolis.driver_errors import is_refusal, words_of
 from chronopolis.errors import WrongUsage
 
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
@@ -263,10 +264,7 @@ def _is_environment(error: Exception) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
-    error = getattr(error, "orig", None) or error  # of what SQLAlchemy wraps
-    # By name: most commands need no driver. A lock that can't be had, a full disk, … are OperationalErrors.
-    kinds = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("psycopg")}
-    return not kinds.isdisjoint(("OperationalError", "InterfaceError", "InsufficientPrivilege"))
+    return is_refusal(error)
 
 
 def _report(error: Exception, code: int, *, as_json: bool) -> None:
@@ -298,7 +296,7 @@ def _message(error: Exception, code: int) -> str:
             "`polis verify RUN` tells whether a history is sound."
         )
     if _is_environment(error) and not isinstance(error, standard_io.OutputFailed):
-        said = str(getattr(error, "orig", None) or error).strip().splitlines()
+        said = words_of(error).splitlines()
         return said[0] if said else type(error).__name__
     return str(error)
 

@@ -29,6 +29,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from chronopolis.driver_errors import is_away, words_of
 from chronopolis.errors import FrontDoorError
 from domain.errors import PolisError
 
@@ -138,7 +139,6 @@ _STATUS = {
     "EngineUnavailable": 503, "EngineTimedOut": 503, "MemoryUnavailable": 503, "MemoryBehind": 503,
 }  # fmt: skip
 _MAY_BE_HEALED = ("StoreUnavailable", "DatabaseUnreachable")
-_DATABASE_IS_AWAY = ("OperationalError", "InterfaceError", "AdminShutdown", "CannotConnectNow", "ConnectionTimeout")
 
 
 def built(module: str, what: str) -> Any:
@@ -158,13 +158,11 @@ def built(module: str, what: str) -> Any:
 
 def status_of(error: BaseException) -> int:
     """Return the HTTP status that an error is answered with; 500 for a mistake of ours."""
-    name, package = type(error).__name__, type(error).__module__.partition(".")[0]
     if isinstance(error, PolisError):
+        name, package = type(error).__name__, type(error).__module__.partition(".")[0]
         # What the environment refuses may pass; what is left was asked for in a way that can't be answered.
         return _STATUS.get(name, 503 if package == "infrastructure" else 422)
-    if package in ("psycopg", "sqlalchemy") and name in _DATABASE_IS_AWAY:
-        return 503
-    return 500
+    return 503 if is_away(error) else 500
 
 
 def problem(status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -180,8 +178,8 @@ def problem_of(error: BaseException) -> Response:
     """Return the answer that tells of any error; what is our own mistake is named, and logged, without a trace."""
     status, name = status_of(error), type(error).__name__
     if status != 500 or isinstance(error, PolisError):
-        said = str(getattr(error, "orig", None) or error).strip()
-        return problem(status, "StoreUnavailable" if not isinstance(error, PolisError) else name, said or name)
+        kind = name if isinstance(error, PolisError) else "StoreUnavailable"
+        return problem(status, kind, words_of(error) or name)
     log.error("%s: %s", name, error, exc_info=error if os.environ.get("POLIS_DEBUG") else None)
     return problem(500, name, "this is a mistake of ours; the history of every run is intact")
 
