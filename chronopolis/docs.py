@@ -170,7 +170,7 @@ def commands_page() -> str:
 def _commands_lines() -> Iterator[str]:
     import typer
 
-    from chronopolis.cli import main
+    from chronopolis.cli import errors, main
 
     root: Any = typer.main.get_command(main.app)
     yield "# Commands"
@@ -184,7 +184,7 @@ def _commands_lines() -> Iterator[str]:
     yield '`{"error": {"type": "UnknownRun", "message": "…", "exit_code": 2}}`. `polis runs` and `polis events` write'
     yield "one object a line. A run is named by its name, its number, or any beginning of its name that no other has."
     yield ""
-    yield from _exit_codes(main.__doc__ or "")
+    yield from _exit_codes(errors.__doc__ or "")
     yield ""
     yield "| variable | meaning |"
     yield "|---|---|"

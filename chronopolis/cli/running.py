@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chronopolis.cli.errors import STOPPED, StoppedAtOnce
 from chronopolis.cli.forking import settings_of
 from chronopolis.cli.garbage import collect_as_usual
 from chronopolis.cli.live import RunDisplay
@@ -31,29 +28,15 @@ from chronopolis.cli.options import (
     Threads,
     examples,
 )
-from chronopolis.cli.output import Output, error_json, error_lines, facts, figures_text
+from chronopolis.cli.output import Output, facts, figures_text
+from chronopolis.cli.stopping import stoppable
 
 if TYPE_CHECKING:
     from domain.configuration import Configuration
     from domain.ports import EventStore, Run
-    from workers.runner import Runner, Summary
+    from workers.runner import Summary
 
 TICKS_MAX = 2_000_000_000
-_LAST_MOMENTS_S, _LAST_WORD_S = 2.0, 0.5
-
-
-class StoppedAtOnce(Exception):
-    """A run was left in the middle of a tick; what is durable is safe."""
-
-    def __init__(self, run: str) -> None:
-        super().__init__(run)
-        self.run = run
-
-    def __str__(self) -> str:
-        return f"stopped at once; `polis resume {self.run}` goes on from its newest durable tick"
-
-
-_STOPPED = 130
 
 
 def register(app: typer.Typer) -> None:
@@ -355,7 +338,7 @@ def drive(
             on_end=lambda left: _tell_of_the_rest(output, run.name, left),
             minutes=None if figures is None else Minutes(lambda minute: _add_line(figures, minute)),
         )  # fmt: skip
-        with _stopping(runner, output, run.name) as is_left:
+        with stoppable(runner, output, run.name) as is_left:
             try:
                 return runner.run(target)
             except KeyboardInterrupt:
@@ -380,61 +363,6 @@ def _add_line(file: Path, values: dict[str, Any]) -> None:
         out.write(json.dumps(values) + "\n")
 
 
-@contextmanager
-def _stopping(runner: Runner, output: Output, name: str) -> Iterator[Callable[[], bool]]:
-    """Stop the runner at the first signal, leave at the second; lend what says whether that came."""
-    told = 0
-
-    def leave() -> None:
-        _leave(StoppedAtOnce(name), as_json=output.as_json)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal told
-        told += 1
-        if told == 1:
-            runner.stop()
-            output.say("stopping after this tick; once more leaves at once")
-            return
-        # Everything reported durable is safe. Clean up if that is quick; the server may be gone, and then
-        # it would not be.
-        timer = threading.Timer(_LAST_MOMENTS_S, leave)
-        timer.daemon = True
-        timer.start()
-        if told == 2:
-            raise KeyboardInterrupt
-        leave()
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has it ignored, and means it
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield lambda: told > 1
-    finally:
-        if told < 2:  # else whoever presses it once more still leaves at once
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def _leave(error: StoppedAtOnce, *, as_json: bool) -> None:
-    """End this process, with a last word unless whoever should read it does not."""
-    telling = threading.Thread(target=_tell, args=(error,), kwargs={"as_json": as_json}, daemon=True)
-    telling.start()
-    telling.join(_LAST_WORD_S)
-    os._exit(_STOPPED)
-
-
-def _tell(error: StoppedAtOnce, *, as_json: bool) -> None:
-    # Past Python's streams: whoever is stuck may be in the middle of a write, and have locked them.
-    kind = type(error).__name__
-    cursor = "\x1b[?25h" if os.isatty(2) else ""  # rich hid it
-    with suppress(OSError):
-        os.write(2, f"{cursor}{error_lines(kind, str(error))}\n".encode())
-    if as_json:
-        with suppress(OSError):
-            os.write(1, f"{error_json(kind, str(error), _STOPPED)}\n".encode())
-
-
 def finish(output: Output, summary: Summary, *, resumed: bool) -> None:
     """Write the summary and leave with the code that its status asks for."""
     values = summary.as_dict() | {"resumed": resumed}
@@ -446,7 +374,7 @@ def finish(output: Output, summary: Summary, *, resumed: bool) -> None:
         output.quiet = False
         because = f", since {values['paused_because']}" if values.get("paused_because") else ""
         output.say(f"stopped at tick {values['head_tick']:,}{because}; `polis resume {values['name']}` goes on")
-        raise typer.Exit(_STOPPED)
+        raise typer.Exit(STOPPED)
     if values["status"] != "complete":
         output.warn(f"run {values['name']} ended {values['status']}: {values.get('problem') or 'see its figures'}")
         raise typer.Exit(1)

@@ -24,6 +24,7 @@ import pytest
 
 import chronopolis
 from chronopolis.cli import main
+from chronopolis.cli.errors import NOBODY_READS
 from domain.events import KINDS
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from tests.support.postgres import FOR_TESTS
@@ -369,7 +370,7 @@ def test_a_reader_that_goes_away_is_no_error_of_ours(home, otter, words):
     assert process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(timeout=30) == main.NOBODY_READS
+    assert process.wait(timeout=30) == NOBODY_READS
     assert process.stderr.read() == ""
     process.stderr.close()
 

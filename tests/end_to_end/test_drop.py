@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from chronopolis.cli import main
+from chronopolis.cli.errors import ENVIRONMENT, WRONG_USAGE
 from domain.ports import Run
 from infrastructure.postgres_store import PostgresStore
 from tests.support.postgres import FreshDatabase
@@ -56,7 +57,7 @@ def test_a_run_goes_whole_and_its_tombstone_is_the_result(polis: Polis, postgres
     assert said["events"] == events > 0
     assert said["bytes"] > 0
     assert postgres_store.names() == {kept.name}
-    assert polis("drop", "gone", "--because", "once more", "--yes")[0] == main.WRONG_USAGE
+    assert polis("drop", "gone", "--because", "once more", "--yes")[0] == WRONG_USAGE
 
 
 def test_whoever_asks_for_it_by_its_name_or_number_is_told_what_became_of_it(
@@ -67,7 +68,7 @@ def test_whoever_asks_for_it_by_its_name_or_number_is_told_what_became_of_it(
     polis("drop", "gone", "--because", "a\ntrial", "--yes")
     for words in (["show", "gone"], ["show", str(gone.id)], ["events", "gone"], ["drop", "gone", "--because", "x"]):
         code, out, err = polis(*words, "--json")
-        assert code == main.WRONG_USAGE, words
+        assert code == WRONG_USAGE, words
         assert err.startswith(f"error: run gone (number {gone.id}) was dropped at 20")
         assert err.endswith(f"+00:00, because 'a\\ntrial'; its head was tick 8, hash {head}\n")
         said = json.loads(out)["error"]
@@ -94,7 +95,7 @@ def test_a_run_that_a_fork_reads_stays_and_a_fork_goes_alone(polis: Polis, postg
     parent = make_run(postgres_store, "parent", ticks=8)
     fork_of(postgres_store, parent, "child")
     code, _, err = polis("drop", "parent", "--because", "a trial", "--yes")
-    assert code == main.WRONG_USAGE
+    assert code == WRONG_USAGE
     assert err == "error: run parent was not dropped: its fork child reads its history\n  Drop that first.\n"
     code, out, _ = polis("drop", "child", "--because", "a trial", "--yes", "--json")
     assert (code, json.loads(out)["events"], json.loads(out)["head_hash"]) == (0, 0, None)
@@ -105,7 +106,7 @@ def test_a_run_that_is_written_stays(polis: Polis, postgres_store: PostgresStore
     busy = make_run(postgres_store, "busy", ticks=4)
     with postgres_store.writer(busy, durability="tick"):
         code, _, err = polis("drop", "busy", "--because", "a trial", "--yes")
-    assert code == main.ENVIRONMENT
+    assert code == ENVIRONMENT
     assert err.startswith("error: run busy is being written by process ")
     assert postgres_store.names() == {"busy"}
 
@@ -121,14 +122,14 @@ def test_nothing_is_dropped_unasked_by_half_a_name_or_without_a_reason(
         (["drop", "brave-otter", "--yes"], "--because"),
     ):
         code, _, err = polis(*words)
-        assert code == main.WRONG_USAGE, words
+        assert code == WRONG_USAGE, words
         assert expected in err
     assert postgres_store.names() == {"brave-otter"}
 
 
 def test_a_person_has_to_type_its_name(polis: Polis, postgres_store: PostgresStore) -> None:
     make_run(postgres_store, "brave-otter", ticks=2)
-    for typed, code, left in (("brave\n", main.WRONG_USAGE, {"brave-otter"}), ("brave-otter\n", 0, set())):
+    for typed, code, left in (("brave\n", WRONG_USAGE, {"brave-otter"}), ("brave-otter\n", 0, set())):
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
             [sys.executable, "-m", "chronopolis.cli.main", "drop", "brave-otter", "--because", "a trial"],
@@ -152,6 +153,6 @@ def test_a_run_that_is_read_all_the_time_is_not_waited_for_for_ever(
     with postgres_store.database.connect(autocommit=False) as reader:
         reader.execute("SELECT count(*) FROM polis.stored_events")
         code, _, err = polis("drop", "read", "--because", "a trial", "--yes")
-    assert code == main.ENVIRONMENT
+    assert code == ENVIRONMENT
     assert "somebody reads history all the time" in err
     assert polis("drop", "read", "--because", "a trial", "--yes")[0] == 0

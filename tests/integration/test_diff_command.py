@@ -8,6 +8,7 @@ import pytest
 
 import chronopolis
 from chronopolis.cli import main
+from chronopolis.cli.errors import WRONG_USAGE
 from tests.support.stores import TINY_WORLD, go_on, make_run
 
 pytestmark = pytest.mark.integration
@@ -97,7 +98,7 @@ def test_scripts_can_ask_for_an_exit_code(runs, capsys):
 )
 def test_what_can_not_be_compared_is_wrong_usage(runs, capsys, arguments, words):
     code, said = as_json(capsys, *arguments)
-    assert code == main.WRONG_USAGE and words in said["error"]["message"]
+    assert code == WRONG_USAGE and words in said["error"]["message"]
 
 
 def test_notebooks_get_the_same(runs, capsys):

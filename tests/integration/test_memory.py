@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from chronopolis.cli import main
+from chronopolis.cli.errors import ENVIRONMENT, WRONG_USAGE
 from domain.configuration import Configuration
 from domain.errors import MemoryBehind, MemoryUnavailable
 from domain.ports import Memory, MemoryIndex, Recalled, Run
@@ -352,11 +353,11 @@ class TestTheCommand:
         assert "up to tick 59" in out
 
     def test_what_can_not_be_done_is_said(self, polis, run, monkeypatch):
-        assert polis("memory", "show", "nobody", "--agent", "2")[0] == main.WRONG_USAGE
-        assert polis("memory", "show", "told", "--agent", "2", "--tick", "99")[0] == main.WRONG_USAGE
+        assert polis("memory", "show", "nobody", "--agent", "2")[0] == WRONG_USAGE
+        assert polis("memory", "show", "told", "--agent", "2", "--tick", "99")[0] == WRONG_USAGE
         monkeypatch.setenv("POLIS_CHROMA_URL", "http://127.0.0.1:9")
         code, out = polis("memory", "status", "told", "--json")
-        assert code == main.ENVIRONMENT
+        assert code == ENVIRONMENT
         assert json.loads(out)["error"]["type"] == "MemoryUnavailable"
 
 

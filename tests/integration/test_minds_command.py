@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chronopolis.cli import main
+from chronopolis.cli.errors import ENVIRONMENT
 from tests.support.engines import Engines, closed_port, engines  # noqa: F401
 from tests.support.gossip import gossip_url  # noqa: F401
 from tests.support.lora import write_peft_lora
@@ -39,7 +40,7 @@ def test_calibrate_prints_a_profile(home, gossip_url: str, monkeypatch, capsys):
 def test_an_engine_that_is_down_is_the_environments_fault(home, monkeypatch, capsys):
     monkeypatch.setenv("POLIS_MIND_URL", f"http://127.0.0.1:{closed_port()}")
     code, said = polis(capsys, "minds", "calibrate", "openai", "--json")
-    assert code == main.ENVIRONMENT and said["error"]["type"] == "EngineUnavailable"
+    assert code == ENVIRONMENT and said["error"]["type"] == "EngineUnavailable"
 
 
 def test_status_starts_nothing_and_says_what_is_missing(home, capsys):
@@ -53,9 +54,9 @@ def test_status_starts_nothing_and_says_what_is_missing(home, capsys):
 
 def test_an_adapter_that_can_not_be_used_is_said_with_exit_code_3(home, tmp_path, capsys):
     code, said = polis(capsys, "minds", "adapter", "poet", str(tmp_path), "--json")
-    assert code == main.ENVIRONMENT and said["error"]["type"] == "AdapterUnusable"
+    assert code == ENVIRONMENT and said["error"]["type"] == "AdapterUnusable"
     code, said = polis(capsys, "minds", "serve", "llama", "--adapter", "poet", "--json")
-    assert code == main.ENVIRONMENT and "there is no folder" in said["error"]["message"]
+    assert code == ENVIRONMENT and "there is no folder" in said["error"]["message"]
 
 
 def test_an_adapter_is_taken_in_and_named_with_its_hash(home, tmp_path, capsys):

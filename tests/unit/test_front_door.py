@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy.exc
 
 from chronopolis import docs, errors
-from chronopolis.cli import main
+from chronopolis.cli.errors import CHECK_FAILED, ENVIRONMENT, OUR_MISTAKE, WRONG_USAGE, exit_code_of, report
 from domain.errors import MissingAnswer, MissingInput, PolisError, UnknownRun
 from domain.events import KINDS
 
@@ -36,26 +36,27 @@ def test_an_error_of_the_front_door_survives_pickling_and_stands_in_the_tree(err
 
 
 def test_exit_codes_tell_usage_from_environment_and_from_our_own_mistakes():
-    assert main.exit_code_of(UnknownRun("x")) == main.WRONG_USAGE
-    assert main.exit_code_of(errors.HolderFailed("x")) == main.ENVIRONMENT
-    assert main.exit_code_of(OSError(28, "No space left on device")) == main.ENVIRONMENT
-    assert main.exit_code_of(KeyError("x")) == main.OUR_MISTAKE
+    assert exit_code_of(UnknownRun("x")) == WRONG_USAGE
+    assert exit_code_of(errors.HolderFailed("x")) == ENVIRONMENT
+    assert exit_code_of(OSError(28, "No space left on device")) == ENVIRONMENT
+    assert exit_code_of(KeyError("x")) == OUR_MISTAKE
 
 
 def test_an_input_that_is_missing_leaves_with_one_code_however_it_is_found_out():
     missing = MissingAnswer("brave-otter", 35, 3)
-    assert main.exit_code_of(missing) == main.exit_code_of(MissingInput(35, 3)) == main.CHECK_FAILED
+    assert exit_code_of(missing) == exit_code_of(MissingInput(35, 3)) == CHECK_FAILED
     assert "`polis resume brave-otter`" in str(missing)
 
 
-def test_what_a_database_does_not_let_us_do_is_no_mistake_of_ours():
+def test_what_a_database_does_not_let_us_do_is_no_mistake_of_ours(capsys):
     for kind in (psycopg.errors.LockNotAvailable, psycopg.errors.InsufficientPrivilege, psycopg.errors.DiskFull):
         said = kind("it said no\nLINE 1: SELECT")
         wrapped = sqlalchemy.exc.DBAPIError.instance("SELECT", {}, said, psycopg.Error)
         for error in (said, wrapped):
-            assert main.exit_code_of(error) == main.ENVIRONMENT
-            assert main._message(error, main.ENVIRONMENT) == "it said no"
-    assert main.exit_code_of(psycopg.errors.UndefinedColumn("x")) == main.OUR_MISTAKE
+            assert exit_code_of(error) == ENVIRONMENT
+            report(error, ENVIRONMENT, as_json=False)
+            assert capsys.readouterr().err == "error: it said no\n"
+    assert exit_code_of(psycopg.errors.UndefinedColumn("x")) == OUR_MISTAKE
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
