@@ -67,8 +67,9 @@ def questions() -> list[Question]:
 
 def record_village(*, quiet: bool = False) -> None:
     """Record the village, or the rest of it, if it is not there."""
+    from chronopolis.cli.driving import create_run, drive
     from chronopolis.cli.output import Output
-    from chronopolis.cli.running import configuration_of, create_run, drive
+    from chronopolis.cli.run_options import configuration_of
     from workers.bootstrap import open_store
 
     output = Output(quiet=quiet)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from chronopolis.cli.checking import verification_panel
+from chronopolis.cli.driving import create_run, drive
 from chronopolis.cli.live import CheckDisplay
 from chronopolis.cli.options import AsJson, Quiet, examples
 from chronopolis.cli.output import Output, facts
-from chronopolis.cli.running import configuration_of, create_run, drive, finish, require_ticks, summary_panel
+from chronopolis.cli.run_options import configuration_of, require_ticks
+from chronopolis.cli.summary import finish, summary_panel
 
 if TYPE_CHECKING:
     from domain.ports import Run

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 import typer
 
-from chronopolis.cli.interventions import cut, deeds_of, intervention_line, intervention_of, outcome_line
+from chronopolis.cli.interventions import deeds_of, intervention_line, intervention_of, outcome_line
 from chronopolis.cli.options import AsJson, RunName, examples
 from chronopolis.cli.output import Output, facts
+from chronopolis.cli.run_options import settings_of
 from chronopolis.errors import WrongUsage
 from domain.inputs import DEEDS
 
@@ -97,25 +97,6 @@ def fork(
     ticks_of_effect = [each["effect_tick"] for each in made["interventions"] if set(each) & set(DEEDS)]
     if ticks_of_effect:
         output.say(outcome_line(made["name"], ticks_of_effect[0]))
-
-
-def settings_of(given: list[str]) -> dict[str, Any]:
-    """Return ``KEY=VALUE`` settings by name; numbers are numbers.
-
-    Raises
-    ------
-    WrongUsage
-    """
-    wanted: dict[str, Any] = {}
-    for setting in given:
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise WrongUsage(f"--set {cut(setting)}: write KEY=VALUE, such as --set hunger=30")
-        key = key.strip()
-        if key in wanted:
-            raise WrongUsage(f"--set {cut(setting)}: {cut(key)} was set already; give it once")
-        wanted[key] = int(value) if re.fullmatch(r"-?[0-9]+(_[0-9]+)*", value) else value
-    return wanted
 
 
 def _fork_rows(made: dict[str, Any]) -> dict[str, Any]:

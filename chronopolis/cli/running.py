@@ -1,18 +1,13 @@
-"""`polis run` and `polis resume`: advance a run, show how, and stop when told to."""
+"""`polis run` and `polis resume`: make a run and advance it, or go on with one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from chronopolis.cli.errors import STOPPED, StoppedAtOnce
-from chronopolis.cli.forking import settings_of
-from chronopolis.cli.garbage import collect_as_usual
-from chronopolis.cli.live import RunDisplay
+from chronopolis.cli.driving import create_run, drive
 from chronopolis.cli.options import (
     Answers,
     AnswersMode,
@@ -28,15 +23,17 @@ from chronopolis.cli.options import (
     Threads,
     examples,
 )
-from chronopolis.cli.output import Output, facts, figures_text
-from chronopolis.cli.stopping import stoppable
-
-if TYPE_CHECKING:
-    from domain.configuration import Configuration
-    from domain.ports import EventStore, Run
-    from workers.runner import Summary
-
-TICKS_MAX = 2_000_000_000
+from chronopolis.cli.output import Output
+from chronopolis.cli.run_options import (
+    configuration_of,
+    groups_of,
+    profile_of,
+    require_expression,
+    require_once,
+    require_ticks,
+    require_writable,
+)
+from chronopolis.cli.summary import finish
 
 
 def register(app: typer.Typer) -> None:
@@ -166,274 +163,3 @@ def resume(
             break_at=break_at, begun=begun,
         )  # fmt: skip
     finish(output, summary, resumed=True)
-
-
-# -- what demo uses as well ----------------------------------------------------------------------------
-
-
-def require_ticks(ticks: int) -> None:
-    """Refuse a target that is no tick."""
-    from domain.errors import InvalidConfiguration
-
-    if not 0 <= ticks <= TICKS_MAX:
-        raise InvalidConfiguration("ticks", ticks, f"must lie between 0 and {TICKS_MAX:,}")
-
-
-def require_writable(figures: Path | None) -> None:
-    """Refuse a file of figures that can't be added to, before a run is made."""
-    from chronopolis.errors import WrongUsage
-
-    try:
-        if figures is not None:
-            figures.open("a").close()
-    except OSError as error:
-        raise WrongUsage(f"--figures {figures}: {error.strerror}") from None
-
-
-def require_expression(break_at: str | None, configuration: Configuration | None = None) -> None:
-    """Refuse a breakpoint that means nothing, before anything is opened or made."""
-    if break_at is not None:
-        from domain.expressions import parse
-        from replay.judging import require_cells
-
-        wanted = parse(break_at)
-        if configuration is not None:
-            require_cells(wanted, configuration)
-
-
-def require_once(context: typer.Context, options: Iterable[str], settings: list[str]) -> None:
-    """Refuse what is given both as an option of its own and with --set."""
-    from chronopolis.errors import WrongUsage
-
-    for name in sorted(settings_of(settings).keys() & set(options)):
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            raise WrongUsage(f"--{name} and --set {name}=… set the same; give one of them")
-
-
-def configuration_of(base: dict[str, Any], settings: list[str]) -> Configuration:
-    """Return the configuration of options and ``KEY=VALUE`` settings, which come last.
-
-    Raises
-    ------
-    WrongUsage, InvalidConfiguration
-    """
-    from domain.configuration import Configuration
-
-    return Configuration.from_mapping(base | settings_of(settings))
-
-
-def groups_of(adapters: list[str]) -> dict[str, str]:
-    """Return persona group → adapter of options ``GROUP=NAME``.
-
-    Raises
-    ------
-    WrongUsage
-    """
-    from chronopolis.errors import WrongUsage
-    from domain.codes import Occupation
-
-    known = [o.name.lower() for o in Occupation]
-    groups: dict[str, str] = {}
-    for each in adapters:
-        group, equals, name = each.partition("=")
-        if not equals or not name or group not in known:
-            raise WrongUsage(f"--adapter {each}: write GROUP=NAME, the group one of {', '.join(known)}")
-        groups[group] = name
-    return groups
-
-
-def profile_of(path: Path | None) -> dict[str, int]:
-    """Return what a profile says of thinking; of a file that is none, say so."""
-    import json
-
-    from chronopolis.errors import WrongUsage
-
-    if path is None:
-        return {}
-    try:
-        found = json.loads(path.read_text())
-        return {name: int(found[name]) for name in ("think_delay", "think_budget")}
-    except OSError as error:
-        raise WrongUsage(f"--profile {path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise WrongUsage(
-            f"--profile {path}: it is no profile ({type(error).__name__}: {error})",
-            "`polis minds calibrate` prints one.",
-        ) from None
-
-
-def create_run(
-    store: Any,
-    name: str | None,
-    *,
-    seed: int,
-    configuration: Configuration,
-    target: int,
-    engines: dict[str, Any] | None = None,
-    groups: dict[str, str] | None = None,
-    parent: Run | None = None,
-    fork_tick: int | None = None,
-) -> Run:
-    """Make a run, under a memorable name if none is given; look first whether its minds can be had."""
-    from chronopolis.names import memorable_name
-    from domain.errors import RunExists
-    from workers.bootstrap import Settings
-    from workers.staff import identity_of
-
-    engines = engines or identity_of(configuration.mind, Settings.from_environment(), groups=groups)
-    made = {"seed": seed, "configuration": configuration, "target": target, "engines": engines}
-    made |= {"parent": parent, "fork_tick": fork_tick}
-    if name is not None:
-        return store.create(name, **made)
-    while True:
-        drawn = memorable_name(store.names())
-        try:
-            return store.create(drawn, **made)
-        except RunExists:  # another polis drew it in this very moment
-            continue
-
-
-def drive(
-    output: Output,
-    store: EventStore,
-    run: Run,
-    *,
-    target: int,
-    durability: str = "tick",
-    threads: int = 1,
-    pace_ms: float | None = None,
-    take_over: bool = False,
-    answers: str = "reuse",
-    patience_s: float = 60.0,
-    figures: Path | None = None,
-    break_at: str | None = None,
-    begun: str = "",
-) -> Summary:
-    """Advance a run to `target` with a live display, until it is done or a signal asks it to stop.
-
-    `begun` is said once the run is ours.
-    """
-    from chronopolis.cli.doctor import compiled_kernels
-    from replay.watch import Breakpoint
-    from workers.bootstrap import Settings
-    from workers.minutes import Minutes
-    from workers.runner import Runner
-    from workers.staff import thinking_for
-
-    compiled = compiled_kernels()
-    if compiled is None:
-        output.warn("the rules are compiled anew, for about half a minute: `polis doctor` says why they can't be kept")
-    elif compiled == 0:
-        output.say("compiling the rules for this machine: once, for about half a minute")
-    staff = thinking_for(
-        store, run, Settings.from_environment(), answers=answers, patience_s=patience_s, say=output.say
-    )
-    collect_as_usual()
-    with staff as thinking, RunDisplay(output, run.name) as display:
-        runner = Runner(
-            store, run, durability=durability, threads=threads, pace_ms=pace_ms, take_over=take_over,
-            thinking=thinking, breakpoint_=None if break_at is None else Breakpoint(store, run, break_at),
-            on_begin=(lambda: output.say(begun)) if begun else None, on_progress=display.update, say=output.warn,
-            on_end=lambda left: _tell_of_the_rest(output, run.name, left),
-            minutes=None if figures is None else Minutes(lambda minute: _add_line(figures, minute)),
-        )  # fmt: skip
-        with stoppable(runner, output, run.name) as is_left:
-            try:
-                return runner.run(target)
-            except KeyboardInterrupt:
-                raise StoppedAtOnce(run.name) from None
-            except Exception:
-                if is_left():  # who was interrupted somewhere deep, as while compiling, may say something else of it
-                    raise StoppedAtOnce(run.name) from None
-                raise
-
-
-def _tell_of_the_rest(output: Output, name: str, left: int) -> None:
-    """Say what is waited for once all ticks are durable, where it takes its time."""
-    if left > 3:
-        output.say(f"{name}: all ticks are durable; the last {left} stretches of events are being indexed")
-
-
-def _add_line(file: Path, values: dict[str, Any]) -> None:
-    """Add a JSON line to a file; a run does not fail because it can't."""
-    import json
-
-    with suppress(OSError), file.open("a") as out:
-        out.write(json.dumps(values) + "\n")
-
-
-def finish(output: Output, summary: Summary, *, resumed: bool) -> None:
-    """Write the summary and leave with the code that its status asks for."""
-    values = summary.as_dict() | {"resumed": resumed}
-    if output.as_json:
-        output.result(values)
-    else:
-        output.show(summary_panel(values))
-    if values["status"] == "paused":
-        output.quiet = False
-        because = f", since {values['paused_because']}" if values.get("paused_because") else ""
-        output.say(f"stopped at tick {values['head_tick']:,}{because}; `polis resume {values['name']}` goes on")
-        raise typer.Exit(STOPPED)
-    if values["status"] != "complete":
-        output.warn(f"run {values['name']} ended {values['status']}: {values.get('problem') or 'see its figures'}")
-        raise typer.Exit(1)
-
-
-def _thoughts(values: dict[str, Any]) -> str | None:
-    if "thoughts" not in values:
-        return None
-    ms, tokens = values["latency_ms"], values["tokens"]
-    return " · ".join((
-        f"{values['thoughts']:,} taken, {values['refused']:,} refused",
-        f"{values['asked']:,} asked, {values['reused']:,} reused",
-        f"mean {ms['mean']:,.0f} ms, p95 {ms['p95']:,.0f} ms",
-        f"{tokens['in']:,} tokens in, {tokens['out']:,} out",
-        *([f"{unsaid:,} could not be said"] if (unsaid := sum(values.get("unsaid", {}).values())) else []),
-    ))  # fmt: skip
-
-
-def _waited(values: dict[str, Any]) -> str | None:
-    for_minds, for_database = values.get("waited_s") or 0.0, values.get("database_waited_s") or 0.0
-    parts = [f"{for_minds:.1f} s for thoughts"] if for_minds else []
-    parts += [f"{for_database:.1f} s for the database"] if for_database else []
-    return ", ".join(parts) or None
-
-
-def _refused(values: dict[str, Any]) -> str | None:
-    """Return in a line which interventions came to nothing, and why the first did."""
-    refused = values.get("interventions_refused")
-    if not refused:
-        return None
-    first, n = refused[0], len(refused)
-    whom = "" if first["agent"] is None else f" (agent {first['agent']})"
-    told = f"tick {first['tick']:,}{whom}, {first['because']}"
-    return f"1 intervention, at {told}" if n == 1 else f"{n:,} interventions; the first at {told}"
-
-
-_HAPPENED = ("trades", "births", "deaths", "utterances")
-"""Figures that are no state: a runner counts them from where it began."""
-
-
-def summary_panel(values: dict[str, Any]) -> Any:
-    """Return the summary of a run for people."""
-    ms = values["tick_ms"]
-    happened = {name: n for name, n in values["figures"].items() if name in _HAPPENED}
-    society = {name: value for name, value in values["figures"].items() if name not in _HAPPENED}
-    rows = {
-        "head": f"tick {values['head_tick']:,} of {values['ticks']:,}",
-        "head hash": values["head_hash"],
-        "events": f"{values['events']:,} in this process, {values['events_per_s']:,.0f} a second",
-        "tick": f"p50 {ms['p50']:.2f} ms · p99 {ms['p99']:.2f} ms · max {ms['max']:.2f} ms",
-        "thoughts": _thoughts(values),
-        "society": figures_text({"people": society.get("population", 0), **society}),
-        "happened": f"{figures_text(happened)}, in this process" if happened else None,
-        "memory": f"{values['peak_rss_mb']:,.0f} MB here at most, {values['pss_all_mb']:,.0f} MB with the database",
-        "waited": _waited(values),
-        "not kept": f"{values['snapshots_failed']} snapshots" if values.get("snapshots_failed") else None,
-        "late": f"{values['late_inputs']} answers came late and were not used" if values.get("late_inputs") else None,
-        "refused": _refused(values),
-        "problem": values.get("problem"),
-    }
-    good = {"complete": True, "paused": None}.get(values["status"], False)
-    return facts(rows, title=f"{values['name']} · seed {values['seed']} · {values['status']}", good=good)

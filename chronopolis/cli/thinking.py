@@ -49,7 +49,8 @@ def rerun(
     as_json: AsJson = False,
 ) -> None:
     """Run a run again from its genesis with its recorded inputs, up to its newest tick; minds are not asked."""
-    from chronopolis.cli.running import create_run, drive, finish
+    from chronopolis.cli.driving import create_run, drive
+    from chronopolis.cli.summary import finish
     from chronopolis.record import head_tick
     from workers.bootstrap import open_store
 

@@ -1,0 +1,122 @@
+"""What the options of a run or fork mean; what means nothing is refused before anything is opened or made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from chronopolis.cli.interventions import cut
+from chronopolis.errors import WrongUsage
+
+if TYPE_CHECKING:
+    from domain.configuration import Configuration
+
+TICKS_MAX = 2_000_000_000
+
+
+def require_ticks(ticks: int) -> None:
+    """Refuse a target that is no tick."""
+    from domain.errors import InvalidConfiguration
+
+    if not 0 <= ticks <= TICKS_MAX:
+        raise InvalidConfiguration("ticks", ticks, f"must lie between 0 and {TICKS_MAX:,}")
+
+
+def require_writable(figures: Path | None) -> None:
+    """Refuse a file of figures that can't be added to, before a run is made."""
+    try:
+        if figures is not None:
+            figures.open("a").close()
+    except OSError as error:
+        raise WrongUsage(f"--figures {figures}: {error.strerror}") from None
+
+
+def require_expression(break_at: str | None, configuration: Configuration | None = None) -> None:
+    """Refuse a breakpoint that means nothing, before anything is opened or made."""
+    if break_at is not None:
+        from domain.expressions import parse
+        from replay.judging import require_cells
+
+        wanted = parse(break_at)
+        if configuration is not None:
+            require_cells(wanted, configuration)
+
+
+def require_once(context: typer.Context, options: Iterable[str], settings: list[str]) -> None:
+    """Refuse what is given both as an option of its own and with --set."""
+    for name in sorted(settings_of(settings).keys() & set(options)):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise WrongUsage(f"--{name} and --set {name}=… set the same; give one of them")
+
+
+def settings_of(given: list[str]) -> dict[str, Any]:
+    """Return ``KEY=VALUE`` settings by name; numbers are numbers.
+
+    Raises
+    ------
+    WrongUsage
+    """
+    wanted: dict[str, Any] = {}
+    for setting in given:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise WrongUsage(f"--set {cut(setting)}: write KEY=VALUE, such as --set hunger=30")
+        key = key.strip()
+        if key in wanted:
+            raise WrongUsage(f"--set {cut(setting)}: {cut(key)} was set already; give it once")
+        wanted[key] = int(value) if re.fullmatch(r"-?[0-9]+(_[0-9]+)*", value) else value
+    return wanted
+
+
+def configuration_of(base: dict[str, Any], settings: list[str]) -> Configuration:
+    """Return the configuration of options and ``KEY=VALUE`` settings, which come last.
+
+    Raises
+    ------
+    WrongUsage, InvalidConfiguration
+    """
+    from domain.configuration import Configuration
+
+    return Configuration.from_mapping(base | settings_of(settings))
+
+
+def groups_of(adapters: list[str]) -> dict[str, str]:
+    """Return persona group → adapter of options ``GROUP=NAME``.
+
+    Raises
+    ------
+    WrongUsage
+    """
+    from domain.codes import Occupation
+
+    known = [o.name.lower() for o in Occupation]
+    groups: dict[str, str] = {}
+    for each in adapters:
+        group, equals, name = each.partition("=")
+        if not equals or not name or group not in known:
+            raise WrongUsage(f"--adapter {each}: write GROUP=NAME, the group one of {', '.join(known)}")
+        groups[group] = name
+    return groups
+
+
+def profile_of(path: Path | None) -> dict[str, int]:
+    """Return what a profile says of thinking; of a file that is none, say so."""
+    import json
+
+    if path is None:
+        return {}
+    try:
+        found = json.loads(path.read_text())
+        return {name: int(found[name]) for name in ("think_delay", "think_budget")}
+    except OSError as error:
+        raise WrongUsage(f"--profile {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise WrongUsage(
+            f"--profile {path}: it is no profile ({type(error).__name__}: {error})",
+            "`polis minds calibrate` prints one.",
+        ) from None
