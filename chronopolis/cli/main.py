@@ -24,16 +24,18 @@ from chronopolis.cli import (
     diffing,
     doctor,
     dropping,
+    events,
     export,
     forking,
-    looking,
     measuring,
     memory,
     minds,
     refreshing,
     running,
+    runs,
     sql,
     standard_io,
+    state,
     stopping,
     thinking,
     watching,
@@ -111,7 +113,9 @@ def _root(
 
 
 running.register(app)
-looking.register(app)
+runs.register(app)
+state.register(app)
+events.register(app)
 checking.register(app)
 diffing.register(app)
 causes.register(app)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from chronopolis.cli import looking
+from chronopolis.cli import events, runs, state
 from chronopolis.cli.checking import verification_panel
 from domain.advance import new_world
 from domain.configuration import Configuration
@@ -29,7 +29,7 @@ def written(renderable: Any) -> str:
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
 def test_an_event_begins_with_what_why_takes_and_its_columns_keep_apart(tick, ordinal, kind):
     event = {"tick": tick, "ordinal": ordinal, "kind": kind, "agent": 1_234_567, "cause_tick": tick, "cause_ordinal": 3}
-    assert written(looking._event_line(event)).split() == [f"{tick}:{ordinal}", kind, "1234567", "←", f"{tick}:3"]
+    assert written(events._event_line(event)).split() == [f"{tick}:{ordinal}", kind, "1234567", "←", f"{tick}:3"]
 
 
 @pytest.mark.parametrize("no_color", [True, False])
@@ -37,7 +37,7 @@ def test_a_terminal_without_colour_gets_a_map_of_letters(no_color):
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, color_system="truecolor", no_color=no_color, width=40)
     output: Any = SimpleNamespace(out=console, show=lambda text: None)
-    looking._draw(output, new_world(Configuration(agents=1, width=4, height=4)))
+    state._draw(output, new_world(Configuration(agents=1, width=4, height=4)))
     lines = file.getvalue().splitlines()
     assert len(lines) == 4
     assert ("~ ~ ~ ~" in lines[0]) == no_color
@@ -59,13 +59,13 @@ def listed(number: int, name: str, parent: int | None) -> Any:
 
 
 def test_what_a_narrow_terminal_has_no_room_for_is_left_out_of_the_runs_and_not_cut(monkeypatch):
-    monkeypatch.setattr(looking, "standing", lambda run, told, head: told)
+    monkeypatch.setattr(runs, "standing", lambda run, told, head: told)
     found = [listed(1, "brave-otter", None), listed(2, "lean-brave-otter", 1)]
     shown = []
     for columns in range(42, 140):
         console = Console(width=columns, color_system=None)
         with console.capture() as capture:
-            console.print(looking._runs_table(found, columns=columns))
+            console.print(runs._runs_table(found, columns=columns))
         title, _, _, last = (line for line in capture.get().splitlines() if line.strip())
         assert "…" not in last
         assert {"lean-brave-otter", "complete", "54,321"} <= set(last.split())
