@@ -11,7 +11,6 @@ from chronopolis.cli.options import AsJson, RunName, examples
 from chronopolis.cli.output import Output, facts
 from chronopolis.cli.run_options import settings_of
 from chronopolis.errors import WrongUsage
-from domain.inputs import DEEDS
 
 By = Annotated[str, typer.Option(help="Who does it; whoever is logged in, if left out.")]
 _CHANGES_SHOWN = 8
@@ -79,6 +78,7 @@ def fork(
     remove, add=N, cell=C, stock.GOOD=AMOUNT or 50%, cells=A,B, at=T, by=WHO, why=REASON.
     """
     from chronopolis.forking import make_fork
+    from domain.inputs import DEEDS
     from workers.bootstrap import open_store
 
     output = Output(as_json=as_json)
