@@ -6,7 +6,6 @@ Told by the names of classes, since most commands need no driver: looking for it
 from __future__ import annotations
 
 _NOT_OURS = frozenset(("OperationalError", "InterfaceError", "InsufficientPrivilege"))
-_AWAY = frozenset(("OperationalError", "InterfaceError", "AdminShutdown", "CannotConnectNow", "ConnectionTimeout"))
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -16,15 +15,6 @@ def is_refusal(error: BaseException) -> bool:
     """
     kinds = {kind.__name__ for kind in type(_original(error)).__mro__ if kind.__module__.startswith("psycopg")}
     return not kinds.isdisjoint(_NOT_OURS)
-
-
-def is_away(error: BaseException) -> bool:
-    """Whether the database can't be reached, and may be there again in a moment.
-
-    By the very class: what derives from OperationalError may as well be a full disk, and asking again is no help then.
-    """
-    kind = type(error)
-    return kind.__module__.partition(".")[0] in ("psycopg", "sqlalchemy") and kind.__name__ in _AWAY
 
 
 def words_of(error: BaseException) -> str:

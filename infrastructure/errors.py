@@ -81,7 +81,7 @@ class LoginOnlyReads(InfrastructureError):
 
     def __str__(self) -> str:
         return (
-            f"the login of {self.url} only reads: it may not work as polis_app, as polis does\n"
+            f"the login of {self.url} may not work as polis_app, as polis does\n"
             "Take the URL that `polis db url --role app` prints without POLIS_DATABASE_URL, or GRANT polis_app to it."
         )
 

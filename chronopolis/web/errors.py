@@ -29,7 +29,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from chronopolis.driver_errors import is_away, words_of
+from chronopolis.driver_errors import is_refusal, words_of
 from chronopolis.errors import FrontDoorError
 from domain.errors import PolisError
 
@@ -162,7 +162,7 @@ def status_of(error: BaseException) -> int:
         name, package = type(error).__name__, type(error).__module__.partition(".")[0]
         # What the environment refuses may pass; what is left was asked for in a way that can't be answered.
         return _STATUS.get(name, 503 if package == "infrastructure" else 422)
-    return 503 if is_away(error) else 500
+    return 503 if is_refusal(error) else 500
 
 
 def problem(status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -6,7 +6,8 @@ import psycopg
 import pytest
 import sqlalchemy.exc
 
-from chronopolis.driver_errors import is_away, is_refusal, words_of
+from chronopolis.driver_errors import is_refusal, words_of
+from chronopolis.web.errors import status_of
 
 pytestmark = pytest.mark.unit
 
@@ -22,41 +23,25 @@ def wrapped(error: psycopg.Error) -> sqlalchemy.exc.DBAPIError:
     [
         psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.LockNotAvailable, psycopg.errors.DiskFull,
         psycopg.errors.InsufficientPrivilege, psycopg.errors.AdminShutdown, psycopg.errors.ConnectionTimeout,
+        psycopg.errors.CannotConnectNow,
     ],
 )  # fmt: skip
 def test_what_the_database_could_or_would_not_do_is_a_refusal_wrapped_or_not(kind):
     assert is_refusal(kind("it said no"))
     assert is_refusal(wrapped(kind("it said no")))
+    assert status_of(kind("it said no")) == 503, "the server judges as the command does"
 
 
 @pytest.mark.parametrize("kind", [psycopg.errors.UndefinedColumn, psycopg.errors.UniqueViolation, psycopg.DataError])
-def test_what_was_asked_for_wrongly_is_neither_a_refusal_nor_an_absence(kind):
+def test_what_was_asked_for_wrongly_is_no_refusal(kind):
     for error in (kind("no such thing"), wrapped(kind("no such thing"))):
         assert not is_refusal(error)
-        assert not is_away(error)
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.AdminShutdown,
-        psycopg.errors.CannotConnectNow, psycopg.errors.ConnectionTimeout,
-    ],
-)  # fmt: skip
-def test_a_database_that_went_away_is_away_wrapped_or_not(kind):
-    assert is_away(kind("the connection is lost"))
-    assert is_away(wrapped(kind("the connection is lost")))
-
-
-def test_a_database_that_has_no_room_or_forbids_it_is_not_away():
-    assert not is_away(psycopg.errors.DiskFull("No space left on device"))
-    assert not is_away(psycopg.errors.InsufficientPrivilege("permission denied"))
+        assert status_of(error) == 500
 
 
 def test_a_class_of_the_same_name_from_elsewhere_means_nothing():
     ours = type("OperationalError", (Exception,), {})("no database said this")
     assert not is_refusal(ours)
-    assert not is_away(ours)
 
 
 def test_words_are_those_of_the_driver_without_the_statement():
