@@ -158,7 +158,7 @@ def _memory(result: Any) -> Iterator[Bar]:
     yield Bar(_RSS[0], _RSS[1], f"{rss:,.0f} MB, {rise:+.1f} MB a minute", rss + 30 * max(0.0, rise) <= 1024)
 
 
-_HISTORY = ("one agent's history of ten million events, closed", "≤ 100 ms")
+_HISTORY = ("one agent's history of about ten million events, closed", "≤ 100 ms")
 
 
 @_from("closing", _HISTORY)

@@ -200,10 +200,20 @@ def closing(result: Any) -> str:
     rows = [
         [f"{r['agents']:,}", f"{r['pages_a_tick']:,}", f"{way}, taken" if way == r["chosen"] else way,
          f"{of['build_ns_an_event']['median']:,.0f}", of["bytes_an_event"], f"{of['history_ms']['median']:.1f}",
+         f"{of['histories_of_20_ms']['median']:.1f}",
          f"{r['agents_events']:,} of {r['events']:,}"]
         for r in result["sizes"] for way, of in r["ways"].items()
     ]  # fmt: skip
-    head = ["agents", "pages a tick", "index", "ns to build, an event", "bytes an event", "history ms", "events found"]
+    head = [
+        "agents",
+        "pages a tick",
+        "index",
+        "ns to build, an event",
+        "bytes an event",
+        "history ms",
+        "of 20 agents ms",
+        "events of the first",
+    ]
     return table(head, rows)
 
 
