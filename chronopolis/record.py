@@ -35,7 +35,6 @@ from replay.catalogues import Catalogues
 from replay.seek import ticks_of
 
 _GATHER_EVENTS = 50_000
-_WINDOW_TICKS = 1_024
 
 
 def head_tick(reader: HistoryReader, run: Run) -> int:
@@ -90,28 +89,12 @@ def select_events(
     agent: int | None = None,
 ) -> Iterator[EventBatch]:
     """Yield the events of ticks first … last, of some kinds and of one agent if asked for, in order."""
-    numbers = [k.number for k in kinds]
-    if agent is not None:
-        yield from _events_of(reader, run, agent, first, last, numbers)
+    if agent is None and not kinds:
+        yield from ticks_of(reader, run, first, last)
         return
-    for events in ticks_of(reader, run, first, last):
-        if not numbers:
-            yield events
-        elif len(kept := np.flatnonzero(np.isin(events.records["kind"], numbers))):
-            yield taken(events, kept)
-
-
-def _events_of(
-    reader: HistoryReader, run: Run, agent: int, first: int, last: int, kinds: Sequence[int]
-) -> Iterator[EventBatch]:
-    """Look an agent's own events up, in windows that grow: who wants the first few has them at once."""
-    window, catalogues = _WINDOW_TICKS, Catalogues(reader, run, last)
-    with reader.lookup(run) as lookup:
-        while first <= last:
-            found = lookup.find(first, min(last, first + window - 1), agents=[agent], kinds=kinds)
-            if len(found):
-                yield catalogues.today(found)
-            first, window = first + window, window * 4
+    catalogues = Catalogues(reader, run, last)
+    for found in reader.selected(run, first, last, agent=agent, kinds=[k.number for k in kinds]):
+        yield catalogues.today(found)
 
 
 def taken(events: EventBatch, positions: NDArray[np.int64]) -> EventBatch:

@@ -207,6 +207,12 @@ class HistoryReader(Protocol):
         """
         ...
 
+    def selected(
+        self, run: Run, first: int, last: int, *, agent: int | None = None, kinds: Sequence[int] = ()
+    ) -> Iterator[EventBatch]:
+        """Yield the stored events of ticks first … last, in order, that are an agent's own, of some kinds, or both."""
+        ...
+
     def lookup(self, run: Run) -> AbstractContextManager[EventLookup]:
         """Lend something that finds single events of a run, up to the head that it has now."""
         ...

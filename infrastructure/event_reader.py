@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from domain.errors import StoreUnavailable
-from domain.events import EVENT_DTYPE, EventBatch
+from domain.events import EVENT_DTYPE, EventBatch, empty_records
 from infrastructure.copy_binary import COPY_COLUMNS, RowReceiver, in_order, libpq_functions, records_from_arrow
 from infrastructure.database import Database
+from infrastructure.event_lookup import ids
 from infrastructure.hot_leaf import pages_of
 
 READERS = ("libpq", "adbc")
@@ -63,6 +64,26 @@ def read_segment(
     yield from _read(database, leaf, first, last, counts)
 
 
+def read_some(
+    database: Database, leaf: str, first: int, last: int, *, agent: int | None, kinds: Sequence[int]
+) -> EventBatch:
+    """Return the events of ticks first … last of one leaf that are an agent's own, or of some kinds, or both, in order.
+
+    Raises
+    ------
+    StoreUnavailable
+        If the connection breaks.
+    """
+    where = [sql.SQL("tick BETWEEN {} AND {}").format(first, last)]
+    if agent is not None:
+        where.append(sql.SQL("agent = ANY({}::int4[])").format(ids([agent])))
+    if len(kinds):
+        where.append(sql.SQL("kind = ANY({}::int2[])").format([int(kind) for kind in kinds]))
+    rows_of = _adbc_rows if uses_adbc() else _libpq_rows
+    batches = list(rows_of(database, _select(leaf, sql.SQL(" AND ").join(where)), last - first + 1))
+    return in_order(EventBatch.concat(batches)) if batches else EventBatch.of(empty_records(0))
+
+
 def _read(
     database: Database, leaf: str, first: int, last: int, counts: NDArray[np.int64], pages: Pages | None = None
 ) -> Iterator[EventBatch]:
@@ -87,11 +108,15 @@ def uses_adbc() -> bool:
 
 
 def _query(leaf: str, first: int, last: int, pages: Pages | None) -> sql.Composed:
-    columns = sql.SQL(", ").join(sql.Identifier(c) for c in COPY_COLUMNS[1:])
     where = sql.SQL("tick BETWEEN {} AND {}").format(sql.Literal(first), sql.Literal(last))
     if pages is not None:
         bounds = (sql.Literal(f"({page},0)") for page in pages)
         where = sql.SQL("{} AND ctid >= {} AND ctid < {}").format(where, *bounds)
+    return _select(leaf, where)
+
+
+def _select(leaf: str, where: sql.Composable) -> sql.Composed:
+    columns = sql.SQL(", ").join(sql.Identifier(c) for c in COPY_COLUMNS[1:])
     return sql.SQL("SELECT {} FROM {} WHERE {}").format(columns, sql.Identifier("polis", leaf), where)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ from domain.events import EventBatch
 from domain.ports import Headers, Run, Snapshot
 from infrastructure import schema
 from infrastructure.event_lookup import Leaf, LeafLookup
-from infrastructure.event_reader import read_segment
+from infrastructure.event_reader import read_segment, read_some
 from infrastructure.lineage import LineageReader
 from infrastructure.snapshots import decode_snapshot
 
@@ -84,6 +84,19 @@ class RecordedHistory(LineageReader):
                     leaves.append((leaf, low, high, counts, self._leaves.is_hot(segment[0], leaf)))
         for leaf, low, high, counts, hot in leaves:
             yield from read_segment(self.database, leaf, low, high, counts, hot=hot)
+
+    def selected(
+        self, run: Run, first: int, last: int, *, agent: int | None = None, kinds: Sequence[int] = ()
+    ) -> Iterator[EventBatch]:
+        """Yield the stored events that are an agent's own, or of some kinds, or both; see `HistoryReader.selected`."""
+        head = self.head(run)
+        with self.database.lend() as connection:
+            segments = self.segments(connection, run, first, min(last, -1 if head is None else head.tick))
+            leaves = [leaf for segment in segments for leaf in self._leaves.leaves(connection, *segment)]
+        for leaf, low, high in leaves:
+            found = read_some(self.database, leaf, low, high, agent=agent, kinds=kinds)
+            if len(found):
+                yield found
 
     @contextmanager
     def lookup(self, run: Run) -> Iterator[LeafLookup]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from domain.errors import (
     TickHasBegun,
     UnknownRun,
 )
-from domain.events import EventBatch
+from domain.events import AGENT_MOVED, SPEECH_MADE, EventBatch
 from domain.inputs import INTENTION, INTERVENTION, Input, InputKey
 from domain.ports import EventStore, Run
 from domain.state import World
@@ -85,6 +86,35 @@ class TestAnEventStore:
         for batch in store.read(kept, 3, 9):
             seen += np.unique(batch.records["tick"]).tolist()
         assert seen == list(range(3, 10))
+
+    @pytest.mark.parametrize(
+        ("how", "fits"),
+        [
+            ({"agent": 2}, lambda e: e["agent"] == 2),
+            ({"kinds": [AGENT_MOVED.number, SPEECH_MADE.number]}, lambda e: np.isin(e["kind"], [6, 25])),
+            ({"agent": 2, "kinds": [SPEECH_MADE.number]}, lambda e: (e["agent"] == 2) & (e["kind"] == 25)),
+            ({"agent": 10**12}, lambda e: e["agent"] == -2),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize(("first", "last"), [(0, 10**6), (7, 30), (5, 5)])
+    def test_events_of_an_agent_or_of_some_kinds_are_read_with_their_payloads(
+        self, store: EventStore, how: Any, fits: Any, first: int, last: int
+    ) -> None:
+        history = every_kind()
+        kept, everything = keep(store, history), told(history)
+        ticks = everything.records["tick"]
+        wanted = np.flatnonzero(fits(everything.records) & (ticks >= first) & (ticks <= last))
+        found = [event for batch in store.selected(kept, first, last, **how) for event in batch]
+        assert found == [event for i, event in enumerate(everything) if i in set(wanted.tolist())]
+
+    def test_of_a_fork_the_parents_events_are_found_up_to_it_alone(self, store: EventStore) -> None:
+        parent = make_run(store, "parent", ticks=10)
+        child = forked(store, parent, 6, "child")
+        for run_, last in ((child, 6), (parent, 10)):
+            found = EventBatch.concat(store.selected(run_, 0, 999, agent=1))
+            everything = stored(store, run_).records
+            assert found.records.tobytes() == everything[everything["agent"] == 1].tobytes()
+            assert int(everything["tick"].max()) == last
 
     def test_headers_are_those_that_were_appended(self, store: EventStore) -> None:
         kept = keep(store, SHORT)

@@ -150,6 +150,14 @@ class MemoryStore:
             if len(events):
                 yield events
 
+    def selected(
+        self, run: Run, first: int, last: int, *, agent: int | None = None, kinds: Sequence[int] = ()
+    ) -> Iterator[EventBatch]:
+        with self.lookup(run) as lookup:
+            found = lookup.find(first, last, agents=[] if agent is None else [agent], kinds=kinds)
+        if len(found):
+            yield found
+
     def lookup(self, run: Run) -> AbstractContextManager[MemoryLookup]:
         return nullcontext(MemoryLookup(EventBatch.concat([e for _, e in self._stored(run, 0, _FOR_EVER)])))
 
