@@ -210,7 +210,10 @@ class HistoryReader(Protocol):
     def selected(
         self, run: Run, first: int, last: int, *, agent: int | None = None, kinds: Sequence[int] = ()
     ) -> Iterator[EventBatch]:
-        """Yield the stored events of ticks first … last, in order, that are an agent's own, of some kinds, or both."""
+        """Yield the stored events of ticks first … last, in order, that are an agent's own, of some kinds, or both.
+
+        They are chosen as they are stored, up to the newest header, in batches that may be large. Nothing is counted.
+        """
         ...
 
     def lookup(self, run: Run) -> AbstractContextManager[EventLookup]:

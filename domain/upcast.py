@@ -2,7 +2,8 @@
 
 Hashes cover the stored bytes, so evolution can't break them. To change a kind: raise its `version` and
 `CATALOGUE_VERSION`, add the new catalogue to `VERSIONS_BY_CATALOGUE`, and register a pure function
-`upcast_v1_v2` here. They are applied in turn.
+`upcast_v1_v2` here. They are applied in turn. None changes an event's kind or whose it is: events are chosen by both
+before.
 """
 
 from __future__ import annotations

@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from domain.errors import StoreUnavailable
-from domain.events import EVENT_DTYPE, EventBatch, empty_records
+from domain.events import EventBatch, empty_records
 from infrastructure.copy_binary import COPY_COLUMNS, RowReceiver, in_order, libpq_functions, records_from_arrow
 from infrastructure.database import Database
 from infrastructure.event_lookup import ids
 from infrastructure.hot_leaf import pages_of
 
 READERS = ("libpq", "adbc")
-_AHEAD = 3  # batches read ahead of the fold
+_AHEAD, _BATCH = 3, 131_072  # batches read ahead of the fold, and most events of one
 _FEWEST_SPLIT, _MOST_AT_ONCE = 12_000, 150_000  # events
 
 Pages = tuple[int, int]
@@ -80,7 +80,7 @@ def read_some(
     if len(kinds):
         where.append(sql.SQL("kind = ANY({}::int2[])").format([int(kind) for kind in kinds]))
     rows_of = _adbc_rows if uses_adbc() else _libpq_rows
-    batches = list(rows_of(database, _select(leaf, sql.SQL(" AND ").join(where)), last - first + 1))
+    batches = list(rows_of(database, _select(leaf, sql.SQL(" AND ").join(where)), _BATCH))
     return in_order(EventBatch.concat(batches)) if batches else EventBatch.of(empty_records(0))
 
 
@@ -88,7 +88,7 @@ def _read(
     database: Database, leaf: str, first: int, last: int, counts: NDArray[np.int64], pages: Pages | None = None
 ) -> Iterator[EventBatch]:
     rows_of = _adbc_rows if uses_adbc() else _libpq_rows
-    yield from _whole_ticks(rows_of(database, _query(leaf, first, last, pages), last - first + 1), first, counts)
+    yield from _whole_ticks(rows_of(database, _query(leaf, first, last, pages), int(counts.sum())), first, counts)
 
 
 def _pages_of(database: Database, leaf: str, first: int, last: int) -> Pages:
@@ -120,7 +120,7 @@ def _select(leaf: str, where: sql.Composable) -> sql.Composed:
     return sql.SQL("SELECT {} FROM {} WHERE {}").format(columns, sql.Identifier("polis", leaf), where)
 
 
-def _libpq_rows(database: Database, rows: sql.Composed, ticks: int) -> Iterator[EventBatch]:
+def _libpq_rows(database: Database, rows: sql.Composed, expected: int) -> Iterator[EventBatch]:
     """Yield batches as they come, read ahead by a thread that holds no GIL while it reads."""
     connection = database.readers.take()
     ready: queue.Queue[EventBatch | BaseException | None] = queue.Queue(_AHEAD)
@@ -141,7 +141,7 @@ def _libpq_rows(database: Database, rows: sql.Composed, ticks: int) -> Iterator[
             if result.status != psycopg.pq.ExecStatus.COPY_OUT:
                 raise StoreUnavailable(result.error_message.decode(errors="replace").strip())
             address: int = getattr(pgconn, "pgconn_ptr")  # noqa: B009 -- psycopg's own PGconn has it, its protocol not
-            receiver = RowReceiver(address, rows=min(131_072, max(4_096, 4_096 * ticks)))
+            receiver = RowReceiver(address, rows=min(_BATCH, max(4_096, expected)))
             while not stop.is_set():
                 batch = receiver.receive()
                 if batch is None:
@@ -174,7 +174,7 @@ def _libpq_rows(database: Database, rows: sql.Composed, ticks: int) -> Iterator[
         database.readers.give_back(connection)
 
 
-def _adbc_rows(database: Database, rows: sql.Composed, ticks: int) -> Iterator[EventBatch]:
+def _adbc_rows(database: Database, rows: sql.Composed, expected: int) -> Iterator[EventBatch]:
     import adbc_driver_postgresql.dbapi as adbc
     import pyarrow as pa
 
@@ -192,15 +192,21 @@ def _whole_ticks(batches: Iterator[EventBatch], first: int, counts: NDArray[np.i
     A tick is whole once it has as many rows as its header counts; until then it and all after it are held.
     What never becomes whole, because somebody changed history, comes at the end, sorted.
     """
-    rest, due = EventBatch(np.empty(0, EVENT_DTYPE), np.empty(0, np.int64)), first
+    held: list[EventBatch] = []
+    rows_held, due = 0, first
     for batch in batches:
-        rest = in_order(EventBatch.concat([rest, batch]) if len(rest) else batch)
+        held.append(batch)
+        rows_held += len(batch)
+        if due - first < len(counts) and rows_held < counts[due - first]:
+            continue  # not even one tick: of a tick of millions, nothing is looked at again for each batch
+        rest = in_order(EventBatch.concat(held) if len(held) > 1 else batch)
         rows, ticks = _whole(rest.records["tick"], counts[due - first :], due)
         if rows:
             yield rest.slice(0, rows)
             rest, due = rest.slice(rows, len(rest)), due + ticks
-    if len(rest):
-        yield rest
+        held, rows_held = [rest] if len(rest) else [], len(rest)
+    if held:
+        yield in_order(EventBatch.concat(held))
 
 
 def _whole(ticks: NDArray[np.int32], wanted: NDArray[np.int64], due: int) -> tuple[int, int]:

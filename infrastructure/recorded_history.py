@@ -92,11 +92,17 @@ class RecordedHistory(LineageReader):
         head = self.head(run)
         with self.database.lend() as connection:
             segments = self.segments(connection, run, first, min(last, -1 if head is None else head.tick))
-            leaves = [leaf for segment in segments for leaf in self._leaves.leaves(connection, *segment)]
-        for leaf, low, high in leaves:
-            found = read_some(self.database, leaf, low, high, agent=agent, kinds=kinds)
-            if len(found):
-                yield found
+            leaves = [
+                (leaf, low, high, self._leaves.is_hot(segment[0], leaf))
+                for segment in segments for leaf, low, high in self._leaves.leaves(connection, *segment)
+            ]  # fmt: skip
+        for leaf, low, high, hot in leaves:
+            # A quarter of a stretch at a time, since a kind may be frequent; where no index finds ticks, all at once.
+            width = high - low + 1 if hot or agent is not None else max(1, (high - low + 1) // 4)
+            for first_ in range(low, high + 1, width):
+                found = read_some(self.database, leaf, first_, min(high, first_ + width - 1), agent=agent, kinds=kinds)
+                if len(found):
+                    yield found
 
     @contextmanager
     def lookup(self, run: Run) -> Iterator[LeafLookup]:

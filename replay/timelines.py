@@ -50,7 +50,7 @@ class Timelines:
 
     def __init__(self, reader: EventStore, run: Run, lookup: EventLookup, head: int) -> None:
         self.reader, self.run, self.lookup, self.head = reader, run, lookup, head
-        self._catalogues = Catalogues(reader, run, head)
+        self._catalogues = Catalogues(reader, run, 0, head)
         self.exhausted: set[Place] = set()  # events for which PAGES_MAX ended a search
         self._events: dict[Place, Event | None] = {}
         self._chunks: dict[tuple[int, int], list[Event]] = {}  # agent, number of the chunk → its own events

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 import replay
+from chronopolis import record
 from domain.configuration import Configuration
 from domain.errors import (
     BeyondHead,
+    CorruptHistory,
     InputsChanged,
     InvalidConfiguration,
     InvalidInput,
@@ -94,6 +96,7 @@ class TestAnEventStore:
             ({"kinds": [AGENT_MOVED.number, SPEECH_MADE.number]}, lambda e: np.isin(e["kind"], [6, 25])),
             ({"agent": 2, "kinds": [SPEECH_MADE.number]}, lambda e: (e["agent"] == 2) & (e["kind"] == 25)),
             ({"agent": 10**12}, lambda e: e["agent"] == -2),
+            ({"agent": -1}, lambda e: e["agent"] == -2),
         ],
     )  # fmt: skip
     @pytest.mark.parametrize(("first", "last"), [(0, 10**6), (7, 30), (5, 5)])
@@ -106,6 +109,22 @@ class TestAnEventStore:
         wanted = np.flatnonzero(fits(everything.records) & (ticks >= first) & (ticks <= last))
         found = [event for batch in store.selected(kept, first, last, **how) for event in batch]
         assert found == [event for i, event in enumerate(everything) if i in set(wanted.tolist())]
+
+    @pytest.mark.parametrize("few", [0, 64])
+    def test_whoever_selects_events_gets_the_same_of_few_ticks_and_of_many(
+        self, store: EventStore, monkeypatch: pytest.MonkeyPatch, few: int
+    ) -> None:
+        monkeypatch.setattr(record, "_FEW_TICKS", few)
+        history = every_kind()
+        kept = keep(store, history)
+        found = record.select_events(store, kept, first=5, last=40, kinds=[SPEECH_MADE, AGENT_MOVED], agent=2)
+        records = told(history).records
+        wanted = (records["agent"] == 2) & np.isin(records["kind"], [6, 25])
+        wanted &= (records["tick"] >= 5) & (records["tick"] <= 40)
+        assert EventBatch.concat(found).records.tobytes() == records[wanted].tobytes()
+        head = history.headers[-1].tick
+        with pytest.raises(CorruptHistory, match="header is missing"):
+            list(record.select_events(store, kept, first=0, last=head + 1, kinds=[AGENT_MOVED]))
 
     def test_of_a_fork_the_parents_events_are_found_up_to_it_alone(self, store: EventStore) -> None:
         parent = make_run(store, "parent", ticks=10)

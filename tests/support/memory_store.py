@@ -312,7 +312,7 @@ class MemoryLookup:
         fits = (records["tick"] >= first) & (records["tick"] <= last)
         for column, wanted in (("agent", agents), ("kind", kinds), ("cause", causes)):
             if len(wanted):
-                fits &= np.isin(records[column], wanted)
+                fits &= np.isin(records[column], [each for each in wanted if column != "agent" or each >= 0])
         if len(parties):
             fits &= np.isin(records["agent"], parties) | np.isin(records["target"], parties)
         kept = np.flatnonzero(fits).tolist()
