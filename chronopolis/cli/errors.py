@@ -8,7 +8,7 @@ code meaning
 2    wrong usage: unknown run, a tick beyond the head, a value out of bounds
 3    environment: database, schema, disk, or another runner
 70   a mistake of ours; POLIS_DEBUG=1 shows where
-130  stopped by SIGINT or SIGTERM; a run can be resumed
+130  stopped by a signal, a breakpoint, or a pause that was asked for; resumable
 141  whoever read our output went away, as `polis events … | head` does
 ==== ==============================================================================
 """

@@ -237,7 +237,7 @@ def test_who_leaves_at_once_is_told_so_though_the_database_hangs(polis, home, si
 
 
 def test_a_run_that_is_being_written_is_refused_and_goes_on(polis):
-    process = start("run", *SMALL, "--ticks", "5000", "--pace", "50", "--name", "busy", "--quiet")
+    process = start("run", *SMALL, "--ticks", "50000", "--pace", "5", "--name", "busy", "--quiet")
     try:
         wait_for_tick(polis, "busy", 1)
         said = polis("resume", "busy", "--json")
@@ -247,6 +247,8 @@ def test_a_run_that_is_being_written_is_refused_and_goes_on(polis):
         assert "on from tick" not in said.err, "it does not go on"
         taken = polis("resume", "busy", "--take-over", "--ticks", "2", "--json")
         assert taken.code == 0, taken.err
+        assert taken.json["events"] > 0, "two ticks beyond the newest that the other one left"
+        assert taken.json["head_tick"] == taken.json["ticks"]
         _, err = process.communicate(timeout=30)
         assert process.returncode == 3, err
         assert "another runner took this run over" in err
