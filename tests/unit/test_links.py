@@ -16,6 +16,7 @@ from domain.inputs import Input, InputKey
 from domain.minds import columns as m
 from domain.ports import Run
 from domain.state import World
+from replay import catalogues
 from replay.all_links import links_of
 from replay.link import Link
 from replay.timelines import Event, Timelines, cause_of, place_of
@@ -275,10 +276,12 @@ def test_events_are_read_by_the_catalogue_that_wrote_each_tick(
         seen.append((int(batch.records["tick"][0]), int(batch.records["tick"][-1]), catalogue))
         return batch
 
-    monkeypatch.setattr("replay.timelines.to_current", noted)
+    monkeypatch.setattr(catalogues, "to_current", noted)
+    monkeypatch.setattr(
+        catalogues.Catalogues, "_at", lambda self, tick: max(c for first, c in wrote.items() if first <= tick)
+    )
+    assert catalogues.Catalogues(*kept, 200, 310)._parts == [(200, 3), (301, 4)]
     with looking(*kept) as look:
-        monkeypatch.setattr(look, "_catalogue", lambda tick: max(c for first, c in wrote.items() if first <= tick))
-        assert look._catalogues == [(0, 2), (101, 3), (301, 4)]
         events = look.find(90, 310, agents=[3])
         assert seen[0][0] <= 100 and [each[2] for each in seen] == [2, 3, 4]
         assert all(first <= 100 for first, _, c in seen if c == 2) and all(
