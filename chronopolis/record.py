@@ -91,8 +91,8 @@ def select_events(
 ) -> Iterator[EventBatch]:
     """Yield the events of ticks first … last, of some kinds and of one agent if asked for, in order.
 
-    Of many ticks the store chooses them. Then nothing is counted: a row that somebody took away is not missed here, but
-    by `verify`.
+    Of many ticks the store chooses them. Then nothing is counted: that somebody took a row away is not noticed here;
+    `verify` finds it.
 
     Raises
     ------
