@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import psycopg
 import pytest
 
@@ -110,3 +111,21 @@ def test_a_cursor_steps_through_a_run_and_the_leaves_it_goes_on_into(made, postg
         for tick in (*range(TICKS, TICKS + 61), *range(TICKS + 60, TICKS - 20, -1)):
             header = postgres_store.headers(made, tick, tick)
             assert cursor.at(tick).state_hash == header.state_hash[0]
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64, 10_000])
+@pytest.mark.parametrize("missing", [(), (200,)])
+def test_ticks_come_whole_whatever_the_rows_come_in(made, postgres_store, rows: int, missing: tuple[int, ...]):
+    """Also a tick larger than a batch of rows; of what somebody took a row from, all is handed on all the same."""
+    everything = EventBatch.concat(postgres_store.read(made, 0, 40))
+    counts = np.bincount(everything.records["tick"])
+    kept = np.setdiff1d(np.arange(len(everything)), missing)
+    there = EventBatch.of(everything.records[kept], ((k, everything.payload(int(i))) for k, i in enumerate(kept)))
+    parts = [there.slice(i, min(i + rows, len(there))) for i in range(0, len(there), rows)]
+    found = list(event_reader._whole_ticks(iter(parts), 0, counts))
+    assert EventBatch.concat(found).hash() == there.hash()
+    damaged = everything.records["tick"][list(missing)].tolist()
+    for batch in found[: len(found) - len(missing)]:
+        for tick in np.unique(batch.records["tick"]).tolist():
+            assert tick not in damaged
+            assert int((batch.records["tick"] == tick).sum()) == counts[tick]
