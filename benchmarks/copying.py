@@ -1,8 +1,9 @@
-"""Copying: what a COPY of a tick's rows takes, by how many there are.
+"""Copying: what a COPY of a tick's rows takes, by how many there are and whether the server gathers them.
 
-The server alone, synced by nobody: each COPY is rolled back. Postgres 18 keeps up to 1,000 rows before it writes them,
-and remembers for each that it refers to the table's description. Equal references lie in one row of a hash, so that
-n of them cost n²: from there on the cost rises with the rows again.
+The server alone, synced by nobody: each COPY is rolled back. Postgres gathers up to 1,000 rows before it writes them,
+and 17 and later remember for each that it refers to the table's description. Equal references lie in one row of a
+hash, so that n of them cost n²; from there on the cost rises with the rows again. One by one there is nothing to
+remember, and each row has a record of its own in the WAL (`infrastructure/copy_statement.py`). The two take turns.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from benchmarks.plan import Plan
 from benchmarks.samples import summary_of
 from domain.events import EventBatch
 from infrastructure.conversation import Conversation
-from infrastructure.copy_binary import COPY_COLUMNS, HEADER, TRAILER, encode_rows
+from infrastructure.copy_binary import HEADER, TRAILER, encode_rows
+from infrastructure.copy_statement import ONE_BY_ONE, copy_statement
 from infrastructure.errors import InfrastructureError
 from infrastructure.postgres_store import PostgresStore
 
-SIZES = (50, 100, 200, 400, 600, 800, 1_000, 1_500, 2_000, 3_000)
+SIZES = (50, 100, 200, 400, 600, 800, 1_000, 1_500, 2_000, 3_000, 4_000, 6_000, 8_000)
+WAYS = {"gathered": False, "one_by_one": True}
 
 
 def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
@@ -38,16 +41,33 @@ def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
             plan.say(f"{size:,} rows")
             whole = EventBatch.concat([batch] * (1 + size // len(batch))).slice(0, size)
             data = b"".join((HEADER, encode_rows(run.id, whole), TRAILER))
-            figures.append({"rows": size, "ms": summary_of([_copy(connection, leaf, data) for _ in range(rounds)])})
-    return {"sizes": figures}
+            took: dict[str, list[float]] = {way: [] for way in WAYS}
+            wal = dict.fromkeys(WAYS, 0)
+            for _ in range(rounds):
+                for way, one_by_one in WAYS.items():
+                    before = _wal(connection)
+                    took[way].append(_copy(connection, copy_statement(leaf, one_by_one=one_by_one), data))
+                    wal[way] += _wal(connection) - before
+            row = {
+                way: {"ms": summary_of(took[way]), "wal_bytes_a_row": round(wal[way] / rounds / size)} for way in WAYS
+            }
+            figures.append({"rows": size} | row)
+    return {"sizes": figures, "one_by_one": [ONE_BY_ONE.start, ONE_BY_ONE.stop - 1]}
 
 
-def _copy(connection: psycopg.Connection[Any], leaf: str, data: bytes) -> float:
+def _wal(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT pg_current_wal_insert_lsn() - '0/0'").fetchone()
+    connection.rollback()
+    assert row is not None
+    return int(row[0])
+
+
+def _copy(connection: psycopg.Connection[Any], statement: str, data: bytes) -> float:
     """Return the milliseconds from the statement to its end, in a transaction that is given up."""
     connection.execute("SELECT 1")  # the transaction has begun
     conversation = Conversation(connection.pgconn)
     began = time.perf_counter()
-    conversation.ask(f"COPY polis.{leaf} ({', '.join(COPY_COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode())
+    conversation.ask(statement.encode())
     conversation.send((memoryview(data),))
     failed = conversation.end_copy()
     took = (time.perf_counter() - began) * 1e3

@@ -68,7 +68,7 @@ def world_of(agents: int, *, cells_an_agent: int | None = None) -> Configuration
 class WatchedWriter(TickWriter):
     """The real writer, which also remembers when its commits were done and, if asked, the bytes that they sent."""
 
-    commits: list[list[tuple[str, list[memoryview]]]]
+    commits: list[list[tuple[str, int, list[memoryview]]]]
     on_durable: Callable[[int], None] | None = None
     keep_bytes = False
     last_commit_at = closed_at = 0.0
@@ -80,7 +80,7 @@ class WatchedWriter(TickWriter):
         if self.keep_bytes:
             assert self._connection is not None
             parts = [
-                (leaf, [piece for p in part for piece in p.pieces])
+                (leaf, sum(p.header.events for p in part), [p.rows for p in part])
                 for leaf, part in self._stretches.split(group, self._connection)
             ]
         super()._transact(group)

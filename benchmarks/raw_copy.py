@@ -19,7 +19,8 @@ from benchmarks.laboratory import as_owner
 from domain.ports import Run
 from infrastructure.closing import beside_the_ticks
 from infrastructure.conversation import Conversation
-from infrastructure.copy_binary import COPY_COLUMNS, HEADER, TRAILER
+from infrastructure.copy_binary import HEADER, TRAILER
+from infrastructure.copy_statement import better_one_by_one, copy_statement
 from infrastructure.errors import InfrastructureError
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.scheduling import ask_for_short_slices
@@ -29,9 +30,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
-Part = tuple[str, list[memoryview]]
-"""A leaf, and the rows of ticks that go there."""
-_COLUMNS = ", ".join(COPY_COLUMNS)
+Part = tuple[str, int, list[memoryview]]
+"""A leaf, how many rows go there, and the rows by tick."""
 
 
 def raw_copy(
@@ -54,11 +54,17 @@ def raw_copy(
     """
     took: list[float] = []
     with _leaves(store, run, commits) as names, _closer(store, names if indexed else {}) as full:
-        # Outside a transaction block a query string is its own transaction: the fewest round trips there can be.
-        orders = ["; ".join(f"COPY polis.raw_{leaf} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)" for leaf, _ in commit)
-                  for commit in commits]  # fmt: skip
-        data = [[b"".join((HEADER, *rows, TRAILER)) for _, rows in commit] for commit in commits]
+        data = [[b"".join((HEADER, *rows, TRAILER)) for _, _, rows in commit] for commit in commits]
         with store.database.connect() as connection:
+            # Outside a transaction block a query string is its own transaction: the fewest round trips there can be.
+            version = connection.info.server_version
+            orders = [
+                "; ".join(
+                    copy_statement(f"raw_{leaf}", one_by_one=better_one_by_one(rows, version))
+                    for leaf, rows, _ in commit
+                )
+                for commit in commits
+            ]
             connection.execute("SET synchronous_commit = on")
             ask_for_short_slices(0)  # as the writer of a run does for itself and its server process
             ask_for_short_slices(connection.info.backend_pid)
@@ -86,7 +92,7 @@ def _send(connection: psycopg.Connection[Any], order: str, parts: Sequence[bytes
 @contextmanager
 def _leaves(store: PostgresStore, run: Run, commits: Sequence[Sequence[Part]]) -> Iterator[dict[str, tuple[int, int]]]:
     """Make a leaf for each stretch that the commits go to; yield (run, first tick) of those that a stretch follows."""
-    wanted = list(dict.fromkeys(leaf for commit in commits for leaf, _ in commit))
+    wanted = list(dict.fromkeys(leaf for commit in commits for leaf, _, _ in commit))
     twin = store.create(f"raw-{run.name}", seed=run.seed, configuration=run.configuration, target=0)
     with as_owner(store) as owner:
         owner.execute(

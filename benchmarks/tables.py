@@ -178,21 +178,17 @@ def layout(result: Any) -> str:
 
 
 def copying(result: Any) -> str:
-    """Return the time of a COPY by its rows, and of each row that it has more than the one before."""
-    rows: list[list[Any]] = []
-    last = {"rows": 0, "ms": {"p50": 0.0}}
-    for r in result["sizes"]:
-        more = (r["ms"]["p50"] - last["ms"]["p50"]) / (r["rows"] - last["rows"])
-        rows.append(
-            [
-                f"{r['rows']:,}",
-                f"{r['ms']['p50']:.2f}",
-                f"{r['ms']['p99']:.2f}",
-                f"{more * 1e3:.2f}" if last["rows"] else "",
-            ]
-        )
-        last = r
-    return table(["rows", "p50 ms", "p99 ms", "each row more, µs"], rows)
+    """Return the time of a COPY by its rows, both ways, and what each row costs in the WAL."""
+    ways = ("gathered", "one_by_one")
+    rows = [
+        [f"{r['rows']:,}", *(f"{r[way]['ms'][q]:.2f}" for way in ways for q in ("p50", "p99")),
+         f"{r['gathered']['ms']['p50'] / r['one_by_one']['ms']['p50']:.2f}",
+         *(r[way]["wal_bytes_a_row"] for way in ways)]
+        for r in result["sizes"]
+    ]  # fmt: skip
+    heads = ["rows", "gathered p50 ms", "p99 ms", "one by one p50 ms", "p99 ms", "ratio of p50",
+             "WAL bytes a row, gathered", "one by one"]  # fmt: skip
+    return table(heads, rows)
 
 
 def closing(result: Any) -> str:

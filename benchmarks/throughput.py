@@ -66,7 +66,7 @@ def _turn(store: PostgresStore, run: Run, ticks: int) -> dict[str, float]:
     figures = {
         "run": ours,
         "events_a_commit": events / len(commits),
-        "bytes_an_event": sum(len(rows) for commit in commits for _, part in commit for rows in part) / events,
+        "bytes_an_event": sum(len(rows) for commit in commits for _, _, part in commit for rows in part) / events,
     }
     for name, indexed in (("raw", True), ("bare", False)):
         checkpoint(store)

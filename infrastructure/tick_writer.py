@@ -31,7 +31,8 @@ from domain.state import World
 from infrastructure import lease
 from infrastructure.allocation import BUFFERS_OF_TENS_OF_MB, keep_freed_memory
 from infrastructure.conversation import Conversation
-from infrastructure.copy_binary import COPY_COLUMNS, HEADER, TRAILER, encode_rows
+from infrastructure.copy_binary import HEADER, TRAILER, encode_rows
+from infrastructure.copy_statement import better_one_by_one, copy_statement
 from infrastructure.database import Database
 from infrastructure.errors import InfrastructureError
 from infrastructure.failpoints import reach
@@ -42,12 +43,8 @@ from infrastructure.stretches import Stretches
 DURABILITIES = ("tick", "group")
 MAX_TICKS_IN_FLIGHT = 256
 MAX_BYTES_IN_FLIGHT = 64 << 20
-ROWS_A_COPY = 250
-"""Rows of a synced tick that go as one COPY: of up to a thousand, n cost the server n² (docs/decisions/0008)."""
-_MAX_COPIES = 8  # from 2,000 rows on, one COPY of all costs no more
 _LEASE_LOST, _INPUTS_CHANGED = "PL001", "PL002"  # SQLSTATEs of polis.refuse_ticks
 _LOCK_NOT_AVAILABLE, _DISK_FULL = "55P03", "53100"
-_COLUMNS = ", ".join(COPY_COLUMNS)
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _LAST_PATIENCE_S = 10.0
 """How long a run that is to stop still waits for a server that is away: one that is embedded is back in seconds."""
@@ -65,24 +62,18 @@ _FULL = "the disk of the database is full: make room, and the run goes on by its
 
 @dataclass
 class Pending:
-    """A tick on its way: its rows as COPY sends them, in as many pieces as COPYs wait for it, and its header."""
+    """A tick on its way: its rows as COPY sends them, and its header."""
 
     header: Header
-    pieces: list[memoryview]
+    rows: memoryview
     inputs_used: int = 0
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its rows."""
-        return sum(map(len, self.pieces))
 
 
 @dataclass(frozen=True)
 class _Begun:
-    """A transaction that waits for the rows of its tick, in so many COPYs."""
+    """A transaction that waits for the rows of its tick."""
 
     tick: int
-    copies: int
     conversation: Conversation
 
 
@@ -132,7 +123,7 @@ class TickWriter:
         self._durable = -1
         self._connection: psycopg.Connection[Any] | None = None
         self._begun: _Begun | None = None
-        self._copies = 1
+        self._rows_expected = run.configuration.agents  # of the next tick: as many as the one before had
         self._pending: list[Pending] = []
         self._in_flight = 0
         self._bytes_in_flight = 0
@@ -250,10 +241,11 @@ class TickWriter:
             return
         try:
             leaf, _ = self._stretches.leaf_of(tick, self._connection)
-            copy = f"COPY polis.{leaf} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
+            version = self._connection.info.server_version
+            copy = copy_statement(leaf, one_by_one=better_one_by_one(self._rows_expected, version))
             conversation = Conversation(self._connection.pgconn)
-            conversation.begin("; ".join((*self._opening(tick, tick, inputs_used), *[copy] * self._copies)).encode())
-            self._begun = _Begun(tick, self._copies, conversation)
+            conversation.begin("; ".join((*self._opening(tick, tick, inputs_used), copy)).encode())
+            self._begun = _Begun(tick, conversation)
         except psycopg.Error as error:  # `append` will find out, and wait for the server
             _log.info("run %s: tick %s could not be begun: %s", self.run.name, tick, error)
 
@@ -274,7 +266,8 @@ class TickWriter:
 
     def append(self, events: EventBatch, header: Header, *, inputs_used: int = 0) -> None:
         """Take a tick; see `domain.ports.Appender.append`."""
-        pending = Pending(header, self._encode(events, header.tick), inputs_used)
+        pending = Pending(header, encode_rows(self.run.id, events), inputs_used)
+        self._rows_expected = len(events)
         if self._thread is None:
             self._commit([pending])
             return
@@ -290,17 +283,8 @@ class TickWriter:
             self._raise_error()
             self._pending.append(pending)
             self._in_flight += 1
-            self._bytes_in_flight += pending.nbytes
+            self._bytes_in_flight += len(pending.rows)
             self._changed.notify_all()
-
-    def _encode(self, events: EventBatch, tick: int) -> list[memoryview]:
-        """Return the rows, cut for the COPYs that wait for them; the next tick is expected to have as many."""
-        n = len(events)
-        copies = self._begun.copies if self._begun is not None and self._begun.tick == tick else 1
-        self._copies = -(-n // ROWS_A_COPY) if n <= _MAX_COPIES * ROWS_A_COPY else 1
-        self._copies = max(1, self._copies)
-        edges = [n * i // copies for i in range(copies + 1)]
-        return [encode_rows(self.run.id, events.slice(edges[i], edges[i + 1])) for i in range(copies)]
 
     def hurry(self) -> None:
         """Be told that the run is to stop: no tick waits for indexes, and a server that is away not for long."""
@@ -366,7 +350,7 @@ class TickWriter:
                 return
             with self._changed:
                 self._in_flight -= len(group)
-                self._bytes_in_flight -= sum(p.nbytes for p in group)
+                self._bytes_in_flight -= sum(len(p.rows) for p in group)
                 self._changed.notify_all()
 
     def _commit(self, group: Sequence[Pending]) -> None:
@@ -396,7 +380,7 @@ class TickWriter:
         if group:
             self._durable = group[-1].header.tick
             self.figures.commits += 1
-            self.figures.bytes += sum(p.nbytes for p in group)
+            self.figures.bytes += sum(len(p.rows) for p in group)
         self._housekeeper.tick_is_durable(self._durable)
 
     def _transact(self, group: Sequence[Pending]) -> None:
@@ -412,15 +396,15 @@ class TickWriter:
         rows = ", ".join(_header_row(self.run.id, p.header) for p in group)
         headers = f"INSERT INTO polis.ticks VALUES {rows}; COMMIT"
         if begun is not None and begun.tick == first == last:
-            waiting = [[piece] for piece in group[0].pieces]
+            waiting = [[group[0].rows]]
             self._send(begun.conversation, begun.conversation.answer(), waiting, first, last, afterwards=headers)
         else:
             parts = list(self._stretches.split(group, self._connection))
-            copies = [f"COPY polis.{leaf} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)" for leaf, _ in parts]
+            copies = [copy_statement(leaf) for leaf, _ in parts]
             opening = self._opening(first, last, sum(p.inputs_used for p in group))
             conversation = Conversation(self._connection.pgconn)
             result = conversation.ask("; ".join((*opening, *copies, headers)).encode())
-            waiting = [[piece for p in part for piece in p.pieces] for _, part in parts]
+            waiting = [[p.rows for p in part] for _, part in parts]
             self._send(conversation, result, waiting, first, last)
         reach("after_commit", first)
 
