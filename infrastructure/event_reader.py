@@ -18,7 +18,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from domain.errors import StoreUnavailable
+from domain.errors import InvalidConfiguration, StoreUnavailable
 from domain.events import EventBatch, empty_records
 from infrastructure.copy_binary import COPY_COLUMNS, RowReceiver, in_order, libpq_functions, records_from_arrow
 from infrastructure.database import Database
@@ -102,8 +102,16 @@ def _pages_of(database: Database, leaf: str, first: int, last: int) -> Pages:
 
 
 def uses_adbc() -> bool:
-    """Return whether events are read through ADBC rather than through libpq."""
+    """Return whether events are read through ADBC rather than through libpq.
+
+    Raises
+    ------
+    InvalidConfiguration
+        If POLIS_READER names no reader.
+    """
     wanted = os.environ.get("POLIS_READER", "")
+    if wanted not in ("", *READERS):
+        raise InvalidConfiguration("POLIS_READER", wanted, f"must be {' or '.join(READERS)}")
     return wanted == "adbc" or (wanted != "libpq" and libpq_functions() is None)
 
 

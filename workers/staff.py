@@ -21,6 +21,7 @@ from workers.crew import Crew, Post
 from workers.dispatch import Dispatcher
 from workers.thinking import Request, Thinking
 
+_WITHOUT_MODEL = ("reflex", "scripted")
 _AT_ONCE = 2
 _AT_ONCE_OF = {"llama": 2, "vllm": 8, "openai": 8}
 """How many thoughts a run's own worker has under way: by Little's law latency grows with them, so few here, where
@@ -127,7 +128,12 @@ def identity_of(mind: str, settings: Any, *, groups: dict[str, str] | None = Non
     ------
     MindError
         If there is no such engine here, or it lacks an adapter.
+    InvalidConfiguration
+        If groups name adapters where no model answers.
     """
+    if groups and mind in _WITHOUT_MODEL:
+        because = f"names a LoRA adapter of a model, and none answers for {mind} minds: --mind llama or vllm does"
+        raise InvalidConfiguration("adapter", ", ".join(f"{g}={a}" for g, a in groups.items()), because)
     if mind == "reflex":
         return {"mind": "reflex"}
     if mind == "scripted":

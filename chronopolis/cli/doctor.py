@@ -149,10 +149,14 @@ def _kernels() -> Check:
 
 
 def _reader() -> Check:
+    from domain.errors import InvalidConfiguration
     from workers import bootstrap
 
     asked = os.environ.get("POLIS_READER", "")
-    name = bootstrap.reader_in_use()
+    try:
+        name = bootstrap.reader_in_use()
+    except InvalidConfiguration as error:
+        return Check("reader", "fail", str(error), "Unset it: libpq is taken where it is found.")
     if name == "adbc" and not asked:
         return Check("reader", "warn", "adbc: libpq can't be found, so reading is slower", "")
     return Check("reader", "ok", name + (" (by POLIS_READER)" if asked else ""))

@@ -93,7 +93,8 @@ def fork(
         output.result(made)
         return
     output.show(facts(_fork_rows(made), title=f"{made['name']} · a fork of {made['parent']}", good=True))
-    output.say(f"`polis resume {made['name']}` runs it on")
+    further = "" if made["target"] > made["forked_at"] else " --ticks MORE"
+    output.say(f"`polis resume {made['name']}{further}` runs it on")
     ticks_of_effect = [each["effect_tick"] for each in made["interventions"] if set(each) & set(DEEDS)]
     if ticks_of_effect:
         output.say(outcome_line(made["name"], ticks_of_effect[0]))

@@ -179,6 +179,10 @@ def run(arguments: list[str]) -> int:
         return STOPPED
     except NobodyReads:
         return _nobody_reads()
+    except SystemExit:
+        if standard_io.nobody_reads():  # rich and click leave with 1 where that is so for their help
+            return _nobody_reads()
+        raise
     except Exception as failed:
         error = meant(failed, arguments)
         code = exit_code_of(error)

@@ -22,10 +22,13 @@ class OutputFailed(OSError):
 class _Output(io.FileIO):
     """Standard output, whose errors can be told from those of any other file: they name none."""
 
+    nobody_reads = False
+
     def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except BrokenPipeError:
+            _Output.nobody_reads = True
             raise
         except OSError as error:
             raise OutputFailed(error.errno, error.strerror) from None
@@ -48,6 +51,11 @@ def take_up() -> None:
         io.BufferedWriter(_Output(1, "w", closefd=False)), encoding=was.encoding, errors=was.errors,
         line_buffering=was.line_buffering, write_through=was.write_through,
     )  # fmt: skip
+
+
+def nobody_reads() -> bool:
+    """Return whether whoever read standard output was found to have gone away."""
+    return _Output.nobody_reads
 
 
 def give_up(stream: TextIO) -> None:

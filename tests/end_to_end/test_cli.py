@@ -491,6 +491,8 @@ def test_a_corrupt_snapshot_is_said_and_passed_over(polis, home):
         (("run", "--ticks", "-1"), "InvalidConfiguration"),
         (("run", "--seed", str(2**63)), "InvalidConfiguration"),
         (("run", "--mind", "oracle"), "InvalidConfiguration"),
+        (("run", "--adapter", "farmer=plain"), "InvalidConfiguration"),
+        (("run", "--mind", "scripted", "--adapter", "farmer=plain"), "InvalidConfiguration"),
         (("run", "--set", "sigth=3"), "InvalidConfiguration"),
         (("run", "--set", "sight=far"), "InvalidConfiguration"),
         (("run", "--set", "sight"), "WrongUsage"),
@@ -632,6 +634,20 @@ def test_the_doctor_finds_everything_well(polis, otter):
     assert {check["status"] for check in said.json["checks"]} <= {"ok", "warn"}
 
 
+def test_a_reader_that_there_is_not_is_refused_and_the_doctor_says_so(polis, otter, monkeypatch):
+    monkeypatch.setenv("POLIS_READER", "foo")
+    said = polis("verify", otter)
+    assert (said.code, said.err.strip()) == (2, "error: POLIS_READER = 'foo': must be libpq or adbc")
+    said = polis("doctor", "--json")
+    assert [check["status"] for check in said.json["checks"] if check["name"] == "reader"] == ["fail"]
+
+
+def test_a_fork_without_ticks_of_its_own_says_how_it_goes_on(polis, otter):
+    said = polis("fork", otter, "--at", "30", "--ticks", "0", "--name", "at-rest")
+    assert "polis resume at-rest --ticks MORE" in said.err
+    assert polis("resume", "at-rest", "--ticks", "2", "--json").json["head_tick"] == 32
+
+
 # -- help, demo, Python ------------------------------------------------------------------------------
 
 
@@ -653,6 +669,31 @@ def test_the_version_names_rules_state_and_hashing(polis):
     assert said.code == 0
     assert said.out.startswith("polis ")
     assert "rules" in said.out
+
+
+@pytest.mark.parametrize("words", [(), ("run",)], ids=["of all", "of one"])
+def test_a_reader_that_goes_away_is_no_error_of_help_either(words):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "chronopolis.cli.main", *words, "--help"]
+    said = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=100, check=False)
+    os.close(writing)
+    assert (said.returncode, said.stderr) == (NOBODY_READS, "")
+
+
+def test_ctrl_c_ends_a_command_that_still_imports_without_a_word():
+    code = """
+import os, signal, sys, types
+class Importing(types.ModuleType):
+    def __getattr__(self, name):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.write(2, b"still here")
+sys.modules["chronopolis.cli.main"] = Importing("main")
+from chronopolis.cli.entry import main
+main()
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
+    assert (said.returncode, said.stderr) == (130, "")
 
 
 def test_help_does_not_wait_for_the_heavy_libraries():
