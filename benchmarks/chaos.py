@@ -37,7 +37,7 @@ from tests.support.crashes import RunnerProcess, kill_server, postmaster_of
 from workers.bootstrap import Database, db_upgrade, open_store
 from workers.runner import Runner
 
-WORLD = Configuration(agents=60, width=30, height=30)
+WORLD = Configuration(agents=400, width=60, height=60)  # as many events a tick as a server takes one by one
 TICKS = 400
 PACE_MS = 8
 SEEDS = (7, 8, 9)
