@@ -1,10 +1,11 @@
 """Ticks: how long one takes, the durable append included, while checkpoints, snapshots and autovacuum go on.
 
 The sample is the runner's own time of each tick (decide, fold, hash, encode, append; in mode `tick` the
-synced commit too), all ticks of the window and none left out. In the middle of every window somebody
-else issues a CHECKPOINT. Handing a snapshot's bytes over happens between ticks, on the runner's thread;
-it is given apart. The floor is a bare COPY of the same rows at the same pace, one synced commit a tick, while
-nothing else goes on: no checkpoint, snapshot, lease, header or rule.
+synced commit too), all ticks of the window and none left out. Every window begins with a fresh checkpoint, so
+that what the one before left to be written falls on none of its ticks; in its middle somebody else issues a
+CHECKPOINT. Handing a snapshot's bytes over happens between ticks, on the runner's thread; it is given apart. The
+floor is a bare COPY of the same rows at the same pace, one synced commit a tick, while nothing else goes on: no
+checkpoint, snapshot, lease, header or rule.
 """
 
 from __future__ import annotations
@@ -12,7 +13,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from benchmarks.laboratory import WatchedRunner, WatchedStore, as_owner, bytes_per_event, run_on, world_of
+from benchmarks.laboratory import (
+    WatchedRunner,
+    WatchedStore,
+    as_owner,
+    bytes_per_event,
+    checkpoint,
+    run_on,
+    world_of,
+)
 from benchmarks.plan import Plan
 from benchmarks.raw_copy import raw_copy
 from benchmarks.samples import pack, summary_of
@@ -43,17 +52,17 @@ def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
 
 
 def _window(store: PostgresStore, run: Run, durability: str, pace_ms: float | None, seconds: float) -> dict[str, Any]:
+    checkpoint(store)
     watched = WatchedStore(store)
     runner = WatchedRunner(watched, run, durability=durability, pace_ms=pace_ms)
     during: dict[str, Any] = {}
 
-    def checkpoint() -> None:
+    def checkpoint_meanwhile() -> None:
         first, began = runner.ticks_done, time.perf_counter()
-        with as_owner(store) as connection:
-            connection.execute("CHECKPOINT")
+        checkpoint(store)
         during.update(first=first, last=runner.ticks_done, seconds=round(time.perf_counter() - began, 3))
 
-    runner.at = [(seconds / 2, checkpoint)]
+    runner.at = [(seconds / 2, checkpoint_meanwhile)]
     summary = run_on(runner, seconds=seconds)
     writer = watched.last_writer
     assert writer is not None
