@@ -26,6 +26,7 @@ from infrastructure.postgres_tuning import as_conf, fit_to_machine, machine_memo
 STOP_TIMEOUT_S = 120.0  # a shutdown checkpoint writes at most shared_buffers
 PORTS_TRIED_MAX = 5
 ORPHANS_TIMEOUT_S = 20.0
+SAY_AFTER_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Server:
         if process is None or not self._wait(process, since=cluster.log_size):
             process = self._start()
             running = self._meet(process)
-            make_wal_ahead(running)
+            make_wal_ahead(running, say=self._say)
             return running
         return self._meet(process)
 
@@ -220,13 +221,15 @@ class Server:
             yield port
 
 
-def make_wal_ahead(server: Running) -> None:
-    """Make the WAL segments that `min_wal_size` keeps, once, before a tick has to.
+def make_wal_ahead(server: Running, *, say: Callable[[str], None]) -> None:
+    """Make the WAL segments that `min_wal_size` keeps, once, before a tick has to; say so if it takes a while.
 
     A segment that is not there yet is written full of zeros first, and synced, by whoever comes to its edge: with
-    2,500 agents that was one tick in a hundred, 5 to 10 ms longer. Made now it takes half a second for 32 of them;
-    from then on segments are recycled.
+    2,500 agents that was one tick in a hundred, 5 to 10 ms longer. Made now it takes 50 to 100 ms each, as the disk
+    and the kernel's cache take them (each is written twice); from then on segments are recycled. A home that has half
+    of them, from a release that kept fewer, leaves the others to its ticks.
     """
+    began, said = time.monotonic(), False
     with psycopg.connect(
         host=server.socket_folder,
         port=server.port,
@@ -246,6 +249,9 @@ def make_wal_ahead(server: Running) -> None:
             return
         try:
             for _ in range(missing):
+                if not said and time.monotonic() - began > SAY_AFTER_S:
+                    say("making files for the database's log, this once")
+                    said = True
                 connection.execute("SELECT pg_logical_emit_message(false, 'polis', ''), pg_switch_wal()")
             connection.execute("CHECKPOINT")
         except psycopg.Error as error:  # a convenience: ticks will make them, each its own

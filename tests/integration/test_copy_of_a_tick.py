@@ -74,6 +74,7 @@ def test_a_tick_is_the_same_however_its_rows_are_taken(
 def test_a_writer_that_was_cut_off_when_its_rows_were_sent_sends_all_of_them_again(
     postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(copying, "ONE_BY_ONE", range(1_000_000))
     ended: list[int] = []
     end_copy = tick_writer.Conversation.end_copy
 

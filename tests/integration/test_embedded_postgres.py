@@ -21,6 +21,7 @@ import pytest
 
 from domain.errors import PolisError
 from infrastructure import postgres_cluster
+from infrastructure import postgres_server as serving
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.errors import DatabaseUnreachable, DataFolderUnusable, EmbeddedPostgresFailed
 from infrastructure.postgres_process import PidFile, is_alive, processes_of
@@ -166,6 +167,15 @@ def test_its_settings_are_ours_until_somebody_alters_the_system(home: Path) -> N
     with EmbeddedPostgres(home, settings={**SMALL, "work_mem": "5MB"}) as server:
         assert ask(server.admin_url, "SHOW work_mem") == "5MB"
         assert ask(server.admin_url, "SHOW max_wal_size") == "5GB"
+
+
+def test_its_wal_is_made_ahead_once_and_whoever_waits_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "SAY_AFTER_S", 0)
+    starts: list[list[str]] = [[], []]
+    for told in starts:
+        with EmbeddedPostgres(home, settings=SMALL, progress=told.append) as server:
+            assert ask(server.admin_url, "SELECT count(*) FROM pg_ls_waldir()") == 4, "segments of 16 MB"
+    assert ["making files for the database's log, this once" in told for told in starts] == [True, False]
 
 
 def test_its_url_stays_the_same_unless_somebody_took_the_port(home: Path) -> None:
