@@ -71,6 +71,21 @@ def test_a_tick_is_the_same_however_its_rows_are_taken(
     assert replay.verify(postgres_store, run).ok
 
 
+def test_where_nobody_waits_the_server_gathers(postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copying, "ONE_BY_ONE", range(1_000_000))
+    asked: list[bytes] = []
+    ask = tick_writer.Conversation.ask
+
+    def noted(self: tick_writer.Conversation, query: bytes) -> PGresult | None:
+        asked.append(query)
+        return ask(self, query)
+
+    monkeypatch.setattr(tick_writer.Conversation, "ask", noted)
+    run = postgres_store.create("group", seed=7, configuration=SMALL_WORLD, target=24)
+    go_on(postgres_store, run, 24, durability="group")
+    assert any(b"COPY" in query for query in asked) and not any(b"random" in query for query in asked)
+
+
 def test_a_writer_that_was_cut_off_when_its_rows_were_sent_sends_all_of_them_again(
     postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
