@@ -22,7 +22,8 @@ from domain.state import World
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.settings import Settings
-from infrastructure.tick_writer import Pending, TickWriter
+from infrastructure.tick_transactions import Pending
+from infrastructure.tick_writer import TickWriter
 from workers.bootstrap import open_store
 from workers.runner import Runner, Summary
 

@@ -15,7 +15,7 @@ import psycopg
 from domain.ports import Run
 
 if TYPE_CHECKING:
-    from infrastructure.tick_writer import Pending
+    from infrastructure.tick_transactions import Pending
 
 EVENTS_A_STRETCH = 1_000_000
 _EVENTS_AN_AGENT_TICK = 1.25  # what reflex runs have been seen to emit

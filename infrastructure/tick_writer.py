@@ -1,9 +1,8 @@
-"""The writer of a run: ticks into Postgres, each with its header, in one fenced transaction.
+"""The writer of a run: ticks into Postgres, each with its header, durable in order.
 
-A transaction first takes the lease row FOR SHARE and checks its epoch, then copies the events into
-their leaf, then inserts the headers, then commits with the WAL synced. In mode `tick` that is one tick and the
-caller waits for it; the server has begun while the tick was still being decided. In mode `group` a thread commits
-whatever ticks have piled up since the last commit, at most `MAX_TICKS_IN_FLIGHT`, as one transaction.
+In mode `tick` a transaction (`infrastructure/tick_transactions.py`) is one tick and the caller waits for it; the server
+has begun while the tick was still being decided. In mode `group` a thread commits whatever ticks have piled up since
+the last commit, at most `MAX_TICKS_IN_FLIGHT`, as one transaction.
 
 If the server goes away the writer waits, says so, connects again, takes the lock again under the
 epoch that it had, looks which ticks are there, and sends the rest. Nothing is lost or doubled.
@@ -21,30 +20,24 @@ from types import TracebackType
 from typing import Any, Self
 
 import psycopg
-from psycopg.pq import ExecStatus
 
 from domain.advance import Header
-from domain.errors import InputsChanged, InvalidConfiguration, LeaseLost, PolisError, StoreUnavailable
-from domain.events import CATALOGUE_VERSION, EventBatch, empty_records
+from domain.errors import InvalidConfiguration, LeaseLost, PolisError, StoreUnavailable
+from domain.events import EventBatch, empty_records
 from domain.ports import Run
 from domain.state import World
 from infrastructure import lease
 from infrastructure.allocation import BUFFERS_OF_TENS_OF_MB, keep_freed_memory
-from infrastructure.conversation import Conversation
-from infrastructure.copy_binary import HEADER, TRAILER, encode_rows
-from infrastructure.copy_statement import better_one_by_one, copy_statement
+from infrastructure.copy_binary import encode_rows
 from infrastructure.database import Database
-from infrastructure.errors import InfrastructureError
-from infrastructure.failpoints import reach
 from infrastructure.housekeeping import Housekeeper
 from infrastructure.scheduling import ask_for_short_slices
 from infrastructure.stretches import Stretches
+from infrastructure.tick_transactions import DiskFull, Pending, TickTransactions
 
 DURABILITIES = ("tick", "group")
 MAX_TICKS_IN_FLIGHT = 256
 MAX_BYTES_IN_FLIGHT = 64 << 20
-_LEASE_LOST, _INPUTS_CHANGED = "PL001", "PL002"  # SQLSTATEs of polis.refuse_ticks
-_LOCK_NOT_AVAILABLE, _DISK_FULL = "55P03", "53100"
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _LAST_PATIENCE_S = 10.0
 """How long a run that is to stop still waits for a server that is away: one that is embedded is back in seconds."""
@@ -52,29 +45,8 @@ _LAST_PATIENCE_S = 10.0
 _log = logging.getLogger(__name__)
 
 
-class _DiskFull(StoreUnavailable):
-    """The server is there, and has no room for the tick."""
-
-
 _AWAY = "the database went away"
 _FULL = "the disk of the database is full: make room, and the run goes on by itself"
-
-
-@dataclass
-class Pending:
-    """A tick on its way: its rows as COPY sends them, and its header."""
-
-    header: Header
-    rows: memoryview
-    inputs_used: int = 0
-
-
-@dataclass(frozen=True)
-class _Begun:
-    """A transaction that waits for the rows of its tick."""
-
-    tick: int
-    conversation: Conversation
 
 
 @dataclass
@@ -122,8 +94,7 @@ class TickWriter:
         self.figures = WriterFigures()
         self._durable = -1
         self._connection: psycopg.Connection[Any] | None = None
-        self._begun: _Begun | None = None
-        self._rows_expected = run.configuration.agents  # of the next tick: as many as the one before had
+        self._transactions: TickTransactions | None = None
         self._pending: list[Pending] = []
         self._in_flight = 0
         self._bytes_in_flight = 0
@@ -145,8 +116,8 @@ class TickWriter:
         try:
             self.epoch = lease.acquire(self._connection, self.run, target=self._target, take_over=self._take_over)
             self._durable = self._stored_head()
-            self._count_inputs = self._inputs_query()
             self._stretches = Stretches(self.run, self._connection)
+            self._transactions = self._transactions_on(self._connection)
             self._housekeeper = Housekeeper(
                 self.database, self.run, self._stretches, self.figures, lambda: self._durable, epoch=self.epoch
             )
@@ -210,6 +181,9 @@ class TickWriter:
         connection.execute("SET synchronous_commit = on; SET tcp_keepalives_idle = 30; SET lock_timeout = '60s'")
         return connection
 
+    def _transactions_on(self, connection: psycopg.Connection[Any]) -> TickTransactions:
+        return TickTransactions(self.run, epoch=self.epoch, connection=connection, stretches=self._stretches)
+
     def _stored_head(self) -> int:
         assert self._connection is not None
         row = self._connection.execute("SELECT max(tick) FROM polis.ticks WHERE run = %s", (self.run.id,)).fetchone()
@@ -217,37 +191,12 @@ class TickWriter:
             return -1 if self.run.fork_tick is None else self.run.fork_tick
         return int(row[0])
 
-    def _inputs_query(self) -> str:
-        """Return SQL that counts the inputs of ticks {first} … {last}, those of the ancestors included."""
-        own = f"(SELECT count(*) FROM polis.inputs_r{self.run.id} WHERE effect_tick BETWEEN {{first}} AND {{last}})"
-        if self.run.parent is None:
-            return own
-        assert self._connection is not None
-        rows = self._connection.execute(
-            "SELECT source, tick_first, tick_last FROM polis.lineage WHERE run = %s", (self.run.id,)
-        ).fetchall()
-        counts = [
-            f"(SELECT count(*) FROM polis.inputs_r{source} WHERE effect_tick BETWEEN {{first}} AND {{last}} "
-            f"AND asked_tick BETWEEN {low - 1} AND {high})"
-            for source, low, high in rows
-        ]
-        return " + ".join(counts)
-
     # -- what the runner calls ---------------------------------------------------------------------
 
     def begin(self, tick: int, *, inputs_used: int = 0) -> None:
-        """Let the server take the lock and look at the inputs while the tick is being decided; in mode `tick` only."""
-        if self._thread is not None or self._connection is None:
-            return
-        try:
-            leaf, _ = self._stretches.leaf_of(tick, self._connection)
-            version = self._connection.info.server_version
-            copy = copy_statement(leaf, one_by_one=better_one_by_one(self._rows_expected, version))
-            conversation = Conversation(self._connection.pgconn)
-            conversation.begin("; ".join((*self._opening(tick, tick, inputs_used), copy)).encode())
-            self._begun = _Begun(tick, conversation)
-        except psycopg.Error as error:  # `append` will find out, and wait for the server
-            _log.info("run %s: tick %s could not be begun: %s", self.run.name, tick, error)
+        """Let the server begin with a tick while it is being decided; in mode `tick` only."""
+        if self._thread is None and self._transactions is not None:
+            self._transactions.begin(tick, inputs_used=inputs_used)
 
     @property
     def durable_tick(self) -> int:
@@ -267,7 +216,6 @@ class TickWriter:
     def append(self, events: EventBatch, header: Header, *, inputs_used: int = 0) -> None:
         """Take a tick; see `domain.ports.Appender.append`."""
         pending = Pending(header, encode_rows(self.run.id, events), inputs_used)
-        self._rows_expected = len(events)
         if self._thread is None:
             self._commit([pending])
             return
@@ -370,7 +318,7 @@ class TickWriter:
                 because = next(iter(told.strip().splitlines()), repr(error)).removeprefix("ERROR:").strip()
                 if not attempt:
                     began = time.monotonic()
-                    what = _FULL if isinstance(error, _DiskFull | psycopg.errors.DiskFull) else _AWAY
+                    what = _FULL if isinstance(error, DiskFull | psycopg.errors.DiskFull) else _AWAY
                     self.say(f"run {self.run.name}: {what} ({because}); waiting for it")
                 self._reconnect(attempt, because)
                 attempt += 1
@@ -384,94 +332,13 @@ class TickWriter:
         self._housekeeper.tick_is_durable(self._durable)
 
     def _transact(self, group: Sequence[Pending]) -> None:
-        """Commit a group of ticks in two round trips: up to COPY, and from its data on.
-
-        The server itself looks at lease and inputs before it takes a row, and refuses the whole string if they are
-        not as the ticks were decided with. The inputs are counted by a statement of its own, after the lock is ours:
-        whoever records an input holds the same row, so that none can slip in between.
-        """
-        assert self._connection is not None
-        begun, self._begun = self._begun, None
-        first, last = group[0].header.tick, group[-1].header.tick
-        rows = ", ".join(_header_row(self.run.id, p.header) for p in group)
-        headers = f"INSERT INTO polis.ticks VALUES {rows}; COMMIT"
-        if begun is not None and begun.tick == first == last:
-            waiting = [[group[0].rows]]
-            self._send(begun.conversation, begun.conversation.answer(), waiting, first, last, afterwards=headers)
-        else:
-            parts = list(self._stretches.split(group, self._connection))
-            copies = [copy_statement(leaf) for leaf, _ in parts]
-            opening = self._opening(first, last, sum(p.inputs_used for p in group))
-            conversation = Conversation(self._connection.pgconn)
-            result = conversation.ask("; ".join((*opening, *copies, headers)).encode())
-            waiting = [[p.rows for p in part] for _, part in parts]
-            self._send(conversation, result, waiting, first, last)
-        reach("after_commit", first)
-
-    def _opening(self, first: int, last: int, used: int) -> tuple[str, ...]:
-        run, inputs = self.run.id, self._count_inputs.format(first=first, last=last)
-        return (
-            "BEGIN",
-            f"SELECT FROM polis.leases WHERE run = {run} FOR SHARE",
-            f"SELECT CASE WHEN epoch <> {self.epoch} THEN polis.refuse_ticks('{_LEASE_LOST}') "
-            f"WHEN {inputs} <> {used} THEN polis.refuse_ticks('{_INPUTS_CHANGED}') END "
-            f"FROM polis.leases WHERE run = {run}",
-        )
-
-    def _send(
-        self, conversation: Conversation, result: psycopg.pq.abc.PGresult | None, parts: Sequence[Sequence[memoryview]],
-        first: int, last: int, *, afterwards: str | None = None,
-    ) -> None:  # fmt: skip
-        """Send each part to the COPY that waits for it, and what comes after the last."""
-        try:
-            for k, part in enumerate(parts):
-                if result is None or result.status != ExecStatus.COPY_IN:
-                    break
-                if k == 0:
-                    reach("before_copy", first)
-                conversation.send((HEADER, *part, TRAILER))
-                if k == len(parts) - 1:
-                    reach("between_copy_and_header", first)
-                result = conversation.end_copy()
-            if result is None and afterwards is not None:
-                result = conversation.ask(afterwards.encode())
-            if result is not None:
-                self._raise_sql(result, first=first, last=last)
-        finally:
-            conversation.close()
+        assert self._transactions is not None
+        self._transactions.commit(group)
 
     def _abandon(self) -> None:
         """Give up a tick that was begun and will not be appended."""
-        begun, self._begun = self._begun, None
-        if begun is None or self._connection is None:
-            return
-        with contextlib.suppress(psycopg.Error):
-            result = begun.conversation.answer()
-            if result is not None and result.status == ExecStatus.COPY_IN:
-                begun.conversation.end_copy(b"the tick was given up")
-            begun.conversation.close()
-            self._connection.pgconn.exec_(b"ROLLBACK")
-
-    def _raise_sql(self, result: psycopg.pq.abc.PGresult, *, first: int, last: int) -> None:
-        """Raise what Postgres said: not ours any more, gone for now, or refused for good."""
-        assert self._connection is not None
-        pgconn = self._connection.pgconn
-        state = (result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) or b"").decode()
-        message = (result.error_message or pgconn.error_message).decode(errors="replace").strip()
-        if pgconn.status == psycopg.pq.ConnStatus.BAD or state[:2] in ("08", "57") or not state:
-            raise StoreUnavailable(message)
-        if pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            pgconn.exec_(b"ROLLBACK")
-        if state == _LEASE_LOST:
-            raise LeaseLost(self.run.name, first, self.epoch)
-        if state == _INPUTS_CHANGED:
-            raise InputsChanged(self.run.name, first, last)
-        if state == _DISK_FULL:
-            raise _DiskFull(message)
-        # Out of memory, too many connections; a deadlock; a lock that somebody held too long: may pass.
-        if state[:2] in ("53", "40") or state == _LOCK_NOT_AVAILABLE:
-            raise StoreUnavailable(message)
-        raise AppendRefused(self.run.name, message)
+        if self._transactions is not None:
+            self._transactions.abandon()
 
     def _reconnect(self, attempt: int, because: str) -> None:
         """Wait for the server and take the lock again; the wait ends soon once somebody wants the run to stop."""
@@ -492,6 +359,7 @@ class TickWriter:
                 self._connection = self._open_connection()
                 lease.reacquire(self._connection, self.run, epoch=self.epoch, tick=self._durable + 1)
                 self._stretches.look(self._connection)  # one made within a transaction went with it
+                self._transactions = self._transactions_on(self._connection)
                 break
             except LeaseLost:
                 raise
@@ -500,21 +368,3 @@ class TickWriter:
                     raise
                 _log.info("still waiting: %s", error)
         self.figures.reconnections += 1
-
-
-def _header_row(run: int, h: Header) -> str:
-    """Return a row of `ticks` as SQL: integers and our own hex digits, so nothing needs quoting."""
-    areas = ", ".join(str(a - (1 << 64) if a >= 1 << 63 else a) for a in h.areas)
-    hashes = ", ".join(f"'\\x{v.hex()}'" for v in (h.events_hash, h.state_hash, h.chain_hash))
-    return f"({run}, {h.tick}, {h.events}, {CATALOGUE_VERSION}, {hashes}, {areas})"
-
-
-class AppendRefused(InfrastructureError):
-    """Postgres refused a tick for good: a second writer without a lease, or a schema that is not ours."""
-
-    def __init__(self, run: str, because: str) -> None:
-        super().__init__(run, because)
-        self.run, self.because = run, because
-
-    def __str__(self) -> str:
-        return f"run {self.run}: the tick was refused and nothing was written: {self.because}"

@@ -244,7 +244,7 @@ def test_a_server_lost_within_a_transaction_costs_nothing(
             lost.append(at)
             assert kill_server(home)
 
-    monkeypatch.setattr("infrastructure.tick_writer.reach", reach)
+    monkeypatch.setattr("infrastructure.tick_transactions.reach", reach)
     name = f"lossy-{failpoint}-{tick}"
     run = store.create(name, seed=3, configuration=TINY_WORLD, target=30)
     summary = Runner(store, run).run(30)

@@ -7,7 +7,7 @@ from psycopg.pq.abc import PGresult
 
 import replay
 from infrastructure import copy_statement as copying
-from infrastructure import tick_writer
+from infrastructure import tick_transactions
 from infrastructure.copy_binary import HEADER, TRAILER, encode_rows
 from infrastructure.copy_statement import ONE_BY_ONE, better_one_by_one, copy_statement
 from infrastructure.postgres_store import PostgresStore
@@ -53,13 +53,13 @@ def test_a_tick_is_the_same_however_its_rows_are_taken(
 ) -> None:
     monkeypatch.setattr(copying, "ONE_BY_ONE", rows)
     taken: list[bool] = []
-    statement = tick_writer.copy_statement
+    statement = tick_transactions.copy_statement
 
     def noted(leaf: str, *, one_by_one: bool = False) -> str:
         taken.append(one_by_one)
         return statement(leaf, one_by_one=one_by_one)
 
-    monkeypatch.setattr(tick_writer, "copy_statement", noted)
+    monkeypatch.setattr(tick_transactions, "copy_statement", noted)
     run = postgres_store.create("unusual", seed=7, configuration=SMALL_WORLD, target=24)
     go_on(postgres_store, run, 24)
     with postgres_store.database.connect() as connection:
@@ -74,13 +74,13 @@ def test_a_tick_is_the_same_however_its_rows_are_taken(
 def test_where_nobody_waits_the_server_gathers(postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copying, "ONE_BY_ONE", range(1_000_000))
     asked: list[bytes] = []
-    ask = tick_writer.Conversation.ask
+    ask = tick_transactions.Conversation.ask
 
-    def noted(self: tick_writer.Conversation, query: bytes) -> PGresult | None:
+    def noted(self: tick_transactions.Conversation, query: bytes) -> PGresult | None:
         asked.append(query)
         return ask(self, query)
 
-    monkeypatch.setattr(tick_writer.Conversation, "ask", noted)
+    monkeypatch.setattr(tick_transactions.Conversation, "ask", noted)
     run = postgres_store.create("group", seed=7, configuration=SMALL_WORLD, target=24)
     go_on(postgres_store, run, 24, durability="group")
     assert any(b"COPY" in query for query in asked) and not any(b"random" in query for query in asked)
@@ -91,16 +91,16 @@ def test_a_writer_that_was_cut_off_when_its_rows_were_sent_sends_all_of_them_aga
 ) -> None:
     monkeypatch.setattr(copying, "ONE_BY_ONE", range(1_000_000))
     ended: list[int] = []
-    end_copy = tick_writer.Conversation.end_copy
+    end_copy = tick_transactions.Conversation.end_copy
 
-    def cut_off(self: tick_writer.Conversation, because: bytes | None = None) -> PGresult | None:
+    def cut_off(self: tick_transactions.Conversation, because: bytes | None = None) -> PGresult | None:
         ended.append(1)
         if len(ended) == 12:  # the rows are on their way, their end is not
             with opened(migrated) as other, other.database.connect_as_owner() as owner:
                 owner.execute("SELECT pg_terminate_backend(%s)", (self._pgconn.backend_pid,))
         return end_copy(self, because)
 
-    monkeypatch.setattr(tick_writer.Conversation, "end_copy", cut_off)
+    monkeypatch.setattr(tick_transactions.Conversation, "end_copy", cut_off)
     run = postgres_store.create("cut", seed=7, configuration=SMALL_WORLD, target=24)
     summary = go_on(postgres_store, run, 24)
     assert summary.reconnections == 1

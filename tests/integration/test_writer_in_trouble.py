@@ -79,7 +79,7 @@ def test_a_run_that_is_to_stop_waits_no_more_for_a_database_that_stays_away(
     said: list[str] = []
 
     def refuse(*how: Any) -> None:
-        raise tick_writer._DiskFull("ERROR:  could not extend file: No space left on device")
+        raise tick_writer.DiskFull("ERROR:  could not extend file: No space left on device")
 
     runner = Runner(postgres_store, run, pace_ms=2, say=said.append)
     began = threading.Timer(1.0, lambda: monkeypatch.setattr(tick_writer.TickWriter, "_transact", refuse))

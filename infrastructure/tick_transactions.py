@@ -1,0 +1,212 @@
+"""The transactions of a run's ticks: rows and headers into Postgres, fenced, in two round trips.
+
+A transaction first takes the lease row FOR SHARE and checks its epoch, then counts the inputs of its ticks, then copies
+the events into their leaf, then inserts the headers, then commits. The server itself looks at lease and inputs before
+it takes a row, and refuses the whole string if they are not as the ticks were decided with. The inputs are counted by a
+statement of its own, after the lock is ours: whoever records an input holds the same row, so that none can slip in
+between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.pq import ExecStatus
+
+from domain.advance import Header
+from domain.errors import InputsChanged, LeaseLost, StoreUnavailable
+from domain.events import CATALOGUE_VERSION
+from domain.ports import Run
+from infrastructure.conversation import Conversation
+from infrastructure.copy_binary import HEADER, TRAILER
+from infrastructure.copy_statement import better_one_by_one, copy_statement
+from infrastructure.errors import InfrastructureError
+from infrastructure.failpoints import reach
+from infrastructure.stretches import Stretches
+
+_LEASE_LOST, _INPUTS_CHANGED = "PL001", "PL002"  # SQLSTATEs of polis.refuse_ticks
+_LOCK_NOT_AVAILABLE, _DISK_FULL = "55P03", "53100"
+
+_log = logging.getLogger(__name__)
+
+
+class DiskFull(StoreUnavailable):
+    """The server is there, and has no room for the tick."""
+
+
+class AppendRefused(InfrastructureError):
+    """Postgres refused a tick for good: a second writer without a lease, or a schema that is not ours."""
+
+    def __init__(self, run: str, because: str) -> None:
+        super().__init__(run, because)
+        self.run, self.because = run, because
+
+    def __str__(self) -> str:
+        return f"run {self.run}: the tick was refused and nothing was written: {self.because}"
+
+
+@dataclass
+class Pending:
+    """A tick on its way: its rows as COPY sends them, and its header."""
+
+    header: Header
+    rows: memoryview
+    inputs_used: int = 0
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A transaction that waits for the rows of its tick."""
+
+    tick: int
+    conversation: Conversation
+
+
+class TickTransactions:
+    """Commits ticks of a run, one group after the other, on one connection.
+
+    Parameters
+    ----------
+    run : Run
+    epoch : that the writer's lease has
+    connection : of the writer, which nobody else uses while one of these works
+    stretches : Stretches of the run
+    """
+
+    def __init__(self, run: Run, *, epoch: int, connection: psycopg.Connection[Any], stretches: Stretches) -> None:
+        self.run, self._epoch, self._connection, self._stretches = run, epoch, connection, stretches
+        self._count_inputs = self._inputs_query()
+        self._begun: _Begun | None = None
+        self._rows_expected = run.configuration.agents  # of the next tick: as many as the one before had
+
+    def begin(self, tick: int, *, inputs_used: int = 0) -> None:
+        """Let the server take the lock, look at the inputs and wait for rows, while the tick is being decided."""
+        try:
+            leaf, _ = self._stretches.leaf_of(tick, self._connection)
+            copy = copy_statement(
+                leaf, one_by_one=better_one_by_one(self._rows_expected, self._connection.info.server_version)
+            )
+            conversation = Conversation(self._connection.pgconn)
+            conversation.begin("; ".join((*self._opening(tick, tick, inputs_used), copy)).encode())
+            self._begun = _Begun(tick, conversation)
+        except psycopg.Error as error:  # `commit` will find out
+            _log.info("run %s: tick %s could not be begun: %s", self.run.name, tick, error)
+
+    def commit(self, group: Sequence[Pending]) -> None:
+        """Commit a group of ticks: in the transaction that is begun, if it is for them.
+
+        Raises
+        ------
+        LeaseLost, InputsChanged, AppendRefused
+            Nothing was written, and the same ticks will not be taken.
+        StoreUnavailable, DiskFull, psycopg.OperationalError, psycopg.InterfaceError
+            They may be taken later, on another connection; where it broke after COMMIT was sent they may be there.
+        """
+        begun, self._begun = self._begun, None
+        first, last = group[0].header.tick, group[-1].header.tick
+        rows = ", ".join(_header_row(self.run.id, p.header) for p in group)
+        headers = f"INSERT INTO polis.ticks VALUES {rows}; COMMIT"
+        if begun is not None and begun.tick == first == last:
+            waiting = [[group[0].rows]]
+            self._send(begun.conversation, begun.conversation.answer(), waiting, first, last, afterwards=headers)
+        else:
+            parts = list(self._stretches.split(group, self._connection))
+            copies = [copy_statement(leaf) for leaf, _ in parts]
+            opening = self._opening(first, last, sum(p.inputs_used for p in group))
+            conversation = Conversation(self._connection.pgconn)
+            result = conversation.ask("; ".join((*opening, *copies, headers)).encode())
+            waiting = [[p.rows for p in part] for _, part in parts]
+            self._send(conversation, result, waiting, first, last)
+        self._rows_expected = group[-1].header.events
+        reach("after_commit", first)
+
+    def abandon(self) -> None:
+        """Give up a tick that was begun and will not be appended."""
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return
+        with contextlib.suppress(psycopg.Error):
+            result = begun.conversation.answer()
+            if result is not None and result.status == ExecStatus.COPY_IN:
+                begun.conversation.end_copy(b"the tick was given up")
+            begun.conversation.close()
+            self._connection.pgconn.exec_(b"ROLLBACK")
+
+    def _inputs_query(self) -> str:
+        """Return SQL that counts the inputs of ticks {first} … {last}, those of the ancestors included."""
+        own = f"(SELECT count(*) FROM polis.inputs_r{self.run.id} WHERE effect_tick BETWEEN {{first}} AND {{last}})"
+        if self.run.parent is None:
+            return own
+        rows = self._connection.execute(
+            "SELECT source, tick_first, tick_last FROM polis.lineage WHERE run = %s", (self.run.id,)
+        ).fetchall()
+        counts = [
+            f"(SELECT count(*) FROM polis.inputs_r{source} WHERE effect_tick BETWEEN {{first}} AND {{last}} "
+            f"AND asked_tick BETWEEN {low - 1} AND {high})"
+            for source, low, high in rows
+        ]
+        return " + ".join(counts)
+
+    def _opening(self, first: int, last: int, used: int) -> tuple[str, ...]:
+        run, inputs = self.run.id, self._count_inputs.format(first=first, last=last)
+        return (
+            "BEGIN",
+            f"SELECT FROM polis.leases WHERE run = {run} FOR SHARE",
+            f"SELECT CASE WHEN epoch <> {self._epoch} THEN polis.refuse_ticks('{_LEASE_LOST}') "
+            f"WHEN {inputs} <> {used} THEN polis.refuse_ticks('{_INPUTS_CHANGED}') END "
+            f"FROM polis.leases WHERE run = {run}",
+        )
+
+    def _send(
+        self, conversation: Conversation, result: psycopg.pq.abc.PGresult | None, parts: Sequence[Sequence[memoryview]],
+        first: int, last: int, *, afterwards: str | None = None,
+    ) -> None:  # fmt: skip
+        """Send each part to the COPY that waits for it, and what comes after the last."""
+        try:
+            for k, part in enumerate(parts):
+                if result is None or result.status != ExecStatus.COPY_IN:
+                    break
+                if k == 0:
+                    reach("before_copy", first)
+                conversation.send((HEADER, *part, TRAILER))
+                if k == len(parts) - 1:
+                    reach("between_copy_and_header", first)
+                result = conversation.end_copy()
+            if result is None and afterwards is not None:
+                result = conversation.ask(afterwards.encode())
+            if result is not None:
+                self._raise_sql(result, first=first, last=last)
+        finally:
+            conversation.close()
+
+    def _raise_sql(self, result: psycopg.pq.abc.PGresult, *, first: int, last: int) -> None:
+        """Raise what Postgres said: not ours any more, gone for now, or refused for good."""
+        pgconn = self._connection.pgconn
+        state = (result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) or b"").decode()
+        message = (result.error_message or pgconn.error_message).decode(errors="replace").strip()
+        if pgconn.status == psycopg.pq.ConnStatus.BAD or state[:2] in ("08", "57") or not state:
+            raise StoreUnavailable(message)
+        if pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            pgconn.exec_(b"ROLLBACK")
+        if state == _LEASE_LOST:
+            raise LeaseLost(self.run.name, first, self._epoch)
+        if state == _INPUTS_CHANGED:
+            raise InputsChanged(self.run.name, first, last)
+        if state == _DISK_FULL:
+            raise DiskFull(message)
+        # Out of memory, too many connections; a deadlock; a lock that somebody held too long: may pass.
+        if state[:2] in ("53", "40") or state == _LOCK_NOT_AVAILABLE:
+            raise StoreUnavailable(message)
+        raise AppendRefused(self.run.name, message)
+
+
+def _header_row(run: int, h: Header) -> str:
+    """Return a row of `ticks` as SQL: integers and our own hex digits, so nothing needs quoting."""
+    areas = ", ".join(str(a - (1 << 64) if a >= 1 << 63 else a) for a in h.areas)
+    hashes = ", ".join(f"'\\x{v.hex()}'" for v in (h.events_hash, h.state_hash, h.chain_hash))
+    return f"({run}, {h.tick}, {h.events}, {CATALOGUE_VERSION}, {hashes}, {areas})"
