@@ -28,6 +28,7 @@ ROLE = "polis_read"
 _CHUNK = 1_000  # rows that come at once
 _GRACE_S = 1.0  # how much later than the server our own clock strikes
 _CONNECT_TIMEOUT_S = 10
+_PROTOCOL_VIOLATION = "08P01"
 
 
 @dataclass(frozen=True)
@@ -233,7 +234,12 @@ def _named(error: psycopg.Error, query: str, *, struck: bool, timeout_s: float) 
         return QueryTimedOut(timeout_s)
     if isinstance(error, psycopg.errors.AdminShutdown):
         return SessionEnded(said)
-    if error.sqlstate is None or error.sqlstate[:2] in ("08", "57"):
+    if error.sqlstate is None and isinstance(
+        error, psycopg.DataError
+    ):  # the server gave it, and Python has no such value
+        return BadQuery(said, query, None, "Cast it to text, as in column::text.")
+    # A parameter that nobody gives, such as $1, is told as if the protocol were broken.
+    if error.sqlstate is None or (error.sqlstate[:2] in ("08", "57") and error.sqlstate != _PROTOCOL_VIOLATION):
         return StoreUnavailable(said)
     position = int(error.diag.statement_position) if error.diag.statement_position else None
     return BadQuery(said, query, position, error.diag.message_hint or "")

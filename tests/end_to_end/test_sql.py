@@ -161,6 +161,9 @@ def test_more_rows_than_the_limit_are_cut_and_that_is_said(polis):
         ([VILLAGE, "-c", "SELECT 1; SELECT 2", "--parquet", "x"], 2, "takes one query"),
         ([VILLAGE, "-c", "SELECT 1", "--parquet", "/nowhere/x"], 2, "no folder"),
         ([VILLAGE, "-c", "SELECT 1", "--limit", "-1"], 2, "limit"),
+        ([VILLAGE, "-c", "SELECT $1"], 2, "requires 1"),
+        ([VILLAGE, "-c", "SELECT 'infinity'::date"], 2, "cast it to text"),
+        ([VILLAGE, "-c", "SELECT '-infinity'::timestamptz"], 2, "cast it to text"),
     ],
 )
 def test_what_can_not_be_asked_is_one_line_and_an_exit_code(polis, arguments, code, said):
