@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from chronopolis.errors import WrongUsage
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -47,10 +49,22 @@ def frame_of(columns: Sequence[AnswerColumn], chunks: Iterable[Rows]) -> pl.Data
 
 
 def chunk_frame(columns: Sequence[AnswerColumn], rows: Rows) -> pl.DataFrame:
-    """Return some rows of an answer as a frame; what has no type of its own there, such as an interval, as text."""
+    """Return some rows of an answer as a frame; what has no type of its own there, such as an interval, as text.
+
+    Raises
+    ------
+    WrongUsage
+        If a column holds arrays of arrays, whose depth its type does not tell: polars would make nulls of them.
+    """
     import polars as pl
 
     schema = schema_of(columns)
+    for i, (name, kind) in enumerate(schema.items()):
+        if isinstance(kind, pl.List) and any(isinstance(each, list) for row in rows for each in row[i] or ()):
+            raise WrongUsage(f"column {name} holds arrays of arrays", f"Ask for it as text: {name}::text.")
+    numbers = [i for i, c in enumerate(columns) if c.type == "numeric"]
+    if numbers:  # here, since polars refuses whole numbers that take more than 128 bits
+        rows = [tuple(_float(v) if i in numbers else v for i, v in enumerate(row)) for row in rows]
     odd = [i for i, kind in enumerate(schema.values()) if kind == pl.String and columns[i].type not in _TEXTS]
     if odd:
         rows = [tuple(_text(v) if i in odd else v for i, v in enumerate(row)) for row in rows]
@@ -118,6 +132,11 @@ def _plain(value: Any) -> Any:
 
 def _parsed(value: Any) -> Any:
     return None if value is None else json.loads(value)
+
+
+def _float(value: int | float | None) -> float | None:
+    """Return the nearest float; what is too large for one is infinite, as it is for Postgres' own text."""
+    return None if value is None else float(str(value))
 
 
 def _text(value: Any) -> str | None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from chronopolis.answers import csv_lines, frame_of, json_lines, table_of
-from chronopolis.errors import NoSuchHost
+from chronopolis.errors import NoSuchHost, WrongUsage
 from chronopolis.parquet_file import write_parquet
 from infrastructure.asking import AnswerColumn
 
@@ -72,6 +72,18 @@ def test_what_frames_have_no_type_for_becomes_text():
     columns = (AnswerColumn("lasted", "interval"), AnswerColumn("flags", "bool[]"), AnswerColumn("n", "numeric"))
     frame = frame_of(columns, [[(dt.timedelta(hours=1), [True, None], 3), (None, None, 0.5)]])
     assert frame.rows() == [("1:00:00", "[True, None]", 3.0), (None, None, 0.5)]
+
+
+def test_whole_numbers_of_any_length_are_floats_in_frames():
+    frame = frame_of((AnswerColumn("n", "numeric"),), [[(10**40,), (None,), (-(10**400),)]])
+    assert frame["n"].to_list() == [1e40, None, float("-inf")]
+
+
+def test_arrays_of_arrays_are_refused_by_frames_instead_of_becoming_null():
+    column = AnswerColumn("grid", "int4[]")
+    with pytest.raises(WrongUsage, match="grid holds arrays of arrays\nAsk for it as text: grid::text"):
+        frame_of((column,), [[([1],), ([[1, 2], [3, 4]],)]])
+    assert frame_of((column,), [[([],), (None,), ([1],)]])["grid"].to_list() == [[], None, [1]]
 
 
 def test_a_table_shows_as_many_rows_as_there_are():
