@@ -16,7 +16,7 @@ def write_parquet(answer: Any, file: Path) -> int:
     Raises
     ------
     WrongUsage
-        If the folder is not there.
+        If the folder is not there, or what is named is one.
     NoSuchHost
         If the file can't be written.
     """
@@ -25,6 +25,8 @@ def write_parquet(answer: Any, file: Path) -> int:
 
     if not file.absolute().parent.is_dir():
         raise WrongUsage(f"there is no folder {file.absolute().parent}")
+    if not file.name:
+        raise WrongUsage(f"{file} is a folder: name the file to write")
     new, count, writer = file.with_name(f".{file.name}.{os.getpid()}.new"), 0, None
     try:
         try:

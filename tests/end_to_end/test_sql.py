@@ -160,6 +160,7 @@ def test_more_rows_than_the_limit_are_cut_and_that_is_said(polis):
         ([VILLAGE, "-c", "SELECT 1", "--csv", "--json"], 2, "together"),
         ([VILLAGE, "-c", "SELECT 1; SELECT 2", "--parquet", "x"], 2, "takes one query"),
         ([VILLAGE, "-c", "SELECT 1", "--parquet", "/nowhere/x"], 2, "no folder"),
+        ([VILLAGE, "-c", "SELECT 1", "--parquet", ""], 2, "name the file"),
         ([VILLAGE, "-c", "SELECT 1", "--limit", "-1"], 2, "limit"),
         ([VILLAGE, "-c", "SELECT $1"], 2, "requires 1"),
         ([VILLAGE, "-c", "SELECT 'infinity'::date"], 2, "cast it to text"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+from pathlib import Path
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -119,6 +120,8 @@ def test_a_parquet_file_is_there_whole_or_not_at_all_and_what_was_begun_is_close
     (tmp_path / "taken").mkdir()
     with pytest.raises(NoSuchHost, match="can't be written: Is a directory"):
         write_parquet(Chunks([(1,)]), tmp_path / "taken")
+    with pytest.raises(WrongUsage, match="name the file"):
+        write_parquet(Chunks([(1,)]), Path())
     assert not any(writer.is_open for writer in writers)
     assert write_parquet(Chunks([(1,)], [(2,), (3,)]), tmp_path / "rows.parquet") == 3
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["rows.parquet", "taken"]
