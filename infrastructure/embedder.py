@@ -56,12 +56,15 @@ class Embedder:
         ------
         ModelNotFound
             If the packages that carry the model are not installed.
+        UnicodeEncodeError
+            If a text has half of a surrogate pair, as an argument of a command has for a byte that is no UTF-8.
         """
         if not texts:
             return np.empty((0, DIMENSIONS), np.int8)
         return np.stack([np.frombuffer(self._one(text), np.int8) for text in texts])
 
     def _embed(self, text: str) -> bytes:
+        text.encode()  # the tokenizer would say of what can't be encoded that it is no str
         tokenizer, session = self._load()
         ids = np.array([tokenizer.encode(text).ids], np.int64)
         feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}

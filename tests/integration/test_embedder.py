@@ -30,6 +30,11 @@ def test_the_same_text_gives_the_same_bytes_alone_in_any_batch_and_in_any_order(
     assert embedder.embed([]).shape == (0, DIMENSIONS)
 
 
+def test_half_of_a_surrogate_pair_is_told_as_what_can_not_be_encoded(embedder: Embedder) -> None:
+    with pytest.raises(UnicodeEncodeError):  # which a command tells as an argument that is not UTF-8
+        embedder.embed(["a\udcffb"])
+
+
 def test_another_process_and_other_threads_get_the_same_bytes(embedder: Embedder) -> None:
     program = (
         "import sys; from infrastructure.embedder import Embedder; "
