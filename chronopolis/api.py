@@ -491,6 +491,9 @@ class History:
         BeyondHead, RunExists, InvalidConfiguration, UnknownAgent, WrongUsage
         """
         at = None if at is None else whole("at", at)
+        for called, least in (("seed", None), ("ticks", 1)):
+            if what.get(called) is not None:
+                what[called] = whole(called, what[called], least=least)
         made = make_fork(self._store, str(self.id), at=at, name=name, **what)
         return History(made["name"], settings=self._settings)
 
@@ -530,7 +533,7 @@ class History:
 
         Raises
         ------
-        RunIsHeld, OtherRules, WrongUsage
+        RunIsHeld, OtherRules, WrongUsage, InvalidConfiguration
         """
         from workers.runner import Runner  # late: who only reads need not wait for it
         from workers.staff import thinking_for

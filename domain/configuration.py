@@ -27,6 +27,8 @@ MINDS = ("reflex", "scripted", "llama", "vllm", "openai")
 
 MAX_SIDE = 4_000
 """Cells in a row of the grid, and in a column."""
+TICKS_MAX = 2_000_000_000
+"""The tick that a run can end at, at the latest."""
 _BOUNDS = {
     "agents": (1, 10_000_000),
     "width": (4, MAX_SIDE),
@@ -146,6 +148,17 @@ class Configuration:
             if name not in known:
                 raise InvalidConfiguration(name, value, f"no such setting; there are {', '.join(sorted(known))}")
         return cls(**values)
+
+
+def require_target(ticks: int) -> None:
+    """Refuse a tick to end at that no run can reach.
+
+    Raises
+    ------
+    InvalidConfiguration
+    """
+    if not 0 <= ticks <= TICKS_MAX:
+        raise InvalidConfiguration("ticks", ticks, f"must lie between 0 and {TICKS_MAX:,}")
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)

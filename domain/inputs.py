@@ -94,6 +94,8 @@ def validated(given: Input, *, n_cells: int) -> Input:
         raise InvalidInput(key, f"unknown purpose; there are {', '.join(PURPOSES)}")
     if given.effect_tick <= given.key.asked_tick:
         raise InvalidInput(key, f"it can't take effect at tick {given.effect_tick}, before it was asked")
+    if given.effect_tick >= 2**31:
+        raise InvalidInput(key, f"it can't take effect at tick {shown(given.effect_tick)}: no run has so many")
     if given.key.purpose == INTENTION and "refused" not in answer:
         _validate_intention(key, answer, n_cells)
     if given.key.purpose == REFLECTION and "refused" not in answer:

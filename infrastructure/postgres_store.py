@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from domain.advance import Header
-from domain.configuration import RELEASE, Configuration, genesis_hash
+from domain.configuration import RELEASE, Configuration, genesis_hash, require_target
 from domain.errors import InvalidConfiguration, RunExists, UnknownRun
 from domain.inputs import Input
 from domain.ports import Block, Lease, Run
@@ -71,6 +71,7 @@ class PostgresStore(RecordedHistory, RecordedInputs):
         """Make a run and its partitions in one transaction; see `domain.ports.EventStore.create`."""
         if not -(2**63) <= seed < 2**63:
             raise InvalidConfiguration("seed", seed, "must fit in 64 bits, signed")
+        require_target(target)
         values = {
             "name": name,
             "seed": seed,
@@ -115,6 +116,8 @@ class PostgresStore(RecordedHistory, RecordedInputs):
         ------
         UnknownRun, RunDropped
         """
+        if "\0" in name:  # it could not even be asked for
+            raise UnknownRun(name)
         t = schema.runs
         with self.database.lend() as connection:
             row = connection.execute(select(t).where(t.c.name == name)).one_or_none()

@@ -175,7 +175,7 @@ def _input_of(given: Mapping[str, Any], at: int, by: str, why: str) -> Input:
     key = InputKey(at, NOBODY, INTERVENTION)
     if not isinstance(agent, int) or isinstance(agent, bool) or not NOBODY <= agent < 2**31:
         raise InvalidInput(key.as_tuple(), f"{shown(agent)} is no agent")
-    if not isinstance(effect, int) or isinstance(effect, bool) or not at < effect < 2**31:
+    if not isinstance(effect, int) or isinstance(effect, bool) or not at < effect:
         raise InvalidInput(key.as_tuple(), f"it can't take effect at tick {shown(effect)}: the fork is at tick {at}")
     return Input(InputKey(at, agent, INTERVENTION), effect, answer)
 

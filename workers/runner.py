@@ -18,7 +18,7 @@ import numpy as np
 
 import replay
 from domain.advance import Header, advance
-from domain.configuration import Configuration
+from domain.configuration import Configuration, require_target
 from domain.decide import Decider
 from domain.errors import InputsChanged, InvalidConfiguration, PolisError
 from domain.events import AGENT_BORN, AGENT_DIED, GOODS_TRADED, WORDS_SPOKEN, EventBatch
@@ -208,10 +208,11 @@ class Runner:
 
         Raises
         ------
-        OtherRules, RunIsHeld, LeaseLost, MissingInput, InvalidInput
+        InvalidConfiguration, OtherRules, RunIsHeld, LeaseLost, MissingInput, InvalidInput
             Nothing above the durable mark was reported; the run can be resumed once the reason is gone.
         """
         run, store = self.run_, self.store
+        require_target(target)
         run.require_our_rules()
         # Before the lease and before the clock: compiling is no part of a tick, nor of taking a run over.
         warm_up(minds=run.configuration.thinks)

@@ -15,15 +15,12 @@ from chronopolis.errors import WrongUsage
 if TYPE_CHECKING:
     from domain.configuration import Configuration
 
-TICKS_MAX = 2_000_000_000
-
 
 def require_ticks(ticks: int) -> None:
-    """Refuse a target that is no tick."""
-    from domain.errors import InvalidConfiguration
+    """Refuse a target that is no tick, before anything is opened."""
+    from domain.configuration import require_target
 
-    if not 0 <= ticks <= TICKS_MAX:
-        raise InvalidConfiguration("ticks", ticks, f"must lie between 0 and {TICKS_MAX:,}")
+    require_target(ticks)
 
 
 def require_writable(figures: Path | None) -> None:

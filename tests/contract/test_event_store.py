@@ -176,6 +176,9 @@ class TestAnEventStore:
         for name in ("first", "First", "", "a" * 64, "a\n"):
             with pytest.raises((RunExists, InvalidConfiguration)):
                 store.create(name, seed=3, configuration=TINY_WORLD, target=9)
+        for target in (-1, 2_000_000_001, 10**12):
+            with pytest.raises(InvalidConfiguration, match="between 0 and 2,000,000,000"):
+                store.create("second", seed=3, configuration=TINY_WORLD, target=target)
         assert store.create("second", seed=3, configuration=TINY_WORLD, target=9).id == first.id + 1
 
     def test_a_run_is_what_it_was_made_of(self, store: EventStore) -> None:
@@ -246,7 +249,7 @@ class TestAnEventStore:
         with pytest.raises(UnknownRun) as caught:
             store.find("brave-o")
         assert caught.value.candidates == ("brave-otter", "brave-owl")
-        for unknown in ("nobody", "", "99", "9" * 30, "BRAVE-otter", "brave%", "_"):
+        for unknown in ("nobody", "", "99", "9" * 30, "BRAVE-otter", "brave%", "_", "a\0"):
             with pytest.raises(UnknownRun):
                 store.find(unknown)
 

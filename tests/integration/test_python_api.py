@@ -11,7 +11,7 @@ import pytest
 import replay
 from chronopolis.api import History, runs
 from chronopolis.errors import RunClosed, UnknownAgent, WrongUsage
-from domain.errors import BeyondHead
+from domain.errors import BeyondHead, InvalidConfiguration
 from domain.ports import Run
 from infrastructure.parquet_export import export_run
 from infrastructure.postgres_store import PostgresStore
@@ -96,12 +96,19 @@ def test_a_tick_is_a_whole_number(history: History) -> None:
             history.at(wrong)  # type: ignore[arg-type]
     for what in (
         lambda: history.fork(at=1.5),  # type: ignore[arg-type]
+        lambda: history.fork(seed=1.5),
+        lambda: history.fork(ticks=1.5),
         lambda: history.resume(True),
         lambda: history.diff(tick_a=1, tick_b="2"),  # type: ignore[arg-type]
         lambda: history.intervene(agent=1, news="Gold!", at=900.5),  # type: ignore[arg-type]
     ):
         with pytest.raises(WrongUsage, match="give a whole number"):
             what()
+    with pytest.raises(WrongUsage, match="ticks=-1: give 1 or more"):
+        history.fork(ticks=-1)
+    for beyond in (lambda: history.fork(ticks=10**12), lambda: history.resume(10**12)):
+        with pytest.raises(InvalidConfiguration, match="between 0 and 2,000,000,000"):
+            beyond()
 
 
 def test_several_kinds_and_measures_may_come_in_a_list(history: History) -> None:

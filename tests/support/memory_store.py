@@ -15,7 +15,7 @@ import numpy as np
 
 from domain.advance import Header
 from domain.columns import AREAS
-from domain.configuration import Configuration, genesis_hash
+from domain.configuration import Configuration, genesis_hash, require_target
 from domain.errors import (
     CorruptHistory,
     InputsChanged,
@@ -76,6 +76,7 @@ class MemoryStore:
             raise InvalidConfiguration("name", name, "is no name for a run")
         if name in self.names():
             raise RunExists(name)
+        require_target(target)
         number = len(self.shelves) + 1
         genesis = genesis_hash(seed, configuration)
         origin = None if parent is None else parent.id
