@@ -92,12 +92,12 @@ def thought(
         raise WrongUsage("whose thought? Give --agent A, or --all")
     with open_store(say=output.say) as store:
         found = store.find(run)
-        last = require_tick(store, found, None)
-        who = None if agent is None else agent_of_run(store, found, agent, last=last)
-        rows = store.deliberations(found, agent=who, last=last if tick is None else tick)
+        last = require_tick(store, found, tick)
+        who = None if agent is None else agent_of_run(store, found, agent, last=require_tick(store, found, None))
+        rows = store.deliberations(found, agent=who, last=last)
     if not rows:
         nobody = "nobody has" if who is None else f"agent {who} has not"
-        raise NothingFound(f"run {found.name}: {nobody} been asked to think by tick {last if tick is None else tick:,}")
+        raise NothingFound(f"run {found.name}: {nobody} been asked to think by tick {last:,}")
     told = [_told(row) for row in rows]
     if everything:
         for each in told:

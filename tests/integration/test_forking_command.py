@@ -141,6 +141,7 @@ _REFUSED = (
     (("fork", "village", "--why", "for fun"), "without a reason"),
     (("fork", "village", "--ticks", "99999999999"), "between 0 and 2,000,000,000"),
     (("tree", "nobody"), "no run 'nobody'"),
+    (("thought", "village", "--all", "--tick", "21"), "it has ticks 0 to 20"),
     (("intervene", "village", "--agent", "3"), "nothing to do"),
     (("intervene", "village", "--rest"), "whom does it concern"),
     (("intervene", "village", "--agent", "3", "--add", "2"), "done to the world, so leave --agent out"),
