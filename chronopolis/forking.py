@@ -120,7 +120,7 @@ def _require_deed(given: Mapping[str, Any]) -> None:
     unknown = [str(key)[:40] for key in given if key not in (*DEEDS, *_BESIDE)]
     if unknown:
         raise WrongUsage(f"{', '.join(map(repr, unknown))} is nothing that can be done", _KNOWN)
-    if not set(given) & set(DEEDS):
+    if not any(name in given and given[name] != {} for name in DEEDS):
         raise WrongUsage("an intervention that does nothing", _KNOWN)
 
 

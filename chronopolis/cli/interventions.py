@@ -38,7 +38,7 @@ def intervention_of(text: str) -> dict[str, Any]:
     """
     if text.lstrip().startswith("{"):
         try:
-            found = json.loads(text)
+            found = json.loads(text, object_pairs_hook=_once)
         except ValueError as error:
             raise WrongUsage(f"--intervene: it is no JSON ({error})") from None
         assert isinstance(found, dict)
@@ -55,8 +55,21 @@ def intervention_of(text: str) -> dict[str, Any]:
     return _with_places(given)
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; of a name that stands in it twice, Python would keep the last and say nothing."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise WrongUsage(f"--intervene: {shown(name)} is there twice; give it once")
+        found[name] = value
+    return found
+
+
 def _take_word(given: dict[str, Any], word: str) -> None:
     key, equals, value = word.partition("=")
+    good = key.removeprefix("endow.").lower()
+    if key in given or (key.startswith("endow.") and good in given.get("endow", {})):
+        raise WrongUsage(f"--intervene: {shown(word)}: {shown(key)} was said already; give it once")
     if word in ("rest", "remove"):
         given[word] = True
     elif not equals or not value:
@@ -70,7 +83,7 @@ def _take_word(given: dict[str, Any], word: str) -> None:
     elif key == "add":
         given["add"] = {"agents": whole(value, word)}
     elif key.startswith("endow."):
-        given.setdefault("endow", {})[key.removeprefix("endow.").lower()] = amount_of(value, word)
+        given.setdefault("endow", {})[good] = amount_of(value, word)
     elif key.startswith("stock.") and "stock" not in given:
         given["stock"] = stock_of(f"{key.removeprefix('stock.')}={value}")
     else:
@@ -112,7 +125,10 @@ def deeds_of(
         good, equals, amount = each.partition("=")
         if not equals or not good.strip():
             raise WrongUsage(f"--endow {cut(each)}: write GOOD=AMOUNT, such as food=5000")
-        given.setdefault("endow", {})[good.strip().lower()] = amount_of(amount, f"--endow {each}")
+        good = good.strip().lower()
+        if good in given.setdefault("endow", {}):
+            raise WrongUsage(f"--endow {cut(each)}: {shown(good)} was given already; give it once")
+        given["endow"][good] = amount_of(amount, f"--endow {each}")
     given |= {name: True for name, wanted in (("rest", rest), ("remove", remove)) if wanted}
     if add is not None:
         given["add"] = {"agents": add, **({} if cell is None else {"cell": cell})}
@@ -144,6 +160,8 @@ def cells_of(text: str) -> list[int] | str:
 
 def whole(value: str, word: str) -> int:
     """Return a whole number."""
+    if re.fullmatch("[0-9]{13,}", value):
+        raise WrongUsage(f"{cut(word)}: {shown(value)} is too large")
     if not re.fullmatch("[0-9]{1,12}", value):
         raise WrongUsage(f"{cut(word)}: {shown(value)} is no whole number from 0 on")
     return int(value)
@@ -151,6 +169,8 @@ def whole(value: str, word: str) -> int:
 
 def amount_of(value: str, word: str) -> int:
     """Return how much is given of a good."""
+    if re.fullmatch("[0-9]{13,}", value):
+        raise WrongUsage(f"{cut(word)}: the amount {shown(value)} is too large")
     if not re.fullmatch("[0-9]{1,12}", value) or int(value) == 0:
         raise WrongUsage(
             f"{cut(word)}: the amount {shown(value)} is no whole number above 0",
