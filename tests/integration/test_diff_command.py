@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.support.stores import TINY_WORLD, go_on, make_run
 pytestmark = pytest.mark.integration
 
 TICKS = 40
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -54,6 +56,24 @@ def test_it_says_where_two_runs_part_and_how_they_differ(runs, capsys):
 
     code, same = as_json(capsys, "made", "what-if", "--tick", "20")
     assert code == 0 and same["identical"] and same["first_divergence"] is None and same["differences"] == []
+
+
+def test_the_query_of_the_page_on_sql_says_the_same_also_of_a_fork_of_a_fork(runs, capsys):
+    assert main.run(["fork", "what-if", "--at", "30", "--name", "child", "--seed", "9"]) == 0
+    with chronopolis.open("child") as child:
+        child.resume(10)
+        query = next(text for text in (ROOT / "docs/sql.md").read_text().split("```") if "a.area_agents" in text)
+        query = query.removeprefix("sql").strip().removesuffix(";")
+        for other in ("made", "what-if", "other-seed"):
+            with chronopolis.open(other) as parent:
+                wanted = query.replace("a.reader = 1", f"a.reader = {parent.id}")
+            wanted = wanted.replace("b.reader = 2", f"b.reader = {child.id}")
+            assert main.run(["sql", "-c", wanted, "--json"]) == 0
+            found = json.loads(capsys.readouterr().out.splitlines()[-1])
+            parted = chronopolis.diff(other, child).first_divergence
+            parted = parted.get("state", parted)
+            assert found.pop("tick") == parted["tick"]
+            assert [area for area, differs in found.items() if differs] == list(parted["areas"])
 
 
 def test_a_setting_of_a_fork_is_said_to_differ_from_its_first_tick_only(runs, capsys):
