@@ -234,9 +234,8 @@ def _named(error: psycopg.Error, query: str, *, struck: bool, timeout_s: float) 
         return QueryTimedOut(timeout_s)
     if isinstance(error, psycopg.errors.AdminShutdown):
         return SessionEnded(said)
-    if error.sqlstate is None and isinstance(
-        error, psycopg.DataError
-    ):  # the server gave it, and Python has no such value
+    # The server gave a value, and Python has none like it.
+    if error.sqlstate is None and isinstance(error, psycopg.DataError):
         return BadQuery(said, query, None, "Cast it to text, as in column::text.")
     # A parameter that nobody gives, such as $1, is told as if the protocol were broken.
     if error.sqlstate is None or (error.sqlstate[:2] in ("08", "57") and error.sqlstate != _PROTOCOL_VIOLATION):
