@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 
 from domain.advance import Header
-from domain.configuration import Configuration
+from domain.configuration import TICKS_MAX, Configuration
 from domain.decide import Decider
 from domain.ports import Run
 from domain.state import World
@@ -164,7 +164,7 @@ def run_on(runner: WatchedRunner, *, seconds: float | None = None, ticks: int | 
     first = -1 if head is None else head.tick
     if seconds is not None:
         runner.at = (*runner.at, (seconds, runner.stop))
-    return runner.run(first + ticks if ticks is not None else 2**31 - 2)
+    return runner.run(first + ticks if ticks is not None else TICKS_MAX)
 
 
 def checkpoint(store: PostgresStore) -> None:
