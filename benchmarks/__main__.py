@@ -116,6 +116,8 @@ def _end_session(process: subprocess.Popen[bytes]) -> None:
 
 def _child(options: Any) -> int:
     """Measure one benchmark in this process and write its result."""
+    from benchmarks.report import about
+
     name = options.only[0]
     module, function, _ = BENCHMARKS[name]
     began = time.monotonic()
@@ -130,7 +132,7 @@ def _child(options: Any) -> int:
         traceback.print_exc()
         return 1
     document = {"benchmark": name, "scale": options.scale, "seed": options.seed, **on}
-    document |= {"seconds": round(time.monotonic() - began, 1), "result": result}
+    document |= {"seconds": round(time.monotonic() - began, 1), "about": about(name), "result": result}
     target.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     return 0
 

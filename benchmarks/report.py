@@ -57,7 +57,7 @@ def page(results: dict[str, dict[str, Any]], plots: dict[str, str], folder: Path
     if (folder / "chaos.md").exists():
         parts.append("What survives `kill -9`: [chaos](chaos.md).\n")
     for name, result in results.items():
-        parts += [f"## {_TITLES[name]}\n", _doc(name)]
+        parts += [f"## {_TITLES[name]}\n", f"{result.get('about') or about(name)}\n"]
         parts.append(TABLES[name](result["result"]))
         if name in plots:
             parts.append(f"![{_TITLES[name]}]({plots[name]})\n")
@@ -69,13 +69,13 @@ def page(results: dict[str, dict[str, Any]], plots: dict[str, str], folder: Path
     return "\n".join(parts)
 
 
-def _doc(name: str) -> str:
-    """Return what the module that measures says of itself."""
+def about(name: str) -> str:
+    """Return what the module that measures says of itself; a result keeps it, as it was when it was measured."""
     from benchmarks.__main__ import BENCHMARKS
 
     text = importlib.import_module(f"benchmarks.{BENCHMARKS[name][0]}").__doc__ or ""
     text = text.partition(":")[2].strip()
-    return text[:1].upper() + text[1:] + "\n"
+    return text[:1].upper() + text[1:]
 
 
 def _measured_on(result: dict[str, Any]) -> str:

@@ -87,6 +87,15 @@ def test_a_cost_that_rises_with_size_is_not_flat():
     assert [bar.met for bar in scaling(500, 600) if "without a database" in bar.what] == [False]
 
 
+def test_a_page_says_how_a_figure_was_measured_and_not_how_it_would_be_today(tmp_path):
+    result = json.loads((ROOT / "docs/benchmarks/recovery.json").read_text()) | {"about": "By a clock on the wall."}
+    (tmp_path / "recovery.json").write_text(json.dumps(result))
+
+    write_report(tmp_path)
+
+    assert "## Recovery\n\nBy a clock on the wall.\n" in (tmp_path / "README.md").read_text()
+
+
 @pytest.mark.slow
 def test_a_small_run_writes_results_a_page_and_a_plot(tmp_path):
     pytest.importorskip("matplotlib")
