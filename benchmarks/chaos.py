@@ -1,6 +1,6 @@
 """The campaign: `kill -9` of runners and of Postgres, at random moments and at named failpoints, until all runs end.
 
-python -m benchmarks.chaos                       200 kills: about half an hour on two cores; writes docs/chaos.md
+python -m benchmarks.chaos                       200 kills: about twenty minutes on two cores; writes docs/chaos.md
 python -m benchmarks.chaos --kills 6 --json      a short one
 
 Each run is killed a few times, resumed each time, and at last let go to its end: its head hash must be that

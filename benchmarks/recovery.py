@@ -3,7 +3,8 @@
 The runner, the postmaster and all its children get SIGKILL. The time begins when a process like that of
 `polis resume` is started, and ends when its first tick is durable: Python's start, the server's recovery,
 the state at the head from snapshot and events, one tick. Runs are killed after different times, since what
-recovery costs is the WAL written since the last checkpoint, which grows to `max_wal_size` and starts again.
+recovery costs is the WAL written since the last checkpoint, which grows to `max_wal_size` and starts again. In mode
+`tick` each row has a record of its own in it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from workers.bootstrap import psql_path
 
 _GIVE_UP_S = 180
 _UNDER_WAY = 20  # ticks
+_KILLS = (
+    ("group", 5.0), ("group", 12.0), ("group", 18.0), ("group", 24.0), ("group", 30.0), ("tick", 18.0), ("tick", 30.0)
+)  # fmt: skip
 
 
 def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
@@ -29,15 +33,17 @@ def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
     home = store.database.settings.home / "killed"
     agents = plan.pick(full=2_500, quick=2_500, tiny=50)
     rows = [
-        _kill_and_resume(home / str(number), agents, plan, seconds)
-        for number, seconds in enumerate(plan.pick(full=(5.0, 12.0, 18.0, 24.0, 30.0), quick=(6.0,), tiny=(1.0,)))
+        _kill_and_resume(home / str(number), agents, plan, durability, seconds)
+        for number, (durability, seconds) in enumerate(
+            plan.pick(full=_KILLS, quick=(("group", 6.0),), tiny=(("group", 1.0),))
+        )
     ]
     return {"kills": rows, "agents": agents, "max_wal_size": TUNED["max_wal_size"]}
 
 
-def _kill_and_resume(home: Path, agents: int, plan: Plan, seconds: float) -> dict[str, Any]:
-    plan.say(f"{agents} agents flat out, killed after {seconds:g} s")
-    arguments = ("--run", "victim", "--agents", str(agents), "--seed", str(plan.seed), "--durability", "group")
+def _kill_and_resume(home: Path, agents: int, plan: Plan, durability: str, seconds: float) -> dict[str, Any]:
+    plan.say(f"{agents} agents flat out, {durability}, killed after {seconds:g} s")
+    arguments = ("--run", "victim", "--agents", str(agents), "--seed", str(plan.seed), "--durability", durability)
     try:
         with Victim(home, *arguments) as victim:
             # Kernels are compiled once a release: not what is measured here.
@@ -56,6 +62,7 @@ def _kill_and_resume(home: Path, agents: int, plan: Plan, seconds: float) -> dic
     finally:
         _stop(home)
     return {
+        "durability": durability,
         "ran_s": seconds,
         "durable_tick_before": said["tick"],
         "first_tick_after": durable["tick"],

@@ -116,11 +116,12 @@ def replaying(result: Any) -> str:
 def recovery(result: Any) -> str:
     """Return the times after each kill."""
     rows = [
-        [f"{k['ran_s']:g} s", k["wal_to_replay_mb"] or "–", k["server_back_s"], k["first_durable_tick_s"],
-         "yes" if k["lost_nothing"] else "NO"]
+        [k["durability"], f"{k['ran_s']:g} s", k["wal_to_replay_mb"] or "–", k["server_back_s"],
+         k["first_durable_tick_s"], "yes" if k["lost_nothing"] else "NO"]
         for k in result["kills"]
     ]  # fmt: skip
-    head = ["killed after", "WAL to replay MB", "server back s", "first new durable tick s", "nothing lost"]
+    head = ["durability", "killed after", "WAL to replay MB", "server back s", "first new durable tick s",
+            "nothing lost"]  # fmt: skip
     return f"{result['agents']:,} agents flat out; max_wal_size {result['max_wal_size']}.\n\n" + table(head, rows)
 
 

@@ -491,7 +491,7 @@ class History:
         BeyondHead, RunExists, InvalidConfiguration, UnknownAgent, WrongUsage
         """
         at = None if at is None else whole("at", at)
-        for called, least in (("seed", None), ("ticks", 1)):
+        for called, least in (("seed", None), ("ticks", 0)):
             if what.get(called) is not None:
                 what[called] = whole(called, what[called], least=least)
         made = make_fork(self._store, str(self.id), at=at, name=name, **what)

@@ -225,8 +225,8 @@ def make_wal_ahead(server: Running, *, say: Callable[[str], None]) -> None:
     """Make the WAL segments that `min_wal_size` keeps, once, before a tick has to; say so if it takes a while.
 
     A segment that is not there yet is written full of zeros first, and synced, by whoever comes to its edge: with
-    2,500 agents that was one tick in a hundred, 5 to 10 ms longer. Made now it takes 50 to 100 ms each, as the disk
-    and the kernel's cache take them (each is written twice); from then on segments are recycled. A home that has half
+    2,500 agents that was one tick in a hundred, 5 to 10 ms longer. Made now it takes 20 to 100 ms each, as busy as
+    the machine is (each is written twice); from then on segments are recycled. A home that has half
     of them, from a release that kept fewer, leaves the others to its ticks.
     """
     began, said = time.monotonic(), False

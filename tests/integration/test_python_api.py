@@ -104,7 +104,7 @@ def test_a_tick_is_a_whole_number(history: History) -> None:
     ):
         with pytest.raises(WrongUsage, match="give a whole number"):
             what()
-    with pytest.raises(WrongUsage, match="ticks=-1: give 1 or more"):
+    with pytest.raises(WrongUsage, match="ticks=-1: give 0 or more"):
         history.fork(ticks=-1)
     for beyond in (lambda: history.fork(ticks=10**12), lambda: history.resume(10**12)):
         with pytest.raises(InvalidConfiguration, match="between 0 and 2,000,000,000"):
