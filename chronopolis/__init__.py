@@ -97,7 +97,9 @@ def diff(
     ------
     UnknownRun, BeyondHead, NoTicksYet, WrongUsage
     """
-    if isinstance(a, int | str):
-        with open(a) as run:
-            return run.diff(b, tick=tick, tick_a=tick_a, tick_b=tick_b)
-    return a.diff(b, tick=tick, tick_a=tick_a, tick_b=tick_b)
+    from chronopolis.api import History
+
+    if isinstance(a, History):
+        return a.diff(b, tick=tick, tick_a=tick_a, tick_b=tick_b)
+    with open(a) as run:
+        return run.diff(b, tick=tick, tick_a=tick_a, tick_b=tick_b)

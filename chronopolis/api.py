@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,14 +23,26 @@ from chronopolis.answers import frame_of
 from chronopolis.asking import ask
 from chronopolis.errors import RunClosed, WrongUsage
 from chronopolis.forking import intervene, make_fork
-from chronopolis.given import address, whole, words
+from chronopolis.given import (
+    address,
+    folder_named,
+    mapping,
+    mappings,
+    one_of,
+    plain,
+    run_named,
+    seconds,
+    text,
+    truth,
+    whole,
+    words,
+)
 from chronopolis.measured import measures_frame
 from chronopolis.naming import living_agent, name_the_dead
 from chronopolis.sentences import Names
 from chronopolis.standing import standing
 from domain.columns import AREAS
 from domain.configuration import Configuration
-from domain.errors import shown
 from domain.measures import society_figures
 from domain.state import World
 from replay.bisect import Bisection, bisect
@@ -149,10 +161,11 @@ class History:
     """
 
     def __init__(self, name: int | str, *, settings: Settings | None = None) -> None:
+        wanted = run_named(name)
         self._open, self._settings = ExitStack(), settings
         self._store = self._open.enter_context(open_store(settings))
         try:
-            self._run = self._store.find(str(name))
+            self._run = self._store.find(wanted)
         except BaseException:
             self._open.close()
             raise
@@ -308,7 +321,7 @@ class History:
         """Say where this history and another part, and how their states differ; see `chronopolis.diff`."""
         store, ours = self._store, self._run
         name = other.name if isinstance(other, History) else other
-        theirs = ours if name is None else store.find(str(name))
+        theirs = ours if name is None else store.find(run_named(name))
         tick, tick_a, tick_b = (
             None if value is None else whole(called, value)
             for called, value in (("tick", tick), ("tick_a", tick_a), ("tick_b", tick_b))
@@ -348,8 +361,7 @@ class History:
         """
         if limit is not None:
             limit = whole("limit", limit, least=1)
-        if not 0 < timeout_s <= _TIMEOUT_MAX_S:
-            raise WrongUsage(f"timeout_s={timeout_s}: give seconds, more than 0 and at most {_TIMEOUT_MAX_S:,}")
+        query, timeout_s = text("query", query), seconds("timeout_s", timeout_s, most=_TIMEOUT_MAX_S)
         behind = events_behind(self._store, self._run)
         if behind > FIRST_EVENTS_MAX:
             command = f"polis db refresh {self.name}"
@@ -370,9 +382,10 @@ class History:
         ------
         ExportRefused, ExportFailed, WrongUsage, BeyondHead, NoTicksYet
         """
+        where, replacing = folder_named("folder", folder), truth("overwrite", overwrite)
         first, last = self._ticks(first, last)
         refresh(self._store, self._run)
-        return export_run(self._store, self._run, Path(folder), first=first, last=last, overwrite=overwrite)
+        return export_run(self._store, self._run, where, first=first, last=last, overwrite=replacing)
 
     def measures(self, *names: str | Iterable[str], first: int = 0, last: int | None = None) -> pl.DataFrame:
         """Return measures tick by tick, in their units, null where there is no value.
@@ -409,8 +422,9 @@ class History:
         ------
         WrongUsage, BeyondHead, UnknownEvent
         """
+        event, effects = address(event), truth("effects", effects)
         found = causes.why(
-            self._store, self._run, address(event), depth=depth, breadth=breadth, horizon=horizon, effects=effects
+            self._store, self._run, event, depth=depth, breadth=breadth, horizon=horizon, effects=effects
         )
         return replace(found, naming=lambda: self._names_for(found))
 
@@ -439,9 +453,8 @@ class History:
         ------
         InvalidExpression, WrongUsage, BeyondHead, NoTicksYet
         """
-        if method not in (None, "seek", "scan"):
-            raise WrongUsage(f"method={shown(method)}: there are 'seek' and 'scan'", "Without one, it is chosen.")
-        limit = whole("limit", limit, least=0)
+        expression, limit = text("expression", expression), whole("limit", limit, least=0)
+        method = None if method is None else one_of("method", method, "seek", "scan")
         first, last = self._ticks(first, last)
         return bisect(self._store, self._run, expression, first=first, last=last, method=method, limit=limit)
 
@@ -452,12 +465,13 @@ class History:
         ------
         InvalidExpression, WrongUsage, BeyondHead, NoTicksYet
         """
+        expression = text("expression", expression)
         first, last = self._ticks(first, last)
         return last_where(self._store, self._run, expression, first=first, last=last)
 
     def verify(self, *, deep: bool = False) -> replay.Verification:
         """Fold everything from tick 0 and compare with what is recorded."""
-        return replay.verify(self._store, self._run, deep=deep)
+        return replay.verify(self._store, self._run, deep=truth("deep", deep))
 
     # -- what if -------------------------------------------------------------------------------------
 
@@ -468,7 +482,18 @@ class History:
             return None
         return self._store.find(str(self._run.parent)).name, self._run.fork_tick
 
-    def fork(self, at: int | None = None, *, name: str | None = None, **what: Any) -> History:
+    def fork(
+        self,
+        at: int | None = None,
+        *,
+        name: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        interventions: Iterable[Mapping[str, Any]] = (),
+        by: str | None = None,
+        why: str = "",
+        ticks: int | None = None,
+    ) -> History:
         """Fork the run and return the child's history; this run goes on as if nobody had asked.
 
         Parameters
@@ -477,9 +502,16 @@ class History:
             The last tick that both share; the newest if left out.
         name : str, optional
             Of the child; a memorable one if left out.
-        **what
-            What is to be otherwise, as `chronopolis.forking.make_fork` has it: `settings` such as ``{"hunger": 30}``,
-            `seed`, `interventions` such as ``[{"agent": 17, "endow": {"food": 5000}}]``, `by`, `why`, `ticks`.
+        settings : dict, optional
+            Constants of the scenario from tick `at` + 1 on, such as ``{"hunger": 30}``.
+        seed : int, optional
+            What decides chance from then on.
+        interventions : list of dicts
+            Such as ``[{"agent": 17, "endow": {"food": 5000}}]``; docs/forks.md has them all.
+        by, why : str
+            Who forks, whoever is logged in if left out, and for what reason.
+        ticks : int, optional
+            How far beyond the fork the child is to go; to its parent's target if left out.
 
         Returns
         -------
@@ -490,15 +522,27 @@ class History:
         ------
         BeyondHead, RunExists, InvalidConfiguration, UnknownAgent, WrongUsage
         """
-        at = None if at is None else whole("at", at)
-        for called, least in (("seed", None), ("ticks", 0)):
-            if what.get(called) is not None:
-                what[called] = whole(called, what[called], least=least)
-        made = make_fork(self._store, str(self.id), at=at, name=name, **what)
+        made = make_fork(
+            self._store, str(self.id),
+            at=None if at is None else whole("at", at),
+            name=None if name is None else text("name", name),
+            settings=None if settings is None else mapping("settings", settings, "{'hunger': 30}"),
+            seed=None if seed is None else whole("seed", seed),
+            interventions=mappings("interventions", interventions, "{'agent': 17, 'endow': {'food': 5000}}"),
+            by=None if by is None else text("by", by),
+            why=text("why", why),
+            ticks=None if ticks is None else whole("ticks", ticks, least=0),
+        )  # fmt: skip
         return History(made["name"], settings=self._settings)
 
     def intervene(
-        self, *, agent: int | str | None = None, at: int | None = None, by: str = "", why: str = "", **deeds: Any
+        self,
+        *,
+        agent: int | str | None = None,
+        at: int | None = None,
+        by: str | None = None,
+        why: str = "",
+        **deeds: Any,
     ) -> dict[str, Any]:
         """Change the world from outside at a tick that has not begun, and return what `polis intervene --json` says.
 
@@ -509,7 +553,7 @@ class History:
         at : int, optional
             The tick of effect; soon if left out.
         by, why : str
-            Who intervenes, and for what reason.
+            Who intervenes, whoever is logged in if left out, and for what reason.
         **deeds
             What is done, such as ``endow={"food": 5000}``, ``news="The well is dry."`` or ``add={"agents": 20}``;
             docs/forks.md has them all.
@@ -518,8 +562,8 @@ class History:
         ------
         UnknownAgent, TickHasBegun, WrongUsage
         """
-        at = None if at is None else whole("at", at)
-        return intervene(self._store, self._run, deeds, agent=agent, at=at, by=by, why=why)
+        at, by = None if at is None else whole("at", at), None if by is None else text("by", by)
+        return intervene(self._store, self._run, plain(deeds), agent=plain(agent), at=at, by=by, why=text("why", why))
 
     def resume(self, ticks: int | None = None, *, durability: str = "tick", answers: str = "reuse") -> dict[str, Any]:
         """Run on, in this process, and return what `polis resume --json` says.
@@ -539,6 +583,8 @@ class History:
         from workers.staff import thinking_for
 
         ticks = None if ticks is None else whole("ticks", ticks, least=1)
+        durability = one_of("durability", durability, "tick", "group")
+        answers = one_of("answers", answers, "record", "reuse", "only")
         target = self._store.lease(self._run).target if ticks is None else max(self.head_tick, 0) + ticks
         where = self._settings or Settings.from_environment()
         with thinking_for(self._store, self._run, where, answers=answers) as thinking:

@@ -13,6 +13,8 @@ from chronopolis.errors import WrongUsage
 from chronopolis.naming import names_in
 from chronopolis.record import require_tick
 from chronopolis.sentences import Names
+from domain.errors import shown
+from domain.given import whole
 from domain.ports import EventStore, Run
 from replay.why import BREADTH, DEPTH, HORIZON, Causes
 
@@ -46,7 +48,8 @@ def address(text: str) -> tuple[int, int]:
     found = _ADDRESS.fullmatch(text.strip())
     if found is None:
         raise WrongUsage(
-            f"{text!r} is no event", "Write TICK:ORDINAL, such as 1200:17; `polis events RUN --tick 1200` lists them."
+            f"{shown(text)} is no event",
+            "Write TICK:ORDINAL, such as 1200:17; `polis events RUN --tick 1200` lists them.",
         )
     return int(found[1]), int(found[2])
 
@@ -61,9 +64,8 @@ def why(
     ------
     WrongUsage, NoTicksYet, BeyondHead, UnknownEvent
     """
-    for name, value, most in (("depth", depth, 50), ("breadth", breadth, 200), ("horizon", horizon, 20_000)):
-        if not 1 <= value <= most:
-            raise WrongUsage(f"{name} {value} lies outside 1 … {most:,}")
+    depth, breadth = whole("depth", depth, least=1, most=50), whole("breadth", breadth, least=1, most=200)
+    horizon = whole("horizon", horizon, least=1, most=20_000)
     tick, ordinal = address(event)
     require_tick(store, run, tick)
     found = replay.why(store, run, tick, ordinal, depth=depth, breadth=breadth, horizon=horizon, effects=effects)

@@ -3,8 +3,8 @@
 ::
 
     PolisError
+    ├── WrongUsage            of `domain.errors`, since notebooks hold objects of `replay` too, which refuse as well
     └── FrontDoorError
-        ├── WrongUsage        arguments that can't be meant together, or a value that means nothing
         ├── UnknownAgent      no agent of that id or name lives then, or several of that name do
         ├── RunClosed         a run that was opened in Python and closed again
         ├── NothingFound      what was asked for is not in the run
@@ -15,22 +15,16 @@
 
 from __future__ import annotations
 
-from domain.errors import PolisError, shown
+from domain.errors import PolisError, WrongUsage, shown
+
+__all__ = [
+    "FrontDoorError", "HolderFailed", "NoSuchHost", "NoTicksYet", "NothingFound", "RunClosed", "UnknownAgent",
+    "WrongUsage",
+]  # fmt: skip
 
 
 class FrontDoorError(PolisError):
     """A command could not do what was asked."""
-
-
-class WrongUsage(FrontDoorError):
-    """Arguments that can't be meant together, or a value that means nothing."""
-
-    def __init__(self, what: str, hint: str = "") -> None:
-        super().__init__(what, hint)
-        self.what, self.hint = what, hint
-
-    def __str__(self) -> str:
-        return f"{self.what}\n{self.hint}" if self.hint else self.what
 
 
 class UnknownAgent(FrontDoorError):

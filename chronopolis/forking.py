@@ -9,6 +9,7 @@ from typing import Any
 import replay
 from chronopolis.errors import NoTicksYet, WrongUsage
 from chronopolis.forewarning import warnings_about
+from chronopolis.given import text
 from chronopolis.names import memorable_name
 from chronopolis.people import find_agent
 from domain.configuration import MINDS
@@ -33,7 +34,7 @@ def make_fork(
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
     interventions: Sequence[Mapping[str, Any]] = (),
-    by: str = "",
+    by: str | None = None,
     why: str = "",
     ticks: int | None = None,
 ) -> dict[str, Any]:
@@ -45,7 +46,8 @@ def make_fork(
     run_name : the parent's name, id, or the unique beginning of its name
     at : the last tick that both share; the parent's newest if left out
     name : of the child; a memorable one if left out
-    settings, seed, by, why : as `replay.fork` has them
+    settings, seed, why : as `replay.fork` has them
+    by : who forks; whoever is logged in if left out
     interventions : as `replay.fork` has them; "agent" may be a name
     ticks : how far beyond the fork the child is to go; to its parent's target if left out
 
@@ -66,7 +68,7 @@ def make_fork(
     tick = head.tick if at is None else at
     try:
         given = {
-            "at": tick, "settings": settings, "seed": seed, "by": by or getpass.getuser(), "why": why,
+            "at": tick, "settings": settings, "seed": seed, "by": _author(by), "why": why,
             "interventions": _with_ids(store, parent, tick, interventions),
             "target": None if ticks is None else tick + ticks, "engines": _engines(parent, settings),
         }  # fmt: skip
@@ -122,6 +124,16 @@ def _require_deed(given: Mapping[str, Any]) -> None:
         raise WrongUsage(f"{', '.join(map(repr, unknown))} is nothing that can be done", _KNOWN)
     if not any(name in given and given[name] != {} for name in DEEDS):
         raise WrongUsage("an intervention that does nothing", _KNOWN)
+    for name in ("by", "why"):
+        text(name, given.get(name, ""))
+    _author(given.get("by"))
+
+
+def _author(by: str | None) -> str:
+    """Return who does it; an empty name is nobody's, as of a variable in a script that was not set."""
+    if by == "":
+        raise WrongUsage("by '' names nobody", "Leave it out for whoever is logged in.")
+    return getpass.getuser() if by is None else by
 
 
 def _agent(world: World | None, run: Run, wanted: int | str | None) -> int:
@@ -169,7 +181,7 @@ def intervene(
     *,
     agent: int | str | None = None,
     at: int | None = None,
-    by: str = "",
+    by: str | None = None,
     why: str = "",
 ) -> dict[str, Any]:
     """Record an intervention on a run, live or paused, and return what `polis intervene --json` says.
@@ -181,7 +193,7 @@ def intervene(
     given : what is done, as `domain.inputs.Input` describes the answer of an intervention
     agent : id or name of the one that it concerns; None if it concerns the world
     at : tick of effect, which must not have begun; soon if left out
-    by, why : who intervenes and for what reason
+    by, why : who intervenes, whoever is logged in if left out, and for what reason
 
     Raises
     ------
@@ -189,7 +201,7 @@ def intervene(
         Nothing was recorded.
     """
     _require_deed(given)
-    answer = {"by": by or getpass.getuser(), "why": why, **given}
+    answer = {"by": _author(by), "why": why, **given}
     looks = agent is not None or "add" in given
     world = replay.at_head(store, run) if looks and store.head(run) is not None else None
     who = _agent(world, run, agent)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import replay
 from chronopolis.errors import NoTicksYet, UnknownAgent, WrongUsage
 from chronopolis.people import find_agent, id_in
-from domain.errors import BeyondHead, UnknownEventKind
+from domain.errors import BeyondHead, UnknownEventKind, shown
 from domain.events import (
     ABSENT,
     AGENT_BORN,
@@ -77,7 +77,7 @@ def kinds_named(names: Sequence[str]) -> tuple[EventKind, ...]:
         return tuple(kind_named(name) for name in names)
     except UnknownEventKind as error:
         there = ", ".join(k.name for k in KINDS)
-        raise WrongUsage(f"there is no kind of event {error.kind!r}", f"There are {there}.") from None
+        raise WrongUsage(f"there is no kind of event {shown(error.kind)}", f"There are {there}.") from None
 
 
 def select_events(

@@ -12,6 +12,7 @@
     │   ├── UnknownMeasure            no measure of that name
     │   ├── InvalidExpression         an expression that means nothing, and where it goes wrong
     │   └── RandomnessForbidden       somebody asked for a generator; use `domain.draws`
+    ├── WrongUsage                    arguments that can't be meant together, or a value that means nothing
     ├── MissingAnswer                 `--answers only`, and nobody has answered this question before
     ├── StoreError                    what a store of events refuses, whatever keeps it
     │   ├── UnknownRun                no run of that name, or several that begin so
@@ -43,8 +44,24 @@ def shown(value: object, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
+def cut(text: str, most: int = 60) -> str:
+    """Return what somebody wrote as errors repeat it."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 class PolisError(Exception):
     """Root of every error that Chronopolis raises on purpose."""
+
+
+class WrongUsage(PolisError):
+    """Arguments that can't be meant together, or a value that means nothing."""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.what, self.hint = what, hint
+
+    def __str__(self) -> str:
+        return f"{self.what}\n{self.hint}" if self.hint else self.what
 
 
 class DomainError(PolisError):
@@ -59,7 +76,7 @@ class InvalidConfiguration(DomainError):
         self.field, self.value, self.because = field, value, because
 
     def __str__(self) -> str:
-        return f"{self.field} = {self.value!r}: {self.because}"
+        return f"{cut(str(self.field))} = {shown(self.value)}: {self.because}"
 
 
 class UnknownEventKind(DomainError):
@@ -124,7 +141,7 @@ class UnknownMeasure(DomainError):
 
     def __str__(self) -> str:
         hint = f"did you mean {' or '.join(self.near)}?" if self.near else "`polis measures --list` has them all"
-        return f"there is no measure {self.name!r}; {hint}"
+        return f"there is no measure {shown(self.name)}; {hint}"
 
 
 class InvalidExpression(DomainError):
@@ -174,8 +191,8 @@ class UnknownRun(StoreError):
 
     def __str__(self) -> str:
         if self.candidates:
-            return f"{self.name!r} could be any of {', '.join(self.candidates)}; give more of the name"
-        return f"there is no run {self.name!r}; `polis runs` lists them"
+            return f"{shown(self.name)} could be any of {', '.join(self.candidates)}; give more of the name"
+        return f"there is no run {shown(self.name)}; `polis runs` lists them"
 
 
 class RunDropped(UnknownRun):

@@ -88,13 +88,13 @@ class PostgresStore(RecordedHistory, RecordedInputs):
             "state_version": run.state_version,
             "hashing_version": run.hashing_version,
         }
+        if not re.fullmatch(_NAME, name):
+            raise InvalidConfiguration("name", name, "use 1-63 of a-z, 0-9, - and _, beginning with a letter")
         rows = [row_of(given, configuration) for given in inputs]
         with self.database.transaction() as connection:
             # Looked at before: a row that is refused uses up a number all the same.
             if connection.execute(select(schema.runs.c.run).where(schema.runs.c.name == name)).first() is not None:
                 raise RunExists(name)
-            if not re.fullmatch(_NAME, name):
-                raise InvalidConfiguration("name", name, "use 1-63 of a-z, 0-9, - and _, beginning with a letter")
             try:
                 number = connection.execute(
                     insert(schema.runs).values(**values).returning(schema.runs.c.run)
@@ -116,7 +116,7 @@ class PostgresStore(RecordedHistory, RecordedInputs):
         ------
         UnknownRun, RunDropped
         """
-        if "\0" in name:  # it could not even be asked for
+        if "\0" in name or not name.isascii():  # no name of a run has these, and some could not even be asked for
             raise UnknownRun(name)
         t = schema.runs
         with self.database.lend() as connection:

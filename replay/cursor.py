@@ -19,6 +19,7 @@ from domain.advance import new_world
 from domain.errors import BeyondHead, CorruptHistory
 from domain.events import EventBatch
 from domain.fold import fold
+from domain.given import whole
 from domain.ports import HistoryReader, Run
 from domain.state import World
 from replay.passages import Passage, Passages
@@ -42,12 +43,17 @@ class Cursor:
     ----------
     reader : HistoryReader
     run : Run
-    cache_mib : int, how much memory states and events may take together
+    cache_mib : int, how much memory states and events may take together, at least one
     on_problem : callable, told of each snapshot that is passed over because it is bad
 
     Attributes
     ----------
     tick : where it stands; -1 before it was first moved
+
+    Raises
+    ------
+    WrongUsage
+        Here and below, of what is no whole number.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class Cursor:
     ) -> None:
         self.reader, self.run, self.on_problem = reader, run, on_problem
         self.tick = -1
+        cache_mib = whole("cache_mib", cache_mib, least=1)
         # What the thread that reads ahead has folded and nobody has come to yet takes an eighth at most.
         self._states = States(cache_mib * _MIB * 5 // 8)
         self._passages = Passages(reader, run, most_bytes=cache_mib * _MIB // 4)
@@ -82,7 +89,7 @@ class Cursor:
             If what comes out does not have the hash that the tick's header records.
         """
         with self._mutex:
-            self._require(tick)
+            tick = self._required(tick)
             while self._ready:
                 self._states.keep(self._ready.popleft())
             world = self._states.get(tick)
@@ -98,7 +105,7 @@ class Cursor:
 
     def step(self, by: int = 1) -> World:
         """Move by so many ticks, backwards if negative, and return the state there."""
-        return self.at(self.tick + by)
+        return self.at(self.tick + whole("by", by))
 
     def events(self, tick: int) -> EventBatch:
         """Return the events of a tick, as today's definitions have them; the cursor stays where it is.
@@ -108,7 +115,7 @@ class Cursor:
         BeyondHead, CorruptHistory
         """
         with self._mutex:
-            self._require(tick)
+            tick = self._required(tick)
             self._passages.need(tick, tick)
             return self._passages.here(tick).events(tick)
 
@@ -132,12 +139,14 @@ class Cursor:
 
     # -- within --------------------------------------------------------------------------------------
 
-    def _require(self, tick: int) -> None:
+    def _required(self, tick: int) -> int:
+        tick = whole("tick", tick)
         if not 0 <= tick <= self._head:  # what was below the head once is so for ever
             head = self.reader.head(self.run)
             self._head = -1 if head is None else head.tick
         if not 0 <= tick <= self._head:
             raise BeyondHead(self.run.name, tick, self._head)
+        return tick
 
     def _fold_to(self, tick: int) -> World:
         """Fold to a tick from the nearest state or snapshot before it, keeping some states on the way."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from domain.columns import FAMILY_NAME, GIVEN_NAME
 from domain.differing import Differing
+from domain.given import whole
 from domain.names import full_name
 from domain.ports import Run
 from domain.state import World
@@ -82,7 +83,14 @@ class Difference:
         limit : most of an area
         agents : only those of so many agents, of whom most is different
         agent : only those of this agent, and what is no agent's
+
+        Raises
+        ------
+        WrongUsage
         """
+        limit = None if limit is None else whole("limit", limit, least=0)
+        agents = None if agents is None else whole("agents", agents, least=0)
+        agent = None if agent is None else whole("agent", agent, least=0, most=2**31 - 1)
         most = None if agents is None else [one for one, _ in self.agents[:agents]]
         wanted = most if agent is None else [agent]
         chosen = None if wanted is None else np.array(wanted, np.int64)

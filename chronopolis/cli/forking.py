@@ -12,7 +12,7 @@ from chronopolis.cli.output import Output, facts
 from chronopolis.cli.run_options import settings_of
 from chronopolis.errors import WrongUsage
 
-By = Annotated[str, typer.Option(help="Who does it; whoever is logged in, if left out.")]
+By = Annotated[str | None, typer.Option(help="Who does it; whoever is logged in, if left out.")]
 _CHANGES_SHOWN = 8
 Why = Annotated[str, typer.Option(help="The reason, for whoever reads the history.")]
 
@@ -63,7 +63,7 @@ def fork(
             "--intervene", metavar="WHAT", help="What is done at T + 1, in words or as JSON; may be repeated."
         ),
     ] = None,
-    by: By = "",
+    by: By = None,
     why: Why = "",
     ticks: Annotated[
         int | None,
@@ -183,7 +183,7 @@ def intervene(
     at: Annotated[
         int | None, typer.Option("--at", min=1, metavar="T", help="Tick of effect; soon if left out.")
     ] = None,
-    by: By = "",
+    by: By = None,
     why: Why = "",
     as_json: AsJson = False,
 ) -> None:

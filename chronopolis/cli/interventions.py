@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chronopolis.errors import WrongUsage
-from domain.errors import shown
+from domain.errors import cut, shown
 
 
 def intervention_of(text: str) -> dict[str, Any]:
@@ -177,11 +177,6 @@ def amount_of(value: str, word: str) -> int:
             "Goods are counted in thousandths, coins in pieces: food=5000 is 5 food.",
         )
     return int(value)
-
-
-def cut(text: str, most: int = 60) -> str:
-    """Return what somebody wrote as an error repeats it."""
-    return text if len(text) <= most else text[:most] + "…"
 
 
 # -- how they are told ---------------------------------------------------------------------------------

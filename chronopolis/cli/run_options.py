@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from chronopolis.cli.interventions import cut
 from chronopolis.errors import WrongUsage
+from domain.errors import cut
 
 if TYPE_CHECKING:
     from domain.configuration import Configuration
