@@ -443,6 +443,25 @@ def test_memories_are_those_that_are_kept(get: Get, store: PostgresStore, run: R
         ]
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["events?agent={}", "events?party={}", "thoughts?agent={}", "conversations?agent={}", "memories?agent={}",
+     "agents/{}", "agents/{}/history", "state?agent={}", "thoughts/{}/3"],
+)  # fmt: skip
+def test_who_never_came_into_a_run_is_nobody_wherever_one_asks(get: Get, path: str) -> None:
+    newest = max(e["agent"] for e in all_events(AGENT_BORN.number))
+    for nobody in (newest + 1, 99_999, 2**31 - 1):
+        error = get(f"/api/runs/brave-otter/{path.format(nobody)}", status=404)
+        assert error["type"] in ("UnknownAgent", "NothingFound") and str(nobody) in error["message"]
+
+
+def test_who_comes_later_is_somebody_before(get: Get) -> None:
+    birth = all_events(AGENT_BORN.number)[-1]
+    for path in ("events", "thoughts", "conversations"):
+        told = get(f"/api/runs/brave-otter/{path}", agent=birth["agent"], last=birth["tick"] - 1)
+        assert told == {path: [], "next": None}
+
+
 def test_what_is_told_whole_is_whole_however_slow_the_disk(
     get: Get, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

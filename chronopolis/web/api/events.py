@@ -32,7 +32,7 @@ async def events(
     ] = None,
     agent: Annotated[str | None, Query(max_length=100, description="Only this agent's own events; id or name.")] = None,
     party: Annotated[
-        int | None, Query(ge=0, le=2**31 - 1, description="Only events of this agent, or directed at it.")
+        int | None, Query(ge=0, le=TICK_MAX, description="Only events of this agent, or directed at it.")
     ] = None,
     after: Annotated[str | None, Query(pattern=ADDRESS, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 200,
@@ -47,6 +47,8 @@ async def events(
     kinds = kinds_named(kind or ())
     low, high = span(first, last, await histories.head(run))
     number = await agent_named(using, run, agent, high)
+    if party is not None:
+        await agent_named(using, run, str(party), high)
 
     place = place_after(after)
     wanted: dict[str, Any] = {

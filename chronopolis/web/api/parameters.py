@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query
 
-from chronopolis.errors import WrongUsage
+from chronopolis.errors import UnknownAgent, WrongUsage
+from chronopolis.naming import recorded_names
+from chronopolis.people import id_in
 from chronopolis.record import agent_of_run
 from chronopolis.web.services import Services, Using
 from domain.ports import Run
@@ -70,14 +72,22 @@ def place_after(address: str | None) -> tuple[int, int]:
 
 
 async def agent_named(using: Services, run: Run, agent: str | None, last: int) -> int | None:
-    """Return the id of an agent that is given by id or name, alive or dead by a tick.
+    """Return the id of an agent that is given by id or name; a name is that of somebody who has come by a tick.
 
     Raises
     ------
     UnknownAgent
+        Of an id, if nobody of that id has come into the run so far.
     """
     if agent is None:
         return None
-    if agent.isascii() and agent.isdigit() and len(agent) <= 9:
-        return int(agent)
-    return await using.histories.slow.do(lambda: agent_of_run(using.store, run, agent, last=last))
+    number = id_in(agent)
+    if number is None:
+        return await using.histories.slow.do(lambda: agent_of_run(using.store, run, agent, last=last))
+    if not 0 <= number < run.configuration.agents:  # else it is a founder
+        names = using.histories.names(run)
+        if number not in names:
+            names |= await using.histories.quick.do(lambda: recorded_names(using.store, run, {number}))
+        if number not in names:
+            raise UnknownAgent(run.name, last, agent)
+    return number
