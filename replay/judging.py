@@ -12,7 +12,7 @@ from domain.errors import InvalidExpression
 from domain.events import EventBatch, empty_records
 from domain.expressions import AtSeries, AtTick, Expression, Term
 from domain.measures import MEASURES, SO_FAR, Look
-from domain.ports import MeasuredHistory, Run
+from domain.ports import HistoryReader, MeasuredHistory, Run
 from domain.state import World
 from replay.measures import series
 from replay.seek import at, ticks_of
@@ -79,13 +79,18 @@ def require_there(store: MeasuredHistory, run: Run, expression: Expression, last
     if last is None:
         return
     named = [n for n in expression.root.walk() if isinstance(n, Term) and n.agent is not None]
-    agents = run.configuration.agents
-    if any(agents <= (term.agent or 0) for term in named):
-        agents = at(store, run, last).next_agent
-    for term in named:
-        if agents <= (term.agent or 0):
-            because = f"there is no agent {term.agent}: by tick {last:,}, 0 to {agents - 1:,} have come"
-            raise InvalidExpression(expression.text, term.start, because)
+    newest = max(named, key=lambda term: term.agent or 0, default=None)
+    because = None if newest is None else why_nobody(store, run, newest.agent or 0, last)
+    if newest is not None and because is not None:
+        raise InvalidExpression(expression.text, newest.start, because)
+
+
+def why_nobody(store: HistoryReader, run: Run, agent: int, last: int) -> str | None:
+    """Return why an agent is nobody: it hadn't come by tick `last`; None if it had."""
+    if agent < run.configuration.agents:  # a founder
+        return None
+    come = at(store, run, last).next_agent
+    return None if agent < come else f"there is no agent {agent}: by tick {last:,}, 0 to {come - 1:,} have come"
 
 
 def require_cells(expression: Expression, configuration: Configuration) -> None:

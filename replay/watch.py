@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.advance import new_world
+from domain.errors import WrongUsage
 from domain.events import EventBatch, EventKind
 from domain.expressions import Expression, parse
 from domain.fold import fold
 from domain.measures import MEASURES
 from domain.ports import MeasuredHistory, Run
 from domain.state import World
-from replay.judging import Judge, look_at, require_there, totals_before, where_it_holds
+from replay.judging import Judge, look_at, require_there, totals_before, where_it_holds, why_nobody
 from replay.measures import BLOCK
 from replay.seek import at, ticks_of
 
@@ -84,7 +85,7 @@ def first_where(
 
     Raises
     ------
-    InvalidExpression, BeyondHead
+    InvalidExpression, WrongUsage, BeyondHead
     """
     wanted = _understood(predicate)
     end = run.require_range(first, last, head=store.head(run))
@@ -111,7 +112,7 @@ def last_where(
 
     Raises
     ------
-    InvalidExpression, BeyondHead
+    InvalidExpression, WrongUsage, BeyondHead
     """
     wanted = _understood(predicate)
     last = run.require_range(first, last, head=store.head(run))
@@ -170,6 +171,8 @@ class Breakpoint:
 
     def __init__(self, store: MeasuredHistory, run: Run, predicate: Predicate | Expression | str) -> None:
         self._store, self._run, self.predicate = store, run, _understood(predicate)
+        if not self.predicate.is_of_events and self.predicate.expression is not None:
+            self.predicate.expression.require_change()
         _require_there(store, run, self.predicate, None)
         self._judge: Judge | None = None
         self._held = False
@@ -199,6 +202,9 @@ def _understood(predicate: Predicate | Expression | str) -> Predicate:
 def _require_there(store: MeasuredHistory, run: Run, wanted: Predicate, last: int | None) -> None:
     if wanted.expression is not None:
         require_there(store, run, wanted.expression, last)
+    because = None if wanted.agent is None or last is None else why_nobody(store, run, wanted.agent, last)
+    if because is not None:
+        raise WrongUsage(f"run {run.name}: {because}")
 
 
 def _judge(store: MeasuredHistory, run: Run, wanted: Predicate, first: int) -> Judge | None:

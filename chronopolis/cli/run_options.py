@@ -39,6 +39,7 @@ def require_expression(break_at: str | None, configuration: Configuration | None
         from replay.judging import require_cells
 
         wanted = parse(break_at)
+        wanted.require_change()
         if configuration is not None:
             require_cells(wanted, configuration)
 

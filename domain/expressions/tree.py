@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from domain.errors import InvalidExpression
 from domain.expressions.surroundings import NOTHING, Surroundings
 
 NUMBER, TRUTH, WORD, NUMBERS, TRUTHS, WORDS = "number", "truth", "word", "numbers", "truths", "words"
@@ -92,6 +93,19 @@ class Expression:
         set_(self, "measures", tuple(dict.fromkeys(t.measure for t in found if t.measure)))
         set_(self, "uses_state", any(not t.measure and not t.is_tick for t in found))
         set_(self, "terms", tuple(_outermost(self.root)))
+
+    def require_change(self) -> None:
+        """Refuse what looks at nothing, such as ``1 < 2``: the same at every tick, it never becomes true.
+
+        Raises
+        ------
+        InvalidExpression
+        """
+        if not any(isinstance(node, Term) for node in self.root.walk()):
+            because = (
+                "this looks at nothing of the run, so it never becomes true; compare a measure, as in hungry > 0.3"
+            )
+            raise InvalidExpression(self.text, self.root.start, because)
 
     def holds(self, surroundings: Surroundings) -> bool:
         """Return whether it is true at one tick."""

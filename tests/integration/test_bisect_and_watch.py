@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import replay
-from domain.errors import BeyondHead, InvalidExpression
+from domain.errors import BeyondHead, InvalidExpression, WrongUsage
 from domain.events import AGENT_DIED, GOODS_TRADED
 from domain.expressions import AtTick, parse
 from domain.measures import Look
@@ -294,6 +294,24 @@ def test_a_runner_breaks_at_the_very_tick_and_goes_on_as_if_it_had_not(
     assert end.head_tick == (rises[0] if rises else 60), "while it still holds, it does not stop the run again"
     go_on(store, run, 60)
     assert chain_of(store, run) == chain_of(store, whole)
+
+
+def test_what_is_the_same_at_every_tick_breaks_nothing_and_is_refused(store: EventStore) -> None:
+    run = make_run(store, ticks=5)
+    for text in ("true", "1 < 2", "not (false or 3 > 4)"):
+        with pytest.raises(InvalidExpression, match="never becomes true"):
+            Breakpoint(store, run, text)
+    Breakpoint(store, run, "1 < 2 and tick > 4")
+    assert first_where(store, run, "1 < 2") == 0, "where it holds is another question"
+
+
+def test_who_never_came_is_not_watched_for_in_what_has_happened(harsh: tuple[MemoryStore, Run]) -> None:
+    store, run = harsh
+    come = replay.at_head(store, run).next_agent
+    for look in (first_where, last_where):
+        with pytest.raises(WrongUsage, match=rf"there is no agent {come}: by tick [0-9,]+, 0 to {come - 1} have come"):
+            look(store, run, Predicate(None, agent=come))
+        assert look(store, run, Predicate(None, agent=come - 1)) is not None
 
 
 def test_a_breakpoint_on_what_happens_stops_at_each_occurrence(store: EventStore) -> None:

@@ -146,6 +146,7 @@ def test_where_something_holds_is_found_forwards_and_backwards(
         assert client.get("/api/runs/told/where", params=by_measure).json()["tick"] == tick
     assert client.get("/api/runs/told/where", params={"expression": "population < 0"}).json()["tick"] is None
     assert client.get("/api/runs/told/where").status_code == 422
+    assert client.get("/api/runs/told/where", params={"agent": 99999}).json()["error"]["type"] == "WrongUsage"
 
 
 def test_a_fork_is_made_and_shares_its_past(client: httpx.Client, store: PostgresStore, run: Run) -> None:
@@ -271,6 +272,8 @@ def test_a_process_that_could_not_go_on_is_told_of(client: httpx.Client, store: 
     nothing = client.post("/api/runs/hopeless/pause")
     assert (nothing.status_code, nothing.json()["error"]["type"]) == (409, "NothingRuns")
     meaningless = client.post("/api/runs/hopeless/continue", json={"ticks": 5, "break": "population >"})
+    constant = client.post("/api/runs/hopeless/continue", json={"ticks": 5, "break": "true"})
+    assert (constant.status_code, constant.json()["error"]["type"]) == (422, "InvalidExpression")
     assert (meaningless.status_code, meaningless.json()["error"]["type"]) == (422, "InvalidExpression")
 
 

@@ -69,7 +69,7 @@ async def go_on(run: Found, wanted: ContinueWanted, using: Using) -> Continuing:
     if lease.status == "running":
         raise RunIsHeld(run.name, lease.holder or "another process")
     if wanted.break_at is not None:
-        parse(wanted.break_at)  # what means nothing is refused before anything is started
+        parse(wanted.break_at).require_change()  # what means nothing is refused before anything is started
     child = await using.children.start(run, wanted.ticks, break_at=wanted.break_at, pace_ms=wanted.pace_ms)
     return _continuing(run, child, -1 if head is None else head.tick)
 
