@@ -22,10 +22,19 @@ def register(app: typer.Typer) -> None:
     )(export)
 
 
+def _folder(text: str) -> Path:
+    from chronopolis.given import folder_named
+
+    return folder_named("--parquet", text)
+
+
 def export(
     run: RunName,
     parquet: Annotated[
-        Path, typer.Option("--parquet", metavar="DIR", help="The folder to write; it must not be there, or be empty.")
+        Path,
+        typer.Option(
+            "--parquet", metavar="DIR", parser=_folder, help="The folder to write; it must not be there, or be empty."
+        ),
     ],
     first: Annotated[int, typer.Option("--from", metavar="T", min=0, help="First tick.")] = 0,
     last: Annotated[

@@ -12,6 +12,7 @@ from chronopolis.cli.options import AsJson, Quiet, examples
 from chronopolis.cli.output import Output, plain
 
 if TYPE_CHECKING:
+    from domain.measures import Measure
     from domain.ports import Run
 
 _WIDTH_MAX, _WIDTH_MIN, _BESIDE = 40, 12, 92  # columns of the picture, and of the figures beside it
@@ -71,7 +72,12 @@ def measures(
 
     output = Output(as_json=as_json, quiet=quiet)
     if there:
-        _list(output)
+        if rebuild or (tick, first, last, every, picture) != (None,) * 5:
+            raise WrongUsage("--list only says what measures there are", "Leave the other options out.")
+        if run is not None:
+            with open_store(say=output.say) as store:
+                store.find(run)  # all runs have the same; one that there is not has none
+        _list(output, [measure_named(name, MEASURES, ALIASES)[0] for name in names or MEASURES])
         return
     if run is None:
         raise WrongUsage("say which run", "`polis runs` lists them; `polis measures --list` says what is measured.")
@@ -101,17 +107,17 @@ def measures(
         _show_series(output, found, low, high, every, series)
 
 
-def _list(output: Output) -> None:
-    from domain.measures import ALIASES, MEASURES
+def _list(output: Output, wanted: list[Measure]) -> None:
+    from domain.measures import ALIASES
 
     if output.as_json:
         keys = ("name", "unit", "kind", "meaning", "source")
         output.result({
-            "measures": [{key: getattr(m, key) for key in keys} for m in MEASURES.values()], "aliases": ALIASES,
+            "measures": [{key: getattr(m, key) for key in keys} for m in wanted], "aliases": ALIASES,
         })  # fmt: skip
         return
     table = _table("measure", "kind", "unit", "meaning")
-    for m in MEASURES.values():
+    for m in wanted:
         table.add_row(m.name, m.kind, m.unit, m.meaning + (f" {m.source}" if m.source else ""))
     output.show(table, "Also: " + ", ".join(f"{name} for {other}" for name, other in ALIASES.items()))
     output.show("A flow's name with _so_far is its running total: deaths_so_far.")

@@ -97,6 +97,8 @@ def test_measures_are_shown_to_people(polis: Polis, tmp_path: Path) -> None:
     listed = polis("measures", "--list").out
     assert all(name in listed for name in MEASURES)
     assert {m["name"] for m in polis("measures", "--list", "--json").json["measures"]} == set(MEASURES)
+    some = polis("measures", "otter", "gini", "trades_so_far", "--list", "--json").json["measures"]
+    assert [m["name"] for m in some] == ["gini_wealth", "trades"]
     for name in ("picture.png", "picture.svg"):
         assert polis("measures", "otter", "food", "price_food", "trades", "--plot", str(tmp_path / name)).code == 0
         assert (tmp_path / name).stat().st_size > 5_000
@@ -122,6 +124,10 @@ def test_measures_in_python_are_those_of_the_command(polis: Polis) -> None:
     ("bisect", "otter", "--sql", "SELECT 3 + :tick"), ("bisect", "otter", "--sql", "SELECT nothing > :tick"),
     ("watch", "otter"), ("watch", "otter", "gini > 1", "--from", "1", "--back-from", "2"),
     ("watch", "otter", "--event", "Nothing"), ("watch", "otter", "gini > 1", "--pause"),
+    ("watch", "otter", "--agent", "99999"), ("watch", "otter", "--agent", "99999", "--back-from", "9"),
+    ("measures", "nobody", "--list"), ("measures", "otter", "foood", "--list"), ("measures", "--list", "--rebuild"),
+    ("run", *SMALL, "--name", "never", "--break", "true"), ("resume", "otter", "--break", "1 < 2"),
+    ("export", "otter", "--parquet", ""),
     ("run", *SMALL, "--name", "never", "--break", "hungry >"),
     ("run", *SMALL, "--name", "never", "--break", "cell(99999).food < 1"), ("resume", "otter", "--break", "hungry ="),
 ])  # fmt: skip

@@ -181,6 +181,17 @@ def test_what_can_not_be_is_refused_with_a_line_and_exit_code_2(polis):
     assert len(polis("runs", "--json").out.splitlines()) == 1, "nothing was made"
 
 
+def test_an_empty_name_is_nobodys(polis):
+    for arguments in (
+        ("fork", "village", "--at", "9", "--name", "never", "--by", ""),
+        ("fork", "village", "--at", "9", "--name", "never", "--intervene", '{"add": {"agents": 1}, "by": ""}'),
+        ("intervene", "village", "--add", "1", "--by", ""),
+    ):
+        said = polis(*arguments)
+        assert (said.code, said.err.splitlines()[0]) == (2, "error: by '' names nobody"), said
+    assert polis("show", "never").code == 2, "nothing was made"
+
+
 def test_who_intervenes_in_vain_is_warned_and_the_summary_of_the_run_says_why(polis):
     made = polis("fork", "village", "--at", "9", "--name", "crowd", "--intervene", "add=20", "--why", "to see")
     told = "warning: add 20 agents will be refused at tick 10: there are homes for 14 more"
