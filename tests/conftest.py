@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.support.stores",
     "tests.support.memories",
     "tests.support.polis_process",
+    "tests.support.commands",
 ]
 
 # No deadline: the first example of a kernel waits for its compiler.

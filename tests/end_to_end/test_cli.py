@@ -1,33 +1,25 @@
 """The command `polis` against a real embedded server: contract of keys, exit codes, and who writes where.
 
 Commands run in this process, through the same function as the console script, so that imports are paid
-once; signals and broken pipes are tried on real processes.
+once; `test_cli_processes.py` tries signals and broken pipes on real processes.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
 import chronopolis
 from chronopolis.cli import main
-from chronopolis.cli.errors import NOBODY_READS
 from domain.events import KINDS
 from infrastructure.embedded_postgres import EmbeddedPostgres
-from tests.support.postgres import FOR_TESTS
+from tests.support.commands import home_with_server, owner_of, start
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
@@ -39,53 +31,10 @@ RUN_KEYS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The last line of standard output."""
-        return json.loads(self.out.splitlines()[-1])
-
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Polis = Callable[..., Said]
-
-
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    """A home whose server is up for all tests of this module."""
-    folder = Path(tempfile.mkdtemp(prefix="polis-c-"))
-    before = {name: os.environ.pop(name, None) for name in ("POLIS_HOME", "POLIS_DATABASE_URL", "POLIS_DEBUG")}
-    os.environ["POLIS_HOME"] = str(folder)
-    try:
-        with EmbeddedPostgres(folder, settings=FOR_TESTS):
-            yield folder
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def polis(home: Path, capsys: pytest.CaptureFixture[str]) -> Polis:
-    def run(*arguments: str) -> Said:
-        capsys.readouterr()
-        code = main.run(list(arguments))
-        out, err = capsys.readouterr()
-        return Said(code, out, err)
-
-    return run
+    with home_with_server() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -94,24 +43,6 @@ def otter(home: Path) -> str:
     name = "testing-otter"
     assert main.run(["run", *SMALL, "--ticks", str(TICKS), "--seed", "7", "--name", name, "--quiet"]) == 0
     return name
-
-
-def start(*arguments: str) -> subprocess.Popen[str]:
-    """Start `polis` as a process."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "chronopolis.cli.main", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def wait_for_tick(polis: Polis, name: str, tick: int) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        said = polis("show", name, "--json")
-        if said.code == 0 and said.json["head_tick"] >= tick:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{name} never came to tick {tick}: {said}")
 
 
 # -- run, resume -------------------------------------------------------------------------------------
@@ -174,87 +105,6 @@ def test_people_get_a_panel_and_no_json(polis):
     assert "head hash" in said.out
     assert "for-people" in said.out
     assert "{" not in said.out
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_a_run_so_that_it_can_be_resumed(polis, number):
-    name = f"stopped-by-{number.name.lower()}"
-    process = start("run", *SMALL, "--ticks", "120", "--seed", "7", "--pace", "25", "--name", name, "--json")
-    wait_for_tick(polis, name, 3)
-    assert polis("show", name, "--json").json["status"] == "running"
-    process.send_signal(number)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 130, err
-    assert f"polis resume {name}" in err
-    assert "Traceback" not in err
-    stopped = json.loads(out.splitlines()[-1])
-    assert stopped["status"] == "paused"
-    assert stopped["head_tick"] < 120
-    shown = polis("show", name, "--json").json
-    assert (shown["status"], shown["head_hash"]) == ("paused", stopped["head_hash"])
-
-    resumed = polis("resume", name, "--json")
-    whole = polis("run", *SMALL, "--ticks", "120", "--seed", "7", "--json")
-    assert resumed.json["head_hash"] == whole.json["head_hash"]
-    assert polis("verify", name, "--json").json["ok"]
-
-
-def test_a_second_signal_leaves_at_once_and_the_run_can_be_resumed(polis):
-    process = start("run", *SMALL, "--ticks", "5000", "--pace", "400", "--name", "impatient")
-    wait_for_tick(polis, "impatient", 1)
-    for _ in range(3):
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.02)
-    _, err = process.communicate(timeout=15)
-    assert process.returncode == 130
-    assert "Traceback" not in err
-    assert polis("resume", "impatient", "--ticks", "2", "--json").code == 0
-
-
-@pytest.mark.parametrize("signals", [2, 3])
-def test_who_leaves_at_once_is_told_so_though_the_database_hangs(polis, home, signals):
-    name = f"frozen-at-{signals}"
-    process = start("run", *SMALL, "--ticks", "5000", "--pace", "20", "--name", name, "--json")
-    wait_for_tick(polis, name, 1)
-    with owner(home) as connection:
-        backends = [pid for (pid,) in connection.execute(
-            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        )]  # fmt: skip
-    for pid in backends:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        time.sleep(0.2)
-        for _ in range(signals):
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.02)
-        out, err = process.communicate(timeout=15)
-    finally:
-        for pid in backends:
-            os.kill(pid, signal.SIGCONT)
-    assert process.returncode == 130
-    assert err.count(f"error: stopped at once; `polis resume {name}`") == 1
-    assert [json.loads(line)["error"]["type"] for line in out.splitlines()] == ["StoppedAtOnce"]
-
-
-def test_a_run_that_is_being_written_is_refused_and_goes_on(polis):
-    process = start("run", *SMALL, "--ticks", "50000", "--pace", "5", "--name", "busy", "--quiet")
-    try:
-        wait_for_tick(polis, "busy", 1)
-        said = polis("resume", "busy", "--json")
-        assert said.code == 3
-        assert said.json["error"]["type"] == "RunIsHeld"
-        assert "--take-over" in said.err
-        assert "on from tick" not in said.err, "it does not go on"
-        taken = polis("resume", "busy", "--take-over", "--ticks", "2", "--json")
-        assert taken.code == 0, taken.err
-        assert taken.json["events"] > 0, "two ticks beyond the newest that the other one left"
-        assert taken.json["head_tick"] == taken.json["ticks"]
-        _, err = process.communicate(timeout=30)
-        assert process.returncode == 3, err
-        assert "another runner took this run over" in err
-    finally:
-        process.kill()
-        process.wait()
 
 
 # -- looking -----------------------------------------------------------------------------------------
@@ -365,54 +215,6 @@ def test_an_event_for_people_is_named_as_why_takes_it(polis, otter):
     assert polis("why", otter, address).code == 0
 
 
-@pytest.mark.parametrize("words", [("--json",), ("--limit", "0")], ids=["lines", "for people"])
-def test_a_reader_that_goes_away_is_no_error_of_ours(home, otter, words):
-    process = start("events", otter, *words)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.wait(timeout=30) == NOBODY_READS
-    assert process.stderr.read() == ""
-    process.stderr.close()
-
-
-def redirected(how: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `polis` with its files redirected as a shell does."""
-    command = ["sh", "-c", f'exec "$@" {how}', "sh", sys.executable, "-m", "chronopolis.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
-
-
-def test_a_command_does_its_work_where_its_standard_files_are_closed(polis, otter):
-    said = redirected(">&-", "verify", otter, "--json")
-    assert (said.returncode, said.stderr) == (0, "")
-    said = redirected("2>&-", "verify", otter, "--json")
-    assert (said.returncode, json.loads(said.stdout)["ok"]) == (0, True)
-    said = redirected(">&- 2>&- <&-", "run", *SMALL, "--ticks", "3", "--name", "unheard", "--json")
-    assert said.returncode == 0
-    assert polis("show", "unheard", "--json").json["head_tick"] == 3
-
-
-def test_output_that_takes_no_more_is_named_and_leaves_with_three(polis, otter):
-    for words in (
-        ("--help",),
-        ("verify", otter),
-        ("events", otter, "--json"),
-        ("run", *SMALL, "--ticks", "3", "--name", "unread", "--json"),
-    ):
-        said = redirected(">/dev/full", *words)
-        assert said.returncode == 3, said
-        assert "error: standard output could not be written: No space left on device" in said.stderr
-        assert said.stderr.count("error:") == 1
-        assert "Traceback" not in said.stderr
-    assert polis("show", "unread", "--json").json["status"] == "complete"
-
-
-def test_a_command_leaves_with_its_own_code_where_nobody_can_be_told(home):
-    for how in (">/dev/full", "2>/dev/full", ">/dev/full 2>/dev/full"):
-        assert redirected(how, "run", "--agents", "0", "--json").returncode == 2
-
-
 # -- checks ------------------------------------------------------------------------------------------
 
 
@@ -427,14 +229,9 @@ def test_verify_and_reexecute_keep_their_contract(polis, otter):
     assert (again.json["identical"], again.json["first_divergence"]) == (True, None)
 
 
-def owner(home: Path) -> psycopg.Connection[Any]:
-    with EmbeddedPostgres(home) as embedded:
-        return psycopg.connect(embedded.url("postgres", over="socket"), autocommit=True)
-
-
 def test_changed_history_is_named_by_tick_and_area_and_leaves_with_one(polis, home):
     run = polis("run", *SMALL, "--ticks", "20", "--seed", "3", "--name", "damaged", "--json").json["run"]
-    with owner(home) as connection:
+    with owner_of(home) as connection:
         connection.execute("SET session_replication_role = replica")  # or the triggers would refuse
         where = "WHERE run = %s AND tick = 11 AND kind = 6 AND ordinal = (SELECT min(ordinal) FROM polis.stored_events "
         where += "WHERE run = %s AND tick = 11 AND kind = 6)"
@@ -451,7 +248,7 @@ def test_changed_history_is_named_by_tick_and_area_and_leaves_with_one(polis, ho
 def test_a_corrupt_snapshot_is_said_and_passed_over(polis, home):
     run = polis("run", *SMALL, "--ticks", "20", "--seed", "4", "--name", "bad-snapshot", "--json").json["run"]
     before = polis("state", "bad-snapshot", "--json").json
-    with owner(home) as connection:
+    with owner_of(home) as connection:
         connection.execute("SET session_replication_role = replica")
         changed = "UPDATE polis.snapshots SET data = set_byte(data, 30, (get_byte(data, 30) + 1) %% 256) WHERE run = %s"
         connection.execute(changed, (run,))
@@ -543,7 +340,7 @@ def test_a_data_folder_that_cannot_be_used_leaves_with_three(polis, monkeypatch)
 
 
 def test_an_external_database_without_our_schema_is_refused_until_it_is_upgraded(polis, home, monkeypatch):
-    with owner(home) as connection:
+    with owner_of(home) as connection:
         connection.execute("CREATE DATABASE elsewhere")
     with EmbeddedPostgres(home) as embedded:
         monkeypatch.setenv("POLIS_DATABASE_URL", embedded.url("postgres", database="elsewhere"))
@@ -670,31 +467,6 @@ def test_the_version_names_rules_state_and_hashing(polis):
     assert said.code == 0
     assert said.out.startswith("polis ")
     assert "rules" in said.out
-
-
-@pytest.mark.parametrize("words", [(), ("run",)], ids=["of all", "of one"])
-def test_a_reader_that_goes_away_is_no_error_of_help_either(words):
-    reading, writing = os.pipe()
-    os.close(reading)
-    command = [sys.executable, "-m", "chronopolis.cli.main", *words, "--help"]
-    said = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=100, check=False)
-    os.close(writing)
-    assert (said.returncode, said.stderr) == (NOBODY_READS, "")
-
-
-def test_ctrl_c_ends_a_command_that_still_imports_without_a_word():
-    code = """
-import os, signal, sys, types
-class Importing(types.ModuleType):
-    def __getattr__(self, name):
-        os.kill(os.getpid(), signal.SIGINT)
-        os.write(2, b"still here")
-sys.modules["chronopolis.cli.main"] = Importing("main")
-from chronopolis.cli.entry import main
-main()
-"""
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
-    assert (said.returncode, said.stderr) == (130, "")
 
 
 def test_help_does_not_wait_for_the_heavy_libraries():

@@ -3,72 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import chronopolis
 from chronopolis.cli import main
 from domain.measures import MEASURES
-from infrastructure.embedded_postgres import EmbeddedPostgres
+from tests.support.commands import Polis, home_with_server
 from tests.support.polis_process import Polis as Process
-from tests.support.postgres import FOR_TESTS
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
 SMALL = ("--agents", "40", "--width", "24", "--height", "24", "--seed", "7", "--quiet")
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        return json.loads(self.out.splitlines()[-1])
-
-
-Polis = Callable[..., Said]
-
-
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="polis-m-"))
-    before = {name: os.environ.pop(name, None) for name in ("POLIS_HOME", "POLIS_DATABASE_URL", "POLIS_DEBUG")}
-    os.environ["POLIS_HOME"] = str(folder)
-    try:
-        with EmbeddedPostgres(folder, settings=FOR_TESTS):
-            assert main.run(["run", *SMALL, "--ticks", "120", "--name", "otter"]) == 0
-            yield folder
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def polis(home: Path, capsys: pytest.CaptureFixture[str]) -> Polis:
-    def run(*arguments: str) -> Said:
-        capsys.readouterr()
-        code = main.run(list(arguments))
-        out, err = capsys.readouterr()
-        return Said(code, out, err)
-
-    return run
+    with home_with_server() as folder:
+        assert main.run(["run", *SMALL, "--ticks", "120", "--name", "otter"]) == 0
+        yield folder
 
 
 # -- measures ----------------------------------------------------------------------------------------

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,7 +32,7 @@ from chronopolis.cookbook_pictures import draw
 from chronopolis.errors import WrongUsage
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.errors import BadQuery, QueryTimedOut
-from tests.support.postgres import FOR_TESTS
+from tests.support.commands import home_with_server
 from workers.bootstrap import open_analyst, open_store
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
@@ -43,50 +41,17 @@ VILLAGE = "talking-otter"
 ROOT = Path(__file__).parents[2]
 
 
-class Said:
-    """What a command said."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def lines(self) -> list[dict]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    """A home whose server is up, with a village that has lived for a while."""
-    folder = Path(tempfile.mkdtemp(prefix="polis-q-"))
-    names = ("POLIS_HOME", "POLIS_DATABASE_URL", "POLIS_DEBUG", "POLIS_RUN")
-    before = {name: os.environ.pop(name, None) for name in names}
-    os.environ["POLIS_HOME"] = str(folder)
+    """A home with a village that has lived for a while."""
     settings = {k: v for k, v in cookbook.SETTINGS.items() if k not in ("agents", "width", "height", "mind")}
     settings |= {"lifespan": 130, "adulthood": 20, "birth_interval": 30, "think_budget": 800, "hunger": 160}
     options = [part for k, v in settings.items() for part in ("--set", f"{k}={v}")]
-    try:
-        with EmbeddedPostgres(folder, settings=FOR_TESTS):
-            size = ["--ticks", "220", "--agents", "40", "--width", "16", "--height", "16"]
-            made = ["--name", VILLAGE, "--seed", "5", "--mind", "scripted", "--durability", "group", "--quiet"]
-            assert main.run(["run", *made, *size, *options]) == 0
-            yield folder
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def polis(home, capsys):
-    def run(*arguments: str) -> Said:
-        capsys.readouterr()
-        code = main.run(list(arguments))
-        out, err = capsys.readouterr()
-        return Said(code, out, err)
-
-    return run
+    with home_with_server() as folder:
+        size = ["--ticks", "220", "--agents", "40", "--width", "16", "--height", "16"]
+        made = ["--name", VILLAGE, "--seed", "5", "--mind", "scripted", "--durability", "group", "--quiet"]
+        assert main.run(["run", *made, *size, *options]) == 0
+        yield folder
 
 
 # -- polis sql ---------------------------------------------------------------------------------------
