@@ -129,17 +129,7 @@ export function eventsPanel(session) {
         ? events.map(row)
         : empty(next ? "None here; look further back with “Older”." : "No such event up to this tick."),
     );
-    if (!events.length && !next) sayIfNobody();
     for (const part of events.flatMap(({ told }) => told ?? [])) if (Number.isInteger(part)) session.people.one(part);
-  }
-
-  /** A number may be nobody's: then that is what has to be said. */
-  async function sayIfNobody() {
-    const wanted = who();
-    if (!/^\d+$/.test(wanted)) return;
-    const found = await get(runPath(session.run, "names"), { agents: wanted }).catch(() => null);
-    if (!found || Number(wanted) in found || who() !== wanted || shown) return;
-    fill(list, empty(`There is no agent ${wanted} in this run.`));
   }
 
   function row(event) {
