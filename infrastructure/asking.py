@@ -18,10 +18,10 @@ from typing import Any, Self
 
 import psycopg
 from psycopg.adapt import Buffer, Loader
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from domain.errors import StoreUnavailable
-from infrastructure.database import Database
+from infrastructure.database import FORM, Database, with_options
 from infrastructure.errors import BadQuery, QueryTimedOut, SessionEnded
 
 ROLE = "polis_read"
@@ -188,7 +188,8 @@ class _Clock:
 def _conninfo(database: Database, run: str | None) -> str:
     """Return how an analyst connects: as the reading role, to the views of one run or of all."""
     path = "polis" if run is None else "polis_run,polis"
-    options = [f"search_path={path}", "default_transaction_read_only=on", "client_connection_check_interval=2s"]
+    options = [*FORM, f"search_path={path}", "default_transaction_read_only=on"]
+    options += ["client_connection_check_interval=2s"]
     # Views upon views leave the planner guessing that a join gives one row; a nested loop over a whole run for each of
     # the many that there are then takes minutes. Hash and merge joins are never far from the best.
     options += ["enable_nestloop=off", "jit=off", "work_mem=64MB"]
@@ -198,11 +199,7 @@ def _conninfo(database: Database, run: str | None) -> str:
         options.append(f"polis.run={run}")
     if database.embedded is None:
         options.insert(0, f"role={ROLE}")
-    url = database.public_url(ROLE)
-    known = conninfo_to_dict(url).get("options", "")
-    return make_conninfo(
-        url, application_name="polis sql", options=" ".join([str(known), *(f"-c {o}" for o in options)]).strip()
-    )
+    return make_conninfo(with_options(database.public_url(ROLE), *options), application_name="polis sql")
 
 
 # -- values ------------------------------------------------------------------------------------------

@@ -27,6 +27,20 @@ from infrastructure.settings import Settings
 OLDEST_POSTGRES = 150_000
 _CONNECT_TIMEOUT_S = 10
 
+FORM = (
+    "datestyle=ISO,MDY", "intervalstyle=postgres", "timezone=UTC", "client_encoding=UTF8", "bytea_output=hex",
+    "extra_float_digits=1", "standard_conforming_strings=on",
+)  # fmt: skip
+"""Settings of every session, as they follow ``-c``: what we send and read has one form, whatever a role, a database or
+a server has for others. pg_dump does the same."""
+
+# Who counts the inputs of a tick has to see what was committed while it waited for the lease's row; an input is durable
+# when that is said; and no time-out of a role's ends the reading of a whole run, or the session that holds its lock.
+_SESSION = (
+    *FORM, "default_transaction_isolation=read\\ committed", "synchronous_commit=on",
+    "statement_timeout=0", "idle_in_transaction_session_timeout=0", "idle_session_timeout=0",
+)  # fmt: skip
+
 
 DriverError = psycopg.Error
 """What goes wrong on a connection that `Database` hands out."""
@@ -100,9 +114,9 @@ class Database:
     def app_conninfo(self) -> str:
         """Return how the application connects: as `polis_app`, in schema `polis`."""
         if self.settings.database_url is not None:
-            return _with_options(self.settings.database_url, "-c role=polis_app -c search_path=polis")
+            return with_options(self.settings.database_url, *_SESSION, "role=polis_app", "search_path=polis")
         assert self.embedded is not None
-        return _with_options(self.embedded.url("polis_app", over="socket"), "-c search_path=polis")
+        return with_options(self.embedded.url("polis_app", over="socket"), *_SESSION, "search_path=polis")
 
     def app_conninfo_uri(self) -> str:
         """Return `app_conninfo` as a URI, which is the form that ADBC takes."""
@@ -143,7 +157,8 @@ class Database:
 
     def _connect(self, conninfo: str) -> psycopg.Connection[Any]:
         try:
-            return psycopg.connect(conninfo, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S)
+            full = with_options(conninfo, *_SESSION)
+            return psycopg.connect(full, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S)
         except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
             raise DatabaseUnreachable(conninfo, _first_line(error)) from None
 
@@ -179,9 +194,10 @@ class Database:
             self.embedded.ensure_running()
 
 
-def _with_options(url: str, options: str) -> str:
-    known = conninfo_to_dict(url)
-    return make_conninfo(url, options=f"{known.get('options', '')} {options}".strip())
+def with_options(url: str, *settings: str) -> str:
+    """Return a URL as keywords and values that also set these; they win over what the URL sets."""
+    known = str(conninfo_to_dict(url).get("options", ""))
+    return make_conninfo(url, options=" ".join([known, *(f"-c {setting}" for setting in settings)]).strip())
 
 
 def _first_line(error: BaseException) -> str:
