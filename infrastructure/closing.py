@@ -23,8 +23,8 @@ STRETCHES_BEHIND = 16
 """Full stretches without their indexes before a run flat out waits: sixteen million events, up to 50,000 agents."""
 STATISTICS_TARGET = 25
 """Of closed stretches: a sample of 7,500 rows tells of a million what the planner asks, in a quarter of the time."""
-AWAY = (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable)
-"""Errors of a server that may be back in a moment; also of one that has no room on its disk, or no patience."""
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction, StoreUnavailable)
+"""Errors of a server that may be back in a moment; also of one that has no room on its disk, only reads, or is busy."""
 _LOOK_EVERY_S, _AGAIN_AFTER_S, _PATIENCE_S = 0.1, 0.5, 30.0
 _TRIES_AT_THE_END = 3
 

@@ -16,11 +16,11 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
 from domain.errors import StoreUnavailable
 from infrastructure.embedded_postgres import EmbeddedPostgres
-from infrastructure.errors import DatabaseTooOld, DatabaseUnreachable, LoginOnlyReads
+from infrastructure.errors import DatabaseTooOld, DatabaseUnreachable, LoginOnlyReads, TakesNoWrites
 from infrastructure.read_connections import ReadConnections
 from infrastructure.settings import Settings
 
@@ -174,13 +174,17 @@ class Database:
 
     @contextmanager
     def lend(self, *, isolation_level: Literal["AUTOCOMMIT", "READ COMMITTED"] = "AUTOCOMMIT") -> Iterator[Connection]:
-        """Lend a connection of `engine`; a server that is gone, before or meanwhile, is `StoreUnavailable`."""
+        """Lend a connection of `engine`; a server that is gone or only reads, then or meanwhile: `StoreUnavailable`."""
         try:
             with self.engine.connect().execution_options(isolation_level=isolation_level) as connection:
                 yield connection
         except (OperationalError, InterfaceError) as error:
             said = str(error.orig).strip().splitlines()
             raise StoreUnavailable(said[0] if said else "the connection broke") from None
+        except InternalError as error:
+            if not isinstance(error.orig, psycopg.errors.ReadOnlySqlTransaction):
+                raise
+            raise TakesNoWrites(_first_line(error.orig)) from None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

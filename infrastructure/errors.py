@@ -6,6 +6,7 @@
     └── InfrastructureError
         ├── DatabaseUnreachable       the database named by a URL does not answer, or refuses us
         ├── LoginOnlyReads            the login of a URL may not work as the application does
+        ├── TakesNoWrites             the database answers and only reads for now; a StoreUnavailable, too
         ├── EmbeddedServerFailed      a server of our own can't be made, started, reached or stopped
         │   ├── EmbeddedPostgresFailed
         │   ├── EmbeddedValkeyFailed
@@ -34,7 +35,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from domain.errors import PolisError
+from domain.errors import PolisError, StoreUnavailable
 from infrastructure.passwords import said_without_password, without_password
 
 
@@ -83,6 +84,17 @@ class LoginOnlyReads(InfrastructureError):
         return (
             f"the login of {self.url} may not work as polis_app, as polis does\n"
             "Take the URL that `polis db url --role app` prints without POLIS_DATABASE_URL, or GRANT polis_app to it."
+        )
+
+
+class TakesNoWrites(InfrastructureError, StoreUnavailable):
+    """The database answers, and only reads for now; who writes waits for it as for one that is away."""
+
+    def __str__(self) -> str:
+        return (
+            f"the database takes no writes: {self.because}\n"
+            "It is a standby, or whoever administers it has set default_transaction_read_only, as some do when a disk "
+            "is full."
         )
 
 

@@ -25,12 +25,12 @@ from domain.ports import Run
 from infrastructure.conversation import Conversation
 from infrastructure.copy_binary import HEADER, TRAILER
 from infrastructure.copy_statement import better_one_by_one, copy_statement
-from infrastructure.errors import InfrastructureError
+from infrastructure.errors import InfrastructureError, TakesNoWrites
 from infrastructure.failpoints import reach
 from infrastructure.stretches import Stretches
 
 _LEASE_LOST, _INPUTS_CHANGED = "PL001", "PL002"  # SQLSTATEs of polis.refuse_ticks
-_LOCK_NOT_AVAILABLE, _DISK_FULL = "55P03", "53100"
+_LOCK_NOT_AVAILABLE, _DISK_FULL, _ONLY_READS = "55P03", "53100", "25006"
 
 _log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class TickTransactions:
         ------
         LeaseLost, InputsChanged, AppendRefused
             Nothing was written, and the same ticks will not be taken.
-        StoreUnavailable, DiskFull, psycopg.OperationalError, psycopg.InterfaceError
+        StoreUnavailable, DiskFull, TakesNoWrites, psycopg.OperationalError, psycopg.InterfaceError
             They may be taken later, on another connection; where it broke after COMMIT was sent they may be there.
         """
         begun, self._begun = self._begun, None
@@ -199,6 +199,8 @@ class TickTransactions:
             raise InputsChanged(self.run.name, first, last)
         if state == _DISK_FULL:
             raise DiskFull(message)
+        if state == _ONLY_READS:
+            raise TakesNoWrites(message)
         # Out of memory, too many connections; a deadlock; a lock that somebody held too long: may pass.
         if state[:2] in ("53", "40") or state == _LOCK_NOT_AVAILABLE:
             raise StoreUnavailable(message)

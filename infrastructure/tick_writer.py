@@ -30,6 +30,7 @@ from infrastructure import lease
 from infrastructure.allocation import BUFFERS_OF_TENS_OF_MB, keep_freed_memory
 from infrastructure.copy_binary import encode_rows
 from infrastructure.database import Database
+from infrastructure.errors import TakesNoWrites
 from infrastructure.housekeeping import Housekeeper
 from infrastructure.scheduling import ask_for_short_slices
 from infrastructure.stretches import Stretches
@@ -47,6 +48,7 @@ _log = logging.getLogger(__name__)
 
 _AWAY = "the database went away"
 _FULL = "the disk of the database is full: make room, and the run goes on by itself"
+_ONLY_READS = "the database takes no writes for now"
 
 
 @dataclass
@@ -114,7 +116,10 @@ class TickWriter:
             keep_freed_memory()
         self._connection = self._open_connection()
         try:
-            self.epoch = lease.acquire(self._connection, self.run, target=self._target, take_over=self._take_over)
+            try:
+                self.epoch = lease.acquire(self._connection, self.run, target=self._target, take_over=self._take_over)
+            except psycopg.errors.ReadOnlySqlTransaction as error:
+                raise TakesNoWrites(str(error).strip()) from None
             self._durable = self._stored_head()
             self._stretches = Stretches(self.run, self._connection)
             self._transactions = self._transactions_on(self._connection)
@@ -319,6 +324,7 @@ class TickWriter:
                 if not attempt:
                     began = time.monotonic()
                     what = _FULL if isinstance(error, DiskFull | psycopg.errors.DiskFull) else _AWAY
+                    what = _ONLY_READS if isinstance(error, TakesNoWrites) else what
                     self.say(f"run {self.run.name}: {what} ({because}); waiting for it")
                 self._reconnect(attempt, because)
                 attempt += 1

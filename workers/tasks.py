@@ -32,7 +32,7 @@ _RETRY_FIRST_S, _RETRY_MAX_S = 0.2, 2.0
 # their implementations.
 _MAY_PASS = {
     "nothing": ("MemoryBehind",),  # it comes by waiting
-    "store": ("StoreUnavailable", "DatabaseUnreachable", "EmbeddedPostgresFailed"),
+    "store": ("StoreUnavailable", "TakesNoWrites", "DatabaseUnreachable", "EmbeddedPostgresFailed"),
     "engine": ("EngineUnavailable", "EngineTimedOut", "EngineServerFailed"),
     "memory": ("MemoryUnavailable",),
     "": ("EmbeddedServerFailed", "ConnectionError"),

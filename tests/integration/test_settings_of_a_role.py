@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,6 +14,7 @@ import replay
 from domain.errors import InputsChanged
 from domain.inputs import INTERVENTION, Input, InputKey
 from infrastructure.asking import Analyst
+from infrastructure.errors import TakesNoWrites
 from infrastructure.input_rows import row_of
 from infrastructure.postgres_store import PostgresStore
 from tests.support.histories import run as history_of
@@ -82,3 +85,50 @@ def test_no_time_out_of_a_role_ends_a_session_of_ours_and_what_it_commits_is_syn
         for connection in (app, owner):
             assert connection.execute("SELECT pg_sleep(0.2)::text").fetchone() == ("",)
             assert connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
+
+
+def test_a_database_that_takes_no_writes_for_a_while_is_waited_for(migrated: FreshDatabase) -> None:
+    only_reads = "ALTER SYSTEM SET default_transaction_read_only"  # as hosts do when a disk is full
+    said: list[str] = []
+    with opened(migrated) as store, psycopg.connect(migrated.admin_url, autocommit=True) as host:
+        run = store.create("waiting", seed=SHORT.seed, configuration=TINY_WORLD, target=20)
+        try:
+            with store.writer(run, durability="tick", say=said.append) as writer:
+                writer.append(SHORT.batches[0], SHORT.headers[0])
+                host.execute(f"{only_reads} = on"), host.execute("SELECT pg_reload_conf()")
+                host.execute("SET default_transaction_read_only = off")
+                until_only_reads(store)
+                with pytest.raises(TakesNoWrites, match="read-only transaction\nIt is a standby, or"):
+                    store.record_input(run, REST)
+                again = threading.Timer(0.5, lambda: reset(host))
+                again.start()
+                writer.append(SHORT.batches[1], SHORT.headers[1])
+        finally:
+            reset(host)
+        assert "takes no writes for now (cannot execute" in said[0] and "going on" in said[-1]
+        assert chain_of(store, run) == [header.chain_hash for header in SHORT.headers[:2]]
+
+
+def test_a_run_that_cannot_be_taken_since_nothing_is_written_is_told_so(migrated: FreshDatabase) -> None:
+    with opened(migrated) as store:
+        run = make_run(store, ticks=3)
+    set_for_all(migrated, {"default_transaction_read_only": "on"})
+    with opened(migrated) as store:
+        with pytest.raises(TakesNoWrites, match="cannot execute"), store.writer(run, durability="tick"):
+            pass
+        with pytest.raises(TakesNoWrites, match="cannot execute"):
+            store.create("another", seed=7, configuration=TINY_WORLD, target=9)
+        assert replay.verify(store, run).ok
+
+
+def reset(host: psycopg.Connection[Any]) -> None:
+    host.execute("ALTER SYSTEM RESET default_transaction_read_only"), host.execute("SELECT pg_reload_conf()")
+
+
+def until_only_reads(store: PostgresStore) -> None:
+    """Wait until the sessions that are there have read the settings anew."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with store.database.connect() as connection:
+            if connection.execute("SHOW default_transaction_read_only").fetchone() == ("on",):
+                return time.sleep(0.2)

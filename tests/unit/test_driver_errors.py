@@ -23,7 +23,7 @@ def wrapped(error: psycopg.Error) -> sqlalchemy.exc.DBAPIError:
     [
         psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.LockNotAvailable, psycopg.errors.DiskFull,
         psycopg.errors.InsufficientPrivilege, psycopg.errors.AdminShutdown, psycopg.errors.ConnectionTimeout,
-        psycopg.errors.CannotConnectNow,
+        psycopg.errors.CannotConnectNow, psycopg.errors.ReadOnlySqlTransaction,
     ],
 )  # fmt: skip
 def test_what_the_database_could_or_would_not_do_is_a_refusal_wrapped_or_not(kind):
