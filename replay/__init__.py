@@ -13,6 +13,7 @@ from replay.reexecute import Reexecution, reexecute
 from replay.refusals import refusals
 from replay.scenario import scenarios_of
 from replay.seek import at, at_head
+from replay.sound_end import require_sound_end
 from replay.verify import Verification, verify
 from replay.why import Causes, why
 
@@ -30,6 +31,7 @@ __all__ = [
     "rebuild_measures",
     "reexecute",
     "refusals",
+    "require_sound_end",
     "scenarios_of",
     "verify",
     "why",

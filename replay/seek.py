@@ -87,6 +87,8 @@ def ticks_of(
     if headers is None:
         headers = reader.headers(run, first, last)
     start = first - int(headers.ticks[0]) if len(headers) else 0
+    if start < 0:
+        raise CorruptHistory(first, -1, f"its header is missing; {where_to_look(run)}")
     for tick, events in by_tick(reader.read(run, first, last, headers=headers), first, last):
         at = start + tick - first
         if at >= len(headers) or headers.ticks[at] != tick:

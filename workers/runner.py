@@ -208,7 +208,7 @@ class Runner:
 
         Raises
         ------
-        InvalidConfiguration, OtherRules, RunIsHeld, LeaseLost, MissingInput, InvalidInput
+        InvalidConfiguration, OtherRules, RunIsHeld, LeaseLost, MissingInput, InvalidInput, CorruptHistory
             Nothing above the durable mark was reported; the run can be resumed once the reason is gone.
         """
         run, store = self.run_, self.store
@@ -236,6 +236,7 @@ class Runner:
         run, store = self.run_, self.store
         # Read the head only now: whoever held the lease before may have written until a moment ago.
         head = store.head(run)
+        replay.require_sound_end(store, run, head)
         world = replay.at_head(store, run, on_problem=self._say)
         resumed = head is not None
         scenarios = replay.scenarios_of(store, run)

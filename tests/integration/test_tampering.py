@@ -252,6 +252,41 @@ def test_what_a_run_is_made_of(kept: Kept, change: str) -> None:
     assert (found.ok, found.first_bad_tick, found.area) == (False, 0, "genesis")
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            "UPDATE ticks SET chain_hash = set_byte(chain_hash, 0, 1 # get_byte(chain_hash, 0)) WHERE tick = 30",
+            "follow",
+        ),
+        (
+            "UPDATE ticks SET events_hash = set_byte(events_hash, 0, 1 # get_byte(events_hash, 0)) WHERE tick = 30",
+            "follow",
+        ),
+        (
+            "UPDATE ticks SET chain_hash = set_byte(chain_hash, 0, 1 # get_byte(chain_hash, 0)) WHERE tick = 29",
+            "follow",
+        ),
+        ("DELETE FROM ticks WHERE tick = 29", "tick 29: run kept: its header is missing"),
+        ("DELETE FROM ticks WHERE tick = 30", "events are stored above the newest header"),
+        ("UPDATE runs SET seed = 8", "genesis hash"),
+    ],
+)
+def test_no_tick_is_written_on_top_of_a_damaged_end(kept: Kept, change: str, says: str) -> None:
+    database, store, run = kept
+    with tampered(database, change):
+        with pytest.raises(CorruptHistory, match=says):
+            go_on(store, store.find("kept"), TICKS + 5)
+        assert says in (store.lease(run).problem or "") and store.lease(run).status == "failed"
+    assert replay.verify(store, run).ok, "nothing was written"
+
+
+def test_a_state_before_the_first_header_is_told_as_damaged(kept: Kept) -> None:
+    database, store, run = kept
+    with tampered(database, "DELETE FROM ticks WHERE tick = 0"), pytest.raises(CorruptHistory, match="its header is"):
+        replay.at(store, run, 9)
+
+
 def test_a_corrupt_snapshot_is_said_and_costs_nothing_but_time(kept: Kept) -> None:
     database, store, run = kept
     whole = replay.at(store, run, 20).state_hash
