@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
 
 from domain.errors import RunDropped, RunIsHeld, UnknownRun
 from domain.ports import Run
@@ -46,6 +48,17 @@ class Tombstone:
         return RunDropped(self.name, self.run, self.head_tick, self.head_hash, self.because, at)
 
 
+def refuse_dropped(connection: Connection, name: str) -> None:
+    """Raise `RunDropped` if a run of that name or number was dropped: the latest, where names were used again."""
+    query = text(
+        "SELECT run, name, seed, head_tick, head_hash, why, dropped_at FROM polis.tombstones "
+        "WHERE name = :name OR CAST(run AS text) = :name ORDER BY dropped_at DESC, run DESC LIMIT 1"
+    )
+    row = connection.execute(query, {"name": name}).one_or_none()
+    if row is not None:
+        raise Tombstone(*row).as_error()
+
+
 def belongings_of(database: Database, run: Run) -> Belongings:
     """Return what dropping a run would take away."""
     with database.connect() as connection:
@@ -81,7 +94,10 @@ def drop_run(database: Database, run: Run, because: str) -> Tombstone:
                     connection.execute("SET LOCAL ROLE polis_maintenance")
                     connection.execute("SELECT polis.drop_run(%s, %s)", (run.id, because))
                 break
-            except psycopg.errors.DependentObjectsStillExist:
+            except (
+                psycopg.errors.DependentObjectsStillExist,
+                psycopg.errors.ForeignKeyViolation,
+            ):  # also of a moment ago
                 raise ReadByFork(run.name, belongings_of(database, run).forks) from None
             except psycopg.errors.ObjectInUse:
                 holder = connection.execute("SELECT holder FROM leases WHERE run = %s", (run.id,)).fetchone()

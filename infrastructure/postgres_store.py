@@ -13,10 +13,11 @@ from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
 
+import psycopg
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
 from domain.advance import Header
@@ -25,7 +26,7 @@ from domain.errors import InvalidConfiguration, RunExists, UnknownRun
 from domain.inputs import Input
 from domain.ports import Block, Lease, Run
 from infrastructure import measure_blocks, schema
-from infrastructure.dropping import Tombstone
+from infrastructure.dropping import refuse_dropped
 from infrastructure.input_rows import row_of
 from infrastructure.lease import ALIVE
 from infrastructure.recorded_history import RecordedHistory
@@ -99,7 +100,9 @@ class PostgresStore(RecordedHistory, RecordedInputs):
                 number = connection.execute(
                     insert(schema.runs).values(**values).returning(schema.runs.c.run)
                 ).scalar_one()
-            except IntegrityError:  # somebody else took it in this very moment
+            except IntegrityError:  # somebody else dropped the parent, or took the name, in this very moment
+                if parent is not None:
+                    self.find(str(parent.id))
                 raise RunExists(name) from None
             connection.execute(insert(schema.leases).values(run=number, target=target))
             connection.execute(select(func.polis.open_run(number)))
@@ -124,7 +127,7 @@ class PostgresStore(RecordedHistory, RecordedInputs):
             if row is None and re.fullmatch("[0-9]{1,10}", name) and int(name) < 2**31:
                 row = connection.execute(select(t).where(t.c.run == int(name))).one_or_none()
             if row is None:
-                _refuse_dropped(connection, name)
+                refuse_dropped(connection, name)
             if row is None and name:
                 rows = connection.execute(select(t).where(t.c.name.startswith(name, autoescape=True)).limit(9)).all()
                 if len(rows) > 1:
@@ -201,8 +204,12 @@ class PostgresStore(RecordedHistory, RecordedInputs):
 
     def keep_measures(self, source: int, blocks: Sequence[Block]) -> None:
         """Keep blocks of measures, in one transaction."""
-        with self.database.transaction() as connection:
-            measure_blocks.keep(connection, source, blocks)
+        try:
+            with self.database.transaction() as connection:
+                measure_blocks.keep(connection, source, blocks)
+        except psycopg.errors.ForeignKeyViolation:
+            self.find(str(source))  # somebody has dropped it
+            raise
 
     def forget_measures(self, source: int) -> None:
         """Let go of a run's blocks of measures."""
@@ -227,14 +234,3 @@ def run_of(row: Row[Any]) -> Run:
         engines=row.engines,
         created_at=row.created_at.isoformat(timespec="seconds"),
     )
-
-
-def _refuse_dropped(connection: Connection, name: str) -> None:
-    """Raise `RunDropped` if a run of that name or number was dropped: the latest, where names were used again."""
-    query = sql(
-        "SELECT run, name, seed, head_tick, head_hash, why, dropped_at FROM polis.tombstones "
-        "WHERE name = :name OR CAST(run AS text) = :name ORDER BY dropped_at DESC, run DESC LIMIT 1"
-    )
-    row = connection.execute(query, {"name": name}).one_or_none()
-    if row is not None:
-        raise Tombstone(*row).as_error()

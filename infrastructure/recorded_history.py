@@ -15,9 +15,11 @@ from sqlalchemy.engine import Connection, Row
 
 from domain.advance import Header
 from domain.columns import AREAS
+from domain.errors import CorruptHistory
 from domain.events import EventBatch
 from domain.ports import Headers, Run, Snapshot
 from infrastructure import schema
+from infrastructure.dropping import refuse_dropped
 from infrastructure.event_lookup import Leaf, LeafLookup
 from infrastructure.event_reader import read_segment, read_some
 from infrastructure.lineage import LineageReader
@@ -83,7 +85,8 @@ class RecordedHistory(LineageReader):
                         counts = _counts_of(headers, low, high)
                     leaves.append((leaf, low, high, counts, self._leaves.is_hot(segment[0], leaf)))
         for leaf, low, high, counts, hot in leaves:
-            yield from read_segment(self.database, leaf, low, high, counts, hot=hot)
+            with self._there(run, leaf, low):
+                yield from read_segment(self.database, leaf, low, high, counts, hot=hot)
 
     def selected(
         self, run: Run, first: int, last: int, *, agent: int | None = None, kinds: Sequence[int] = ()
@@ -100,7 +103,9 @@ class RecordedHistory(LineageReader):
             # A quarter of a stretch at a time, since a kind may be frequent; where no index finds ticks, all at once.
             width = high - low + 1 if hot or agent is not None else max(1, (high - low + 1) // 4)
             for first_ in range(low, high + 1, width):
-                found = read_some(self.database, leaf, first_, min(high, first_ + width - 1), agent=agent, kinds=kinds)
+                last_ = min(high, first_ + width - 1)
+                with self._there(run, leaf, first_):
+                    found = read_some(self.database, leaf, first_, last_, agent=agent, kinds=kinds)
                 if len(found):
                     yield found
 
@@ -123,9 +128,30 @@ class RecordedHistory(LineageReader):
             raw.execute("SET enable_seqscan = off")
             try:
                 yield LeafLookup(raw, leaves)
+            except psycopg.errors.UndefinedTable:
+                self._find_all(run, [(leaf.name, leaf.first) for leaf in leaves])
+                raise
             finally:
                 if not raw.broken:
                     raw.execute("RESET enable_seqscan")
+
+    @contextmanager
+    def _there(self, run: Run, leaf: str, tick: int) -> Iterator[None]:
+        """Tell whatever goes wrong in reading a leaf as what it is, where that is no longer there."""
+        try:
+            yield
+        except Exception:
+            self._find_all(run, [(leaf, tick)])
+            raise
+
+    def _find_all(self, run: Run, leaves: Sequence[tuple[str, int]]) -> None:
+        """Raise `RunDropped` if somebody dropped the run meanwhile, `CorruptHistory` if one of these leaves is gone."""
+        with self.database.lend() as connection:
+            refuse_dropped(connection, str(run.id))
+            for leaf, tick in leaves:
+                there = connection.execute(sql("SELECT to_regclass(:leaf)"), {"leaf": f"polis.{leaf}"}).scalar_one()
+                if there is None:
+                    raise CorruptHistory(tick, -1, f"run {run.name}: the table of its events, polis.{leaf}, is gone")
 
     def stray_tick(self, run: Run) -> int | None:
         """Return the lowest tick above the newest header that has events stored."""

@@ -19,6 +19,7 @@ from replay.differing_event import event_at, first_differing
 from replay.scenario import lineage_of, scenarios_of
 from replay.seek import by_tick
 
+_NO_HEADER = "the header of this tick is missing"
 _PROGRESS_EVERY = 128
 
 
@@ -65,8 +66,12 @@ def reexecute(
     world, chain = new_world(run.configuration), lineage_of(reader, run)[0].genesis_hash
     try:
         for tick, stored in by_tick(reader.read(run, 0, last), 0, last):
+            if tick >= len(headers) or headers.ticks[tick] != tick:
+                reader.find(str(run.id))  # or somebody has dropped it meanwhile
+                return Reexecution(run.name, False, tick, {"tick": tick, "ordinal": None, "because": _NO_HEADER})
             if tick != world.tick + 1 or (headers.events[tick] and not len(stored)):
                 missing = world.tick + 1
+                reader.find(str(run.id))
                 gone = {"tick": missing, "ordinal": None, "because": "the stored events of this tick are missing"}
                 return Reexecution(run.name, False, missing, gone)
             events, header = advance(world, decider, chain, inputs.get(tick, NO_INPUTS))

@@ -43,11 +43,12 @@ def at(reader: HistoryReader, run: Run, tick: int, *, on_problem: Callable[[str]
     for events in ticks_of(reader, run, world.tick + 1, tick, headers=headers):
         fold(world, events)
     if world.tick != tick or headers.state_hash[-1] != world.state_hash:
-        raise CorruptHistory(tick, -1, not_as_recorded(run))
+        raise damaged(reader, run, tick, not_as_recorded(run))
     return world
 
 
 def _beyond(reader: HistoryReader, run: Run, tick: int) -> BeyondHead:
+    reader.find(str(run.id))  # or somebody has dropped it meanwhile
     head = reader.head(run)
     return BeyondHead(run.name, tick, -1 if head is None else head.tick)
 
@@ -55,6 +56,17 @@ def _beyond(reader: HistoryReader, run: Run, tick: int) -> BeyondHead:
 def where_to_look(run: Run) -> str:
     """Return what to do about a history that was changed."""
     return f"`polis verify {run.name}` names what differs first"
+
+
+def damaged(reader: HistoryReader, run: Run, tick: int, because: str) -> CorruptHistory:
+    """Return what is wrong with a tick of a run, unless it is that somebody has dropped the run meanwhile.
+
+    Raises
+    ------
+    RunDropped
+    """
+    reader.find(str(run.id))
+    return CorruptHistory(tick, -1, because)
 
 
 def not_as_recorded(run: Run) -> str:
@@ -88,14 +100,14 @@ def ticks_of(
         headers = reader.headers(run, first, last)
     start = first - int(headers.ticks[0]) if len(headers) else 0
     if start < 0:
-        raise CorruptHistory(first, -1, f"its header is missing; {where_to_look(run)}")
+        raise damaged(reader, run, first, f"its header is missing; {where_to_look(run)}")
     for tick, events in by_tick(reader.read(run, first, last, headers=headers), first, last):
         at = start + tick - first
         if at >= len(headers) or headers.ticks[at] != tick:
-            raise CorruptHistory(tick, -1, f"its header is missing; {where_to_look(run)}")
+            raise damaged(reader, run, tick, f"its header is missing; {where_to_look(run)}")
         if len(events) != headers.events[at]:
             because = f"{len(events)} events are stored, its header counts {headers.events[at]}; {where_to_look(run)}"
-            raise CorruptHistory(tick, -1, because)
+            raise damaged(reader, run, tick, because)
         yield to_current(events, int(headers.catalogues[at]))
 
 

@@ -86,6 +86,11 @@ def verify(
     run : Run
     deep : also compute the area hashes whole, from every row, now and then and at the end
     on_progress : callable, told (tick, head tick)
+
+    Raises
+    ------
+    RunDropped
+        If somebody drops it meanwhile.
     """
     head = reader.head(run)
     last = -1 if head is None else head.tick
@@ -100,7 +105,9 @@ def verify(
         kept = set(reader.snapshot_ticks(run))
         inputs, scenarios = _read_inputs(reader, run), scenarios_of(reader, run)
         for tick, events in by_tick(reader.read(run, 0, last), 0, last):
-            if tick != ticks or (headers.events[tick] and not len(events)):
+            if tick < ticks:
+                raise _Difference(tick, "events", "more events are stored than the header counts")
+            if tick > ticks or (headers.events[tick] and not len(events)):
                 raise _Difference(ticks, "events", f"the events of tick {ticks} are missing")
             given = inputs.get(tick, NO_INPUTS)
             _check_scenario(events, scenarios.change_at(tick), tick)
@@ -115,7 +122,10 @@ def verify(
         snapshots = _check_snapshots(reader, run, headers, kept)
         if deep and not np.array_equal(world.sums.copy(), world.rehash_whole()):
             raise _Difference(last, "state", "the kept area hashes are not those of the rows")
-    except _Difference as found:
+    except (_Difference, CorruptHistory) as found:
+        reader.find(str(run.id))  # what somebody drops meanwhile is not damaged
+        if isinstance(found, CorruptHistory):
+            found = _Difference(found.tick, "events", found.because)
         return Verification(
             run.name, False, ticks, events_seen, chain.hex(), snapshots, found.tick, found.area, found.reason
         )

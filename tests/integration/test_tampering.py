@@ -357,3 +357,18 @@ def test_both_readers_read_the_same(postgres_store: PostgresStore, monkeypatch: 
         read[reader] = [_whole(list(postgres_store.read(run, first, last))) for first, last in ((0, 999), (7, 9))]
     for one, other in zip(read["libpq"], read["adbc"], strict=True):
         assert one.hash() == other.hash() and len(one) == len(other) > 0
+
+
+def test_reexecuting_names_a_tick_that_lost_its_header(kept: Kept) -> None:
+    database, store, run = kept
+    with tampered(database, "DELETE FROM ticks WHERE tick = 9"):
+        found = replay.reexecute(store, run)
+    assert (found.identical, found.ticks) == (False, 9) and "header" in (found.first_divergence or {})["because"]
+
+
+def test_events_of_the_last_tick_that_are_there_twice_are_told_of_that_tick(kept: Kept) -> None:
+    database, store, run = kept
+    one = "SELECT * FROM stored_events WHERE tick = %s AND ordinal = 0"
+    with tampered(database, f"INSERT INTO stored_events {one}", TICKS):
+        found = replay.verify(store, run)
+    assert (found.ok, found.first_bad_tick, found.area) == (False, TICKS, "events")
