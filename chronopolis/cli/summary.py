@@ -23,7 +23,8 @@ def finish(output: Output, summary: Summary, *, resumed: bool) -> None:
     if values["status"] == "paused":
         output.quiet = False
         because = f", since {values['paused_because']}" if values.get("paused_because") else ""
-        output.say(f"stopped at tick {values['head_tick']:,}{because}; `polis resume {values['name']}` goes on")
+        where = "before its first tick" if values["head_tick"] < 0 else f"at tick {values['head_tick']:,}"
+        output.say(f"stopped {where}{because}; `polis resume {values['name']}` goes on")
         raise typer.Exit(STOPPED)
     if values["status"] != "complete":
         output.warn(f"run {values['name']} ended {values['status']}: {values.get('problem') or 'see its figures'}")
@@ -70,8 +71,9 @@ def summary_panel(values: dict[str, Any]) -> Any:
     ms = values["tick_ms"]
     happened = {name: n for name, n in values["figures"].items() if name in _HAPPENED}
     society = {name: value for name, value in values["figures"].items() if name not in _HAPPENED}
+    head = "no tick yet" if values["head_tick"] < 0 else f"tick {values['head_tick']:,}"
     rows = {
-        "head": f"tick {values['head_tick']:,} of {values['ticks']:,}",
+        "head": f"{head} of {values['ticks']:,}",
         "head hash": values["head_hash"],
         "events": f"{values['events']:,} in this process, {values['events_per_s']:,.0f} a second",
         "tick": f"p50 {ms['p50']:.2f} ms · p99 {ms['p99']:.2f} ms · max {ms['max']:.2f} ms",

@@ -7,10 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import typer
 from rich.console import Console
 
 from chronopolis.cli import events, runs, state
 from chronopolis.cli.checking import verification_panel
+from chronopolis.cli.output import Output
+from chronopolis.cli.summary import finish
 from domain.advance import new_world
 from domain.configuration import Configuration
 from domain.events import KINDS
@@ -72,3 +75,16 @@ def test_what_a_narrow_terminal_has_no_room_for_is_left_out_of_the_runs_and_not_
         shown.append(len(title.split()))
     assert shown == sorted(shown)
     assert set(shown) == {3, 4, 5, 7, 8, 9, 11, 12}  # "forked from" and "head hash" are two words
+
+
+def test_a_run_that_was_stopped_before_its_first_tick_names_no_tick(capsys):
+    values = {
+        "name": "early", "seed": 7, "status": "paused", "head_tick": -1, "head_hash": "00", "ticks": 300, "events": 0,
+        "events_per_s": 0.0, "tick_ms": {"p50": 0.0, "p99": 0.0, "max": 0.0}, "figures": {}, "peak_rss_mb": 1.0,
+        "pss_all_mb": 1.0,
+    }  # fmt: skip
+    with pytest.raises(typer.Exit):
+        finish(Output(as_json=False, quiet=False), SimpleNamespace(as_dict=lambda: dict(values)), resumed=False)
+    shown = capsys.readouterr()
+    assert "stopped before its first tick; `polis resume early` goes on" in shown.err
+    assert "no tick yet of 300" in shown.out and "-1" not in shown.out + shown.err
