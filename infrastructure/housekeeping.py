@@ -51,6 +51,7 @@ class Housekeeper:
         self._durable, self._epoch = durable, epoch
         self.pause: tuple[int, str] = (NEVER, "")
         self._listened = 0.0
+        self._away_because = ""
         self._waiting: collections.deque[tuple[int, bytes, bytes]] = collections.deque()
         self._changed = threading.Condition()
         self._closing = self._resting = self._stuck = self._awaited = False
@@ -144,12 +145,21 @@ class Housekeeper:
                     self._connection.close()
                     self._connection = None
             if closing:
-                self._figures.snapshots_failed += len(self._waiting)
+                self._count_left()
                 return
+
+    def _count_left(self) -> None:
+        """Count the snapshots that are given up since the server was away to the end, and say why."""
+        left = len(self._waiting)
+        if left:
+            self._figures.snapshots_failed += left
+            what = "1 snapshot" if left == 1 else f"{left} snapshots"
+            self._figures.problems.append(f"{what} could not be kept: {self._away_because or 'the server was away'}")
 
     def _note(self, error: Exception) -> None:
         """Record what was refused; what is away for a while is tried again."""
         because = str(error).strip() or type(error).__name__
+        self._away_because = because if isinstance(error, AWAY) else self._away_because
         if not isinstance(error, AWAY) and because not in self._figures.problems:
             self._figures.problems.append(because)
         _log.info("run %s: housekeeping has to wait: %s", self._run.name, because)

@@ -11,6 +11,7 @@ import pytest
 
 from domain.errors import StoreUnavailable, UnknownRun
 from infrastructure import tick_writer
+from infrastructure.database import Database
 from infrastructure.housekeeping import Housekeeper
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.stretches import Stretches
@@ -136,6 +137,21 @@ def test_one_snapshot_that_is_refused_costs_no_other(
     assert refused == [4], "a snapshot that is refused is not asked for again"
     assert (summary.snapshots, summary.snapshots_failed) == (12, 1), "the last tick has another at the end"
     assert summary.status == "degraded" and "this one has no room" in str(summary.problem)
+
+
+def test_snapshots_that_no_connection_is_to_be_had_for_are_told_of(
+    postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(database: Database) -> psycopg.Connection[Any]:
+        raise StoreUnavailable('FATAL:  too many connections for role "ana"')
+
+    monkeypatch.setattr("infrastructure.housekeeping.beside_the_ticks", full)
+    run = make_run(postgres_store, ticks=0)
+    summary = go_on(postgres_store, run, 12)
+    assert (summary.snapshots, summary.snapshots_failed, summary.status) == (0, 1, "degraded")
+    assert "1 snapshot could not be kept" in str(summary.problem) and "too many connections" in str(summary.problem)
+    lease = postgres_store.lease(run)
+    assert (lease.status, lease.problem) == ("degraded", summary.problem)
 
 
 def test_a_snapshot_that_the_database_was_away_for_is_written_later(
