@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.advance import Header
 from domain.configuration import RELEASE, Configuration, genesis_hash, require_target
-from domain.errors import InvalidConfiguration, RunExists, UnknownRun
+from domain.errors import CorruptHistory, InvalidConfiguration, RunExists, UnknownRun
 from domain.inputs import Input
 from domain.ports import Block, Lease, Run
 from infrastructure import measure_blocks, schema
@@ -219,12 +219,22 @@ class PostgresStore(RecordedHistory, RecordedInputs):
 
 
 def run_of(row: Row[Any]) -> Run:
-    """Return the run of a row of `runs`."""
+    """Return the run of a row of `runs`.
+
+    Raises
+    ------
+    CorruptHistory
+        If its configuration can't be read: somebody changed it, or a later release wrote it.
+    """
+    try:
+        configuration = Configuration.from_mapping(json.loads(row.configuration))
+    except (ValueError, AttributeError, InvalidConfiguration) as error:
+        raise CorruptHistory(-1, -1, f"run {row.name}: its configuration can't be read: {error}") from None
     return Run(
         id=row.run,
         name=row.name,
         seed=row.seed,
-        configuration=Configuration.from_mapping(json.loads(row.configuration)),
+        configuration=configuration,
         genesis_hash=bytes(row.genesis_hash),
         rules_version=row.rules_version,
         state_version=row.state_version,

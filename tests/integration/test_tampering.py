@@ -372,3 +372,11 @@ def test_events_of_the_last_tick_that_are_there_twice_are_told_of_that_tick(kept
     with tampered(database, f"INSERT INTO stored_events {one}", TICKS):
         found = replay.verify(store, run)
     assert (found.ok, found.first_bad_tick, found.area) == (False, TICKS, "events")
+
+
+@pytest.mark.parametrize("configuration", ["\\x7b7d", "[]", '{"agents": "many"}', '{"moons": 2}'])
+def test_a_configuration_that_cannot_be_read_is_told_as_damage(kept: Kept, configuration: str) -> None:
+    database, store, _ = kept
+    unreadable = pytest.raises(CorruptHistory, match="run kept: its configuration can't be read")
+    with tampered(database, "UPDATE runs SET configuration = %s", configuration), unreadable:
+        store.find("kept")
