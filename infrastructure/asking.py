@@ -21,8 +21,8 @@ from psycopg.adapt import Buffer, Loader
 from psycopg.conninfo import make_conninfo
 
 from domain.errors import StoreUnavailable
-from infrastructure.database import FORM, Database, with_options
-from infrastructure.errors import BadQuery, QueryTimedOut, SessionEnded
+from infrastructure.database import FORM, Database, may_not_set_role, with_options
+from infrastructure.errors import BadQuery, LoginMayNot, QueryTimedOut, SessionEnded
 
 ROLE = "polis_read"
 _CHUNK = 1_000  # rows that come at once
@@ -72,7 +72,7 @@ class Analyst:
 
     Raises
     ------
-    StoreUnavailable
+    StoreUnavailable, LoginMayNot
     """
 
     def __init__(self, database: Database, run: str | None = None, *, timeout_s: float = 30.0) -> None:
@@ -80,6 +80,8 @@ class Analyst:
         try:
             self._connection = psycopg.connect(_conninfo(database, run), connect_timeout=_CONNECT_TIMEOUT_S)
         except psycopg.OperationalError as error:
+            if may_not_set_role(error):
+                raise LoginMayNot(database.admin_conninfo(), ROLE) from None
             raise StoreUnavailable(_first_line(error)) from None
         self._connection.read_only = True
         self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ

@@ -143,8 +143,7 @@ class Database:
         try:
             connection = psycopg.connect(self.app_conninfo(), autocommit=autocommit, connect_timeout=_CONNECT_TIMEOUT_S)
         except psycopg.OperationalError as error:
-            # The driver gives no SQLSTATE for what happens while it connects.
-            if "permission denied to set role" in str(error):
+            if may_not_set_role(error):
                 raise LoginOnlyReads(self.admin_conninfo()) from None
             raise StoreUnavailable(_first_line(error)) from None
         # A plan for 13 columns gains nothing from workers or from being kept.
@@ -196,6 +195,12 @@ class Database:
         """Start the embedded server again if it is gone; an external one is somebody else's to start."""
         if self.embedded is not None:
             self.embedded.ensure_running()
+
+
+def may_not_set_role(error: psycopg.OperationalError) -> bool:
+    """Whether a login may not put on the role that its connection asked for."""
+    # The driver gives no SQLSTATE for what happens while it connects.
+    return "permission denied to set role" in str(error)
 
 
 def with_options(url: str, *settings: str) -> str:

@@ -5,7 +5,8 @@
     PolisError
     └── InfrastructureError
         ├── DatabaseUnreachable       the database named by a URL does not answer, or refuses us
-        ├── LoginOnlyReads            the login of a URL may not work as the application does
+        ├── LoginMayNot               the login of a URL may not put on a role that it needs
+        │   └── LoginOnlyReads        that of the application, without which nothing is written
         ├── TakesNoWrites             the database answers and only reads for now; a StoreUnavailable, too
         ├── EmbeddedServerFailed      a server of our own can't be made, started, reached or stopped
         │   ├── EmbeddedPostgresFailed
@@ -72,13 +73,27 @@ class DatabaseUnreachable(InfrastructureError):
         )
 
 
-class LoginOnlyReads(InfrastructureError):
+class LoginMayNot(InfrastructureError):
+    """The login of a URL may not put on a role that it needs."""
+
+    def __init__(self, url: str, role: str) -> None:
+        url = without_password(url)
+        super().__init__(url, role)
+        self.url, self.role = url, role
+
+    def __str__(self) -> str:
+        return (
+            f"the login of {self.url} may not work as {self.role}\nWhoever administers it can: GRANT {self.role} TO it."
+        )
+
+
+class LoginOnlyReads(LoginMayNot):
     """The login of a URL may not work as `polis_app`, as all that opens a store does."""
 
     def __init__(self, url: str) -> None:
         url = without_password(url)
-        super().__init__(url)
-        self.url = url
+        InfrastructureError.__init__(self, url)
+        self.url, self.role = url, "polis_app"
 
     def __str__(self) -> str:
         return (

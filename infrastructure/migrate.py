@@ -9,7 +9,7 @@ import psycopg
 
 from infrastructure import failpoints
 from infrastructure.database import Database
-from infrastructure.errors import MigrationFailed, SchemaTooNew, SchemaTooOld
+from infrastructure.errors import LoginOnlyReads, MigrationFailed, SchemaTooNew, SchemaTooOld
 
 _FOLDER = Path(__file__).parent.parent / "migrations"
 # Two processes that migrate one database at once: the second waits here, then finds nothing to do.
@@ -54,9 +54,12 @@ def require_schema(database: Database) -> None:
 
     Raises
     ------
-    SchemaTooOld, SchemaTooNew
+    SchemaTooOld, SchemaTooNew, LoginOnlyReads
     """
-    status = schema_status(database)
+    try:
+        status = schema_status(database)
+    except psycopg.errors.InsufficientPrivilege:  # it may connect, and not even look
+        raise LoginOnlyReads(database.admin_conninfo()) from None
     if status.is_later:
         raise SchemaTooNew(status.current, status.wanted)
     if not status.is_current:

@@ -11,9 +11,10 @@ import psycopg
 import pytest
 
 from chronopolis.cli.doctor import _database
+from infrastructure.asking import Analyst
 from infrastructure.database import Database
-from infrastructure.errors import LoginOnlyReads, MigrationFailed
-from infrastructure.migrate import upgrade
+from infrastructure.errors import LoginMayNot, LoginOnlyReads, MigrationFailed
+from infrastructure.migrate import require_schema, upgrade
 from infrastructure.settings import Settings
 from tests.support.postgres import FreshDatabase
 
@@ -62,3 +63,23 @@ def test_a_login_that_only_reads_is_told_so_and_not_that_the_store_went_away(
         assert "polis_read:***@" in str(caught.value)
         again = pickle.loads(pickle.dumps(caught.value))
         assert (str(again), vars(again)) == (str(caught.value), vars(caught.value))
+
+
+def test_a_login_that_may_do_nothing_is_told_what_it_lacks(migrated: FreshDatabase, tmp_path: Path) -> None:
+    with psycopg.connect(migrated.admin_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE nobody LOGIN PASSWORD 'nobody'")
+        connection.execute(f"GRANT CONNECT ON DATABASE {migrated.name} TO nobody")
+        try:
+            url = re.sub("//[^@]*@", "//nobody:nobody@", migrated.admin_url)
+            with Database(Settings(home=tmp_path, database_url=url)) as database:
+                with pytest.raises(LoginOnlyReads, match="GRANT polis_app to it"):
+                    require_schema(database)
+                connection.execute("GRANT polis_app TO nobody")
+                require_schema(database)
+                with pytest.raises(LoginMayNot, match="may not work as polis_read\n") as caught:
+                    Analyst(database)
+                again = pickle.loads(pickle.dumps(caught.value))
+                assert (str(again), vars(again)) == (str(caught.value), vars(caught.value))
+        finally:
+            connection.execute("DROP OWNED BY nobody")
+            connection.execute("DROP ROLE nobody")
