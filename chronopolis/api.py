@@ -40,6 +40,7 @@ from chronopolis.given import (
 from chronopolis.measured import measures_frame
 from chronopolis.naming import living_agent, name_the_dead
 from chronopolis.sentences import Names
+from chronopolis.sql_text import mentions
 from chronopolis.standing import standing
 from domain.columns import AREAS
 from domain.configuration import Configuration
@@ -48,7 +49,7 @@ from domain.state import World
 from replay.bisect import Bisection, bisect
 from replay.watch import last_where
 from workers.bootstrap import PostgresStore, Settings, export_run, open_analyst, open_store
-from workers.rollups import FIRST_EVENTS_MAX, events_behind, refresh
+from workers.rollups import FIRST_EVENTS_MAX, events_behind, events_unmeasured, refresh
 
 # How mesa-frames calls polars is nothing that a notebook should be told.
 warnings.filterwarnings("ignore", module=r"mesa_frames\b")
@@ -368,6 +369,13 @@ class History:
             warnings.warn(f"{behind:,} events are not rolled up: `{command}` makes questions quicker", stacklevel=2)
         elif behind:
             refresh(self._store, self._run)
+        if mentions(query, "measures"):
+            unmeasured = events_unmeasured(self._store, self._run)
+            if unmeasured > FIRST_EVENTS_MAX:
+                command = f"polis db refresh {self.name}"
+                warnings.warn(f"the view measures lacks ticks: `{command}` completes it", stacklevel=2)
+            elif unmeasured:
+                replay.fill_measures(self._store, self._run)
         with open_analyst(self._store, self._run, timeout_s=timeout_s) as analyst:
             answer = ask(analyst, query, limit=limit)
             chunks = list(answer)
@@ -385,6 +393,7 @@ class History:
         where, replacing = folder_named("folder", folder), truth("overwrite", overwrite)
         first, last = self._ticks(first, last)
         refresh(self._store, self._run)
+        replay.fill_measures(self._store, self._run)
         return export_run(self._store, self._run, where, first=first, last=last, overwrite=replacing)
 
     def measures(self, *names: str | Iterable[str], first: int = 0, last: int | None = None) -> pl.DataFrame:

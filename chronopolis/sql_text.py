@@ -49,6 +49,11 @@ def outside_quotes(text: str, change: Callable[[str], str]) -> str:
     return "".join([*parts, change(text[start:])])
 
 
+def mentions(statement: str, name: str) -> bool:
+    """Whether a name stands in a statement as a word, be it in quotes or a remark: better once too often than not."""
+    return re.search(rf"\b{re.escape(name)}\b", statement, re.IGNORECASE) is not None
+
+
 def first_word(statement: str) -> str:
     """Return the word that a statement begins with, in lower case, remarks and parentheses passed over."""
     at = 0

@@ -11,7 +11,7 @@
     ├── answers.parquet                      who gave each answer of a mind, and what it cost
     ├── deliberations.parquet                the same, with prompt and answer
     ├── samples.parquet                      the living at every hundredth tick, as far as they are rolled up
-    └── measures.parquet                     as far as they were asked for
+    └── measures.parquet                     as far as they are computed
 
 Lineage is resolved: a fork's folder holds what it reads of its ancestors too. Everything is written to a folder beside
 and renamed, so that a folder of that name is whole.

@@ -7,6 +7,8 @@ from replay.cursor import Cursor
 from replay.diff import diff
 from replay.diff_result import Difference
 from replay.fork import fork
+from replay.measures import fill as fill_measures
+from replay.measures import lacking as measures_lacking
 from replay.measures import rebuild as rebuild_measures
 from replay.measures import series as measure_series
 from replay.reexecute import Reexecution, reexecute
@@ -26,8 +28,10 @@ __all__ = [
     "at",
     "at_head",
     "diff",
+    "fill_measures",
     "fork",
     "measure_series",
+    "measures_lacking",
     "rebuild_measures",
     "reexecute",
     "refusals",

@@ -76,6 +76,31 @@ def rebuild(store: MeasuredHistory, run: Run, *, on_progress: Callable[[int, int
     return head.tick - first + 1
 
 
+def lacking(store: MeasuredHistory, run: Run) -> int:
+    """Return of how many ticks of a run, its ancestors' share included, not every measure is kept."""
+    return sum(min(last, _end_of(start)) - start + 1 for _, starts, last in _gaps(store, run) for start in starts)
+
+
+def fill(store: MeasuredHistory, run: Run, *, on_progress: Callable[[int, int], None] | None = None) -> None:
+    """Have every measure of every tick kept, up to the newest; what is kept already is not made again."""
+    for source, starts, _ in _gaps(store, run):
+        for _ in _fill(store, run, source, starts, on_progress):
+            pass
+
+
+def _gaps(store: MeasuredHistory, run: Run) -> Iterator[tuple[int, list[int], int]]:
+    """Yield (run whose own ticks they are, where blocks begin that are not kept whole, the last tick that is read)."""
+    head = store.head(run)
+    if head is None:
+        return
+    versions = {m.name: m.version for m in MEASURES.values()}
+    for source, own_first, own_last in store.lineage(run):
+        last = min(head.tick, own_last)
+        starts = [_start_of(tick, own_first) for tick in range(own_first - own_first % BLOCK, last + 1, BLOCK)]
+        # A block at a time, since its amounts come along: of a long run all of them would be a hundred megabytes.
+        yield source, [at for at in starts if len(_kept(store, source, versions, [at], last)[at]) < len(versions)], last
+
+
 def _plain_series(
     store: MeasuredHistory, run: Run, measures: Sequence[Measure], first: int, last: int,
     on_progress: Callable[[int, int], None] | None,
@@ -101,20 +126,27 @@ def _blocks(
     """Yield the blocks of one run's own ticks low … high, as far as wanted; what is not kept is made first."""
     versions = {m.name: m.version for m in measures}
     starts = [_start_of(tick, own_first) for tick in range(low - low % BLOCK, high + 1, BLOCK)]
-    kept = store.measure_blocks(source, list(versions), starts[0], starts[-1])
+    good = _kept(store, source, versions, starts, high)
+    missing = [start for start in starts if len(good[start]) < len(versions)]
+    for start in starts:
+        if start not in missing:
+            yield from good[start]
+    if missing:
+        for block in _fill(store, run, source, missing, on_progress):
+            if block.name in versions:
+                yield block
+
+
+def _kept(
+    store: MeasuredHistory, source: int, versions: dict[str, int], starts: Sequence[int], high: int
+) -> dict[int, list[Block]]:
+    """Return the blocks that are kept of these measures, by where they begin: of today's version, and up to `high`."""
     good: dict[int, list[Block]] = {start: [] for start in starts}
-    for block in kept:
+    for block in store.measure_blocks(source, list(versions), starts[0], starts[-1]):
         needed = min(high, _end_of(block.first)) - block.first + 1
         if block.version == versions[block.name] and block.first in good and len(block.amounts) >= needed:
             good[block.first].append(block)
-    lacking = [start for start in starts if len(good[start]) < len(versions)]
-    for start in starts:
-        if start not in lacking:
-            yield from good[start]
-    if lacking:
-        for block in _fill(store, run, source, lacking, on_progress):
-            if block.name in versions:
-                yield block
+    return good
 
 
 def _start_of(tick: int, own_first: int) -> int:

@@ -43,6 +43,13 @@ def events_behind(store: PostgresStore, run: Run) -> int:
     return 0 if ticks <= 0 else store.total_events(run) * ticks // (head.tick + 1)
 
 
+def events_unmeasured(store: PostgresStore, run: Run) -> int:
+    """Return about how many events have to be folded before the view `measures` has all ticks of a run."""
+    head = store.head(run)
+    ticks = 0 if head is None else replay.measures_lacking(store, run)
+    return 0 if head is None else -(-store.total_events(run) * ticks // (head.tick + 1))
+
+
 def refresh(
     store: PostgresStore, run: Run, *, anew: bool = False, on_progress: Progress | None = None
 ) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def bisect(
     Leaves with 1 if it never is, or isn't where `--seek` looked. docs/measures.md tells what an expression can say.
     """
     from chronopolis.bisecting import bisect_by_sql
+    from chronopolis.cli.refreshing import take_in_a_little
     from chronopolis.errors import WrongUsage
     from chronopolis.naming import names_in
     from chronopolis.record import head_tick
@@ -76,6 +77,8 @@ def bisect(
     with open_store(say=output.say) as store:
         found = store.find(run)
         head_tick(store, found)
+        if sql:
+            take_in_a_little(store, found, output, [expression])
         with CheckDisplay(output, f"bisecting {found.name}") as display:
             if sql:
                 with open_analyst(store, found, timeout_s=timeout) as analyst:

@@ -67,8 +67,7 @@ def sql(
     queries = _queries(command, file, formats=(as_json, as_csv, parquet is not None))
     with open_store(say=output.say) as store:
         found = None if run is None else store.find(run)
-        if found is not None:
-            take_in_a_little(store, found, output)
+        take_in_a_little(store, found, output, queries)
         with open_analyst(store, found, timeout_s=timeout) as analyst:
             if queries is None:
                 from chronopolis.cli.sql_prompt import converse

@@ -189,6 +189,40 @@ def test_when_the_asker_is_killed_the_query_ends_soon(home):
         wait_until(0)
 
 
+def test_views_that_are_filled_on_demand_are_never_answered_from_a_part(polis, tmp_path):
+    questions = {view: f"SELECT max(tick) AS tick FROM {view}" for view in ("measures", "samples")}
+
+    def fork(name: str) -> None:
+        assert polis("fork", VILLAGE, "--at", "100", "--name", name, "--json").code == 0
+        assert polis("resume", name, "--ticks", "105", "--quiet", "--json").code == 0
+
+    fork("asked")
+    for question, tick in ((questions["measures"], 205), (questions["samples"], 200)):
+        assert polis("sql", "asked", "-c", question, "--json").lines == [{"tick": tick}]
+    fork("asked-in-python")
+    with chronopolis.open("asked-in-python") as run:
+        assert run.sql(questions["measures"]).rows() == [(205,)]
+    fork("among-others")
+    for view, tick in (("measures", 205), ("samples", 200)):
+        question = f"SELECT max(tick) AS tick FROM {view} JOIN runs r USING (run) WHERE r.name = 'among-others'"
+        assert polis("sql", "-c", question, "--json").lines == [{"tick": tick}]
+    fork("bisected")
+    wanted = "SELECT value >= 0 FROM measures WHERE name = 'hungry' AND tick = :tick"
+    said = polis("bisect", "bisected", "--sql", wanted, "--from", "203", "--json")
+    assert (said.code, said.lines[-1]["tick"]) == (0, 203)
+    fork("exported")
+    assert polis("export", "exported", "--parquet", str(tmp_path / "out"), "--json").code == 0
+    assert pl.read_parquet(tmp_path / "out" / "measures.parquet")["tick"].max() == 205
+
+
+def test_where_completing_a_view_takes_long_an_answer_says_that_it_lacks_ticks(polis, monkeypatch):
+    monkeypatch.setattr("workers.rollups.FIRST_EVENTS_MAX", 10)
+    assert polis("fork", VILLAGE, "--at", "100", "--name", "lacking", "--json").code == 0
+    said = polis("sql", "lacking", "-c", "SELECT count(*) AS n FROM measures WHERE tick = 100", "--json", "--quiet")
+    assert "warning: measures may lack the newest ticks of lacking: `polis db refresh lacking` completes" in said.err
+    assert "warning" not in polis("sql", "lacking", "-c", "SELECT 1 AS n", "--quiet").err
+
+
 # -- the prompt --------------------------------------------------------------------------------------
 
 

@@ -213,6 +213,25 @@ def test_forks_share_the_blocks_of_their_parents(store: EventStore) -> None:
     assert folded == [], "the parent finds what its fork has filled"
 
 
+def test_what_is_not_kept_is_counted_and_filled_for_a_run_and_what_it_reads_of_others(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dataclasses
+
+    parent = make_run(store, ticks=40)
+    fork = store.create("fork", seed=7, configuration=TINY_WORLD, target=60, parent=parent, fork_tick=21)
+    assert projection.lacking(store, fork) == 22
+    go_on(store, fork, 50)
+    assert projection.lacking(store, fork) == 51
+    projection.series(store, fork, ["food"], 33, 40)  # whoever asks for a part leaves gaps
+    assert projection.lacking(store, fork) == 51 - 16
+    projection.fill(store, fork)
+    assert projection.lacking(store, fork) == 0
+    assert_equal(projection.series(store, fork, None, 0, 50), of_run(store, fork), 0, 50)
+    monkeypatch.setitem(MEASURES, "food", dataclasses.replace(MEASURES["food"], version=2))
+    assert projection.lacking(store, fork) == 51, "one that a later release defines otherwise"
+
+
 def test_what_is_kept_of_an_older_definition_is_made_anew(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
     import dataclasses
 
