@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from chronopolis.errors import WrongUsage
-from domain.measures import ALIASES, MEASURES, Measure, measure_named, natural
+from domain.measures import ALIASES, MEASURES, Measure, measure_named, natural, over_stretches
 
 _BARS = "▁▂▃▄▅▆▇█"
 _PLOTS_MAX = 24
@@ -29,25 +29,24 @@ def measures_frame(found: Amounts, first: int) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def thinned(found: Amounts, first: int, every: int) -> tuple[list[int], dict[str, list[float | int | None]]]:
+def thinned(
+    found: Amounts, first: int, every: int, names: Iterable[str]
+) -> tuple[list[int], dict[str, list[float | int | None]]]:
     """Return every so many ticks and the values there: a level as it is at that tick, a flow over the ticks from it on.
 
-    What can't be summed, such as a price, is the mean of the values that there are.
+    Parameters
+    ----------
+    found : amounts of these names, and if `every` is above 1 of the parts of prices (`domain.measures.with_parts`)
     """
     series: dict[str, list[float | int | None]] = {}
     n = len(next(iter(found.values()), ()))
     starts = np.arange(0, n, every)
-    for name, amounts in found.items():
+    for name in names:
         definition, so_far = measure_named(name, MEASURES, ALIASES)
-        values = natural(definition, amounts)
         if definition.kind == "flow" and not so_far and every > 1:
-            there = ~np.isnan(values)
-            sums = np.add.reduceat(np.where(there, values, 0), starts)
-            counts = np.add.reduceat(there, starts, dtype=np.int64)
-            parts = 1 if definition.additive else np.maximum(counts, 1)
-            values = np.where(counts > 0, sums / parts, np.nan)
+            values = over_stretches(definition, found[name], found, starts)
         else:
-            values = values[starts]
+            values = natural(definition, found[name])[starts]
         series[name] = [_plain(definition, v) for v in values.tolist()]
     return (starts + first).tolist(), series
 
@@ -103,7 +102,7 @@ def plot(found: Amounts, first: int, path: Path, *, title: str) -> None:
         flow = measure.is_summed and not so_far
         ticks, shown = _drawn(natural(measure, amounts), first, flow=flow)
         # A price stands where something was bought: dots, since lines would tell of times between.
-        scattered = {"marker": ".", "linestyle": "none", "markersize": 4} if not measure.additive else {}
+        scattered = {"marker": ".", "linestyle": "none", "markersize": 4} if measure.paid_for else {}
         axis.plot(ticks, shown, linewidth=1.1, drawstyle="steps-post" if flow else "default", **scattered)
         axis.set_title(name, fontsize=10)
         axis.set_ylabel(measure.unit + (" a tick" if flow else ""), fontsize=8)

@@ -67,7 +67,7 @@ def measures(
     from chronopolis.errors import WrongUsage
     from chronopolis.measured import plot
     from chronopolis.record import require_tick
-    from domain.measures import ALIASES, MEASURES, measure_named
+    from domain.measures import ALIASES, MEASURES, measure_named, with_parts
     from workers.bootstrap import open_store
 
     output = Output(as_json=as_json, quiet=quiet)
@@ -95,7 +95,9 @@ def measures(
         with CheckDisplay(output, f"measuring {found.name}") as display:
             if rebuild:
                 replay.rebuild_measures(store, found, on_progress=display.update)
-            series = replay.measure_series(store, found, wanted, low, high, on_progress=display.update)
+            asked = wanted if every is None else with_parts(wanted, MEASURES, ALIASES)
+            amounts = replay.measure_series(store, found, asked, low, high, on_progress=display.update)
+    series = {name: amounts[name] for name in wanted}
     if picture is not None:
         plot(series, low, picture, title=f"{found.name}, ticks {low:,} to {high:,}")
         output.say(f"wrote {picture}")
@@ -104,7 +106,7 @@ def measures(
     else:
         if not names and not as_json:  # what never happened there needs no line
             series = {name: amounts for name, amounts in series.items() if amounts.any()}
-        _show_series(output, found, low, high, every, series)
+        _show_series(output, found, low, every, series, amounts)
 
 
 def _list(output: Output, wanted: list[Measure]) -> None:
@@ -136,10 +138,12 @@ def _show_tick(output: Output, run: Run, tick: int, series: Any) -> None:
     output.show(f"{run.name} at tick {tick:,}", table)
 
 
-def _show_series(output: Output, run: Run, low: int, high: int, every: int | None, series: Any) -> None:
+def _show_series(output: Output, run: Run, low: int, every: int | None, series: Any, amounts: Any) -> None:
+    """Show series; `amounts` has theirs, and those that prices over several ticks are made of."""
     from chronopolis.measured import measures_frame, sparkline, thinned, unit_of
 
-    ticks, values = thinned(series, low, every or 1)
+    high = low + len(next(iter(amounts.values()))) - 1
+    ticks, values = thinned(amounts, low, every or 1, series)
     if output.as_json:
         output.result({
             "run": run.id, "name": run.name, "first": low, "last": high, "every": every or 1, "ticks": ticks,

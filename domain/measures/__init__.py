@@ -3,9 +3,18 @@
 from domain.measures.base import ALIASES, MEASURES, gini
 from domain.measures.figures import society_figures
 from domain.measures.look import Look
-from domain.measures.registry import NO_VALUE, SO_FAR, Measure, measure_named, natural, quotient
+from domain.measures.registry import (
+    NO_VALUE,
+    SO_FAR,
+    Measure,
+    measure_named,
+    natural,
+    over_stretches,
+    quotient,
+    with_parts,
+)
 
 __all__ = [
     "ALIASES", "MEASURES", "NO_VALUE", "SO_FAR", "Look", "Measure", "gini", "measure_named", "natural",
-    "quotient", "society_figures",
+    "over_stretches", "quotient", "society_figures", "with_parts",
 ]  # fmt: skip

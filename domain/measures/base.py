@@ -149,10 +149,19 @@ def _traded(name: str, good: int) -> Measure:
                  lambda look: look.given(ev.GOODS_TRADED, good), (ev.GOODS_TRADED,), milli=not whole)  # fmt: skip
 
 
+def _sold(name: str, good: int) -> tuple[Measure, Measure]:
+    return (
+        _flow(f"sold_{name}", "units", f"How much was bought with coins: {name}.",
+              lambda look: look.bartered(good, COIN)[0], (ev.GOODS_TRADED,), milli=True),
+        _flow(f"paid_{name}", "coins", f"Coins paid for {name}.",
+              lambda look: look.bartered(good, COIN)[1], (ev.GOODS_TRADED,)),
+    )  # fmt: skip
+
+
 def _priced(name: str, good: int) -> Measure:
     return _flow(f"price_{name}", "coins a unit", f"What was paid for {name} in barters for coins.",
                  lambda look: price(look, good), (ev.GOODS_TRADED,), fraction=True,
-                 additive=False, source="unit value [2]", version=2)  # fmt: skip
+                 paid_for=(f"paid_{name}", f"sold_{name}"), source="unit value [2]", version=2)  # fmt: skip
 
 
 def _gathered(name: str, good: int) -> Measure:
@@ -164,6 +173,7 @@ _RESOURCES = tuple((good.name.lower(), good) for good in (FOOD, WOOD, STONE, ORE
 _TRADE = (
     _events_of("trades", ev.GOODS_TRADED, "Legs of barters: two for each exchange, one a side."),
     *(_traded(name, good) for name, good in (*_RESOURCES, ("coins", COIN))),
+    *(measure for name, good in _RESOURCES for measure in _sold(name, good)),
     *(_priced(name, good) for name, good in _RESOURCES),
     *(_gathered(name, good) for name, good in _RESOURCES),
     _flow("eaten", "units", "Food eaten.", lambda look: look.given(ev.MEAL_EATEN, FOOD), (ev.MEAL_EATEN,), milli=True),

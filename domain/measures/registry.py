@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -40,7 +40,7 @@ class Measure:
     fraction : whether it is a fraction, in its unit, and not a whole number
     moved_by : kinds of event that can change it; empty: every action of an agent
     rising : whether it never falls from a tick to the next
-    additive : of a flow, whether it can be summed over ticks; a price can't
+    paid_for : of a price, the flows whose quotient it is, in its unit: what was paid, and what was bought for that
     source : where the formula is from
     version : raised when `of` changes, so that what was kept of the older one is made anew
     """
@@ -54,14 +54,14 @@ class Measure:
     fraction: bool = False
     moved_by: tuple[EventKind, ...] = ()
     rising: bool = False
-    additive: bool = True
+    paid_for: tuple[str, str] | None = None
     source: str = ""
     version: int = 1
 
     @property
     def is_summed(self) -> bool:
         """Whether its sum over ticks means something."""
-        return self.kind == "flow" and self.additive
+        return self.kind == "flow" and self.paid_for is None
 
     @property
     def divisor(self) -> int:
@@ -84,6 +84,32 @@ def measure_named(name: str, measures: dict[str, Measure], aliases: dict[str, st
     if name.endswith(SO_FAR) and base in measures and measures[base].is_summed:
         return measures[base], True
     raise UnknownMeasure(name, tuple(get_close_matches(name, [*measures, *aliases], n=3, cutoff=0.5)))
+
+
+def with_parts(names: Iterable[str], measures: dict[str, Measure], aliases: dict[str, str]) -> list[str]:
+    """Return names, and after them what the prices among them are quotients of: `over_stretches` asks for these."""
+    names = list(names)
+    prices = (measure_named(name, measures, aliases)[0].paid_for or () for name in names)
+    return list(dict.fromkeys((*names, *(part for parts in prices for part in parts))))
+
+
+def over_stretches(
+    measure: Measure, amounts: NDArray[np.float64], found: Mapping[str, NDArray[np.float64]], starts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return what a flow came to in stretches of ticks, in its unit: the sum, or what was paid over what was bought.
+
+    Parameters
+    ----------
+    amounts : of the measure, one a tick
+    found : amounts by name; of a price only its parts are looked at
+    starts : where stretches begin, rising from 0; the last one ends with the series
+    """
+    if measure.paid_for is None:
+        return natural(measure, np.add.reduceat(amounts, starts))
+    coins, thousandths = (np.add.reduceat(found[name], starts) for name in measure.paid_for)
+    # Whole numbers, so this is the float64 nearest to the exact quotient, as in a single tick.
+    prices: NDArray[np.float64] = 1000 * coins / np.where(thousandths > 0, thousandths, NO_VALUE)
+    return prices
 
 
 def natural(measure: Measure, amounts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -62,6 +62,20 @@ def test_measures_are_shown_to_people(polis: Polis, tmp_path: Path) -> None:
     assert polis("measures", "otter", "food", "--rebuild", "--json").code == 0
 
 
+def test_a_price_over_several_ticks_is_what_was_paid_over_what_was_bought(polis: Polis) -> None:
+    told = polis("measures", "otter", "price_food", "--every", "50", "--json").json
+    assert set(told["series"]) == {"price_food"}
+    question = (
+        "SELECT (tick - tick % 50) AS tick, 1000.0 * sum(taken_quantity) / sum(quantity) AS price FROM trades "
+        "WHERE good = 'food' AND taken_good = 'coin' GROUP BY 1"
+    )
+    with chronopolis.open("otter") as run:
+        paid = dict(run.sql(question).rows())
+    assert len(paid) > 1
+    prices = zip(told["ticks"], told["series"]["price_food"], strict=True)
+    assert {tick: price for tick, price in prices if price is not None} == pytest.approx(paid)
+
+
 def test_measures_in_python_are_those_of_the_command(polis: Polis) -> None:
     told = polis("measures", "otter", "food", "price_food", "deaths_so_far", "--json").json["series"]
     with chronopolis.open("otter") as run:

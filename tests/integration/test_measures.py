@@ -155,7 +155,7 @@ def test_each_measure_says_what_moves_it_and_nothing_else_does() -> None:
             numbers = [k.number for k in measure.moved_by]
             for tick, batch in enumerate(history.batches[1:], start=1):
                 if not np.isin(batch.records["kind"], numbers).any():
-                    still = 0 if measure.additive else np.nan
+                    still = np.nan if measure.paid_for else 0
                     before = of[measure.name][tick - 1] if measure.kind == "level" else still
                     pair = of[measure.name][[tick]], np.array([before])
                     assert np.array_equal(*pair, equal_nan=True), f"{measure.name} at tick {tick}"

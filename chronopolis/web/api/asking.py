@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import Freely, Series, WhereAnswer
 from chronopolis.web.api.parameters import TICK_MAX, First, Found, Last, Ordinal, Tick, TickInPath, Told, span
 from chronopolis.web.services import Using
-from domain.measures import ALIASES, MEASURES, NO_VALUE, measure_named
+from domain.measures import ALIASES, MEASURES, NO_VALUE, Measure, measure_named, over_stretches, with_parts
 from domain.ports import Run
 from replay import watch
 from replay.bisect import bisect as find_first
@@ -44,6 +45,8 @@ async def measures(
 ) -> Series:
     """Return measures over time: the sum over each bin of what flows, else the last value in it; null if there is none.
 
+    A price in a bin is what was paid in it over what was bought for that.
+
     `polis measures --list` says what there is; a flow's name with `_so_far` is its running total. What is computed once
     is kept beside the run.
     """
@@ -55,12 +58,12 @@ async def measures(
     low, high = span(first, last, await histories.head(run))
     if low > high:
         return Series(first=low, last=high, width=1, ticks=[], series={})
-    found = await histories.alone(("measures", run.id), lambda: measured(using.store, run, wanted, low, high))
+    asked = with_parts(wanted, MEASURES, ALIASES)
+    found = await histories.alone(("measures", run.id), lambda: measured(using.store, run, asked, low, high))
     width = max(1, -(-(high - low + 1) // points))
     ends = np.minimum(np.arange(low, high + 1, width) + width - 1, high)
     series = {
-        name: _binned(values, width, summed=m.is_summed and not so_far, fraction=m.fraction)
-        for (name, values), (m, so_far) in zip(found.items(), known.values(), strict=True)
+        name: _binned(found, name, m, width, summed=m.is_summed and not so_far) for name, (m, so_far) in known.items()
     }
     about = {
         name: {
@@ -72,19 +75,21 @@ async def measures(
     return Series(first=low, last=high, width=width, ticks=ends.tolist(), series=series, about=about)
 
 
-def _binned(values: NDArray[np.float64], width: int, *, summed: bool, fraction: bool) -> list[float | int | None]:
-    bins = -(-len(values) // width)
-    padded = np.full(bins * width, NO_VALUE)
-    padded[: len(values)] = values
-    table = padded.reshape(bins, width)
-    there = ~np.isnan(table)
-    if summed:
-        found = np.where(there, table, 0).sum(axis=1)
+def _binned(
+    found: Mapping[str, NDArray[np.float64]], name: str, measure: Measure, width: int, *, summed: bool
+) -> list[float | int | None]:
+    bins = -(-len(found[name]) // width)
+    if measure.paid_for:
+        values = over_stretches(measure, found[name], found, np.arange(bins) * width)
     else:
-        newest = width - 1 - np.argmax(there[:, ::-1], axis=1)
-        found = table[np.arange(bins), newest]
-    kind = float if fraction else int
-    return [kind(value) if any_there else None for value, any_there in zip(found, there.any(axis=1), strict=True)]
+        table = np.full(bins * width, NO_VALUE)
+        table[: len(found[name])] = found[name]
+        table = table.reshape(bins, width)
+        there = ~np.isnan(table)
+        newest = table[np.arange(bins), width - 1 - np.argmax(there[:, ::-1], axis=1)]
+        values = np.where(there, table, 0).sum(axis=1) if summed else newest
+    kind = float if measure.fraction else int
+    return [None if np.isnan(value) else kind(value) for value in values.tolist()]
 
 
 @router.get("/api/runs/{run}/why/{tick}/{ordinal}")
