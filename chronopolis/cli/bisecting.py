@@ -71,8 +71,7 @@ def bisect(
 
     if seek and scan:
         raise WrongUsage("--seek looks at few ticks, and --scan at all", "Give the one or the other.")
-    if not sql:
-        parse(expression)  # before a database is opened
+    wanted = None if sql else parse(expression)  # before a database is opened
     output = Output(as_json=as_json, quiet=quiet)
     with open_store(say=output.say) as store:
         found = store.find(run)
@@ -97,14 +96,16 @@ def bisect(
     if as_json:
         output.result(values)
     else:
-        output.show(_panel(values))
+        term = wanted.text_of(wanted.terms[0]) if wanted is not None and len(wanted.terms) == 1 else expression
+        output.show(_panel(values, term=term))
         if values["causes"]:
             output.show(_causes(values["causes"], names))
     if values["tick"] is None:
         raise typer.Exit(1)
 
 
-def _panel(v: dict[str, Any]) -> Any:
+def _panel(v: dict[str, Any], *, term: str) -> Any:
+    """Return what was found; a truth that is not the whole question's with its `term`, which `not` may turn round."""
     how = "by seeking" if v["method"] == "seek" else "by a scan"
     looked = f"{v['looked_at']:,} of ticks {v['first']:,} to {v['last']:,}, {how}"
     if v["tick"] is None:
@@ -117,8 +118,8 @@ def _panel(v: dict[str, Any]) -> Any:
     rows = {
         "asked": v["expression"],
         "true at": f"tick {v['tick']:,}" + (", the first that was looked at" if v["already"] else ""),
-        "before": _value(v["value_before"]),
-        "then": _value(v["value_after"]),
+        "before": _value(v["value_before"], term if term != v["expression"].strip() else ""),
+        "then": _value(v["value_after"], term if term != v["expression"].strip() else ""),
         "looked at": looked,
         "go on": f"polis events {v['name']} --tick {v['tick']}",
     }
@@ -128,7 +129,9 @@ def _panel(v: dict[str, Any]) -> Any:
     return facts(rows, title=v["name"], good=True)
 
 
-def _value(value: Any) -> str | None:
+def _value(value: Any, term: str) -> str | None:
+    if isinstance(value, bool) and term:
+        value = {term: value}
     if isinstance(value, dict):
         return " · ".join(f"{term} {number(v)}" for term, v in value.items())
     return None if value is None else number(value)

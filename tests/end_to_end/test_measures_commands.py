@@ -62,6 +62,16 @@ def test_measures_are_shown_to_people(polis: Polis, tmp_path: Path) -> None:
     assert polis("measures", "otter", "food", "--rebuild", "--json").code == 0
 
 
+def test_before_and_then_of_a_negation_say_whose_truth_they_are(polis: Polis) -> None:
+    assert polis("fork", "otter", "--at", "50", "--name", "mortal", "--intervene", "agent=3 remove").code == 0
+    assert polis("resume", "mortal", "--ticks", "2", "--quiet").code == 0
+    told = polis("bisect", "mortal", "not agent(3).alive").out
+    assert re.search(r"true at +tick 51\b", told)
+    assert re.search(r"before +agent\(3\).alive true", told)
+    assert re.search(r"then +agent\(3\).alive false", told)
+    assert re.search(r"then +true", polis("bisect", "mortal", "agent(3).dead").out), "the question itself"
+
+
 def test_a_price_over_several_ticks_is_what_was_paid_over_what_was_bought(polis: Polis) -> None:
     told = polis("measures", "otter", "price_food", "--every", "50", "--json").json
     assert set(told["series"]) == {"price_food"}
