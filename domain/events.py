@@ -307,7 +307,7 @@ AGENT_BORN = EventKind(
 )  # fmt: skip
 AGENT_DIED = EventKind(
     19, "AgentDied", "deaths", "An agent died; what it held passed to its heir.",
-    (AGENT, Field("target", TARGET, meaning="the heir, if anybody lives"), CELL,
+    (AGENT, Field("target", TARGET, meaning="the heir of all but its tool, if anybody lives"), CELL,
      Field("because", "detail", meaning="why", codes=CauseOfDeath), *NEEDS),
 )  # fmt: skip
 GOODS_INHERITED = EventKind(

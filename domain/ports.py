@@ -392,7 +392,7 @@ class EventStore(MeasuredHistory, Protocol):
         ...
 
     def late_inputs(self, run: Run) -> int:
-        """Return how many answers came after the first of their key and were not used."""
+        """Return how many answers were not used: not the first of their key, late, or for somebody who had died."""
         ...
 
     def count_late(self, run: Run, keys: Sequence[InputKey]) -> None:

@@ -149,7 +149,7 @@ class RecordedInputs(LineageReader):
                     connection.execute(insert(t).values(run=run.id, **key_of(each)))
 
     def late_inputs(self, run: Run) -> int:
-        """Return how many answers came after the first and were not used."""
+        """Return how many answers were not used: not the first of their key, late, or for somebody who had died."""
         t = schema.late_inputs
         with self.database.lend() as connection:
             return int(connection.execute(select(func.count()).where(t.c.run == run.id)).scalar_one())

@@ -10,6 +10,7 @@ import typer
 from chronopolis.cli.forking import changes_lines
 from chronopolis.cli.options import AsJson, RunName, examples
 from chronopolis.cli.output import Output, facts, mebibytes
+from chronopolis.cli.summary import unused_answers
 from chronopolis.standing import standing
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def _about_panel(v: dict[str, Any]) -> Any:
         "events": v["events"],
         "on disk": f"{mebibytes(v['size_bytes'])}{per_event}",
         "snapshots": f"{len(v['snapshots'])}, the newest at tick {v['snapshots'][-1]:,}" if v["snapshots"] else "none",
-        "late answers": v["late_inputs"] or None,
+        "unused": unused_answers(v["late_inputs"]),
         "forked from": v["fork"] and f"{v['fork']['parent']} at tick {v['fork_tick']:,}",
         "changed": v["fork"] and ("\n".join(changes_lines(v["fork"])) or "nothing: it repeats its parent"),
         "seed": str(v["seed"]),

@@ -62,6 +62,11 @@ def _refused(values: dict[str, Any]) -> str | None:
     return f"1 intervention, at {told}" if n == 1 else f"{n:,} interventions; the first at {told}"
 
 
+def unused_answers(n: int) -> str | None:
+    """Say how many answers came to nothing; `late_inputs` counts those for the dead as well."""
+    return f"{n:,} {'answer' if n == 1 else 'answers'}, late or for somebody who had died" if n else None
+
+
 _HAPPENED = ("trades", "births", "deaths", "utterances")
 """Figures that are no state: a runner counts them from where it began."""
 
@@ -83,7 +88,7 @@ def summary_panel(values: dict[str, Any]) -> Any:
         "memory": f"{values['peak_rss_mb']:,.0f} MB here at most, {values['pss_all_mb']:,.0f} MB with the database",
         "waited": _waited(values),
         "not kept": f"{values['snapshots_failed']} snapshots" if values.get("snapshots_failed") else None,
-        "late": f"{values['late_inputs']} answers came late and were not used" if values.get("late_inputs") else None,
+        "unused": unused_answers(values.get("late_inputs", 0)),
         "refused": _refused(values),
         "problem": values.get("problem"),
     }
