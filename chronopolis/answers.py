@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Rows = Sequence[tuple[Any, ...]]
 
+_NUMBERS = {"int2", "int4", "int8", "float4", "float8", "numeric", "oid"}
+_TEXT_WIDTH_LEAST = 16
+
 
 def json_lines(columns: Sequence[AnswerColumn], rows: Rows) -> str:
     """Return one JSON object a row, a line each; of columns of one name the last is kept, numbered ones are all."""
@@ -95,21 +98,38 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return out
 
 
-def table_of(columns: Sequence[AnswerColumn], rows: Rows) -> Any:
-    """Return rows as a table for people."""
+def table_of(columns: Sequence[AnswerColumn], rows: Rows, *, width: int | None = None) -> Any:
+    """Return rows as a table for people; where `width` is less than it needs, each row as lines of name and value.
+
+    A table that is squeezed folds its numbers: 1000 over two lines reads as 100.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    told = [["" if v is None else _shown(v) for v in row] for row in rows]
+    if told and width is not None and _width_needed(columns, told) > width:
+        table = Table.grid(padding=(0, 2))
+        for number, row in enumerate(told, 1):
+            table.add_row(Text(f"row {number:,}", style="bold"))
+            for column, value in zip(columns, row, strict=True):
+                table.add_row(Text(f"  {column.name}"), Text(value, overflow="fold"))
+        return table
     table = Table(box=box.SIMPLE_HEAD)
-    numbers = {"int2", "int4", "int8", "float4", "float8", "numeric", "oid"}
     for column in columns:
         table.add_column(
-            Text(column.name), justify="right" if column.type in numbers else "left", overflow="fold"
+            Text(column.name), justify="right" if column.type in _NUMBERS else "left", overflow="fold"
         )  # fmt: skip
-    for row in rows:
-        table.add_row(*(Text("" if v is None else _shown(v)) for v in row))
+    for row in told:
+        table.add_row(*(Text(value) for value in row))
     return table
+
+
+def _width_needed(columns: Sequence[AnswerColumn], rows: Sequence[Sequence[str]]) -> int:
+    """Return how wide a table has to be for names and numbers to stay whole; long text may fold."""
+    longest = [max(map(len, each)) for each in zip(*rows, strict=True)]
+    whole = [n if c.type in _NUMBERS else min(n, _TEXT_WIDTH_LEAST) for c, n in zip(columns, longest, strict=True)]
+    return 1 + sum(3 + max(len(c.name), n) for c, n in zip(columns, whole, strict=True))
 
 
 def _shown(value: Any) -> str:

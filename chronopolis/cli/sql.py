@@ -139,7 +139,7 @@ def show_answer(
     else:
         rows = [row for chunk in answer for row in chunk]
         if answer.columns:
-            output.show(answers.table_of(answer.columns, rows))
+            output.show(answers.table_of(answer.columns, rows, width=output.out.width))
         output.say(f"{len(rows):,} row{'' if len(rows) == 1 else 's'} in {answer.seconds:.2f} s")
     if answer.cut:
         output.warn(f"cut after {limit:,} rows; --limit 0 gives all")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import io
 import json
 from pathlib import Path
 
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from chronopolis.answers import csv_lines, frame_of, json_lines, table_of
 from chronopolis.errors import NoSuchHost, WrongUsage
@@ -89,6 +91,21 @@ def test_arrays_of_arrays_are_refused_by_frames_instead_of_becoming_null():
 
 def test_a_table_shows_as_many_rows_as_there_are():
     assert table_of(COLUMNS, ROWS).row_count == 2
+
+
+def test_a_table_that_is_too_wide_becomes_lines_so_that_no_number_is_folded():
+    columns = [AnswerColumn(f"taken_quantity_{i}", "int4") for i in range(9)]
+    row = tuple(range(1_000_000, 1_000_009))
+
+    def printed(width: int) -> str:
+        out = Console(file=io.StringIO(), width=width)
+        out.print(table_of(columns, [row], width=width))
+        return out.file.getvalue()
+
+    for width in (200, 100, 40):
+        assert all(str(value) in printed(width) for value in row), width
+    assert len(printed(200).splitlines()) < len(printed(100).splitlines())
+    assert table_of(columns, [], width=40).row_count == 0
 
 
 class Chunks(list):
