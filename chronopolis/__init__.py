@@ -11,6 +11,8 @@ From a notebook or a script::
     run.events(kind="GoodsTraded", first=1000)  # polars frame with that kind's own columns
     run.ticks  # polars frame: one row a tick, with its hashes
     chronopolis.diff("brave-otter", "what-if").as_dict(limit=10)  # where they part, and how they differ
+    chronopolis.measures(["brave-otter", "what-if"], "population")  # one row a run and tick
+    chronopolis.sql("SELECT run, count(*) FROM deaths GROUP BY run")  # over all runs
 
 Looking changes nothing: a run goes on as if nobody had asked.
 """
@@ -20,12 +22,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import polars as pl
 
     from chronopolis.api import History
     from replay import Difference
 
-__all__ = ["diff", "open", "runs"]
+__all__ = ["diff", "measures", "open", "runs", "sql"]
 
 
 def runs() -> pl.DataFrame:
@@ -103,3 +107,49 @@ def diff(
         return a.diff(b, tick=tick, tick_a=tick_a, tick_b=tick_b)
     with open(a) as run:
         return run.diff(b, tick=tick, tick_a=tick_a, tick_b=tick_b)
+
+
+def measures(
+    runs: Iterable[History | int | str], *names: str | Iterable[str], first: int = 0, last: int | None = None
+) -> pl.DataFrame:
+    """Return measures of several runs in one frame: of many seeds, of a run and its forks.
+
+    Parameters
+    ----------
+    runs : the runs, opened or by name or id
+    names : str, or lists of them
+        Such as ``"population", "gini_coins"``; all of them if none is given. `polis measures --list` has them.
+    first, last : int
+        Ticks, both included; of each run up to its newest if `last` is left out.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row a run and tick: `run`, `name`, `seed`, `tick`, and a column a measure, as `History.measures` has them.
+
+    Raises
+    ------
+    UnknownRun, UnknownMeasure, WrongUsage, BeyondHead, NoTicksYet
+
+    Examples
+    --------
+    >>> every = chronopolis.measures(chronopolis.runs()["run"], "population")  # doctest: +SKIP
+    >>> every.pivot("name", index="tick", values="population")  # doctest: +SKIP
+    """
+    from chronopolis.api import measures_of
+
+    return measures_of(runs, *names, first=first, last=last)
+
+
+def sql(query: str, *, timeout_s: float = 30.0, limit: int | None = None) -> pl.DataFrame:
+    """Ask one question in SQL about all runs, told apart by the column `run`, and return its rows; see `History.sql`.
+
+    Raises
+    ------
+    WrongUsage, BadQuery, QueryTimedOut
+    """
+    from chronopolis.asking import answer_of
+    from workers.bootstrap import open_store
+
+    with open_store() as store:
+        return answer_of(store, None, query, timeout_s=timeout_s, limit=limit)

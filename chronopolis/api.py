@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import warnings
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +19,7 @@ import polars as pl
 
 import replay
 from chronopolis import causes, record
-from chronopolis.answers import frame_of
-from chronopolis.asking import ask
+from chronopolis.asking import answer_of
 from chronopolis.errors import RunClosed, WrongUsage
 from chronopolis.forking import intervene, make_fork
 from chronopolis.given import (
@@ -31,7 +30,6 @@ from chronopolis.given import (
     one_of,
     plain,
     run_named,
-    seconds,
     text,
     truth,
     whole,
@@ -40,20 +38,16 @@ from chronopolis.given import (
 from chronopolis.measured import measures_frame
 from chronopolis.moment import Moment
 from chronopolis.sentences import Names
-from chronopolis.sql_text import mentions
 from chronopolis.standing import standing
 from domain.columns import AREAS
 from domain.configuration import Configuration
 from replay.bisect import Bisection, bisect
 from replay.watch import last_where
-from workers.bootstrap import PostgresStore, Settings, export_run, open_analyst, open_store
-from workers.rollups import FIRST_EVENTS_MAX, events_behind, events_unmeasured, refresh
+from workers.bootstrap import PostgresStore, Settings, export_run, open_store
+from workers.rollups import refresh
 
 # How mesa-frames calls polars is nothing that a notebook should be told.
 warnings.filterwarnings("ignore", module=r"mesa_frames\b")
-
-
-_TIMEOUT_MAX_S = 3_600  # as `polis sql --timeout`
 
 
 class _Closed:
@@ -278,26 +272,7 @@ class History:
         ------
         WrongUsage, BadQuery, QueryTimedOut
         """
-        if limit is not None:
-            limit = whole("limit", limit, least=1)
-        query, timeout_s = text("query", query), seconds("timeout_s", timeout_s, most=_TIMEOUT_MAX_S)
-        behind = events_behind(self._store, self._run)
-        if behind > FIRST_EVENTS_MAX:
-            command = f"polis db refresh {self.name}"
-            warnings.warn(f"{behind:,} events are not rolled up: `{command}` makes questions quicker", stacklevel=2)
-        elif behind:
-            refresh(self._store, self._run)
-        if mentions(query, "measures"):
-            unmeasured = events_unmeasured(self._store, self._run)
-            if unmeasured > FIRST_EVENTS_MAX:
-                command = f"polis db refresh {self.name}"
-                warnings.warn(f"the view measures lacks ticks: `{command}` completes it", stacklevel=2)
-            elif unmeasured:
-                replay.fill_measures(self._store, self._run)
-        with open_analyst(self._store, self._run, timeout_s=timeout_s) as analyst:
-            answer = ask(analyst, query, limit=limit)
-            chunks = list(answer)
-            return frame_of(answer.columns, chunks)
+        return answer_of(self._store, self._run, query, timeout_s=timeout_s, limit=limit)
 
     def export(
         self, folder: str | Path, *, first: int = 0, last: int | None = None, overwrite: bool = False
@@ -533,6 +508,23 @@ _RUNS = {
     "target": pl.Int64, "agents": pl.Int64, "seed": pl.Int64, "mind": pl.String, "parent": pl.Int64,
     "fork_tick": pl.Int64, "created_at": pl.String,
 }  # fmt: skip
+
+
+def measures_of(
+    runs: Iterable[History | int | str], *names: str | Iterable[str], first: int = 0, last: int | None = None
+) -> pl.DataFrame:
+    """Return measures of several runs, one run after the other; see `chronopolis.measures`."""
+    wanted = list(runs) if isinstance(runs, Iterable) and not isinstance(runs, str) else [runs]
+    if not wanted:
+        raise WrongUsage("an empty list of runs", "`chronopolis.runs()` lists them.")
+    frames = []
+    for each in wanted:
+        with nullcontext(each) if isinstance(each, History) else History(each) as run:
+            of_run = (
+                pl.lit(value).alias(name) for name, value in (("run", run.id), ("name", run.name), ("seed", run.seed))
+            )
+            frames.append(run.measures(*names, first=first, last=last).select(*of_run, pl.all()))
+    return pl.concat(frames)
 
 
 def runs(*, settings: Settings | None = None) -> pl.DataFrame:

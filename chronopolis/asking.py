@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import Any
 
+import polars as pl
+
+import replay
+from chronopolis.answers import frame_of
+from chronopolis.completing import completing
 from chronopolis.errors import WrongUsage
+from chronopolis.given import seconds, text, whole
 from chronopolis.sql_text import READING, first_word, statements_of
 from domain.errors import shown
+from domain.ports import Run
+from workers.bootstrap import Analyst, PostgresStore, open_analyst
+from workers.rollups import refresh
 
-if TYPE_CHECKING:
-    from workers.bootstrap import Analyst
+_TIMEOUT_MAX_S = 3_600  # as `polis sql --timeout`
+
+
+def answer_of(
+    store: PostgresStore, run: Run | None, query: str, *, timeout_s: float, limit: int | None
+) -> pl.DataFrame:
+    """Ask one question about a run, or about all of them, and return its rows; see `History.sql`."""
+    if limit is not None:
+        limit = whole("limit", limit, least=1)
+    query, timeout_s = text("query", query), seconds("timeout_s", timeout_s, most=_TIMEOUT_MAX_S)
+    found = completing(store, run, [query])
+    for behind in found.now:
+        if behind.rollups:
+            refresh(store, behind.run)
+        if behind.measures:
+            replay.fill_measures(store, behind.run)
+    if found.remark:
+        warnings.warn(found.remark, stacklevel=3)
+    with open_analyst(store, run, timeout_s=timeout_s) as analyst:
+        answer = ask(analyst, query, limit=limit)
+        chunks = list(answer)
+        return frame_of(answer.columns, chunks)
 
 
 def ask(analyst: Analyst, query: str, *, limit: int | None) -> Any:

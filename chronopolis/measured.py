@@ -21,11 +21,16 @@ Amounts = Mapping[str, NDArray[np.float64]]
 
 
 def measures_frame(found: Amounts, first: int) -> pl.DataFrame:
-    """Return series as a frame: `tick`, and a column a measure, in its unit, null where there is no value."""
+    """Return series as a frame: `tick`, and a column a measure, in its unit, null where there is no value.
+
+    What is counted is an integer; fractions, and what is kept in thousandths, are floats.
+    """
     n = len(next(iter(found.values()), ()))
     columns: dict[str, Any] = {"tick": np.arange(first, first + n)}
     for name, amounts in found.items():
-        columns[name] = pl.Series(natural(_definition(name), amounts)).fill_nan(None)
+        definition = _definition(name)
+        values = pl.Series(natural(definition, amounts)).fill_nan(None)
+        columns[name] = values if _is_float(definition) else values.cast(pl.Int64)
     return pl.DataFrame(columns)
 
 
@@ -49,6 +54,12 @@ def thinned(
             values = natural(definition, found[name])[starts]
         series[name] = [_plain(definition, v) for v in values.tolist()]
     return (starts + first).tolist(), series
+
+
+def stretches_frame(ticks: list[int], series: Mapping[str, list[float | int | None]]) -> pl.DataFrame:
+    """Return what `thinned` gives as a frame, of the types that `measures_frame` has."""
+    types = {name: pl.Float64 if _is_float(_definition(name)) else pl.Int64 for name in series}
+    return pl.DataFrame({"tick": ticks, **series}, schema_overrides=types)
 
 
 def value_of(name: str, amount: float) -> float | int | None:
@@ -129,6 +140,10 @@ def _drawn(values: NDArray[np.float64], first: int, *, flow: bool) -> tuple[list
 
 def _definition(name: str) -> Measure:
     return measure_named(name, MEASURES, ALIASES)[0]
+
+
+def _is_float(measure: Measure) -> bool:
+    return measure.fraction or measure.milli
 
 
 def _plain(measure: Measure, value: float) -> float | int | None:

@@ -1,17 +1,18 @@
-"""An answer of SQL as one Parquet file, which is there whole or not at all."""
+"""Frames as one Parquet file, which is there whole or not at all."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from chronopolis.answers import chunk_frame
+import polars as pl
+
 from chronopolis.errors import NoSuchHost, WrongUsage
 
 
-def write_parquet(answer: Any, file: Path) -> int:
-    """Write the rows of an answer, a chunk at a time, and return how many there were.
+def write_parquet(frames: Iterable[pl.DataFrame], file: Path) -> int:
+    """Write frames of the same columns one after the other, and return how many rows there were.
 
     Raises
     ------
@@ -20,7 +21,6 @@ def write_parquet(answer: Any, file: Path) -> int:
     NoSuchHost
         If the file can't be written.
     """
-    import polars as pl
     import pyarrow.parquet as pq
 
     if not file.absolute().parent.is_dir():
@@ -30,8 +30,7 @@ def write_parquet(answer: Any, file: Path) -> int:
     new, count, writer = file.with_name(f".{file.name}.{os.getpid()}.new"), 0, None
     try:
         try:
-            for chunk in answer:
-                frame = chunk_frame(answer.columns, chunk)
+            for frame in frames:
                 table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
                 if writer is None:
                     writer = pq.ParquetWriter(new, table.schema, compression="zstd")

@@ -21,9 +21,6 @@ from workers.bootstrap import ROLLUP_BLOCK, PostgresStore, open_rollups
 SAMPLE_EVERY = 100
 """Ticks from one sample to the next."""
 
-FIRST_EVENTS_MAX = 3_000_000
-"""As many events as a question has rolled up first, if they are not: some seconds; `polis db refresh` takes in more."""
-
 _EVENTS_AT_ONCE = 2_000_000
 _ROWS_AT_ONCE = 50_000
 _COLUMNS = (ID, CELL, ENERGY, SATIETY, COMPANY, *range(GOODS, GOODS + N_GOODS))

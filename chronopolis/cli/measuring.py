@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
             "polis measures brave-otter gini_coins hungry --from 500 --to 900",
             "polis measures brave-otter --tick 1200 --json  # all of them at one tick",
             "polis measures brave-otter trades deaths_so_far --every 100 --json",
+            "polis measures brave-otter population gini_coins --every 100 --csv > society.csv",
             "polis measures brave-otter population food hungry --plot famine.png",
             "polis measures --list  # what there is, and what it means",
         )
@@ -52,6 +54,10 @@ def measures(
     picture: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Write a picture, .png or .svg.")
     ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV with a line of names.")] = False,
+    parquet: Annotated[
+        Path | None, typer.Option("--parquet", metavar="FILE", help="Write the series to a Parquet file.")
+    ] = None,
     there: Annotated[bool, typer.Option("--list", help="Say what measures there are and what they mean.")] = False,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Throw away what is kept of this run's own ticks, and make it anew.")
@@ -65,14 +71,14 @@ def measures(
     """
     import replay
     from chronopolis.errors import WrongUsage
-    from chronopolis.measured import plot
+    from chronopolis.measured import plot, stretches_frame, thinned
     from chronopolis.record import require_tick
     from domain.measures import ALIASES, MEASURES, measure_named, with_parts
     from workers.bootstrap import open_store
 
     output = Output(as_json=as_json, quiet=quiet)
     if there:
-        if rebuild or (tick, first, last, every, picture) != (None,) * 5:
+        if rebuild or as_csv or (tick, first, last, every, picture, parquet) != (None,) * 6:
             raise WrongUsage("--list only says what measures there are", "Leave the other options out.")
         if run is not None:
             with open_store(say=output.say) as store:
@@ -83,7 +89,10 @@ def measures(
         raise WrongUsage("say which run", "`polis runs` lists them; `polis measures --list` says what is measured.")
     if tick is not None and (first is not None or last is not None or every is not None):
         raise WrongUsage("--tick means one tick, and --from, --to and --every a range", "Give the one or the other.")
-    wanted = list(dict.fromkeys(names or (MEASURES if as_json or tick is not None else _TOLD)))
+    to_a_program = as_json or as_csv or parquet is not None
+    if as_json + as_csv + (parquet is not None) > 1:
+        raise WrongUsage("--json, --csv and --parquet can't be meant together")
+    wanted = list(dict.fromkeys(names or (MEASURES if to_a_program or tick is not None else _TOLD)))
     for name in wanted:
         measure_named(name, MEASURES, ALIASES)  # before a database is opened
     with open_store(say=output.say) as store:
@@ -101,12 +110,25 @@ def measures(
     if picture is not None:
         plot(series, low, picture, title=f"{found.name}, ticks {low:,} to {high:,}")
         output.say(f"wrote {picture}")
-    if tick is not None:
+    if as_csv or parquet is not None:
+        _write(output, stretches_frame(*thinned(amounts, low, every or 1, series)), parquet)
+    elif tick is not None:
         _show_tick(output, found, tick, series)
     else:
         if not names and not as_json:  # what never happened there needs no line
             series = {name: amounts for name, amounts in series.items() if amounts.any()}
         _show_series(output, found, low, every, series, amounts)
+
+
+def _write(output: Output, frame: Any, parquet: Path | None) -> None:
+    """Write a frame as CSV to standard output, or to a Parquet file."""
+    if parquet is None:
+        sys.stdout.write(frame.write_csv())
+        sys.stdout.flush()
+        return
+    from chronopolis.parquet_file import write_parquet
+
+    output.say(f"{write_parquet([frame], parquet):,} rows written to {parquet}")
 
 
 def _list(output: Output, wanted: list[Measure]) -> None:

@@ -74,32 +74,18 @@ def take_in_a_little(store: Any, run: Any, output: Output, queries: list[str] | 
     queries : None for a prompt, at which anything may be asked
     """
     from chronopolis.cli.live import CheckDisplay
-    from chronopolis.sql_text import mentions
-    from workers.rollups import FIRST_EVENTS_MAX, events_behind, events_unmeasured, refresh
+    from chronopolis.completing import completing
+    from workers.rollups import refresh
 
-    named = [view for view in ("samples", "measures") if queries is None or any(mentions(q, view) for q in queries)]
-    runs = [run] if run is not None else [each for each, _, _ in store.runs()] if named else []
-    left, late = FIRST_EVENTS_MAX, []
-    for each in runs:
-        behind = events_behind(store, each) if run is not None or "samples" in named else 0
-        unmeasured = events_unmeasured(store, each) if "measures" in named else 0
-        if behind + unmeasured > left:
-            late.append(each.name)
-            continue
-        left -= behind + unmeasured
-        if behind:
-            with CheckDisplay(output, f"rolling up {each.name}") as display:
-                refresh(store, each, on_progress=display.update)
-        if unmeasured:
-            _measure(store, each, output)
-    if not late:
-        return
-    whose = late[0] if len(late) == 1 else f"{late[0]} and {len(late) - 1:,} more"
-    remedy = f"`polis db refresh {late[0]}`"
-    if named and queries is not None:
-        output.warn(f"{' and '.join(named)} may lack the newest ticks of {whose}: {remedy} completes them")
-    else:
-        output.say(f"the newest events of {whose} are not rolled up: {remedy} makes questions about them quicker")
+    found = completing(store, run, queries)
+    for behind in found.now:
+        if behind.rollups:
+            with CheckDisplay(output, f"rolling up {behind.run.name}") as display:
+                refresh(store, behind.run, on_progress=display.update)
+        if behind.measures:
+            _measure(store, behind.run, output)
+    if found.remark:
+        (output.warn if found.views else output.say)(found.remark)
 
 
 def _measure(store: Any, run: Any, output: Output) -> None:

@@ -125,7 +125,7 @@ def show_answer(
     if parquet is not None:
         from chronopolis.parquet_file import write_parquet
 
-        count = write_parquet(answer, parquet)
+        count = write_parquet((answers.chunk_frame(answer.columns, chunk) for chunk in answer), parquet)
         output.say(f"{count:,} rows written to {parquet}")
     elif output.as_json or as_csv:
         first = True

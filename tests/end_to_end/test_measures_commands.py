@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import chronopolis
 from chronopolis.cli import main
+from chronopolis.errors import WrongUsage
 from domain.measures import MEASURES
 from tests.support.commands import Polis, home_with_server
 from tests.support.polis_process import Polis as Process
@@ -86,6 +89,42 @@ def test_a_price_over_several_ticks_is_what_was_paid_over_what_was_bought(polis:
     assert {tick: price for tick, price in prices if price is not None} == pytest.approx(paid)
 
 
+def test_measures_are_written_for_other_programs(polis: Polis, tmp_path: Path) -> None:
+    said = polis("measures", "otter", "population", "satiety", "price_food", "--csv")
+    told = polis("measures", "otter", "population", "satiety", "price_food", "--json").json["series"]
+    read = pl.read_csv(io.StringIO(said.out))
+    assert read.columns == ["tick", "population", "satiety", "price_food"]
+    assert [read[name].to_list() for name in told] == list(told.values())
+    thin = polis("measures", "otter", "trades", "--every", "50", "--csv").out.splitlines()
+    assert [line.split(",")[0] for line in thin] == ["tick", "0", "50", "100"]
+    assert len(polis("measures", "otter", "--tick", "60", "--csv").out.splitlines()) == 2
+
+    file = tmp_path / "society.parquet"
+    assert polis("measures", "otter", "--parquet", str(file)).code == 0
+    kept = pl.read_parquet(file)
+    with chronopolis.open("otter") as run:
+        frame = run.measures()
+    assert kept.schema == frame.schema and kept.height == 121
+    assert (kept["population"].dtype, kept["satiety"].dtype) == (pl.Int64, pl.Float64)
+    assert kept["trades"].equals(frame["trades"])
+
+
+def test_measures_of_several_runs_stand_in_one_frame(polis: Polis) -> None:
+    polis("run", *SMALL[:-3], "--seed", "8", "--quiet", "--ticks", "30", "--name", "heron")
+    frame = chronopolis.measures(["otter", "heron"], "population", ["gini_coins"], last=30)
+    assert frame.columns == ["run", "name", "seed", "tick", "population", "gini_coins"] and frame.height == 62
+    assert frame.select("name", "seed").unique(maintain_order=True).rows() == [("otter", 7), ("heron", 8)]
+    with chronopolis.open("heron") as run:
+        assert chronopolis.measures([run], "population").select("tick", "population").equals(run.measures("population"))
+    assert chronopolis.measures("heron", "population").height == 31
+    for runs in ([], [None], 1.5):
+        with pytest.raises(WrongUsage):
+            chronopolis.measures(runs)
+    asked = chronopolis.sql("SELECT run, max(tick) AS head FROM ticks GROUP BY run ORDER BY run")
+    assert set(asked["head"]) >= {120, 30}
+    assert chronopolis.sql("SELECT count(DISTINCT run) AS n FROM measures")["n"].item() >= 2
+
+
 def test_measures_in_python_are_those_of_the_command(polis: Polis) -> None:
     told = polis("measures", "otter", "food", "price_food", "deaths_so_far", "--json").json["series"]
     with chronopolis.open("otter") as run:
@@ -106,6 +145,8 @@ def test_measures_in_python_are_those_of_the_command(polis: Polis) -> None:
     ("watch", "otter"), ("watch", "otter", "gini > 1", "--from", "1", "--back-from", "2"),
     ("watch", "otter", "--event", "Nothing"), ("watch", "otter", "gini > 1", "--pause"),
     ("watch", "otter", "--agent", "99999"), ("watch", "otter", "--agent", "99999", "--back-from", "9"),
+    ("measures", "otter", "--list", "--csv"), ("measures", "otter", "--csv", "--json"),
+    ("measures", "otter", "--parquet", ""),
     ("measures", "nobody", "--list"), ("measures", "otter", "foood", "--list"), ("measures", "--list", "--rebuild"),
     ("run", *SMALL, "--name", "never", "--break", "true"), ("resume", "otter", "--break", "1 < 2"),
     ("export", "otter", "--parquet", ""),

@@ -216,7 +216,7 @@ def test_views_that_are_filled_on_demand_are_never_answered_from_a_part(polis, t
 
 
 def test_where_completing_a_view_takes_long_an_answer_says_that_it_lacks_ticks(polis, monkeypatch):
-    monkeypatch.setattr("workers.rollups.FIRST_EVENTS_MAX", 10)
+    monkeypatch.setattr("chronopolis.completing.FIRST_EVENTS_MAX", 10)
     assert polis("fork", VILLAGE, "--at", "100", "--name", "lacking", "--json").code == 0
     said = polis("sql", "lacking", "-c", "SELECT count(*) AS n FROM measures WHERE tick = 100", "--json", "--quiet")
     assert "warning: measures may lack the newest ticks of lacking: `polis db refresh lacking` completes" in said.err
