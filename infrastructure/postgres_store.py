@@ -160,9 +160,9 @@ class PostgresStore(RecordedHistory, RecordedInputs):
         return Lease(status, row.target, row.epoch, row.holder if row.alive else None, row.problem)
 
     def size_bytes(self, run: Run) -> int:
-        """Return the bytes that a run takes on disk, indexes included."""
+        """Return the bytes that a run takes on disk, indexes included; of a table that is gone, none."""
         query = sql(
-            "SELECT coalesce(sum(pg_total_relation_size(format('polis.%I', leaf)::regclass)), 0)::int8 "
+            "SELECT coalesce(sum(pg_total_relation_size(to_regclass(format('polis.%I', leaf)))), 0)::int8 "
             "FROM (SELECT leaf FROM polis.stretches WHERE run = :run UNION ALL "
             "SELECT p || '_r' || :run FROM unnest(ARRAY['ticks', 'inputs', 'snapshots', 'texts']) p) AS l (leaf)"
         )

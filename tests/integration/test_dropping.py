@@ -73,6 +73,7 @@ def test_a_leaf_that_is_gone_is_told_as_damage(
     run = make_run(postgres_store, "torn", ticks=10)
     with psycopg.connect(migrated.admin_url, autocommit=True) as admin:
         admin.execute(f"DROP TABLE polis.events_r{run.id}_t0")
+    assert postgres_store.size_bytes(run) > 0, "a run that is damaged is shown all the same"
     found = replay.verify(postgres_store, run)
     assert (found.ok, found.first_bad_tick, found.area) == (False, 0, "events")
     assert f"polis.events_r{run.id}_t0, is gone" in str(found.reason)
