@@ -280,7 +280,7 @@ def test_memories_and_conversations_up_to_the_cursor_are_listed(
 
 
 def test_an_agent_that_is_not_there_is_told_so(village: Open, watched: Watched) -> None:
-    watched.forgiven = ("agents/4000",)  # a browser writes every 404 into its console
+    watched.forgiven = ("agents/4000", "agent=4000")  # a browser writes every 404 into its console
     page = village("?tick=10&agent=4000")
     expect(page.locator("[data-test=inspector]")).to_contain_text("no such agent")
 
