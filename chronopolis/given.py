@@ -109,8 +109,8 @@ def address(event: str | tuple[int, int]) -> str:
     return f"{whole('tick', pair[0])}:{whole('ordinal', pair[1])}"
 
 
-def folder_named(name: str, value: Any) -> Path:
-    """Return a folder, there or not; no name is not the current one.
+def folder_named(name: str, value: Any, *, what: str = "folder") -> Path:
+    """Return a folder, or what else is to be named, there or not; no name is not the current one.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def folder_named(name: str, value: Any) -> Path:
     except (TypeError, UnicodeEncodeError):
         possible = False
     if not possible:
-        raise WrongUsage(f"{name}={shown(value)}: give the name of a folder")
+        raise WrongUsage(f"{name}={shown(value)}: give the name of a {what}")
     return Path(path)
 
 

@@ -27,6 +27,8 @@
         ├── QueryTimedOut             a query that was stopped because its time was up
         ├── ExportFailed              an export that could not be finished
         │   └── ExportRefused         a folder that has something else in it
+        ├── BackupFailed              a dump that could not be written, or not be restored
+        │   └── BackupRefused         since the file, or the database, is not as it has to be for that
         ├── EngineServerFailed        a model server of ours can't be started or reached
         └── EnvironmentNotMade        an environment that a `polis` command has to make first, or could not
 """
@@ -217,6 +219,31 @@ class ExportRefused(ExportFailed):
     """There is something in the folder that an export would do away with."""
 
 
+class BackupFailed(InfrastructureError):
+    """A dump could not be written or restored; file and database are as they were.
+
+    Parameters
+    ----------
+    what : Path or str
+        The file, or what else it is about: the beginning of a sentence that `because` goes on with.
+    because : str
+    hint : str
+        What to do, as sentences.
+    """
+
+    def __init__(self, what: Path | str, because: str, hint: str = "") -> None:
+        super().__init__(what, because, hint)
+        self.what, self.because, self.hint = what, because, hint
+
+    def __str__(self) -> str:
+        said = f"{self.what}: {self.because}" if isinstance(self.what, Path) else f"{self.what} {self.because}"
+        return f"{said}\n{self.hint}" if self.hint else said
+
+
+class BackupRefused(BackupFailed):
+    """The file is no dump, or would be overwritten; or the database has histories, or none."""
+
+
 class EmbeddedServerFailed(InfrastructureError):
     """An embedded server could not do what was asked.
 
@@ -311,15 +338,15 @@ class SchemaTooOld(InfrastructureError):
 
 
 class SchemaTooNew(InfrastructureError):
-    """The schema is that of a later release."""
+    """The schema of a database, or of a dump, is that of a later release."""
 
-    def __init__(self, current: str | None, wanted: str) -> None:
-        super().__init__(current, wanted)
-        self.current, self.wanted = current, wanted
+    def __init__(self, current: str | None, wanted: str, what: str = "the database") -> None:
+        super().__init__(current, wanted, what)
+        self.current, self.wanted, self.what = current, wanted, what
 
     def __str__(self) -> str:
         return (
-            f"the database has schema {self.current}, which this release ({self.wanted}) does not know; "
+            f"{self.what} has schema {self.current}, which this release ({self.wanted}) does not know; "
             "use the release that made it, or a later one"
         )
 

@@ -13,7 +13,8 @@ from infrastructure.errors import LoginOnlyReads, MigrationFailed, SchemaTooNew,
 
 _FOLDER = Path(__file__).parent.parent / "migrations"
 # Two processes that migrate one database at once: the second waits here, then finds nothing to do.
-_LOCK = 20_815
+LOCK = 20_815
+"""Key of the advisory lock that whoever changes the schema holds."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,18 @@ class SchemaStatus:
 def _known_revisions() -> list[str]:
     """Return the revisions of this release, the newest first, by their files: asked at every start, without Alembic."""
     return sorted((f.name[:4] for f in (_FOLDER / "versions").glob("[0-9]*_*.py")), reverse=True)
+
+
+def require_known(revision: str, what: str) -> None:
+    """Refuse the schema of a later release; `what` has it.
+
+    Raises
+    ------
+    SchemaTooNew
+    """
+    known = _known_revisions()
+    if revision not in known:
+        raise SchemaTooNew(revision, known[0], what)
 
 
 def schema_status(database: Database) -> SchemaStatus:
@@ -109,7 +122,7 @@ def _run(database: Database, direction: str, revision: str) -> None:
         with engine.begin() as connection:
             # connect_as_owner hands out autocommit; Alembic's work is one transaction.
             connection.connection.driver_connection.autocommit = False  # type: ignore[union-attr]
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
             connection.execute(text("CREATE SCHEMA IF NOT EXISTS polis"))
             config.attributes["connection"] = connection
             getattr(command, direction)(config, revision)

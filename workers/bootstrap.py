@@ -15,6 +15,7 @@ from infrastructure.asking import Analyst, AnswerColumn
 from infrastructure.browsing import Browsing, Standing
 from infrastructure.database import Database, DriverError
 from infrastructure.dropping import belongings_of, drop_run
+from infrastructure.dump import dump_database
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.embedded_valkey import EmbeddedValkey
 from infrastructure.engines import ENGINES, engine_identity, open_engine
@@ -42,6 +43,7 @@ from infrastructure.migrate import (
 from infrastructure.parquet_export import export_run
 from infrastructure.passwords import password_apart, without_password
 from infrastructure.postgres_store import PostgresStore
+from infrastructure.restore import restore_database
 from infrastructure.rollups import BLOCK as ROLLUP_BLOCK
 from infrastructure.rollups import Rollups
 from infrastructure.settings import Settings
@@ -72,6 +74,7 @@ __all__ = [
     "db_status",
     "db_upgrade",
     "drop_run",
+    "dump_database",
     "embedded_chroma",
     "engine_identity",
     "engines_running",
@@ -92,6 +95,7 @@ __all__ = [
     "psql_path",
     "reach",
     "reader_in_use",
+    "restore_database",
     "setup_vllm",
     "without_password",
 ]

@@ -34,7 +34,7 @@ GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunDropped", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent",
     "NoTicksYet", "NothingFound", "TickHasBegun", "UnknownEvent", "BadQuery", "ExportRefused",
-    "UnknownMeasure", "InvalidExpression", "ReadByFork",
+    "UnknownMeasure", "InvalidExpression", "ReadByFork", "BackupRefused",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingAnswer", "MissingInput", "InvalidInput", "RandomnessForbidden")
 

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from chronopolis.cli import (
+    backup,
     bisecting,
     causes,
     checking,
@@ -133,6 +134,7 @@ worker.register(app)
 doctor.register(app)
 sql.register(app)
 refreshing.register(database.app)
+backup.register(database.app)
 export.register(app)
 dropping.register(app)
 

@@ -1,0 +1,281 @@
+"""Histories from a file of `dump`, into a database that has none: all of them or nothing.
+
+`pg_restore` turns the file to SQL and `psql` runs that in one transaction, which also takes the empty schema out of
+the way. `pg_restore` alone could do neither that, nor restore into a Postgres before 17, since it sets what that does
+not know (`transaction_timeout`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+from psycopg import sql
+
+from infrastructure.database import Database
+from infrastructure.dump import SCHEMAS, heads_in
+from infrastructure.errors import BackupFailed, BackupRefused, TakesNoWrites
+from infrastructure.files import says_disk_full
+from infrastructure.migrate import LOCK, require_known, schema_status, upgrade
+from infrastructure.postgres_programs import client_programs, end, login, what_went_wrong
+
+Progress = Callable[[int, int], None]
+
+_MAGIC = b"PGDMP"
+_AT_ONCE = 1 << 18
+_KNOWS_TRANSACTION_TIMEOUT = 170_000
+_NOT_EMPTY = "the database has histories"
+
+# An upgrade that somebody begins meanwhile waits for the lock, and then finds what was restored.
+_BEFORE = f"""\
+BEGIN;
+SET LOCAL lock_timeout = '20s';
+SET LOCAL client_min_messages = warning;
+SELECT pg_advisory_xact_lock({LOCK});
+LOCK TABLE polis.runs, polis.tombstones IN ACCESS EXCLUSIVE MODE;
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM polis.runs) OR EXISTS (SELECT FROM polis.tombstones) THEN
+        RAISE EXCEPTION '{_NOT_EMPTY}';
+    END IF;
+END $$;
+DROP SCHEMA {", ".join(SCHEMAS)} CASCADE;
+"""
+_AFTER = "COMMIT;\n"
+
+
+@dataclass(frozen=True)
+class DumpInfo:
+    """What a file says of itself: its schema's revision, and the server that it was made from, such as "18.6"."""
+
+    schema: str
+    server: str
+
+
+def restore_database(database: Database, file: Path, *, on_progress: Progress | None = None) -> dict[str, Any]:
+    """Fill a database that has no histories from a file of `dump_database`, and return what came.
+
+    Parameters
+    ----------
+    database : open; its schema may be there, be older, or be missing: the dump's is put in its place, and upgraded
+    on_progress : told how many bytes of the file are read, and how many it has
+
+    Raises
+    ------
+    BackupRefused
+        If the file is no dump of ours, or is cut off, or the database has histories.
+    SchemaTooNew
+        If a later release made the dump.
+    BackupFailed, DatabaseUnreachable, TakesNoWrites, MigrationFailed
+        If it could not be done: the database has no histories, as before.
+    """
+    file = file.absolute()
+    with database.connect_as_owner() as connection:
+        version = connection.info.server_version
+        programs = client_programs(version)
+        info = read_dump(file, programs)
+        _require_empty(connection)
+    # Roles, what each begins its sessions with, and what is taken from all of them belong to the server or the
+    # database, so no dump has them: they are made as for a new database.
+    upgrade(database)
+    _restore(database, file, programs, version, info, on_progress)
+    upgrade(database)
+    with database.connect_as_owner() as connection:
+        _gather_statistics(connection)
+        heads = heads_in(connection)
+    return {
+        "file": str(file), "bytes": file.stat().st_size, "dumped_schema": info.schema, "dumped_server": info.server,
+        "schema": schema_status(database).current, "runs": heads,
+    }  # fmt: skip
+
+
+def read_dump(file: Path, programs: Path) -> DumpInfo:
+    """Return what a file says of itself.
+
+    Raises
+    ------
+    BackupRefused, BackupFailed, SchemaTooNew
+    """
+    try:
+        with file.open("rb") as opened:
+            magic = opened.read(len(_MAGIC))
+    except FileNotFoundError:
+        raise BackupRefused(file, "there is no such file", "Name a file that `polis db dump` wrote.") from None
+    except IsADirectoryError:
+        raise BackupRefused(file, "it is a folder", "Name a file that `polis db dump` wrote.") from None
+    except OSError as error:
+        raise BackupRefused(file, str(error.strerror)) from None
+    if magic != _MAGIC:
+        raise BackupRefused(file, "it is no dump", "Name a file that `polis db dump` wrote.")
+    listed = _ask(file, programs, "--list")
+    if not re.search(r"^\d+; .* TABLE polis alembic_version ", listed, re.MULTILINE):
+        raise BackupRefused(file, "it is a dump of something else", "Name a file that `polis db dump` wrote.")
+    said = _ask(file, programs, "--data-only", "--schema=polis", "--table=alembic_version", "--file=-")
+    revision = re.search(r"^COPY polis\.alembic_version .*\n(\w+)$", said, re.MULTILINE)
+    server = re.search(r"^; *Dumped from database version: (\S+)", listed, re.MULTILINE)
+    if revision is None or server is None:
+        raise BackupRefused(file, "it does not say which schema it has", "Name a file that `polis db dump` wrote.")
+    require_known(revision[1], "the dump")
+    return DumpInfo(revision[1], server[1])
+
+
+def _ask(file: Path, programs: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [programs / "pg_restore", *arguments, file], capture_output=True, encoding="utf-8", errors="replace",
+        env={**os.environ, "LC_ALL": "C"}, check=False, timeout=600,
+    )  # fmt: skip
+    if done.returncode:
+        raise _unreadable(file, what_went_wrong(done.stderr, ""))
+    return done.stdout
+
+
+def _unreadable(file: Path, because: str) -> BackupFailed:
+    if "unsupported version" in because:
+        return BackupFailed(
+            file,
+            f"a later pg_dump than ours wrote it ({because})",
+            "Use the release of polis that made it, or a later one.",
+        )
+    # What is missing is the end of the file, or of a table's rows, or a whole table.
+    if any(
+        said in because for said in ("could not read", "end of file", "could not uncompress", "could not find block")
+    ):
+        return BackupRefused(
+            file, "it is cut off or damaged", "Nothing was restored. Copy it again, or take another dump."
+        )
+    return BackupRefused(file, f"pg_restore can't read it: {because}", "Nothing was restored.")
+
+
+def _require_empty(connection: psycopg.Connection[Any]) -> None:
+    (there,) = connection.execute("SELECT to_regclass('polis.runs')").fetchone() or (None,)
+    if there is None:
+        return
+    try:
+        query = "SELECT (SELECT count(*) FROM polis.runs), (SELECT count(*) FROM polis.tombstones)"
+        runs, tombstones = connection.execute(query).fetchone() or (0, 0)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise BackupFailed(
+            "the database",
+            f"refused: {error.diag.message_primary}",
+            "Take a URL of the login that ran `polis db upgrade`.",
+        ) from None
+    if runs or tombstones:
+        raise _not_empty(f"{runs:,} runs" if runs else f"tombstones of {tombstones:,} runs")
+
+
+def _not_empty(what: str) -> BackupRefused:
+    return BackupRefused(
+        "the database", f"has {what} already, and a dump is restored into one that has none",
+        "Set POLIS_HOME to a new folder, or POLIS_DATABASE_URL to an empty database.",
+    )  # fmt: skip
+
+
+# -- the programs ------------------------------------------------------------------------------------
+
+
+def _restore(
+    database: Database, file: Path, programs: Path, version: int, info: DumpInfo, on_progress: Progress | None
+) -> None:
+    address, environment = login(database)
+    with file.open("rb") as source, tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as of_psql:
+        reader = subprocess.Popen(
+            [programs / "pg_restore", "--no-owner", "--no-tablespaces", "--file=-"],
+            stdin=source, stdout=subprocess.PIPE, stderr=said, env={**os.environ, "LC_ALL": "C"},
+            start_new_session=True,
+        )  # fmt: skip
+        writer = subprocess.Popen(
+            [programs / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", address, "-f", "-"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=of_psql, env=environment, cwd="/",
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            taken = _pump(reader, writer, source, version, on_progress)
+            # psql first: whatever broke there broke pg_restore's pipe, too.
+            if writer.poll() is None and taken and reader.wait():
+                raise _unreadable(file, what_went_wrong(_text(said), address))
+            _say(writer, _AFTER.encode() if taken else b"")
+            assert writer.stdin is not None
+            writer.stdin.close()
+            if writer.wait() or not taken:
+                raise _refused(what_went_wrong(_text(of_psql), address), version, info)
+        except BrokenPipeError:
+            writer.wait()
+            raise _refused(what_went_wrong(_text(of_psql), address), version, info) from None
+        finally:
+            # Without our COMMIT at its end, the server undoes all of it.
+            end([writer, reader])
+
+
+def _pump(
+    reader: subprocess.Popen[bytes],
+    writer: subprocess.Popen[bytes],
+    source: IO[bytes],
+    version: int,
+    on_progress: Progress | None,
+) -> bool:
+    """Hand what pg_restore writes to psql; False if that ended before."""
+    assert reader.stdout is not None
+    size = os.fstat(source.fileno()).st_size
+    begin = b""
+    while len(begin) < _AT_ONCE and (chunk := os.read(reader.stdout.fileno(), _AT_ONCE)):
+        begin += chunk
+    if version < _KNOWS_TRANSACTION_TIMEOUT:
+        begin = begin.replace(b"\nSET transaction_timeout = 0;\n", b"\n", 1)
+    if not _say(writer, _BEFORE.encode() + begin):
+        return False
+    while chunk := os.read(reader.stdout.fileno(), _AT_ONCE):
+        if not _say(writer, chunk):
+            return False
+        if on_progress is not None:
+            on_progress(os.lseek(source.fileno(), 0, os.SEEK_CUR), size)  # pg_restore reads by this very descriptor
+    return True
+
+
+def _say(writer: subprocess.Popen[bytes], text: bytes) -> bool:
+    assert writer.stdin is not None
+    try:
+        writer.stdin.write(text)
+        writer.stdin.flush()
+    except BrokenPipeError:
+        return False
+    return True
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
+
+
+def _refused(because: str, version: int, info: DumpInfo) -> Exception:
+    """Return what to say of a database that did not take it."""
+    if _NOT_EMPTY in because:
+        return _not_empty("histories")
+    if "read-only transaction" in because:
+        return TakesNoWrites(because)
+    if says_disk_full(because):
+        return BackupFailed(
+            "the database", f"has no room for it: {because}", "Free some space on its disk. Nothing was restored."
+        )
+    if missing := re.search(r'role "(.+?)" does not exist', because):
+        hint = f'The dump grants rights to it: CREATE ROLE "{missing[1]}" there first. Nothing was restored.'
+        return BackupFailed("the database", f"has no role {missing[1]}", hint)
+    hint, older = "Nothing was restored.", int(info.server.partition(".")[0])
+    if version // 10_000 < older:
+        hint = f"It is Postgres {version // 10_000} and the dump is of Postgres {older}: take one as new. {hint}"
+    return BackupFailed("the database", f"did not take the dump: {because}", hint)
+
+
+def _gather_statistics(connection: psycopg.Connection[Any]) -> None:
+    """Let the planner know what came, which it would else find out some minutes later, and of hot stretches never."""
+    query = (
+        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = ANY (%s) AND c.relkind = 'r'"
+    )
+    for schema, table in connection.execute(query, (list(SCHEMAS),)).fetchall():
+        connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, table)))
