@@ -142,7 +142,7 @@ def _failed(file: Path, said: str, address: str) -> BackupFailed:
     if says_disk_full(said):
         return _disk_full(file)
     because = said_without_password(what_went_wrong(said, address), address)
-    if "permission denied" in because:
+    if "permission denied" in because or "may lack" in because:
         return _not_its_owner(because)
     return BackupFailed(file, f"pg_dump could not write it: {because}", "Nothing half written is left.")
 

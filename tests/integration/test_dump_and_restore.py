@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -263,6 +264,13 @@ def test_a_database_that_only_reads_is_told_as_that(told: Path, empty: FreshData
             connection.execute(f"ALTER DATABASE {empty.name} SET default_transaction_read_only = on")
         with pytest.raises(TakesNoWrites):
             restore_database(target, told)
+
+
+def test_a_login_that_does_not_own_the_schema_is_told_whose_to_take(migrated: FreshDatabase, tmp_path: Path) -> None:
+    told_so = pytest.raises(BackupFailed, match=r"the login that ran `polis db upgrade`")
+    with Database(replace(settings_of(migrated), database_url=migrated.app_url)) as ours, told_so as caught:
+        dump_database(ours, tmp_path / "d")
+    assert exit_code_of(caught.value) == 3 and list(tmp_path.iterdir()) == []
 
 
 def test_programs_that_are_missing_or_too_old_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
