@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from chronopolis.answers import csv_lines, frame_of, json_lines, table_of
+from chronopolis.answers import chunk_frame, csv_lines, frame_of, json_lines, table_of
 from chronopolis.errors import NoSuchHost, WrongUsage
 from chronopolis.parquet_file import write_parquet
 from infrastructure.asking import AnswerColumn
@@ -123,6 +123,10 @@ class Chunks(list):
             raise self.error
 
 
+def frames(answer):
+    return (chunk_frame(answer.columns, chunk) for chunk in answer)
+
+
 def test_a_parquet_file_is_there_whole_or_not_at_all_and_what_was_begun_is_closed(tmp_path, monkeypatch):
     writers = []
 
@@ -133,12 +137,12 @@ def test_a_parquet_file_is_there_whole_or_not_at_all_and_what_was_begun_is_close
 
     monkeypatch.setattr(pq, "ParquetWriter", Writer)
     with pytest.raises(KeyError):
-        write_parquet(Chunks([(1,)], error=KeyError("x")), tmp_path / "rows.parquet")
+        write_parquet(frames(Chunks([(1,)], error=KeyError("x"))), tmp_path / "rows.parquet")
     (tmp_path / "taken").mkdir()
     with pytest.raises(NoSuchHost, match="can't be written: Is a directory"):
-        write_parquet(Chunks([(1,)]), tmp_path / "taken")
+        write_parquet(frames(Chunks([(1,)])), tmp_path / "taken")
     with pytest.raises(WrongUsage, match="name the file"):
-        write_parquet(Chunks([(1,)]), Path())
+        write_parquet(frames(Chunks([(1,)])), Path())
     assert not any(writer.is_open for writer in writers)
-    assert write_parquet(Chunks([(1,)], [(2,), (3,)]), tmp_path / "rows.parquet") == 3
+    assert write_parquet(frames(Chunks([(1,)], [(2,), (3,)])), tmp_path / "rows.parquet") == 3
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["rows.parquet", "taken"]
