@@ -85,9 +85,9 @@ def test_every_part_of_a_run_with_a_language_model_is_killed_and_the_run_is_the_
     polis_home: dict[str, str],
 ) -> None:
     home, folder = polis_home, Path(polis_home["POLIS_HOME"])
-    settings = ("--set", "think_budget=150", "--set", "think_delay=20", "--pace", "25", "--patience", "90")
+    settings = ("--set", "think_budget=100", "--set", "think_delay=20", "--pace", "25", "--patience", "90")
     society = ("--agents", "40", "--width", "14", "--height", "14", "--seed", "7")
-    polis = Polis(home, "run", *society, "--ticks", "160", "--mind", "llama", "--name", "k", *settings, "--json")
+    polis = Polis(home, "run", *society, "--ticks", "120", "--mind", "llama", "--name", "k", *settings, "--json")
     eventually((folder / "postgres" / "data" / "postmaster.pid").exists, within_s=60)
     with open_store(Settings(home=folder)) as store:
         eventually(lambda: _run_of(store, "k") is not None, within_s=60)
@@ -105,7 +105,7 @@ def test_every_part_of_a_run_with_a_language_model_is_killed_and_the_run_is_the_
         polis.process.kill()
         polis.process.wait()
         summary = Polis(home, "resume", "k", "--json").result()
-        assert (summary["status"], summary["head_tick"]) == ("complete", 160), summary
+        assert (summary["status"], summary["head_tick"]) == ("complete", 120), summary
         assert replay.verify(store, run, deep=True).ok
         assert replay.reexecute(store, run).identical
         assert_each_thought_once(store, run)
