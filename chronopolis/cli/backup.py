@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chronopolis.cli.live import ProgressDisplay
 from chronopolis.cli.options import AsJson, Quiet, examples
 from chronopolis.cli.output import Output, facts, mebibytes, plain
 
@@ -131,32 +130,18 @@ def _panel(values: dict[str, Any], rows: dict[str, Any], *, title: str) -> Any:
     return facts(rows | ({"runs": table} if values["runs"] else {}), title=title, good=not values.get("damaged"))
 
 
-class SizeDisplay(AbstractContextManager["SizeDisplay"]):
+class SizeDisplay(ProgressDisplay):
     """Shows how much of a file is done."""
 
     def __init__(self, output: Output, doing: str, done: str) -> None:
-        self.output, self.doing, self.done = output, doing, done
-        self._progress: Any = None
-        self._task: Any = None
-        self._said = time.monotonic()
+        super().__init__(output, doing)
+        self.done = done
 
-    def __enter__(self) -> Self:
-        if not self.output.quiet and self.output.err.is_terminal:
-            from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    def amounts(self) -> tuple[Any, ...]:
+        """Return the columns that tell how much is done."""
+        from rich.progress import DownloadColumn
 
-            self._progress = Progress(
-                TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True),
-                TimeRemainingColumn(), console=self.output.err, transient=True,
-            )  # fmt: skip
-            self._progress.start()
-            self._task = self._progress.add_task(self.doing, total=None)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        return (DownloadColumn(binary_units=True),)
 
     def update(self, done: int, total: int | None) -> None:
         """Show how many bytes are done, of how many if that is known."""

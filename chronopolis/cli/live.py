@@ -117,8 +117,8 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
-class CheckDisplay(AbstractContextManager["CheckDisplay"]):
-    """Shows how far a check of a run has come."""
+class ProgressDisplay:
+    """A bar with the time left, on a terminal; whoever makes one of it says its `amounts`, and how far it has come."""
 
     def __init__(self, output: Output, doing: str) -> None:
         self.output, self.doing = output, doing
@@ -126,13 +126,17 @@ class CheckDisplay(AbstractContextManager["CheckDisplay"]):
         self._task: Any = None
         self._said = time.monotonic()
 
+    def amounts(self) -> tuple[Any, ...]:
+        """Return the columns that tell how much is done."""
+        raise NotImplementedError
+
     def __enter__(self) -> Self:
         if not self.output.quiet and self.output.err.is_terminal:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
             self._progress = Progress(
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("ticks"),
-                TimeRemainingColumn(), console=self.output.err, transient=True,
+                TextColumn("{task.description}"), BarColumn(), *self.amounts(), TimeRemainingColumn(),
+                console=self.output.err, transient=True,
             )  # fmt: skip
             self._progress.start()
             self._task = self._progress.add_task(self.doing, total=None)
@@ -143,6 +147,16 @@ class CheckDisplay(AbstractContextManager["CheckDisplay"]):
     ) -> None:
         if self._progress is not None:
             self._progress.stop()
+
+
+class CheckDisplay(ProgressDisplay):
+    """Shows how far a check of a run has come."""
+
+    def amounts(self) -> tuple[Any, ...]:
+        """Return the columns that tell how much is done."""
+        from rich.progress import MofNCompleteColumn, TextColumn
+
+        return MofNCompleteColumn(), TextColumn("ticks")
 
     def update(self, tick: int, last: int) -> None:
         """Show that `tick` of `last` is done."""
