@@ -6,14 +6,13 @@ POLIS_WRITE_STORY=1 writes into the page what the commands print now.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from infrastructure.embedded_postgres import EmbeddedPostgres
+from tests.support.folders import short_lived_folder
 from tests.support.postgres import FOR_TESTS
 from tests.support.story import comparable, rewritten, run_step, steps_of
 
@@ -25,12 +24,8 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A home of its own, whose database stays up between commands."""
-    folder = Path(tempfile.mkdtemp(prefix="polis-s-"))  # short: a socket lies in it
-    try:
-        with EmbeddedPostgres(folder, settings=FOR_TESTS):
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with short_lived_folder("polis-s-") as folder, EmbeddedPostgres(folder, settings=FOR_TESTS):
+        yield folder
 
 
 @pytest.mark.timeout(900)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +26,7 @@ from infrastructure.postgres_process import PidFile, is_alive, processes_of
 from infrastructure.postgres_server import recovers
 from infrastructure.postgres_tuning import TUNED, as_conf, fit_to_machine, size_bytes
 from infrastructure.settings import Settings
+from tests.support.folders import short_lived_folder
 from tests.support.postgres import FreshDatabase, TestServer, database, postgres_server  # noqa: F401
 
 pytestmark = pytest.mark.integration
@@ -49,12 +48,10 @@ server.leave()
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A short one, and not below pytest's own folder, which each session of pytest closes to other users."""
-    folder = Path(tempfile.mkdtemp(prefix="polis-t-"))
-    yield folder
-    name = postgres_cluster.Cluster(folder).name
-    for process in list(processes_of(name)):  # a failed test's
-        process.kill()
-    shutil.rmtree(folder, ignore_errors=True)
+    with short_lived_folder("polis-t-") as folder:
+        yield folder
+        for process in list(processes_of(postgres_cluster.Cluster(folder).name)):  # a failed test's
+            process.kill()
 
 
 @pytest.fixture

@@ -8,10 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ import pytest
 
 from chronopolis.cli import main
 from infrastructure.embedded_postgres import EmbeddedPostgres
+from tests.support.folders import short_lived_folder
 from tests.support.postgres import FOR_TESTS
 
 _VARIABLES = ("POLIS_HOME", "POLIS_DATABASE_URL", "POLIS_DEBUG", "POLIS_RUN")
@@ -52,18 +51,17 @@ Polis = Callable[..., Said]
 @contextlib.contextmanager
 def home_with_server() -> Iterator[Path]:
     """Give a new home whose server is up, and let POLIS_HOME name it meanwhile."""
-    folder = Path(tempfile.mkdtemp(prefix="polis-c-"))  # short: a socket lies in it
     before = {name: os.environ.pop(name, None) for name in _VARIABLES}
-    os.environ["POLIS_HOME"] = str(folder)
     try:
-        with EmbeddedPostgres(folder, settings=FOR_TESTS):
-            yield folder
+        with short_lived_folder("polis-c-") as folder:
+            os.environ["POLIS_HOME"] = str(folder)
+            with EmbeddedPostgres(folder, settings=FOR_TESTS):
+                yield folder
     finally:
         for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import psycopg
@@ -21,6 +18,7 @@ from psycopg import sql
 
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.postgres_tuning import TUNED
+from tests.support.folders import short_lived_folder
 
 # Killed processes lose nothing by this, only a power cut would: tests of durability have servers of their own.
 FOR_TESTS = {**TUNED, "fsync": "off", "full_page_writes": "off", "shared_buffers": "128MB", "min_wal_size": "64MB"}
@@ -74,14 +72,10 @@ class TestServer:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[TestServer]:
     """The session's server, in a short temporary folder that goes with it."""
-    home = Path(tempfile.mkdtemp(prefix="polis-t-"))
-    try:
-        with EmbeddedPostgres(home, settings=FOR_TESTS) as embedded:
-            server = TestServer(embedded)
-            yield server
-            server.close()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with short_lived_folder("polis-t-") as home, EmbeddedPostgres(home, settings=FOR_TESTS) as embedded:
+        server = TestServer(embedded)
+        yield server
+        server.close()
 
 
 @pytest.fixture
