@@ -24,7 +24,7 @@ from infrastructure.database import Database
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.settings import Settings
-from tests.support.postgres import FOR_TESTS, TestServer
+from tests.support.postgres import FOR_TESTS, FreshDatabase
 from tests.support.stores import TINY_WORLD, make_run, opened
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -34,13 +34,11 @@ POLIS = (sys.executable, "-m", "chronopolis.cli.main")
 
 
 @pytest.fixture(scope="module")
-def url(postgres_server: TestServer, migrated_template: str) -> Iterator[str]:
+def url(module_database: FreshDatabase) -> Iterator[str]:
     """A database with one run of 25 ticks."""
-    fresh = postgres_server.fresh_database(template=migrated_template)
-    with opened(fresh) as store:
+    with opened(module_database) as store:
         make_run(store, "tried", ticks=25, configuration=TINY_WORLD)
-    yield fresh.admin_url
-    postgres_server.drop(fresh)
+    yield module_database.admin_url
 
 
 def environment(**given: str) -> dict[str, str]:

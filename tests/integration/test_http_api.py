@@ -36,7 +36,7 @@ from infrastructure.postgres_store import PostgresStore
 from tests.support.histories import SCENARIOS, mourners, scenario
 from tests.support.histories import run as made_history
 from tests.support.postgres import TestServer
-from tests.support.stores import keep, make_run, opened
+from tests.support.stores import keep, make_run
 from tests.support.web import served
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -47,11 +47,8 @@ Get = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def store(postgres_server: TestServer, migrated_template: str) -> Iterator[PostgresStore]:
-    fresh = postgres_server.fresh_database(template=migrated_template)
-    with opened(fresh) as found:
-        yield found
-    postgres_server.drop(fresh)
+def store(module_store: PostgresStore) -> PostgresStore:
+    return module_store
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infrastructure.postgres_store import PostgresStore
-from tests.support.postgres import TestServer
+from tests.support.postgres import FreshDatabase
 from tests.support.stores import TINY_WORLD, chain_of, make_run, opened
 from tests.support.web import served
 
@@ -22,12 +22,10 @@ _OUT = ("live",)  # a stream that would not end
 
 
 @pytest.fixture(scope="module")
-def store(postgres_server: TestServer, migrated_template: str) -> Iterator[PostgresStore]:
-    fresh = postgres_server.fresh_database(template=migrated_template)
-    with opened(fresh) as found:
+def store(module_database: FreshDatabase) -> Iterator[PostgresStore]:
+    with opened(module_database) as found:
         make_run(found, "tried", ticks=25, configuration=TINY_WORLD)
         yield found
-    postgres_server.drop(fresh)
 
 
 @pytest.fixture(scope="module")

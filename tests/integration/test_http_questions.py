@@ -25,8 +25,7 @@ from replay.measures import series
 from replay.why import why
 from tests.support.histories import SCENARIOS
 from tests.support.histories import run as made_history
-from tests.support.postgres import TestServer
-from tests.support.stores import chain_of, keep, opened
+from tests.support.stores import chain_of, keep
 from tests.support.web import served
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -36,11 +35,8 @@ TOLD = made_history(2, HEAD, Configuration(**SCENARIOS["harsh"][2]))
 
 
 @pytest.fixture(scope="module")
-def store(postgres_server: TestServer, migrated_template: str) -> Iterator[PostgresStore]:
-    fresh = postgres_server.fresh_database(template=migrated_template)
-    with opened(fresh) as found:
-        yield found
-    postgres_server.drop(fresh)
+def store(module_store: PostgresStore) -> PostgresStore:
+    return module_store
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,7 @@ from domain.ports import Run
 from infrastructure.parquet_export import export_run
 from infrastructure.postgres_store import PostgresStore
 from tests.support.histories import scenario
-from tests.support.postgres import TestServer
-from tests.support.stores import TINY_WORLD, keep, opened
+from tests.support.stores import TINY_WORLD, keep
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -26,11 +25,8 @@ HEAD = MADE.ticks - 1
 
 
 @pytest.fixture(scope="module")
-def store(postgres_server: TestServer, migrated_template: str) -> Iterator[PostgresStore]:
-    fresh = postgres_server.fresh_database(template=migrated_template)
-    with opened(fresh) as found:
-        yield found
-    postgres_server.drop(fresh)
+def store(module_store: PostgresStore) -> PostgresStore:
+    return module_store
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,7 @@ from domain.errors import PolisError
 from domain.ports import Run
 from infrastructure.postgres_store import PostgresStore
 from tests.support.histories import scenario
-from tests.support.postgres import TestServer
-from tests.support.stores import keep, opened
+from tests.support.stores import keep
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -32,11 +31,8 @@ UNTELLABLE = ("x\0y", "\ud800", "y" * 3_000)
 
 
 @pytest.fixture(scope="module")
-def store(postgres_server: TestServer, migrated_template: str) -> Iterator[PostgresStore]:
-    fresh = postgres_server.fresh_database(template=migrated_template)
-    with opened(fresh) as found:
-        yield found
-    postgres_server.drop(fresh)
+def store(module_store: PostgresStore) -> PostgresStore:
+    return module_store
 
 
 @pytest.fixture(scope="module")

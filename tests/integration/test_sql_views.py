@@ -24,7 +24,7 @@ from infrastructure.migrate import upgrade
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.rollups import Rollups
 from tests.support.histories import scenario
-from tests.support.postgres import TestServer
+from tests.support.postgres import FreshDatabase, TestServer
 from tests.support.stores import go_on, keep, make_run, opened, settings_of
 from workers import rollups
 
@@ -53,10 +53,9 @@ def fork_of(store: PostgresStore, parent: Run, name: str, *, at: int, to: int) -
 
 
 @pytest.fixture(scope="module")
-def family(postgres_server: TestServer, migrated_template: str) -> Iterator[tuple[PostgresStore, dict[str, Run]]]:
+def family(module_database: FreshDatabase) -> Iterator[tuple[PostgresStore, dict[str, Run]]]:
     """A parent, a fork, a fork of that, and somebody else."""
-    fresh = postgres_server.fresh_database(template=migrated_template)
-    with opened(fresh) as store:
+    with opened(module_database) as store:
         runs = {"parent": make_run(store, "parent", ticks=30), "other": make_run(store, "other", ticks=12, seed=3)}
         runs["fork"] = fork_of(store, runs["parent"], "fork", at=20, to=40)
         runs["grandchild"] = fork_of(store, runs["fork"], "grandchild", at=25, to=34)
@@ -65,7 +64,6 @@ def family(postgres_server: TestServer, migrated_template: str) -> Iterator[tupl
         )  # before its parent left the grandparent
         runs["unborn"] = fork_of(store, runs["parent"], "unborn", at=7, to=7)
         yield store, runs
-    postgres_server.drop(fresh)
 
 
 # -- which events ------------------------------------------------------------------------------------

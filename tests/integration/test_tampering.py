@@ -19,7 +19,7 @@ from infrastructure.postgres_store import PostgresStore
 from replay import Verification
 from replay.seek import ticks_of
 from tests.support.histories import scenario
-from tests.support.postgres import FreshDatabase, TestServer
+from tests.support.postgres import FreshDatabase
 from tests.support.stores import go_on, keep, make_run, opened
 
 pytestmark = pytest.mark.integration
@@ -36,10 +36,9 @@ ABOUT = {
 
 
 @pytest.fixture(scope="module")
-def kept(postgres_server: TestServer, migrated_template: str) -> Iterator[tuple[FreshDatabase, PostgresStore, Run]]:
+def kept(module_database: FreshDatabase) -> Iterator[tuple[FreshDatabase, PostgresStore, Run]]:
     """A run with every sort of history in it: inputs at ticks 12 and 15, snapshots at 0, 10 and 30."""
-    fresh = postgres_server.fresh_database(template=migrated_template)
-    with opened(fresh) as store:
+    with opened(module_database) as store:
         run = make_run(store, "kept", ticks=10, configuration=CROWD)
         head = store.head(run)
         assert head is not None
@@ -49,8 +48,7 @@ def kept(postgres_server: TestServer, migrated_template: str) -> Iterator[tuple[
         store.record_input(run, Input(InputKey(9, 5, INTENTION), 15, {"refused": "timed out"}))
         go_on(store, run, TICKS)
         assert replay.verify(store, run).ok
-        yield fresh, store, run
-    postgres_server.drop(fresh)
+        yield module_database, store, run
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,8 +18,6 @@ from replay.link import is_cause
 from replay.removal import AFTERMATH, GONE, SAME, change_without, verdict
 from replay.timelines import Event, cause_of, place_of
 from tests.support.causes import all_links, everything, looking, nodes
-from tests.support.postgres import TestServer
-from tests.support.stores import opened
 from workers.minds.elsewhere import answers_of
 from workers.minds.scripted import ScriptedEngine
 from workers.minds.think import think
@@ -45,11 +42,8 @@ def go(store: PostgresStore, run: Run, target: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def store(postgres_server: TestServer, migrated_template: str) -> Iterator[PostgresStore]:
-    fresh = postgres_server.fresh_database(template=migrated_template)
-    with opened(fresh) as found:
-        yield found
-    postgres_server.drop(fresh)
+def store(module_store: PostgresStore) -> PostgresStore:
+    return module_store
 
 
 @pytest.fixture(scope="module")

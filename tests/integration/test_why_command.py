@@ -16,7 +16,7 @@ from chronopolis.cli import main
 from infrastructure.postgres_store import PostgresStore
 from replay import Causes
 from tests.support.causes import everything
-from tests.support.postgres import FreshDatabase, TestServer
+from tests.support.postgres import FreshDatabase
 from tests.support.stores import make_run, opened, settings_of
 
 pytestmark = pytest.mark.integration
@@ -37,13 +37,11 @@ Polis = Callable[..., Said]
 
 
 @pytest.fixture(scope="module")
-def database(postgres_server: TestServer, migrated_template: str) -> Iterator[FreshDatabase]:
-    fresh = postgres_server.fresh_database(template=migrated_template)
-    with opened(fresh) as store:
+def database(module_database: FreshDatabase) -> Iterator[FreshDatabase]:
+    with opened(module_database) as store:
         make_run(store, "brave-otter", ticks=40)
         store.create("unborn", seed=1, configuration=store.find("brave-otter").configuration, target=3)
-    yield fresh
-    postgres_server.drop(fresh)
+    yield module_database
 
 
 @pytest.fixture

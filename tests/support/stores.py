@@ -45,6 +45,21 @@ def migrated_template(postgres_server: TestServer) -> str:
     return fresh.name
 
 
+@pytest.fixture(scope="module")
+def module_database(postgres_server: TestServer, migrated_template: str) -> Iterator[FreshDatabase]:
+    """A migrated database for the tests of one module."""
+    fresh = postgres_server.fresh_database(template=migrated_template)
+    yield fresh
+    postgres_server.drop(fresh)
+
+
+@pytest.fixture(scope="module")
+def module_store(module_database: FreshDatabase) -> Iterator[PostgresStore]:
+    """A store for the tests of one module."""
+    with opened(module_database) as store:
+        yield store
+
+
 @pytest.fixture
 def migrated(postgres_server: TestServer, migrated_template: str) -> Iterator[FreshDatabase]:
     """A migrated database for one test."""
