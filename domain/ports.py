@@ -400,7 +400,17 @@ class EventStore(MeasuredHistory, Protocol):
         ...
 
     def thoughts_through(self, run: Run, tick: int) -> tuple[int, dict[str, int]]:
-        """Return how many answers took effect by a tick, and how many refusals did, by their reason."""
+        """Return how many answers were due by a tick, and how many refusals were, by their reason.
+
+        Those to somebody who was dead by then are among them; they are among `last_thoughts`, too.
+        """
+        ...
+
+    def last_thoughts(self, run: Run, tick: int) -> list[Input]:
+        """Return answers due by a tick, and since whose asking nobody was asked again, in the order of effect.
+
+        Whoever is asked lives: of all other answers it is known that somebody lived whom they were for.
+        """
         ...
 
     def has_input(self, run: Run, key: InputKey) -> bool:

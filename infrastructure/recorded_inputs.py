@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, case, func, insert, select
+from sqlalchemy import and_, case, func, insert, or_, select
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.engine import Row
@@ -73,7 +73,7 @@ class RecordedInputs(LineageReader):
         return False
 
     def thoughts_through(self, run: Run, tick: int) -> tuple[int, dict[str, int]]:
-        """Return how many answers took effect by a tick, and how many refusals did, by their reason."""
+        """Return how many answers were due by a tick, and how many refusals were, by their reason."""
         t = schema.inputs
         # Read here, not by Postgres, whose jsonb refuses some of what JSON can hold.
         refused = func.substr(t.c.answer, 1, len(_REFUSED)) == _REFUSED
@@ -92,6 +92,22 @@ class RecordedInputs(LineageReader):
                     else:
                         reasons[str(json.loads(row.answer)["refused"])] += row.many
         return answered, dict(reasons)
+
+    def last_thoughts(self, run: Run, tick: int) -> list[Input]:
+        """Return answers due by a tick that took effect after whoever they are for was last asked; see `EventStore`."""
+        t = schema.inputs
+        with self.database.lend() as connection:
+            readable = or_(
+                *(
+                    and_(t.c.run == s, t.c.asked_tick.between(low, high))
+                    for s, low, high in self.askings(connection, run)
+                )
+            )
+            asked = func.max(t.c.asked_tick).over(partition_by=t.c.agent).label("last_asked")
+            thought = select(t, asked).where(readable, t.c.purpose != INTERVENTION).subquery()
+            query = select(thought).where(thought.c.effect_tick > thought.c.last_asked, thought.c.effect_tick <= tick)
+            rows = connection.execute(query.order_by(thought.c.effect_tick, thought.c.agent)).all()
+        return [input_of(row) for row in rows]
 
     # -- recorded ------------------------------------------------------------------------------------
 

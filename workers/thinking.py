@@ -108,7 +108,7 @@ class Thinking:
         """
         owed = [] if head is None else self._owed_at(world)
         if self._thread is None:
-            self.figures.before(*self.store.thoughts_through(self.run, world.tick))
+            self.figures.before(self.store, self.run, world)
         self._tally.give_up_after(world.tick)
         with self._mutex:
             self._durable_tick = durable_tick

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from domain.events import REFLECTION_MADE, THOUGHT_REFUSED, THOUGHT_TAKEN, EventBatch
 from domain.inputs import INTERVENTION, Input, InputKey, Inputs
+from domain.ports import EventStore, Run
+from domain.state import World
 
 _REFUSALS_TOLERATED, _ANSWERS_THAT_TELL = 0.2, 10
 _REASON_MAX = 80
+_TICKS_AT_ONCE = 1_000
 _TOLD_OF = (THOUGHT_TAKEN.number, THOUGHT_REFUSED.number, REFLECTION_MADE.number)
 """Events of which every thought that takes effect has one."""
 
@@ -57,11 +61,22 @@ class ThoughtFigures:
             "in_all": in_all,
         }
 
-    def before(self, thoughts: int, reasons: Mapping[str, int]) -> None:
-        """Take up what became of the run's thoughts before this process."""
-        self.thoughts_before, self.reasons_before = thoughts, Counter()
+    def before(self, store: EventStore, run: Run, world: World) -> None:
+        """Take up what became of the run's thoughts before this process, but for answers to the dead.
+
+        Parameters
+        ----------
+        world : World, at the head of the run
+        """
+        self.thoughts_before, reasons = store.thoughts_through(run, world.tick)
+        self.reasons_before = Counter()
         for reason, many in reasons.items():
             self.reasons_before[reason[:_REASON_MAX]] += many
+        for given in _to_the_dead(store, run, world):
+            if "refused" in given.answer:
+                self.reasons_before[str(given.answer["refused"])[:_REASON_MAX]] -= 1
+            else:
+                self.thoughts_before -= 1
 
     def problem(self) -> str | None:
         """Return why a society whose minds answer so seldom has not simply completed; None if all is well.
@@ -93,6 +108,18 @@ class ThoughtFigures:
 
     def _reasons_in_all(self) -> Counter[str]:
         return self.reasons_before + self.reasons
+
+
+def _to_the_dead(store: EventStore, run: Run, world: World) -> Iterator[Input]:
+    """Yield answers due by now of which no event tells, since whoever asked had died: inputs do not say so."""
+    doubtful = [i for i in store.last_thoughts(run, world.tick) if world.row(i.key.agent) is None]
+    with store.lookup(run) as lookup:
+        for _, some in groupby(doubtful, key=lambda i: i.effect_tick // _TICKS_AT_ONCE):
+            here = list(some)
+            first, last, agents = here[0].effect_tick, here[-1].effect_tick, sorted({i.key.agent for i in here})
+            events = lookup.find(first, last, agents=agents, kinds=_TOLD_OF).records
+            told = set(zip(events["tick"].tolist(), events["agent"].tolist(), strict=True))
+            yield from (i for i in here if (i.effect_tick, i.key.agent) not in told)
 
 
 @dataclass(frozen=True)

@@ -375,6 +375,21 @@ class TestAnEventStore:
         fork = forked(store, made, 5)
         assert store.thoughts_through(fork, 9) == (1, {"no \x00 'answer'": 1})
 
+    def test_answers_after_which_nobody_was_asked_again_are_found_also_over_a_fork(self, store: EventStore) -> None:
+        made = make_run(store, ticks=12)
+        asked_again, pending, last = (
+            thought(1, asked=12, effect=14),
+            thought(1, asked=15, effect=20),
+            thought(2, asked=12, effect=14),
+        )
+        for given in (asked_again, last, thought(3, asked=12, effect=99), gift(4, asked=12, effect=14)):
+            store.record_input(made, given)
+        assert [i.key for i in store.last_thoughts(made, 14)] == [asked_again.key, last.key]
+        go_on(store, made, 15)
+        store.record_input(made, pending)
+        assert [i.key for i in store.last_thoughts(made, 15)] == [last.key]
+        assert [i.key for i in store.last_thoughts(forked(store, made, 14), 20)] == [asked_again.key, last.key]
+
     def test_an_input_that_makes_no_sense_is_refused(self, store: EventStore) -> None:
         made = make_run(store, ticks=5)
         for wrong in (

@@ -158,6 +158,24 @@ def test_a_resumed_run_does_not_forget_its_refusals(postgres_store: PostgresStor
     assert again.thinking["in_all"]["refused"] >= deaf.thinking["refused"]
 
 
+def test_a_run_in_pieces_counts_its_thoughts_as_its_events_do_and_not_what_was_answered_to_the_dead(
+    postgres_store: PostgresStore,
+) -> None:
+    short = replace(THINKERS, lifespan=100)  # so that all die, some of them while they are thinking
+    run, answer = made(postgres_store, "pieces", configuration=short), scripted(postgres_store)
+
+    def sometimes(request: Request) -> object:
+        return answer(request) if request["agent"] % 3 else None
+
+    for target in (100, TICKS - 1, TICKS):
+        summary = go(postgres_store, run, target, sometimes, patience_s=0.05)
+    kinds = kinds_of(postgres_store, run)
+    thoughts = kinds[THOUGHT_TAKEN.number] + kinds.get(REFLECTION_MADE.number, 0)
+    refused = kinds[THOUGHT_REFUSED.number]
+    assert summary.thinking["in_all"] == {"thoughts": thoughts, "refused": refused}
+    assert len([r for r in postgres_store.deliberations(run) if r["effect_tick"] <= TICKS]) > thoughts + refused
+
+
 def test_what_is_decided_again_is_counted_once(postgres_store: PostgresStore) -> None:
     """In mode `group` ticks run ahead; an input that comes for one of them makes them be decided anew."""
     run = made(postgres_store, "twice")

@@ -233,6 +233,14 @@ class MemoryStore:
         reasons = Counter(str(i.answer["refused"]) for i in rows if "refused" in i.answer)
         return len(rows) - reasons.total(), dict(reasons)
 
+    def last_thoughts(self, run: Run, tick: int) -> list[Input]:
+        rows = [i for i in self._readable(run) if i.key.purpose != INTERVENTION]
+        asked: dict[int, int] = {}
+        for i in rows:
+            asked[i.key.agent] = max(i.key.asked_tick, asked.get(i.key.agent, -1))
+        found = [i for i in rows if asked[i.key.agent] < i.effect_tick <= tick]
+        return sorted(found, key=lambda i: (i.effect_tick, i.key.agent))
+
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
         validated(given, n_cells=run.configuration.n_cells)
         shelf, asked = self.shelves[run.id], given.key.asked_tick
