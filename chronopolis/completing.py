@@ -63,7 +63,14 @@ def completing(store: PostgresStore, run: Run | None, queries: Sequence[str] | N
 
     Of all runs only what the questions name is looked at: rollups only make a question quicker, and nobody is to wait
     for those of a run that the question may not be about.
+
+    Raises
+    ------
+    CorruptHistory
+        If they name what would not end, since some run was made its own ancestor.
     """
+    if any(mentions(query, view) for query in queries or () for view in ("lineage", "measures")):
+        store.require_lineages()
     views = [view for view in _VIEWS if queries is None or any(mentions(query, view) for query in queries)]
     runs = [run] if run is not None else [each for each, _, _ in store.runs()] if views else []
     left, found = FIRST_EVENTS_MAX, Completing([], views, [])

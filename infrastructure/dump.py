@@ -41,15 +41,19 @@ _LOOK_EVERY_S = 0.2
 _TABLE = re.compile(r'dumping contents of table "(.+)"')
 _TOO_EARLY = 0.02  # of what there is to read: how much it shrinks can't be told from less
 
-# The newest tick of a fork that has not begun is its parent's. Good for the schema of every release.
+# The newest tick of a fork that has not begun is its parent's, or that one's parent's. Good for the schema of every
+# release, and it ends where somebody made a run its own ancestor, which the view `lineage` does not.
 _HEADS = """
 SELECT r.run, r.name, p.name AS parent, coalesce(h.tick, s.tick) AS head_tick,
        encode(coalesce(h.chain_hash, s.chain_hash), 'hex') AS head_hash
 FROM polis.runs r LEFT JOIN polis.runs p ON p.run = r.parent
 LEFT JOIN LATERAL (SELECT tick, chain_hash FROM polis.ticks t WHERE t.run = r.run ORDER BY tick DESC LIMIT 1) h ON true
-LEFT JOIN LATERAL (SELECT tick, chain_hash FROM polis.lineage i JOIN polis.ticks t ON t.run = i.source
-                   AND t.tick BETWEEN i.tick_first AND i.tick_last
-                   WHERE i.run = r.run AND h.tick IS NULL ORDER BY tick DESC LIMIT 1) s ON true
+LEFT JOIN LATERAL (WITH RECURSIVE up AS (
+                       SELECT r.parent AS source, r.fork_tick AS tick_last
+                       UNION SELECT a.parent, least(a.fork_tick, up.tick_last)
+                       FROM up JOIN polis.runs a ON a.run = up.source)
+                   SELECT tick, chain_hash FROM up JOIN polis.ticks t ON t.run = up.source AND t.tick <= up.tick_last
+                   WHERE h.tick IS NULL ORDER BY tick DESC LIMIT 1) s ON true
 ORDER BY r.run
 """
 

@@ -7,8 +7,10 @@ from collections import OrderedDict
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy import text as sql
 from sqlalchemy.engine import Connection
 
+from domain.errors import CorruptHistory
 from domain.ports import Run
 from infrastructure import schema
 
@@ -16,6 +18,32 @@ _MOST_RUNS = 256
 
 Segment = tuple[int, int, int]
 """Source run, first tick, last tick."""
+
+# What the view `lineage` has of one run. The view asks for all runs at once, and does not end where somebody made a run
+# its own ancestor; a parent has the lower number, since it was there before, so this goes up no other way.
+LINEAGE = """
+WITH RECURSIVE up AS (
+    SELECT run AS source, parent, coalesce(fork_tick + 1, 0) AS tick_first, 2147483647 AS tick_last
+    FROM polis.runs WHERE run = {run}
+    UNION ALL
+    SELECT r.run, r.parent, coalesce(r.fork_tick + 1, 0), least(up.tick_first - 1, up.tick_last)
+    FROM up JOIN polis.runs r ON r.run = up.parent AND r.run < up.source
+)
+SELECT source, parent, tick_first, tick_last FROM up
+WHERE tick_first - 1 <= tick_last OR parent >= source ORDER BY tick_first, tick_last
+"""
+
+
+def require_earlier(parent: int | None, run: int, *, told: str) -> None:
+    """Refuse a run, of the lineage of the one that is told of, that did not come after what it is a fork of.
+
+    Raises
+    ------
+    CorruptHistory
+    """
+    if parent is not None and parent >= run:
+        fork = f"run number {run} is a fork of run number {parent}, which was not there before it"
+        raise CorruptHistory(-1, -1, f"run {told}: its lineage is damaged: polis.runs says that {fork}")
 
 
 class Leaves:
@@ -30,14 +58,27 @@ class Leaves:
         """Return what a run reads for ticks first … last, in the order of ticks."""
         if run.parent is None:
             return [(run.id, first, last)] if first <= last else []
+        cut = [(source, max(first, low), min(last, high)) for source, low, high in self.lineage(connection, run)]
+        return [segment for segment in cut if segment[1] <= segment[2]]
+
+    def lineage(self, connection: Connection, run: Run) -> list[Segment]:
+        """Return what a run reads as the view `lineage` has it, in the order of ticks.
+
+        A fork that was left at the very tick at which it began has no tick in it, and still a row.
+
+        Raises
+        ------
+        CorruptHistory
+            If somebody made one of them its own ancestor.
+        """
         lineage = self._lineages.get(run.id)
         if lineage is None:
-            t = schema.lineage
-            rows = connection.execute(select(t).where(t.c.run == run.id).order_by(t.c.tick_first)).all()
+            rows = connection.execute(sql(LINEAGE.format(run=run.id))).all()
+            for row in rows:
+                require_earlier(row.parent, row.source, told=run.name)
             lineage = [(r.source, r.tick_first, r.tick_last) for r in rows]
             self._remember(self._lineages, run.id, lineage)
-        cut = [(source, max(first, low), min(last, high)) for source, low, high in lineage]
-        return [segment for segment in cut if segment[1] <= segment[2]]
+        return lineage
 
     def leaves(self, connection: Connection, source: int, first: int, last: int) -> list[tuple[str, int, int]]:
         """Return (leaf, first tick, last tick) of a run's own events in ticks first … last."""

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from domain.ports import Run
 from infrastructure import schema
 from infrastructure.database import Database
-from infrastructure.leaves import Leaves, Segment
+from infrastructure.leaves import Leaves, Segment, require_earlier
 
 
 class LineageReader:
@@ -40,6 +40,18 @@ class LineageReader:
         """
         if run.parent is None:
             return [(run.id, -1, 2**31 - 1)]
-        t = schema.lineage
-        rows = connection.execute(select(t).where(t.c.run == run.id).order_by(t.c.tick_first, t.c.tick_last)).all()
-        return [(r.source, r.tick_first - 1, r.tick_last) for r in rows]
+        return [(source, first - 1, last) for source, first, last in self._leaves.lineage(connection, run)]
+
+    def require_lineages(self) -> None:
+        """Refuse to ask the view `lineage`, or one that is made of it, where it would not end.
+
+        Raises
+        ------
+        CorruptHistory
+            If somebody made a run its own ancestor.
+        """
+        t = schema.runs
+        with self.database.lend() as connection:
+            row = connection.execute(select(t).where(t.c.parent >= t.c.run).order_by(t.c.run).limit(1)).one_or_none()
+        if row is not None:
+            require_earlier(row.parent, row.run, told=row.name)

@@ -29,6 +29,7 @@ from infrastructure import measure_blocks, schema
 from infrastructure.dropping import refuse_dropped
 from infrastructure.input_rows import row_of
 from infrastructure.lease import ALIVE
+from infrastructure.leaves import require_earlier
 from infrastructure.recorded_history import RecordedHistory
 from infrastructure.recorded_inputs import RecordedInputs
 from infrastructure.tick_writer import TickWriter
@@ -118,6 +119,8 @@ class PostgresStore(RecordedHistory, RecordedInputs):
         Raises
         ------
         UnknownRun, RunDropped
+        CorruptHistory
+            If what it is made of can't be read, or its lineage leads back to itself.
         """
         if "\0" in name or not name.isascii():  # no name of a run has these, and some could not even be asked for
             raise UnknownRun(name)
@@ -135,7 +138,9 @@ class PostgresStore(RecordedHistory, RecordedInputs):
                 row = rows[0] if rows else None
         if row is None:
             raise UnknownRun(name)
-        return run_of(row)
+        found = run_of(row)
+        self.lineage(found)  # or it is damaged
+        return found
 
     def names(self) -> set[str]:
         """Return the names in use."""
@@ -224,8 +229,10 @@ def run_of(row: Row[Any]) -> Run:
     Raises
     ------
     CorruptHistory
-        If its configuration can't be read: somebody changed it, or a later release wrote it.
+        If its configuration can't be read, or its parent came no earlier: somebody changed it, or a later release wrote
+        it.
     """
+    require_earlier(row.parent, row.run, told=row.name)
     try:
         configuration = Configuration.from_mapping(json.loads(row.configuration))
     except (ValueError, AttributeError, InvalidConfiguration) as error:

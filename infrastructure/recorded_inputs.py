@@ -22,6 +22,18 @@ from infrastructure.lineage import LineageReader
 _REFUSED = b'{"refused":'
 """How the canonical answer of a refusal begins; it has no other key."""
 
+# Whoever reads what is asked of a run at a tick: the run, if the tick is its own, and its forks from there on.
+_LOCKED_READERS = sql("""
+SELECT run FROM polis.leases WHERE run IN (
+    WITH RECURSIVE readers AS (
+        SELECT run FROM polis.runs WHERE run = :run AND coalesce(fork_tick, -1) <= :asked
+        UNION
+        SELECT r.run FROM readers JOIN polis.runs r ON r.parent = readers.run AND r.fork_tick >= :asked
+    )
+    SELECT run FROM readers
+) ORDER BY run FOR UPDATE
+""")
+
 
 class RecordedInputs(LineageReader):
     """The part of `PostgresStore` that reads and records inputs."""
@@ -129,13 +141,10 @@ class RecordedInputs(LineageReader):
         # RETURNING tells whether the row is new; SQLAlchemy keeps no row count of an INSERT.
         added = pg_insert(schema.inputs).values(**row, **about).on_conflict_do_nothing()
         statement = added.returning(schema.inputs.c.run)
-        lease, ticks, line, each = schema.leases, schema.ticks, schema.lineage, schema.runs
-        asked = given.key.asked_tick
-        reading = and_(line.c.source == run.id, line.c.tick_first - 1 <= asked, line.c.tick_last >= asked)
-        readers = select(line.c.run).where(reading)
-        locked = select(lease.c.run).where(lease.c.run.in_(readers)).order_by(lease.c.run).with_for_update()
+        ticks, each = schema.ticks, schema.runs
         with self.database.transaction() as connection:
-            runs = connection.execute(locked).scalars().all()
+            reading = {"run": run.id, "asked": given.key.asked_tick}
+            runs = connection.execute(_LOCKED_READERS, reading).scalars().all()
             if not runs:
                 raise InvalidInput(given.key.as_tuple(), "it was asked before this fork began; its parent takes it")
             newest = select(func.max(ticks.c.tick)).where(ticks.c.run == each.c.run).scalar_subquery()

@@ -140,12 +140,3 @@ pause_requests = Table(
     Column("because", Text),
     Column("asked_at", DateTime(timezone=True)),
 )  # fmt: skip
-
-lineage = Table(
-    "lineage", metadata,
-    Column("run", Integer),
-    Column("source", Integer),
-    Column("tick_first", Integer),
-    Column("tick_last", Integer),
-)  # fmt: skip
-"""A view: whose events a run reads, and for which ticks."""

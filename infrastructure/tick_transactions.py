@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.pq import ExecStatus
 
 from domain.advance import Header
@@ -27,6 +28,7 @@ from infrastructure.copy_binary import HEADER, TRAILER
 from infrastructure.copy_statement import better_one_by_one, copy_statement
 from infrastructure.errors import InfrastructureError, TakesNoWrites
 from infrastructure.failpoints import reach
+from infrastructure.leaves import LINEAGE
 from infrastructure.stretches import Stretches
 
 _LEASE_LOST, _INPUTS_CHANGED = "PL001", "PL002"  # SQLSTATEs of polis.refuse_ticks
@@ -142,13 +144,11 @@ class TickTransactions:
         own = f"(SELECT count(*) FROM polis.inputs_r{self.run.id} WHERE effect_tick BETWEEN {{first}} AND {{last}})"
         if self.run.parent is None:
             return own
-        rows = self._connection.execute(
-            "SELECT source, tick_first, tick_last FROM polis.lineage WHERE run = %s", (self.run.id,)
-        ).fetchall()
+        rows = self._connection.execute(sql.SQL(LINEAGE).format(run=self.run.id)).fetchall()
         counts = [
             f"(SELECT count(*) FROM polis.inputs_r{source} WHERE effect_tick BETWEEN {{first}} AND {{last}} "
             f"AND asked_tick BETWEEN {low - 1} AND {high})"
-            for source, low, high in rows
+            for source, _, low, high in rows
         ]
         return " + ".join(counts)
 

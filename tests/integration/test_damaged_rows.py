@@ -1,0 +1,122 @@
+"""Somebody with every right changes a row that says where a run's history lies: commands tell that in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+import replay
+from chronopolis.cli import main
+from chronopolis.cli.errors import CHECK_FAILED, GOOD
+from domain.inputs import INTERVENTION, Input, InputKey
+from domain.ports import Run
+from infrastructure.leaves import LINEAGE
+from infrastructure.postgres_store import PostgresStore
+from tests.support.commands import Said
+from tests.support.postgres import FreshDatabase
+from tests.support.stores import go_on, make_run, opened
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+TICKS = 12
+
+Ask = Callable[..., Said]
+Change = Callable[..., None]
+
+
+@pytest.fixture
+def line(postgres_store: PostgresStore) -> list[Run]:
+    """A run, a fork of it, and a fork of that."""
+    found = [make_run(postgres_store, "first", ticks=TICKS)]
+    for name, at in (("second", 8), ("third", 9)):
+        found.append(replay.fork(postgres_store, found[-1], at=at, name=name))
+        go_on(postgres_store, found[-1], TICKS)
+    return found
+
+
+@pytest.fixture
+def change(migrated: FreshDatabase) -> Change:
+    """What a superuser does, whom no trigger hinders."""
+
+    def change(statement: str, *values: object) -> None:
+        options = "-c search_path=polis -c session_replication_role=replica"
+        with psycopg.connect(migrated.admin_url, autocommit=True, options=options) as connection:
+            assert connection.execute(statement, values).rowcount == 1, "this has to change one row"
+
+    return change
+
+
+@pytest.fixture
+def ask(migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    monkeypatch.setenv("POLIS_DATABASE_URL", migrated.admin_url)
+
+    def ask(*arguments: str) -> Said:
+        capsys.readouterr()
+        return Said(main.run(list(arguments)), *capsys.readouterr())
+
+    return ask
+
+
+def is_told(said: Said, what: str) -> None:
+    assert said.code == CHECK_FAILED, said
+    assert said.err.startswith("error: ") and what in said.err and said.err.count("\n") == 1, said.err
+
+
+# -- the parent of a run ---------------------------------------------------------------------------
+
+ASKING = (
+    ("runs",), ("show", "second"), ("state", "second"), ("events", "second"), ("verify", "second"),
+    ("reexecute", "second"), ("diff", "first", "second"), ("measures", "second", "population"),
+    ("sql", "second", "-c", "SELECT count(*) FROM deaths"), ("why", "second", "3:0"),
+    ("resume", "second", "--ticks", "3"), ("fork", "second", "--at", "5"), ("tree", "second"),
+    ("bisect", "second", "population < 3"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("parent", "of"), [("second", "second"), ("third", "second")], ids=["its own parent", "the fork of its fork"]
+)
+def test_a_run_that_descends_from_itself_is_told_as_damaged(
+    line: list[Run], change: Change, ask: Ask, parent: str, of: str
+) -> None:
+    change("UPDATE runs SET parent = (SELECT run FROM runs WHERE name = %s) WHERE name = %s", parent, of)
+    for command in ASKING:
+        is_told(ask(*command), "its lineage is damaged: polis.runs says that run number 2 is a fork of run number")
+    is_told(ask("show", "third"), "run third: its lineage is damaged")
+
+
+def test_other_runs_of_the_database_are_read_and_dumped_all_the_same(
+    line: list[Run], change: Change, ask: Ask, tmp_path: Path, postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    sound = replay.fork(postgres_store, line[0], at=5, name="sound")
+    change("UPDATE runs SET parent = run WHERE name = 'second'")
+    with opened(migrated) as store:
+        given = Input(InputKey(5, 3, INTERVENTION), 9, {"by": "a test", "why": "to see", "endow": {"food": 5}})
+        assert store.record_input(store.find("sound"), given)
+    for command in (
+        ("resume", "sound"), ("state", "sound"), ("verify", "sound"), ("db", "refresh", "sound"),
+        ("sql", "sound", "-c", "SELECT count(*) FROM deaths"), ("db", "dump", str(tmp_path / "all.dump")),
+    ):  # fmt: skip
+        assert ask(*command).code == GOOD, command
+    assert replay.verify(postgres_store, sound).ok
+    for about in ((), ("sound",)):
+        for view in ("lineage", "measures"):
+            is_told(ask("sql", *about, "-c", f"SELECT count(*) FROM {view}"), "run second: its lineage is damaged")
+
+
+def test_what_is_asked_for_a_lineage_is_what_the_view_has(line: list[Run], postgres_store: PostgresStore) -> None:
+    replay.fork(postgres_store, line[2], at=4, name="early")
+    replay.fork(postgres_store, line[1], at=8, name="left-at-once")
+    replay.fork(postgres_store, postgres_store.find("left-at-once"), at=8, name="left-again")
+    with postgres_store.database.lend() as connection:
+        for run, _, _ in postgres_store.runs():
+            of_run = text("SELECT source, tick_first, tick_last FROM polis.lineage WHERE run = :run")
+            there = sorted(tuple(row) for row in connection.execute(of_run, {"run": run.id}))
+            asked = [
+                (r.source, r.tick_first, r.tick_last) for r in connection.execute(text(LINEAGE.format(run=run.id)))
+            ]
+            assert sorted(asked) == there, run.name
