@@ -15,13 +15,13 @@ from domain.inputs import INTERVENTION, answer_from
 from domain.ports import Lease, Run
 from infrastructure.event_pages import EventPages
 from infrastructure.input_rows import KEY
-from infrastructure.lease import ALIVE
+from infrastructure.lease import ALIVE, gone
 from infrastructure.postgres_store import run_of
 
 _STANDINGS = """
 SELECT r.*, l.status, l.target, l.epoch, l.holder, l.problem, h.tick AS head_tick, h.chain_hash AS head_hash,
        {alive} AS alive
-FROM polis.runs r JOIN polis.leases l USING (run)
+FROM polis.runs r LEFT JOIN polis.leases l ON l.run = r.run
 LEFT JOIN LATERAL (SELECT tick, chain_hash FROM polis.ticks t WHERE t.run = r.run ORDER BY tick DESC LIMIT 1) h ON true
 WHERE :parent = 0 OR r.parent = :parent
 ORDER BY {order} LIMIT :limit
@@ -57,13 +57,21 @@ class Browsing(EventPages):
     """
 
     def standings(self, *, parent: int = 0, order: str = "newest", limit: int = 1000) -> list[Standing]:
-        """Return runs with where they stand, all or the forks of one."""
+        """Return runs with where they stand, all or the forks of one.
+
+        Raises
+        ------
+        CorruptHistory
+            If one of them is damaged so that this can't be told: better than a list without it.
+        """
         query = text(_STANDINGS.format(alive=ALIVE, order=_ORDERS[order]))
         with self.store.database.lend() as connection:
             rows = connection.execute(query, {"parent": parent, "limit": limit}).all()
         found = []
         for row in rows:
             run, tick, chain = run_of(row), row.head_tick, row.head_hash
+            if row.status is None:
+                raise gone(run.name)
             if tick is None and run.parent is not None:  # a fork that has not begun stands where it was forked
                 head = self.store.head(run)
                 tick, chain = (None, None) if head is None else (head.tick, head.chain_hash)

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from domain.errors import LeaseLost, RunIsHeld, UnknownRun
+from domain.errors import CorruptHistory, LeaseLost, RunIsHeld, UnknownRun
 from domain.ports import Run
 from infrastructure.errors import TakeOverRefused
 
@@ -46,6 +46,8 @@ def acquire(connection: psycopg.Connection[Any], run: Run, *, target: int | None
         If the database does not let us end whoever has it.
     UnknownRun
         If it was dropped a moment ago.
+    CorruptHistory
+        If only its lease is gone.
     """
     if not _lock(connection, run, patience_s=0.0 if take_over else _PATIENCE_S):
         if not take_over:
@@ -62,7 +64,8 @@ def acquire(connection: psycopg.Connection[Any], run: Run, *, target: int | None
         (f"process {os.getpid()} on {socket.gethostname()}", target, run.id),
     ).fetchone()
     if row is None:
-        raise UnknownRun(run.name)
+        there = connection.execute("SELECT FROM polis.runs WHERE run = %s", (run.id,)).fetchone() is not None
+        raise gone(run.name) if there else UnknownRun(run.name)
     return int(row[0])
 
 
@@ -87,6 +90,12 @@ def reacquire(connection: psycopg.Connection[Any], run: Run, *, epoch: int, tick
         if time.monotonic() > deadline:
             raise LeaseLost(run.name, tick, epoch)
         time.sleep(0.05)
+
+
+def gone(run: str) -> CorruptHistory:
+    """Return what is wrong with a run that is there, and whose lease somebody took away."""
+    can = "its history can be read and verified, and nobody can go on with it"
+    return CorruptHistory(-1, -1, f"run {run}: its row in polis.leases is gone: {can}")
 
 
 def release(connection: psycopg.Connection[Any]) -> None:

@@ -28,7 +28,7 @@ from domain.ports import Block, Lease, Run
 from infrastructure import measure_blocks, schema
 from infrastructure.dropping import refuse_dropped
 from infrastructure.input_rows import row_of
-from infrastructure.lease import ALIVE
+from infrastructure.lease import ALIVE, gone
 from infrastructure.leaves import require_earlier
 from infrastructure.recorded_history import RecordedHistory
 from infrastructure.recorded_inputs import RecordedInputs
@@ -155,12 +155,21 @@ class PostgresStore(RecordedHistory, RecordedInputs):
         return [(run, self.lease(run), self.head(run)) for run in found]
 
     def lease(self, run: Run) -> Lease:
-        """Return where a run stands. "running" without a living writer is "paused"."""
+        """Return where a run stands. "running" without a living writer is "paused".
+
+        Raises
+        ------
+        UnknownRun, RunDropped
+            If somebody has dropped it meanwhile.
+        CorruptHistory
+            If only its lease is gone.
+        """
         query = sql(f"SELECT l.*, {ALIVE} AS alive FROM polis.leases l WHERE l.run = :run")
         with self.database.lend() as connection:
             row = connection.execute(query, {"run": run.id}).one_or_none()
         if row is None:
-            raise UnknownRun(run.name)
+            self.find(str(run.id))
+            raise gone(run.name)
         status = "running" if row.alive else ("paused" if row.status == "running" else row.status)
         return Lease(status, row.target, row.epoch, row.holder if row.alive else None, row.problem)
 

@@ -17,6 +17,7 @@ from domain.inputs import INTERVENTION, Input, InputKey, Inputs, answer_from
 from domain.ports import Run
 from infrastructure import schema
 from infrastructure.input_rows import ABOUT, digest_of, input_of, key_of, row_of, text_hash
+from infrastructure.lease import gone
 from infrastructure.lineage import LineageReader
 
 _REFUSED = b'{"refused":'
@@ -33,6 +34,9 @@ SELECT run FROM polis.leases WHERE run IN (
     SELECT run FROM readers
 ) ORDER BY run FOR UPDATE
 """)
+_LEASE_IS_GONE = sql(
+    "SELECT FROM polis.runs r WHERE r.run = :run AND NOT EXISTS (SELECT FROM polis.leases l WHERE l.run = r.run)"
+)
 
 
 class RecordedInputs(LineageReader):
@@ -146,6 +150,8 @@ class RecordedInputs(LineageReader):
             reading = {"run": run.id, "asked": given.key.asked_tick}
             runs = connection.execute(_LOCKED_READERS, reading).scalars().all()
             if not runs:
+                if connection.execute(_LEASE_IS_GONE, {"run": run.id}).first() is not None:
+                    raise gone(run.name)
                 raise InvalidInput(given.key.as_tuple(), "it was asked before this fork began; its parent takes it")
             newest = select(func.max(ticks.c.tick)).where(ticks.c.run == each.c.run).scalar_subquery()
             heads = select(func.coalesce(newest, each.c.fork_tick, -1)).where(each.c.run.in_(runs))

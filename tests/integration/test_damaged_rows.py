@@ -12,8 +12,10 @@ from sqlalchemy import text
 import replay
 from chronopolis.cli import main
 from chronopolis.cli.errors import CHECK_FAILED, GOOD
+from domain.errors import CorruptHistory
 from domain.inputs import INTERVENTION, Input, InputKey
 from domain.ports import Run
+from infrastructure.browsing import Browsing
 from infrastructure.leaves import LINEAGE
 from infrastructure.postgres_store import PostgresStore
 from tests.support.commands import Said
@@ -120,3 +122,27 @@ def test_what_is_asked_for_a_lineage_is_what_the_view_has(line: list[Run], postg
                 (r.source, r.tick_first, r.tick_last) for r in connection.execute(text(LINEAGE.format(run=run.id)))
             ]
             assert sorted(asked) == there, run.name
+
+
+# -- its lease -------------------------------------------------------------------------------------
+
+
+def test_a_run_whose_lease_is_gone_is_told_as_damaged_and_can_still_be_looked_at(
+    line: list[Run], change: Change, ask: Ask, postgres_store: PostgresStore
+) -> None:
+    change("DELETE FROM leases WHERE run = %s", line[1].id)
+    for command in (
+        ("runs",), ("show", "second"), ("resume", "second", "--ticks", "3"), ("fork", "second", "--at", "9"),
+        ("intervene", "second", "--endow", "food=5", "--agent", "3"), ("drop", "second", "--because", "a trial"),
+    ):  # fmt: skip
+        is_told(ask(*command), "run second: its row in polis.leases is gone")
+    for command in (("verify", "second"), ("state", "second"), ("events", "second", "--tick", "9"), ("show", "third")):
+        assert ask(*command).code == GOOD, command
+    with pytest.raises(CorruptHistory, match="leases is gone"):
+        go_on(postgres_store, line[1], TICKS + 3)
+    with pytest.raises(CorruptHistory, match="leases is gone"):
+        Browsing(postgres_store).standings()
+    given = Input(InputKey(TICKS, 3, INTERVENTION), TICKS + 2, {"by": "a test", "why": "to see", "rest": True})
+    with pytest.raises(CorruptHistory, match="leases is gone"):
+        postgres_store.record_input(line[1], given)
+    assert replay.verify(postgres_store, line[1]).ticks == TICKS + 1, "nothing was written"
