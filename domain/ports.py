@@ -228,6 +228,10 @@ class HistoryReader(Protocol):
         """Return the lowest tick above the newest header that has events; None unless history was changed."""
         ...
 
+    def unlisted_tick(self, run: Run) -> int | None:
+        """Return the first tick of events that lie where nobody would look; None unless history was changed."""
+        ...
+
     def damaged_text(self, run: Run) -> tuple[int, str] | None:
         """Return the tick of the first input whose prompt or raw answer is not the text that was kept, and say so."""
         ...

@@ -107,7 +107,8 @@ class EventPages:
         size = 4_096 if agent is not None else 256 if len(kinds) or party is not None else max(4, limit // 64)
         with self.store.database.lend() as connection:
             cursor = connection.connection.driver_connection.cursor(binary=True)  # type: ignore[union-attr]
-            leaves = _leaves(connection, self.store.segments(connection, run, first, last))
+            segments = self.store.segments(connection, run, first, last)
+            leaves = [leaf for each in segments for leaf in self.store.leaves(connection, run, each)]
             for leaf, low, high in _windows(leaves, size, newest_first):
                 query, given = _query(leaf, low, high, kinds, agent, party, after, limit - len(rows), newest_first)
                 rows += cursor.execute(query, given).fetchall()
@@ -118,7 +119,7 @@ class EventPages:
                     reached = (low, 0) if newest_first else (high, END)
                     break
             rows.sort(key=lambda row: (row[0], row[1]))
-            events = _current(connection, self.store.segments(connection, run, first, last), _batch(rows))
+            events = _current(connection, segments, _batch(rows))
         return Page(events, reached)
 
     def told_of_agent(self, run: Run, agent: int, last: int, *, limit: int) -> NDArray[np.void]:
@@ -133,25 +134,14 @@ class EventPages:
             segments = self.store.segments(connection, run, 0, last)
             as_today = _are_as_today(connection, segments)
             cursor = connection.connection.driver_connection.cursor(binary=True)  # type: ignore[union-attr]
-            for leaf, low, high in _leaves(connection, segments):
+            leaves = [leaf for each in segments for leaf in self.store.leaves(connection, run, each)]
+            for leaf, low, high in leaves:
                 if as_today:
                     found.append(_told(cursor, leaf, low, high, agent))
                     continue
                 query, given = _query(leaf, low, high, (), agent, None, (-1, END), limit, False)
                 found.append(_current(connection, segments, _batch(cursor.execute(query, given).fetchall())).records)
         return np.concatenate(found)[:limit]
-
-
-def _leaves(connection: Connection, segments: list[tuple[int, int, int]]) -> list[tuple[str, int, int]]:
-    query = text(
-        "SELECT leaf, tick_first, tick_end FROM polis.stretches "
-        "WHERE run = :run AND tick_first <= :high AND tick_end > :low ORDER BY tick_first"
-    )
-    found = []
-    for source, low, high in segments:
-        for row in connection.execute(query, {"run": source, "low": low, "high": high}):
-            found.append((row.leaf, max(low, row.tick_first), min(high, row.tick_end - 1)))
-    return found
 
 
 def _windows(leaves: list[tuple[str, int, int]], size: int, newest_first: bool) -> Iterator[tuple[str, int, int]]:

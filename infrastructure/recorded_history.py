@@ -78,7 +78,7 @@ class RecordedHistory(LineageReader):
         with self.database.lend() as connection:
             leaves: list[tuple[str, int, int, NDArray[np.int64], bool]] = []
             for segment in self.segments(connection, run, first, min(last, newest)):
-                for leaf, low, high in self._leaves.leaves(connection, *segment):
+                for leaf, low, high in self.leaves(connection, run, segment):
                     if headers is None:
                         counts = _counts_in(connection, segment[0], low, high)
                     else:
@@ -97,7 +97,7 @@ class RecordedHistory(LineageReader):
             segments = self.segments(connection, run, first, min(last, -1 if head is None else head.tick))
             leaves = [
                 (leaf, low, high, self._leaves.is_hot(segment[0], leaf))
-                for segment in segments for leaf, low, high in self._leaves.leaves(connection, *segment)
+                for segment in segments for leaf, low, high in self.leaves(connection, run, segment)
             ]  # fmt: skip
         for leaf, low, high, hot in leaves:
             # A quarter of a stretch at a time, since a kind may be frequent; where no index finds ticks, all at once.
@@ -114,14 +114,16 @@ class RecordedHistory(LineageReader):
         """Lend something that finds single events of a run, up to the head that it has now."""
         head, t = self.head(run), schema.stretches
         with self.database.lend() as connection:
-            leaves = []
+            leaves: list[Leaf] = []
             for source, low, high in self.segments(connection, run, 0, -1 if head is None else head.tick):
                 overlapping = and_(t.c.run == source, t.c.tick_first <= high, t.c.tick_end > low)
                 query = select(t, _BY_FILTER).where(overlapping).order_by(t.c.tick_first)
-                leaves += [
+                here = [
                     Leaf(r.leaf, max(low, r.tick_first), min(high, r.tick_end - 1), r.closed, r.by_filter)
                     for r in connection.execute(query)
                 ]
+                self.require_listed(connection, run, (source, low, high), [(f.name, f.first, f.last) for f in here])
+                leaves += here
             raw = connection.connection.driver_connection
             assert isinstance(raw, psycopg.Connection)
             # The stretch that a run rests in has an index on ticks and no statistics: it would be scanned whole.

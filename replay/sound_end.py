@@ -22,8 +22,13 @@ def require_sound_end(reader: HistoryReader, run: Run, head: Header | None) -> N
     Raises
     ------
     CorruptHistory
-        If its seed, configuration or versions, its newest header, or events above it are not as they were recorded.
+        If its seed, configuration or versions, its newest header, or events above it are not as they were recorded, or
+        it is no longer recorded where they lie.
     """
+    unlisted = reader.unlisted_tick(run)
+    if unlisted is not None:
+        because = f"run {run.name}: polis.stretches has no row any more that says where the events of this tick lie"
+        raise CorruptHistory(unlisted, -1, because)
     line = lineage_of(reader, run)
     for one in line:
         require_genesis(one, told=run)

@@ -74,7 +74,7 @@ ASKING = (
     ("runs",), ("show", "second"), ("state", "second"), ("events", "second"), ("verify", "second"),
     ("reexecute", "second"), ("diff", "first", "second"), ("measures", "second", "population"),
     ("sql", "second", "-c", "SELECT count(*) FROM deaths"), ("why", "second", "3:0"),
-    ("resume", "second", "--ticks", "3"), ("fork", "second", "--at", "5"), ("tree", "second"),
+    ("resume", "second", "--ticks", "3", "--quiet"), ("fork", "second", "--at", "5"), ("tree", "second"),
     ("bisect", "second", "population < 3"),
 )  # fmt: skip
 
@@ -132,7 +132,7 @@ def test_a_run_whose_lease_is_gone_is_told_as_damaged_and_can_still_be_looked_at
 ) -> None:
     change("DELETE FROM leases WHERE run = %s", line[1].id)
     for command in (
-        ("runs",), ("show", "second"), ("resume", "second", "--ticks", "3"), ("fork", "second", "--at", "9"),
+        ("runs",), ("show", "second"), ("resume", "second", "--ticks", "3", "--quiet"), ("fork", "second", "--at", "9"),
         ("intervene", "second", "--endow", "food=5", "--agent", "3"), ("drop", "second", "--because", "a trial"),
     ):  # fmt: skip
         is_told(ask(*command), "run second: its row in polis.leases is gone")
@@ -146,3 +146,34 @@ def test_a_run_whose_lease_is_gone_is_told_as_damaged_and_can_still_be_looked_at
     with pytest.raises(CorruptHistory, match="leases is gone"):
         postgres_store.record_input(line[1], given)
     assert replay.verify(postgres_store, line[1]).ticks == TICKS + 1, "nothing was written"
+
+
+# -- where its events lie --------------------------------------------------------------------------
+
+
+def test_a_run_of_which_nothing_says_where_its_events_lie_is_told_as_damaged(
+    line: list[Run], change: Change, ask: Ask, postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    change("DELETE FROM stretches WHERE run = %s", line[1].id)
+    for command in (
+        ("resume", "second", "--ticks", "3", "--quiet"), ("events", "second"), ("events", "second", "--agent", "3"),
+        ("why", "second", "9:3"), ("state", "third", "--tick", "10"),
+    ):  # fmt: skip
+        is_told(ask(*command), "tick 9: run ")
+    assert "second: polis.stretches has no row any more" in (postgres_store.lease(line[1]).problem or "")
+    with opened(migrated) as store:
+        found = replay.verify(store, line[1])
+    assert (found.ok, found.first_bad_tick, found.area) == (False, 9, "events") and "stretches" in str(found.reason)
+
+
+def test_a_leaf_made_ahead_that_is_no_longer_known_is_told_before_a_tick_is_written(
+    line: list[Run], change: Change, ask: Ask, postgres_store: PostgresStore
+) -> None:
+    with postgres_store.database.connect() as writer:
+        writer.execute("SELECT polis.open_stretch(%s, 1000000, 2000000)", (line[0].id,))
+    change("DELETE FROM stretches WHERE tick_first = 1000000")
+    is_told(
+        ask("resume", "first", "--ticks", "3", "--quiet"),
+        "tick 1000000: run first: polis.stretches has no row any more",
+    )
+    assert ask("verify", "first").code == GOOD

@@ -182,6 +182,9 @@ class MemoryStore:
     def stray_tick(self, run: Run) -> int | None:
         return None  # a shelf keeps a tick's header and its events as one
 
+    def unlisted_tick(self, run: Run) -> int | None:
+        return None  # and is what says that there is one
+
     def snapshot_ticks(self, run: Run) -> list[int]:
         return [t for s, low, high in self._segments(run) for t in sorted(s.snapshots) if low <= t <= high]
 
