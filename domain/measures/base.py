@@ -107,6 +107,8 @@ _PEOPLE = (
           lambda look: look.count(ev.AGENT_DIED, CauseOfDeath.HUNGER), (ev.AGENT_DIED,)),
     _flow("deaths_old_age", "events", "Deaths by old age.",
           lambda look: look.count(ev.AGENT_DIED, CauseOfDeath.OLD_AGE), (ev.AGENT_DIED,)),
+    _flow("deaths_removed", "events", "Agents taken out of the world by an intervention.",
+          lambda look: look.count(ev.AGENT_DIED, CauseOfDeath.REMOVED), (ev.AGENT_DIED,)),
     _fraction("age", "ticks", "Mean age.", lambda look: quotient(look.ages.sum(), look.population),
               moved_by=COMES_AND_GOES),
 )  # fmt: skip

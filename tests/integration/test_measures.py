@@ -21,6 +21,7 @@ from domain.errors import BeyondHead, UnknownMeasure
 from domain.events import EventBatch
 from domain.expressions import parse
 from domain.fold import fold
+from domain.inputs import INTERVENTION, Input, InputKey
 from domain.measures import MEASURES, Look, gini, society_figures
 from domain.ports import EventStore, Run
 from infrastructure.migrate import upgrade
@@ -101,7 +102,7 @@ def test_people_who_came_and_are_gone_account_for_those_who_live(name: str) -> N
     of = of_history(scenario(name))
     assert np.array_equal(of["came"] - of["gone"], of["population"])
     assert np.array_equal(np.cumsum(of["deaths"]), of["gone"])
-    assert np.array_equal(of["deaths_hunger"] + of["deaths_old_age"], of["deaths"])
+    assert np.array_equal(of["deaths_hunger"] + of["deaths_old_age"] + of["deaths_removed"], of["deaths"])
     for measure in MEASURES.values():
         if measure.rising:
             assert (np.diff(of[measure.name]) >= 0).all(), measure.name
@@ -230,6 +231,33 @@ def test_what_is_not_kept_is_counted_and_filled_for_a_run_and_what_it_reads_of_o
     assert_equal(projection.series(store, fork, None, 0, 50), of_run(store, fork), 0, 50)
     monkeypatch.setitem(MEASURES, "food", dataclasses.replace(MEASURES["food"], version=2))
     assert projection.lacking(store, fork) == 51, "one that a later release defines otherwise"
+
+
+def test_whoever_is_taken_out_of_the_world_is_counted_apart(store: EventStore) -> None:
+    run = make_run(store, ticks=10)
+    for agent in (2, 3):
+        store.record_input(run, Input(InputKey(10, agent, INTERVENTION), 12, {"by": "me", "why": "", "remove": True}))
+    go_on(store, run, 20)
+    found = projection.series(store, run, ["deaths_removed", "deaths_hunger", "deaths_old_age", "deaths"], 0, 20)
+    assert found["deaths_removed"].tolist() == [2 if tick == 12 else 0 for tick in range(21)]
+    assert (
+        sum(found[f"deaths_{cause}"] for cause in ("removed", "hunger", "old_age")).tolist() == found["deaths"].tolist()
+    )
+
+
+def test_what_was_kept_before_there_was_a_measure_stays_as_it_is(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(store, ticks=20)
+    later = "deaths_removed"
+    earlier = {name: measure for name, measure in MEASURES.items() if name != later}
+    with monkeypatch.context() as before:
+        before.setattr(projection, "MEASURES", earlier)
+        projection.fill(store, run)
+    kept = [(b.name, b.version, b.first, b.amounts.tobytes()) for b in store.measure_blocks(run.id, [*earlier], 0, 20)]
+    assert projection.series(store, run, [later], 0, 20)[later].tolist() == [0] * 21
+    after = [(b.name, b.version, b.first, b.amounts.tobytes()) for b in store.measure_blocks(run.id, [*earlier], 0, 20)]
+    assert sorted(after) == sorted(kept)
 
 
 def test_what_is_kept_of_an_older_definition_is_made_anew(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
