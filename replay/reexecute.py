@@ -20,6 +20,7 @@ from replay.scenario import lineage_of, scenarios_of
 from replay.seek import by_tick
 
 _NO_HEADER = "the header of this tick is missing"
+_TOO_MANY = "more events of this tick are stored than its header counts"
 _PROGRESS_EVERY = 128
 
 
@@ -69,6 +70,9 @@ def reexecute(
             if tick >= len(headers) or headers.ticks[tick] != tick:
                 reader.find(str(run.id))  # or somebody has dropped it meanwhile
                 return Reexecution(run.name, False, tick, {"tick": tick, "ordinal": None, "because": _NO_HEADER})
+            if tick <= world.tick:  # what is too much of a tick may come after all others
+                reader.find(str(run.id))
+                return Reexecution(run.name, False, tick, {"tick": tick, "ordinal": None, "because": _TOO_MANY})
             if tick != world.tick + 1 or (headers.events[tick] and not len(stored)):
                 missing = world.tick + 1
                 reader.find(str(run.id))

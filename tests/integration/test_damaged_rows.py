@@ -12,6 +12,7 @@ from sqlalchemy import text
 import replay
 from chronopolis.cli import main
 from chronopolis.cli.errors import CHECK_FAILED, GOOD
+from domain.configuration import Configuration
 from domain.errors import CorruptHistory
 from domain.inputs import INTERVENTION, Input, InputKey
 from domain.ports import Run
@@ -177,3 +178,24 @@ def test_a_leaf_made_ahead_that_is_no_longer_known_is_told_before_a_tick_is_writ
         "tick 1000000: run first: polis.stretches has no row any more",
     )
     assert ask("verify", "first").code == GOOD
+
+
+# -- its events ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reader", ["libpq", "adbc"])
+def test_of_a_tick_with_events_too_many_it_is_told_how_many_there_are(
+    postgres_store: PostgresStore, change: Change, ask: Ask, reader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLIS_READER", reader)
+    crowd = Configuration(agents=600, width=40, height=40)
+    run = make_run(postgres_store, "crowd", ticks=9, configuration=crowd)  # more events than are read at once
+    counted = postgres_store.headers(run, 0, 9).events.tolist()
+    for tick in (8, 4):
+        change("INSERT INTO stored_events SELECT * FROM stored_events WHERE tick = %s AND ordinal = 3", tick)
+        says = f"tick {tick}: {counted[tick] + 1} events are stored, its header counts {counted[tick]};"
+        is_told(ask("state", "crowd", "--tick", str(tick)), says)
+    found = replay.reexecute(postgres_store, run)
+    assert (found.identical, found.ticks) == (False, 4), found
+    change("INSERT INTO stored_events SELECT * FROM stored_events WHERE tick = 4 AND ordinal = 5")
+    is_told(ask("state", "crowd", "--tick", "7"), f"tick 4: {counted[4] + 2} events are stored")
