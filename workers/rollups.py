@@ -55,7 +55,8 @@ def refresh(
     Parameters
     ----------
     anew : whether to forget them first
-    on_progress : told how many ticks are done and how many there are, less one each; each tick is gone through twice
+    on_progress : told how many ticks are done and how many there are, less one each; each tick is gone through twice,
+        which is half of it each time
     """
     rollups = open_rollups(store)
     if anew:
@@ -63,13 +64,19 @@ def refresh(
     head = store.head(run)
     last = -1 if head is None else head.tick
     standing = rollups.open(run)
-    progress = on_progress or (lambda done, of: None)
+
+    def progress(gone_through: int) -> None:
+        if on_progress is not None:
+            on_progress(min(last, gone_through // 2), last)
+
     through, target = standing.through, _whole_blocks(last)
     step = _step(store.total_events(run), last + 1)
     while through < target:
         through = rollups.roll_up(run, min(target, through + step))
-        progress(through, 2 * last + 1)
-    sampled = _sample(store, run, standing.sampled, last, progress)
+        progress(through + 1)
+    sampled = _sample(store, run, standing.sampled, last, lambda tick: progress(target + tick + 2))
+    if last >= 0:
+        progress(2 * last)
     rollups.gather_statistics(run)
     return {"run": run.name, "head_tick": last, "rolled_through": through, "sampled_through": sampled}
 
@@ -84,7 +91,7 @@ def _step(events: int, ticks: int) -> int:
     return max(ROLLUP_BLOCK, wanted // ROLLUP_BLOCK * ROLLUP_BLOCK)
 
 
-def _sample(store: PostgresStore, run: Run, sampled: int, last: int, progress: Progress) -> int:
+def _sample(store: PostgresStore, run: Run, sampled: int, last: int, progress: Callable[[int], None]) -> int:
     """Fold on from the newest sample, and add one of every hundredth tick; return the newest."""
     last = last // SAMPLE_EVERY * SAMPLE_EVERY if last >= 0 else -1
     if sampled >= last:
@@ -101,7 +108,7 @@ def _sample(store: PostgresStore, run: Run, sampled: int, last: int, progress: P
             if not rollups.add_samples(run, after=sampled, through=world.tick, columns=np.concatenate(waiting, axis=1)):
                 return rollups.standing(run).sampled  # somebody else is at it
             sampled, waiting = world.tick, []
-        progress(last + 1 + world.tick, 2 * last + 1)
+        progress(world.tick)
     return sampled
 
 

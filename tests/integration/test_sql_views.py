@@ -221,6 +221,16 @@ def test_a_fork_is_rolled_up_as_itself(postgres_store, small_blocks):
     assert [r[1:] for r in ask(postgres_store, shared, fork)] == [r[1:] for r in ask(postgres_store, shared, parent)]
 
 
+def test_what_is_told_of_a_refresh_counts_each_tick_once(postgres_store, small_blocks):
+    run = make_run(postgres_store, "told", ticks=320)
+    told: list[tuple[int, int]] = []
+    rollups.refresh(postgres_store, run, on_progress=lambda done, of: told.append((done, of)))
+    assert {of for _, of in told} == {320}
+    done = [tick for tick, _ in told]
+    assert done == sorted(done) and done[-1] == 320
+    assert any(0 < tick <= 160 for tick in done), "the first half of the work is half of the ticks"
+
+
 def test_rollups_go_with_their_run(postgres_store, migrated):
     run = make_run(postgres_store, "gone", ticks=120)
     rollups.refresh(postgres_store, run)
