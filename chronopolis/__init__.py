@@ -19,8 +19,7 @@ Looking changes nothing: a run goes on as if nobody had asked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as checkers read it: `typing` takes most of the time before `polis` can answer Ctrl-C
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -1,11 +1,17 @@
-"""Where `polis` begins: Ctrl-C ends it from its first moment on, before there is anything to clear up."""
+"""Where `polis` begins: Ctrl-C ends it from its first moment on, before there is anything to clear up.
+
+Until then Python shows a traceback, so what is imported here, and by the packages around it, is next to nothing.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
-from types import FrameType
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
 
 _STOPPED = 130
 

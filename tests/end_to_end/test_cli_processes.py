@@ -145,6 +145,18 @@ main()
     assert (said.returncode, said.stderr) == (130, "")
 
 
+def test_nothing_that_takes_time_is_imported_before_ctrl_c_is_answered():
+    code = """
+import re, sys  # as the console script
+before = set(sys.modules)
+import chronopolis.cli.entry
+print(*sorted(set(sys.modules) - before))
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
+    ours = {"chronopolis", "chronopolis.cli", "chronopolis.cli.entry"}
+    assert ours <= set(said.stdout.split()) <= ours | {"__future__", "signal"}
+
+
 # -- files -------------------------------------------------------------------------------------------
 
 
