@@ -257,6 +257,29 @@ def test_a_role_that_is_missing_is_named(told: Path, migrated: FreshDatabase, em
         make_run(PostgresStore(target), ticks=2)  # as empty as before, and good for use
 
 
+def test_a_server_that_is_older_than_the_one_of_the_dump_is_told_as_that(
+    told: Path, migrated: FreshDatabase, empty: FreshDatabase
+) -> None:
+    with psycopg.connect(migrated.admin_url, autocommit=True) as connection:
+        connection.execute("CREATE TYPE public.of_a_later_server AS (n int)")  # stands for what an older one lacks
+        connection.execute("ALTER TABLE polis.runs ADD COLUMN later public.of_a_later_server")
+    with Database(settings_of(migrated)) as source:
+        server = dump_database(source, told, overwrite=True)["server"]
+    lacks = r'the database did not take the dump: .*"?public\.of_a_later_server"? does not exist\n'
+    with Database(settings_of(empty)) as target:
+        with pytest.raises(BackupFailed, match=f"^{lacks}Nothing was restored") as as_new:
+            restore_database(target, told)
+        # The file says of which server it is in its first lines, as a string of so many bytes.
+        major = int(server.partition(".")[0])
+        later = server.replace(str(major), str(major + 1), 1)
+        told.write_bytes(told.read_bytes().replace(server.encode(), later.encode(), 1))
+        hint = f"It is Postgres {major} and the dump is of Postgres {major + 1}: take one as new. Nothing was restored"
+        with pytest.raises(BackupFailed, match=f"^{lacks}{hint}") as older:
+            restore_database(target, told)
+        assert exit_code_of(as_new.value) == exit_code_of(older.value) == 3
+        make_run(PostgresStore(target), ticks=2)  # as empty as before, and good for use
+
+
 def test_a_database_that_only_reads_is_told_as_that(told: Path, empty: FreshDatabase) -> None:
     with Database(settings_of(empty)) as target:
         upgrade(target)
