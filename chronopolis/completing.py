@@ -39,7 +39,7 @@ class Completing:
     ----------
     now : what can be made in seconds, all together
     views : those of `samples` and `measures` that the questions name, or may name
-    late : names of the runs that are too far behind
+    late : names of the runs that are too far behind, or of all that are where nothing can be kept
     """
 
     now: list[Behind]
@@ -82,4 +82,7 @@ def completing(store: PostgresStore, run: Run | None, queries: Sequence[str] | N
         elif rollups + measures:
             left -= rollups + measures
             found.now.append(Behind(each, rollups, measures))
+    if found.now and not store.takes_writes():
+        found.late[:0] = [behind.run.name for behind in found.now]
+        found.now.clear()
     return found

@@ -56,6 +56,11 @@ class PostgresStore(RecordedHistory, RecordedInputs):
         with self.database.lend() as connection:
             return hashlib.sha256(str(connection.execute(query).scalar_one()).encode()).hexdigest()[:12]
 
+    def takes_writes(self) -> bool:
+        """Whether anything can be kept: not on a standby, nor where whoever administers it lets all only read."""
+        with self.database.lend() as connection:
+            return str(connection.execute(sql("SHOW transaction_read_only")).scalar_one()) == "off"
+
     # -- runs ----------------------------------------------------------------------------------------
 
     def create(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from domain.errors import StoreUnavailable
 from domain.ports import Run
 from infrastructure.database import Database
+from infrastructure.errors import TakesNoWrites
 
 BLOCK = 1_000
 """Ticks that are rolled up as a whole; an open one is read from the events."""
@@ -91,5 +92,7 @@ class Rollups:
         try:
             with self._database.connect() as connection:
                 yield connection
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            raise TakesNoWrites(str(error).strip()) from None
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise StoreUnavailable((str(error).strip().splitlines() or ["the connection broke"])[0]) from None

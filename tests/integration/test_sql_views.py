@@ -13,13 +13,14 @@ import psycopg
 import pytest
 
 import replay
+from chronopolis.cli import main
 from chronopolis.hold import end_long_readings
 from domain import columns as col
 from domain.inputs import Input, InputKey
 from domain.ports import Run
 from infrastructure.asking import Analyst
 from infrastructure.database import Database
-from infrastructure.errors import BadQuery, QueryTimedOut, SessionEnded
+from infrastructure.errors import BadQuery, QueryTimedOut, SessionEnded, TakesNoWrites
 from infrastructure.migrate import upgrade
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.rollups import Rollups
@@ -229,6 +230,24 @@ def test_what_is_told_of_a_refresh_counts_each_tick_once(postgres_store, small_b
     done = [tick for tick, _ in told]
     assert done == sorted(done) and done[-1] == 320
     assert any(0 < tick <= 160 for tick in done), "the first half of the work is half of the ticks"
+
+
+def test_what_only_reads_is_asked_without_what_would_have_to_be_kept_first(
+    postgres_store, migrated, monkeypatch, capsys
+):
+    run = make_run(postgres_store, "told", ticks=120)
+    with psycopg.connect(migrated.admin_url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {migrated.name} SET default_transaction_read_only = on")
+    monkeypatch.setenv("POLIS_DATABASE_URL", migrated.admin_url)
+    for query, remark in (
+        ("SELECT count(*) FROM ticks", "the newest events of told are not rolled up"),
+        ("SELECT count(*) FROM measures", "measures may lack the newest ticks of told"),
+    ):
+        assert main.run(["sql", "told", "-c", query, "--csv"]) == 0
+        said = capsys.readouterr()
+        assert said.out.split()[1] == ("0" if "measures" in query else "121") and remark in said.err
+    with opened(migrated) as store, pytest.raises(TakesNoWrites):
+        rollups.refresh(store, run)
 
 
 def test_rollups_go_with_their_run(postgres_store, migrated):
