@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +16,7 @@ import pytest
 
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.postgres_account import find_binaries
+from tests.support.folders import short_lived_folder
 from tests.support.postgres import FOR_TESTS
 from tests.support.story import comparable, run_step, steps_of
 
@@ -30,13 +29,10 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Where ana is at home: histories beside it, and what she calls elsewhere; each with a server that is up."""
-    made = Path(tempfile.mkdtemp(prefix="polis-k-"))  # short: sockets lie in it
-    try:
+    with short_lived_folder("polis-k-") as made:
         home, elsewhere = (EmbeddedPostgres(made / name, settings=FOR_TESTS) for name in ("home", "elsewhere"))
         with home, elsewhere:
             yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture
