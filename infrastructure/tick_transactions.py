@@ -157,9 +157,9 @@ class TickTransactions:
         return (
             "BEGIN",
             f"SELECT FROM polis.leases WHERE run = {run} FOR SHARE",
-            f"SELECT CASE WHEN epoch <> {self._epoch} THEN polis.refuse_ticks('{_LEASE_LOST}') "
-            f"WHEN {inputs} <> {used} THEN polis.refuse_ticks('{_INPUTS_CHANGED}') END "
-            f"FROM polis.leases WHERE run = {run}",
+            f"SELECT CASE WHEN (SELECT epoch FROM polis.leases WHERE run = {run}) IS DISTINCT FROM {self._epoch} "
+            f"THEN polis.refuse_ticks('{_LEASE_LOST}') "
+            f"WHEN {inputs} <> {used} THEN polis.refuse_ticks('{_INPUTS_CHANGED}') END",
         )
 
     def _send(

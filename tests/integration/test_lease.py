@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from domain.errors import RunIsHeld
+from domain.errors import CorruptHistory, LeaseLost, RunIsHeld
 from domain.ports import Run
 from infrastructure import lease
 from infrastructure.browsing import Browsing
@@ -23,6 +23,7 @@ from infrastructure.postgres_store import PostgresStore
 from infrastructure.settings import Settings
 from tests.support.postgres import FreshDatabase
 from tests.support.stores import make_run
+from workers.runner import Runner
 
 pytestmark = pytest.mark.integration
 
@@ -117,3 +118,20 @@ def test_where_no_superuser_forbade_it_a_reader_can_hold_a_run_and_its_session_i
             admin.execute("DROP OWNED BY landlord CASCADE")
             admin.execute("ALTER DATABASE " + database.name + " OWNER TO postgres")
             admin.execute("DROP ROLE landlord")
+
+
+@pytest.mark.parametrize("durability", ["tick", "group"])
+def test_a_writer_whose_lease_is_taken_away_commits_nothing_more(
+    postgres_store: PostgresStore, migrated: FreshDatabase, durability: str
+) -> None:
+    run = make_run(postgres_store, ticks=3)
+
+    def taken_away() -> None:
+        with psycopg.connect(migrated.admin_url, autocommit=True) as owner:
+            owner.execute("SET session_replication_role = replica")
+            owner.execute("DELETE FROM polis.leases WHERE run = %s", (run.id,))
+
+    with pytest.raises((LeaseLost, CorruptHistory)):
+        Runner(postgres_store, run, durability=durability, on_begin=taken_away).run(40)
+    head = postgres_store.head(run)
+    assert head is not None and head.tick == 3
