@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from domain.errors import RunDropped, RunIsHeld, UnknownRun
 from domain.ports import Run
 from infrastructure.database import Database
-from infrastructure.errors import DropRefused, ReadByFork
+from infrastructure.errors import DropRefused, ReadByFork, TakesNoWrites
 
 # Dropping a partition keeps out whoever asks for its table, of whatever run, and waits for those who read it: each
 # try is short, so that nobody has to wait behind it.
@@ -81,7 +81,7 @@ def drop_run(database: Database, run: Run, because: str) -> Tombstone:
 
     Raises
     ------
-    ReadByFork, RunIsHeld, UnknownRun, DropRefused
+    ReadByFork, RunIsHeld, UnknownRun, DropRefused, TakesNoWrites
     RunDropped
         If somebody else dropped it meanwhile.
     """
@@ -108,6 +108,8 @@ def drop_run(database: Database, run: Run, because: str) -> Tombstone:
                 raise DropRefused(
                     run.name, str(error.diag.message_primary), "The role polis_maintenance may; grant it to your login."
                 ) from None
+            except psycopg.errors.ReadOnlySqlTransaction as error:
+                raise TakesNoWrites(str(error.diag.message_primary)) from None
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
                 time.sleep(_PAUSE_S)
         else:

@@ -17,7 +17,7 @@ import psycopg
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.engine import Row
+from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from domain.advance import Header
@@ -59,7 +59,7 @@ class PostgresStore(RecordedHistory, RecordedInputs):
     def takes_writes(self) -> bool:
         """Whether anything can be kept: not on a standby, nor where whoever administers it lets all only read."""
         with self.database.lend() as connection:
-            return str(connection.execute(sql("SHOW transaction_read_only")).scalar_one()) == "off"
+            return _takes_writes(connection)
 
     # -- runs ----------------------------------------------------------------------------------------
 
@@ -222,10 +222,11 @@ class PostgresStore(RecordedHistory, RecordedInputs):
             return measure_blocks.read(connection, source, names, first, last)
 
     def keep_measures(self, source: int, blocks: Sequence[Block]) -> None:
-        """Keep blocks of measures, in one transaction."""
+        """Keep blocks of measures, in one transaction; where nothing can be kept, whoever asks next counts again."""
         try:
             with self.database.transaction() as connection:
-                measure_blocks.keep(connection, source, blocks)
+                if _takes_writes(connection):
+                    measure_blocks.keep(connection, source, blocks)
         except psycopg.errors.ForeignKeyViolation:
             self.find(str(source))  # somebody has dropped it
             raise
@@ -235,6 +236,10 @@ class PostgresStore(RecordedHistory, RecordedInputs):
         t = schema.measure_blocks
         with self.database.lend() as connection:
             connection.execute(delete(t).where(t.c.source == source))
+
+
+def _takes_writes(connection: Connection) -> bool:
+    return str(connection.execute(sql("SHOW transaction_read_only")).scalar_one()) == "off"
 
 
 def run_of(row: Row[Any]) -> Run:

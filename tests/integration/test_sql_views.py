@@ -20,6 +20,7 @@ from domain.inputs import Input, InputKey
 from domain.ports import Run
 from infrastructure.asking import Analyst
 from infrastructure.database import Database
+from infrastructure.dropping import drop_run
 from infrastructure.errors import BadQuery, QueryTimedOut, SessionEnded, TakesNoWrites
 from infrastructure.migrate import upgrade
 from infrastructure.postgres_store import PostgresStore
@@ -246,8 +247,13 @@ def test_what_only_reads_is_asked_without_what_would_have_to_be_kept_first(
         assert main.run(["sql", "told", "-c", query, "--csv"]) == 0
         said = capsys.readouterr()
         assert said.out.split()[1] == ("0" if "measures" in query else "121") and remark in said.err
-    with opened(migrated) as store, pytest.raises(TakesNoWrites):
-        rollups.refresh(store, run)
+    assert main.run(["measures", "told", "population", "gini_wealth", "--csv"]) == 0, "counted, and not kept"
+    assert len(capsys.readouterr().out.splitlines()) == 122
+    with opened(migrated) as store:
+        assert store.measure_blocks(run.id, ["population"], 0, 120) == []
+        for writing in (lambda: rollups.refresh(store, run), lambda: drop_run(store.database, run, "a trial")):
+            with pytest.raises(TakesNoWrites):
+                writing()
 
 
 def test_rollups_go_with_their_run(postgres_store, migrated):
