@@ -64,6 +64,24 @@ def test_a_live_run_is_followed_as_it_goes_until_one_looks_back(
     expect(page.locator("[data-test=run-panel]")).to_contain_text(end["head_hash"][:24])
 
 
+def test_what_is_pressed_stays_under_the_hand_and_the_focus_where_it_is_while_a_run_goes_on(
+    new_page: Open, going: str
+) -> None:
+    page = new_page(f"/run/{going}?tab=run")
+    drawn(page)
+    later = "(head) => window.polis.clock.head > head + 20"
+    stop = page.get_by_role("button", name="Stop after this tick")
+    stop.focus()
+    page.wait_for_function(later, arg=page.evaluate("window.polis.clock.head"))
+    expect(stop).to_be_focused()
+    stop.hover()
+    page.mouse.down()
+    page.wait_for_function(later, arg=page.evaluate("window.polis.clock.head"))
+    page.mouse.up()
+    expect(page.locator(".bar [data-test=status]")).to_have_text("paused", timeout=15_000)
+    expect(page.locator("[data-test=continue]")).to_be_visible()
+
+
 def test_the_list_of_runs_shows_them_with_forks_under_their_parents(new_page: Open, recorded: Polis) -> None:
     recorded("fork", VILLAGE, "--at", "100", "--name", "listed-fork")
     page = new_page("/")
@@ -196,6 +214,17 @@ def test_the_list_of_runs_is_asked_for_once_in_a_while_however_often_it_is_hidde
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(5_000)
     assert 1 <= sum("/api/runs?" in url for url in asked) <= 4
+
+
+def test_the_focus_stays_in_the_list_of_runs_while_the_list_is_looked_up_again(new_page: Open) -> None:
+    page = new_page("/runs")
+    again = lambda response: "/api/runs?" in response.url  # noqa: E731
+    for part in (page.get_by_role("link", name=VILLAGE, exact=True), page.get_by_label(f"Choose {VILLAGE} to compare")):
+        part.focus()
+        for _ in range(2):
+            with page.expect_response(again):
+                pass
+        expect(part).to_be_focused()
 
 
 def test_a_run_that_goes_on_from_the_page_pauses_where_it_is_told_to_and_says_why(

@@ -30,11 +30,54 @@ function append(node, children) {
   }
 }
 
-/** Put new children in the place of the old. */
+let pressed = null; // what a hand is on: were it taken away before the hand lets go, there would be no click
+const waiting = new Map(); // node → the children that it gets once the hand lets go
+
+document.addEventListener(
+  "pointerdown",
+  // A list of options swallows the end of the press that opened it.
+  ({ target, button }) => (pressed = button === 0 && !target.closest?.("select") ? target : null),
+  true,
+);
+for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => setTimeout(letGo), true);
+window.addEventListener("blur", () => letGo());
+
+function letGo() {
+  pressed = null;
+  const held = [...waiting];
+  waiting.clear();
+  for (const [node, children] of held) replace(node, children);
+}
+
+/**
+ * Put new children in the place of the old. Panels do so many times a second while time runs: what is being pressed
+ * stays until it is let go, and what has the keyboard's focus hands it on to what now stands for it.
+ */
 export function fill(node, ...children) {
+  waiting.delete(node);
+  if (pressed?.isConnected && pressed !== node && node.contains(pressed)) waiting.set(node, children);
+  else replace(node, children);
+  return node;
+}
+
+/** What waits to take the place of a node's children is not wanted any more. */
+export const keepAsItIs = (node) => waiting.delete(node);
+
+function replace(node, children) {
+  const focused = document.activeElement;
+  const had = focused !== node && node.contains(focused);
   node.replaceChildren();
   append(node, children);
-  return node;
+  if (!had) return;
+  const heir = focused.isConnected ? focused : [...node.querySelectorAll(focused.tagName)].find(sameAs(focused));
+  heir?.focus({ preventScroll: true });
+}
+
+/** Whether another element is to people what this one was. */
+function sameAs(one) {
+  const told = (each) => ["aria-label", "title", "href"].map((name) => each.getAttribute(name)).join() + each.textContent;
+  const wanted = told(one);
+  return (other) => told(other) === wanted;
 }
 
 /** Something that others listen to. `on` returns how to stop listening. */

@@ -30,7 +30,7 @@ export function measuresPanel(session) {
       asked = head;
       const colour = getComputedStyle(node).getPropertyValue("--accent").trim() || COLOUR;
       const names = Object.keys(found.series);
-      if (!charts.size) fill(list);
+      if (!charts.size) list.replaceChildren();
       for (const name of names) {
         const about = found.about?.[name] ?? {};
         const values = found.series[name].map((v) => inUnit(v, about));
