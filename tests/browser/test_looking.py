@@ -352,6 +352,33 @@ def test_a_click_on_an_event_goes_there_and_shows_what_caused_it(village: Open, 
     shot(page, "events")
 
 
+def test_a_click_on_an_event_while_time_runs_stops_there_and_its_causes_stay_open(village: Open) -> None:
+    page = village("?tick=100&tab=events")
+    page.keyboard.press("Space")
+    page.wait_for_function("window.polis.clock.tick > 106")
+    page.locator("[data-test=events] .event").nth(3).locator(".event-told").click()
+    more = page.locator("[data-test=event-more]")
+    expect(more).to_be_visible()
+    page.wait_for_timeout(1_500)  # longer than the list takes to follow the cursor
+    expect(more).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(more).to_have_count(0)  # it follows the cursor again
+
+
+def test_who_is_named_beside_the_map_can_be_clicked_while_time_runs(village: Open) -> None:
+    page = village("?tick=100&agent=17")
+    tie = page.locator(".tie button").first
+    expect(tie).to_be_visible()
+    page.keyboard.press("Space")
+    page.wait_for_function("window.polis.clock.tick > 103")
+    tie.hover()
+    page.mouse.down()
+    now = page.evaluate("window.polis.clock.tick")
+    page.wait_for_function(f"window.polis.clock.tick > {now} + 6")
+    page.mouse.up()
+    page.wait_for_function("window.polis.agent !== 17")
+
+
 def test_causes_can_be_followed_from_event_to_event(village: Open, server: Server, thought: dict[str, Any]) -> None:
     events = server.get(f"{RUN}/events?kind=SpeechMade&first={thought['effect_tick']}&limit=50")["events"]
     spoken = next(e for e in events if e["agent"] == thought["agent"])

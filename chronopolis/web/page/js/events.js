@@ -4,7 +4,7 @@ import { get, runPath } from "./api.js";
 import { empty, eventLine, facts } from "./bits.js";
 import { causeGraph } from "./cause_graph.js";
 import { wholeNumber } from "./dialog.js";
-import { el, fill, settled } from "./dom.js";
+import { el, fill, keepAsItIs, settled } from "./dom.js";
 import { address, counted, whole, words } from "./format.js";
 import { latest } from "./latest.js";
 
@@ -62,6 +62,7 @@ export function eventsPanel(session) {
   let after = null;
   let stale = true;
   let shown = null;
+  let keptAt = null; // where a click in the list has led the cursor: while it is there the list stays as it is
 
   /** The tick in a field, undefined if it is empty; anything else throws. */
   const number = (input) => {
@@ -97,6 +98,7 @@ export function eventsPanel(session) {
   function page(place, { now = true } = {}) {
     after = place;
     stale = false;
+    keptAt = null;
     let first, last;
     try {
       [first, last] = [number(from), Math.min(number(to) ?? clock.tick, clock.head)];
@@ -112,7 +114,7 @@ export function eventsPanel(session) {
   // The list ends at the cursor, unless a last tick was asked for: it is looked up anew once the cursor rests.
   const followed = settled(
     220,
-    () => !node.hidden && after === null && !to.value.trim() && page(null, { now: false }),
+    () => !node.hidden && after === null && keptAt === null && !to.value.trim() && page(null, { now: false }),
     1000,
   );
 
@@ -154,7 +156,9 @@ export function eventsPanel(session) {
     if (was) return;
     line.classList.add("on");
     clock.pause();
-    keepList = true;
+    keptAt = event.tick;
+    asked.forget();
+    keepAsItIs(list);
     clock.seek(event.tick);
     if (event.agent >= 0) session.select({ agent: event.agent }, { quiet: true });
     const values = Object.entries(event).filter(
@@ -177,15 +181,12 @@ export function eventsPanel(session) {
     "change",
     settled(60, () => shown && !list.querySelector(".more") && fill(list, shown.map(row))),
   );
-  let keepList = false; // the cursor moved because of a click in the list: it stays as it is
 
   return {
     node,
-    tick() {
-      if (keepList) {
-        keepList = false;
-        return;
-      }
+    tick(tick) {
+      if (tick === keptAt) return;
+      keptAt = null;
       followed();
     },
     show: () => (stale || after === null) && again(),
