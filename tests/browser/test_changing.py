@@ -18,7 +18,7 @@ Open = Callable[..., Page]
 @pytest.fixture
 def going(recorded: Polis, server: Server) -> Iterator[str]:
     """The name of a run that goes on, some fifty ticks a second, until the test ends."""
-    name = "on-the-way"
+    name = f"on-the-way-{len(server.get('/api/runs'))}"  # a run of its own for every test
     arguments = ("--agents", "40", "--width", "24", "--height", "24", "--ticks", "20000", "--pace", "20", "--seed", "9")
     process = recorded.start("run", "--name", name, *arguments, "--quiet")
     while name not in [run["name"] for run in server.get("/api/runs") if run["head_tick"] > 5]:
@@ -62,6 +62,33 @@ def test_a_live_run_is_followed_as_it_goes_until_one_looks_back(
         f"Tick {end['head_tick']:,} of 20,000 · {end['events']:,} events"
     )
     expect(page.locator("[data-test=run-panel]")).to_contain_text(end["head_hash"][:24])
+
+
+def _seen(page: Page, on: bool) -> None:
+    """Bring a tab to the front, or another one before it, which a browser without a window never does of itself."""
+    page.evaluate(
+        """(on) => {
+            Object.defineProperty(document, "hidden", { configurable: true, get: () => !on });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        arg=on,
+    )
+
+
+def test_a_tab_that_nobody_sees_leaves_the_browsers_few_connections_to_those_that_are_seen(
+    new_page: Open, going: str
+) -> None:
+    tabs = []
+    for _ in range(7):  # one more than a browser has connections to one server
+        tabs.append(new_page(f"/run/{going}?tick=3"))
+        drawn(tabs[-1])
+        _seen(tabs[-1], False)
+    first = tabs[0]
+    head = first.evaluate("window.polis.clock.head")
+    first.wait_for_timeout(500)
+    assert first.evaluate("window.polis.clock.head") == head
+    _seen(first, True)
+    first.wait_for_function(f"window.polis.clock.head > {head + 20}")
 
 
 def test_what_is_pressed_stays_under_the_hand_and_the_focus_where_it_is_while_a_run_goes_on(

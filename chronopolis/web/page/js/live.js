@@ -1,10 +1,13 @@
 // A run that goes on: server-sent events say where its head is; the browser itself connects again when it must.
+// A browser has six connections to a server, for all its tabs together. So a tab that nobody sees does not listen: with
+// six that did, the seventh would wait for its page for ever.
 
 import { runPath } from "./api.js";
 import { Emitter } from "./dom.js";
 
 export class Live extends Emitter {
   #source = null;
+  #seen = () => (document.hidden ? this.#close() : this.#source || this.#open());
 
   constructor(run) {
     super();
@@ -12,7 +15,11 @@ export class Live extends Emitter {
   }
 
   begin() {
-    this.#source?.close();
+    document.addEventListener("visibilitychange", this.#seen);
+    this.#seen();
+  }
+
+  #open() {
     this.#source = new EventSource(runPath(this.run, "live"));
     const heard = (event) => {
       try {
@@ -27,13 +34,19 @@ export class Live extends Emitter {
     this.#source.addEventListener("end", () => this.emit("lost"));
     this.#source.onerror = () => {
       if (this.#source?.readyState !== EventSource.CLOSED) return;
+      const lost = this.#source;
       this.emit("lost");
-      setTimeout(() => this.#source && this.begin(), 2000);
+      setTimeout(() => lost === this.#source && this.#open(), 2000);
     };
   }
 
-  end() {
+  #close() {
     this.#source?.close();
     this.#source = null;
+  }
+
+  end() {
+    document.removeEventListener("visibilitychange", this.#seen);
+    this.#close();
   }
 }
