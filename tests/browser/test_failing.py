@@ -49,6 +49,21 @@ def test_a_server_that_is_killed_and_comes_back_finds_the_page_where_it_was(
     drawn(page, 34)
 
 
+def test_who_only_looks_is_told_too_that_the_server_is_away(
+    village: Open, new_page: Open, recorded: Polis, server: Server, watched: Watched
+) -> None:
+    watched.forgiven = _AWAY
+    recorded("fork", VILLAGE, "--at", "50", "--name", "looked-at")
+    pages = [village("?tick=140"), new_page(f"/compare?a={VILLAGE}&b=looked-at&tick=10")]
+    drawn(pages[1])
+    server.kill()
+    for page in pages:
+        expect(page.locator(".banner")).to_be_visible(timeout=15_000)
+    server.start()
+    for page in pages:
+        expect(page.locator(".banner")).to_be_hidden(timeout=30_000)
+
+
 def test_a_frame_that_failed_once_is_asked_for_again(village: Open, watched: Watched) -> None:
     watched.forgiven = ("500",)
     page = village("?tick=140")
@@ -83,14 +98,16 @@ def test_a_run_that_is_dropped_while_one_looks_at_it_is_told_to_be_gone(
         "run", "--name", name, "--agents", "12", "--width", "12", "--height", "12", "--ticks", "400", "--quiet"
     )
     watched.forgiven = (name, "404")
-    page = new_page(f"/run/{name}?tick=20")
+    page, beside = new_page(f"/run/{name}?tick=20"), new_page(f"/compare?a={VILLAGE}&b={name}&tick=20")
     drawn(page)
+    drawn(beside)
     assert recorded.database_url
     with psycopg.connect(recorded.database_url, autocommit=True) as connection:
         connection.execute("SELECT polis.drop_run(%s, 'a test')", (made["run"],))
     page.keyboard.press("End")
-    expect(page.get_by_role("heading", name=f"There is no run {name}")).to_be_visible(timeout=20_000)
-    expect(page.get_by_role("link", name="All runs")).to_be_visible()
+    for each in (page, beside):
+        expect(each.get_by_role("heading", name=f"There is no run {name}")).to_be_visible(timeout=20_000)
+        expect(each.get_by_role("link", name="All runs")).to_be_visible()
     compared = new_page(f"/compare?a={VILLAGE}&b={name}")
     expect(compared.locator(".dead")).to_contain_text("because 'a test'")
 

@@ -1,6 +1,6 @@
 // Two runs side by side under one clock: where they part, who differs now, and by how much.
 
-import { get, runPath } from "./api.js";
+import { get, isWithoutRun, runPath } from "./api.js";
 import { Clock } from "./clock.js";
 import { makeSide, sharedUntil } from "./comparison_side.js";
 import { differencePanel } from "./differences.js";
@@ -139,6 +139,7 @@ class Comparison {
         side.showStatus();
         this.#showFollow();
       });
+      side.live.on("lost", () => get(runPath(side.about.name)).catch((error) => this.#lost(side, error)));
       side.live.begin();
     }
     const writeTick = throttled(400, () => writeLink({ tick: clock.tick }));
@@ -191,6 +192,12 @@ class Comparison {
     if (link.agent !== undefined) this.select(link.agent);
     document.title = `${sides[0].about.name} and ${sides[1].about.name} – Chronopolis`;
     window.polis = this;
+  }
+
+  #lost(side, error) {
+    if (!isWithoutRun(error)) return notice(error.message, { error: true });
+    this.end();
+    failed(this.root, side.about.name, error);
   }
 
   #showFollow() {

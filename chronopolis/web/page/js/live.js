@@ -2,7 +2,7 @@
 // A browser has six connections to a server, for all its tabs together. So a tab that nobody sees does not listen: with
 // six that did, the seventh would wait for its page for ever.
 
-import { runPath } from "./api.js";
+import { connection, runPath } from "./api.js";
 import { Emitter } from "./dom.js";
 
 export class Live extends Emitter {
@@ -30,13 +30,12 @@ export class Live extends Emitter {
     };
     for (const name of ["message", "tick", "head", "status", "live"]) this.#source.addEventListener(name, heard);
     // The server says why it ends a stream; a browser gives up for good when the answer was an error, as it is when the
-    // run is gone. Either way somebody should look.
+    // run is gone, and tries again by itself when there was none. Either way somebody should look.
     this.#source.addEventListener("end", () => this.emit("lost"));
     this.#source.onerror = () => {
-      if (this.#source?.readyState !== EventSource.CLOSED) return;
       const lost = this.#source;
-      this.emit("lost");
-      setTimeout(() => lost === this.#source && this.#open(), 2000);
+      if (!connection.down) this.emit("lost");
+      if (lost?.readyState === EventSource.CLOSED) setTimeout(() => lost === this.#source && this.#open(), 2000);
     };
   }
 
