@@ -156,6 +156,19 @@ def test_bookmarks_are_kept_in_the_browser_and_in_the_link(village: Open, new_pa
     assert elsewhere.evaluate("window.polis.bookmarks.ticks") == [77]
 
 
+def test_two_tabs_on_one_run_keep_each_others_bookmarks(village: Open) -> None:
+    one, other = village("?tick=77"), village("?tick=99")
+    one.keyboard.press("b")
+    other.wait_for_function("window.polis.bookmarks.ticks.join() === '77'")
+    assert "marks=77" in other.url
+    other.keyboard.press("b")
+    one.wait_for_function("window.polis.bookmarks.ticks.join() === '77,99'")
+    one.wait_for_function("window.polis.timeline.marks.filter((m) => m.kind === 'bookmark').length === 2")
+    one.reload()
+    drawn(one)
+    assert one.evaluate("window.polis.bookmarks.ticks") == [77, 99]
+
+
 def test_a_link_restores_run_tick_agent_and_panel(village: Open) -> None:
     page = village("?tick=150&agent=7&tab=events&layer=elevation&by=energy")
     assert tick_of(page) == 150

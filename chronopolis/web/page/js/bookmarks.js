@@ -9,16 +9,28 @@ export class Bookmarks extends Emitter {
   constructor(run, linked = []) {
     super();
     this.key = `polis.bookmarks.${run}`;
+    this.ticks = this.#kept(linked);
+    if (linked.length) this.#keep();
+    // Another tab on the same run adds to what this one has, and takes away.
+    window.addEventListener("storage", ({ key }) => {
+      if (key !== this.key) return;
+      this.ticks = this.#kept();
+      this.#link();
+      this.emit("change");
+    });
+  }
+
+  /** What this browser has kept, with others besides. */
+  #kept(others = []) {
     let kept = [];
     try {
       kept = JSON.parse(localStorage.getItem(this.key) ?? "[]");
     } catch {
       // Something else wrote there: begin anew.
     }
-    this.ticks = [...new Set([...(Array.isArray(kept) ? kept : []), ...linked])]
+    return [...new Set([...(Array.isArray(kept) ? kept : []), ...others])]
       .filter(Number.isInteger)
       .sort((a, b) => a - b);
-    if (linked.length) this.#keep();
   }
 
   toggle(tick) {
@@ -37,6 +49,10 @@ export class Bookmarks extends Emitter {
 
   #keep() {
     localStorage.setItem(this.key, JSON.stringify(this.ticks));
+    this.#link();
+  }
+
+  #link() {
     writeLink({ marks: this.ticks.join(",") });
   }
 }
