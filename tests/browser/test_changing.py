@@ -327,6 +327,41 @@ def test_two_runs_stand_side_by_side_under_one_clock(new_page: Open, recorded: P
     expect(panel).not_to_contain_text("the last that both have")
 
 
+def test_what_forks_of_forks_share_is_hatched_no_further_than_one_sees(
+    new_page: Open, recorded: Polis, server: Server
+) -> None:
+    recorded("fork", VILLAGE, "--at", "200", "--name", "child")
+    recorded("resume", "child", "--ticks", "10", "--quiet")
+    recorded("fork", "child", "--at", "205", "--name", "grandchild")
+    recorded("fork", "child", "--at", "208", "--name", "its-brother")
+    for a, b, until in ((VILLAGE, "child", 200), ("grandchild", VILLAGE, 200), ("its-brother", "grandchild", 205)):
+        page = new_page(f"/compare?a={a}&b={b}&tick=10")
+        drawn(page)
+        assert page.evaluate("window.polis.timeline.forkedAt") == until, (a, b)
+    strokes = """([first, last]) => {
+        const { timeline } = window.polis, { lineTo } = CanvasRenderingContext2D.prototype;
+        let count = 0;
+        CanvasRenderingContext2D.prototype.lineTo = function (x, y) { count++; return lineTo.call(this, x, y); };
+        timeline.scale.show(first, last);
+        timeline.draw();
+        CanvasRenderingContext2D.prototype.lineTo = lineTo;
+        return count;
+    }"""
+    assert page.evaluate(strokes, arg=[0, 12]) < 1.5 * page.evaluate(strokes, arg=[0, 260])  # most of which is hatched
+
+
+def test_where_cells_can_not_be_compared_nobody_is_said_to_be_elsewhere(
+    new_page: Open, recorded: Polis, lean: str
+) -> None:
+    page = new_page(f"/compare?a={VILLAGE}&b={lean}&tick=20")
+    drawn(page)
+    panel = page.locator("[data-test=difference-panel]")
+    expect(panel).to_contain_text("cells are not compared")
+    expect(page.get_by_role("meter", name="Other needs")).to_be_visible()
+    expect(page.get_by_role("meter", name="Elsewhere")).to_have_count(0)
+    assert page.evaluate("window.polis.sides[1].map.others") == []
+
+
 def test_a_comparison_opened_after_the_end_of_both_says_so(new_page: Open, recorded: Polis) -> None:
     page = new_page(f"/compare?a={VILLAGE}&b={VILLAGE}&tick=9999")
     expect(page.locator(".notice.bad")).to_have_text("Tick 9,999 has not happened yet: the newest is 260")

@@ -2,7 +2,7 @@
 
 import { get, isWithoutRun, runPath } from "./api.js";
 import { Clock } from "./clock.js";
-import { makeSide, sharedUntil } from "./comparison_side.js";
+import { makeSide, onOneGrid, sharedUntil } from "./comparison_side.js";
 import { differencePanel } from "./differences.js";
 import { el, fill, throttled } from "./dom.js";
 import { whole } from "./format.js";
@@ -205,7 +205,7 @@ class Comparison {
   }
 
   #sameView(from, to) {
-    if (from.map.terrain.n !== to.map.terrain.n) return;
+    if (!onOneGrid([from, to])) return;
     const { scale, left, top, whole: all } = from.map.view;
     Object.assign(to.map.view, { scale, left, top, whole: all });
   }

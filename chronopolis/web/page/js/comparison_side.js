@@ -33,10 +33,17 @@ export function makeSide({ about, terrain, codes, letter, drawn }) {
   return side;
 }
 
-/** The tick up to which both read the same recording, null if they are no kin. */
+/** The tick up to which both read the same recording, as forks of forks do too; null if they are no kin. */
 export function sharedUntil(a, b) {
-  if (a.parent === b.run) return a.fork_tick;
-  if (b.parent === a.run) return b.fork_tick;
-  if (a.parent !== null && a.parent === b.parent) return Math.min(a.fork_tick, b.fork_tick);
-  return null;
+  let until = null;
+  for (let k = 0; a.lineage[k] && a.lineage[k].run === b.lineage[k]?.run; k++) {
+    const [one, other] = [a, b].map(({ lineage }) => lineage[k].last ?? Infinity); // its own has no end
+    if (Math.min(one, other) < Infinity) until = Math.min(one, other);
+    if (one !== other) break;
+  }
+  return until;
 }
+
+/** Whether a cell's number means the same place in both. */
+export const onOneGrid = ([one, other]) =>
+  one.map.terrain.width === other.map.terrain.width && one.map.terrain.height === other.map.terrain.height;

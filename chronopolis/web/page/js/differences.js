@@ -190,14 +190,14 @@ export function differencePanel(comparison) {
         ),
       );
     },
-    frames({ moved, needs, onlyA, onlyB }, one, other) {
+    frames({ moved, needs, onlyA, onlyB }, one, other, { placed }) {
       if (dated) show();
       const all = Math.max(1, one.n, other.n);
       fill(
         now,
         section(
           `At tick ${whole(one.tick)}`,
-          bar("Elsewhere", moved.length, all, { colour: "var(--life)", text: whole(moved.length) }),
+          placed && bar("Elsewhere", moved.length, all, { colour: "var(--life)", text: whole(moved.length) }),
           bar("Other needs", needs, all, { colour: "var(--company)", text: whole(needs) }),
           bar("Only in A", onlyA.length, all, { colour: "var(--mind)", text: whole(onlyA.length) }),
           bar("Only in B", onlyB.length, all, { colour: "var(--mind)", text: whole(onlyB.length) }),

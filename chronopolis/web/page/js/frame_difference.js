@@ -1,5 +1,7 @@
 // Who differs between two frames of the same tick. Rows are in the order of ids, so one walk along both tells.
 
+import { onOneGrid } from "./comparison_side.js";
+
 export function frameDifference(one, other) {
   const apart = { moved: [], needs: 0, onlyA: [], onlyB: [] };
   for (let i = 0, j = 0; i < one.n || j < other.n;) {
@@ -28,9 +30,10 @@ export function showApart({ sides, clock, common, differences }) {
   const apart = ended || !one ? null : frameDifference(one, other);
   // Rings help while they are few; when most differ they would hide what they mark.
   const few = (ids) => (ids.length <= 200 ? ids : null);
+  if (apart && !onOneGrid(sides)) apart.moved = []; // nobody can stand where the other does
   sides[0].map.others = apart && few([...apart.moved, ...apart.onlyA]);
   sides[1].map.others = apart && few([...apart.moved, ...apart.onlyB]);
   for (const { map } of sides) map.drawAbove();
-  if (apart) differences.frames(apart, one, other);
+  if (apart) differences.frames(apart, one, other, { placed: onOneGrid(sides) });
   else if (ended) differences.ended(sides.find((side) => side.store.head === common));
 }

@@ -20,7 +20,8 @@ export function drawPast(timeline, context, wide, high) {
     context.globalAlpha = 0.35;
     context.lineWidth = 1;
     context.beginPath();
-    for (let x = -high; x < to; x += 7) {
+    const end = Math.min(to, wide); // what is out of sight may be thousands of windows long
+    for (let x = -high; x < end; x += 7) {
       context.moveTo(x, high - BASE);
       context.lineTo(x + high, -BASE);
     }
