@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import VILLAGE, Watched, drawn, shot, tick_of
 from tests.support.debugger import Polis, Server
@@ -62,6 +62,30 @@ def test_a_live_run_is_followed_as_it_goes_until_one_looks_back(
         f"Tick {end['head_tick']:,} of 20,000 · {end['events']:,} events"
     )
     expect(page.locator("[data-test=run-panel]")).to_contain_text(end["head_hash"][:24])
+
+
+def test_measures_of_a_run_that_is_faster_than_they_are_counted_are_the_newest_with_their_tick(
+    new_page: Open, going: str, server: Server
+) -> None:
+    page = new_page(f"/run/{going}?follow=1")
+    drawn(page)
+    asked: list[str] = []
+
+    def answer_once(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.continue_()
+
+    page.route("**/measures?*points=128", answer_once)  # those at the cursor
+    page.keyboard.press("4")
+    page.wait_for_function("window.polis.clock.head > 200")
+    behind = page.locator("[data-test=measures-behind]")
+    expect(behind).to_have_text(re.compile("^Values are those of tick [0-9,]+, the newest"))
+    tick = int(re.sub("[^0-9]", "", behind.inner_text()))
+    truth = server.get(f"/api/runs/{going}/measures?first={tick}&last={tick}&names=food")["series"]
+    expect(page.locator("[data-measure=food] .measure-value")).to_have_text(f"{truth['food'][0] / 1000:,.0f}")
+    page.keyboard.press("Home")
+    expect(behind).to_be_hidden()
 
 
 def _seen(page: Page, on: bool) -> None:

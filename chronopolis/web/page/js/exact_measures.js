@@ -39,6 +39,11 @@ export function exactMeasures(session, onArrive) {
       kept.set(first, found);
       return (name) => inUnit(found.series[name]?.[tick - found.first], found.about?.[name]);
     },
+    /** The newest tick up to one whose values have come; null if there is none. */
+    newest(tick) {
+      const ticks = [...kept.values()].filter(({ first }) => first <= tick).map(({ last }) => Math.min(last, tick));
+      return ticks.length ? Math.max(...ticks) : null;
+    },
   };
 }
 

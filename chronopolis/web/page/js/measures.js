@@ -4,7 +4,7 @@ import { get, runPath } from "./api.js";
 import { empty } from "./bits.js";
 import { el, fill } from "./dom.js";
 import { exactMeasures, inUnit } from "./exact_measures.js";
-import { figure, words } from "./format.js";
+import { figure, whole, words } from "./format.js";
 import { latest } from "./latest.js";
 import { lineChart } from "./lines.js";
 
@@ -18,8 +18,9 @@ export function measuresPanel(session) {
     "aria-label": "Filter measures",
     oninput: () => sift(),
   });
+  const behind = el("p.faint", { hidden: true, "data-test": "measures-behind" });
   const list = el("div.measures");
-  const node = el("section", { "data-test": "measures" }, filter, list);
+  const node = el("section", { "data-test": "measures" }, filter, behind, list);
   const charts = new Map(); // name → {chart, value, node}
   const exact = exactMeasures(session, () => !node.hidden && at(session.clock.tick));
   let asked = -1;
@@ -81,7 +82,12 @@ export function measuresPanel(session) {
   }
 
   function at(tick) {
-    const valueOf = exact.at(tick);
+    let valueOf = exact.at(tick);
+    // A run that goes on may be faster than its measures are counted: then the newest are shown, with their tick.
+    const known = valueOf || !session.clock.follow ? null : exact.newest(tick);
+    if (known !== null) valueOf = exact.at(known);
+    behind.hidden = known === null;
+    fill(behind, known === null ? "" : `Values are those of tick ${whole(known)}, the newest that are counted`);
     for (const [name, { chart, value }] of charts) {
       chart.at(tick);
       value.textContent = valueOf ? figure(valueOf(name)) : "…";
