@@ -149,6 +149,20 @@ def test_who_is_named_by_an_event_has_a_name_also_when_dead(new_page: Open, serv
     expect(rows.first).to_contain_text(target)
 
 
+def test_who_is_named_beside_a_dead_agent_has_a_name_too(new_page: Open, server: Server, lean: str) -> None:
+    died = server.get(f"/api/runs/{lean}/events?kind=AgentDied&limit=1000")["events"]
+    page = new_page(f"/run/{lean}?tick={LEAN_END}")
+    drawn(page)
+    lines = page.locator("[data-test=inspector] .event-told")
+    heirs = [each for each in died if each["target"] is not None and each["target"] >= 0]
+    assert heirs
+    for each in heirs[:10]:
+        page.evaluate("(agent) => window.polis.select({ agent })", arg=each["agent"])
+        page.evaluate("(tick) => window.polis.clock.seek(tick)", arg=each["tick"])
+        heir = server.get(f"/api/runs/{lean}/agents/{each['target']}?tick={LEAN_END}")["name"]
+        expect(lines.filter(has_text=f"{heir} inherit")).to_have_count(2)  # the last event, and the list of them
+
+
 def test_the_mark_in_an_error_points_at_what_it_means(new_page: Open, lean: str, watched: Watched) -> None:
     watched.forgiven = ("/bisect",)
     page = new_page(f"/run/{lean}?tick=0")

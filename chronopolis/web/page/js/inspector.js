@@ -27,7 +27,11 @@ export function inspector(session) {
   });
   const node = el("section", { "data-test": "inspector" }, top, body);
   const asked = latest(
-    ([agent, tick], signal) => get(runPath(session.run, `agents/${agent}`), { tick, told: true }, { signal }),
+    async ([agent, tick], signal) => {
+      const found = await get(runPath(session.run, `agents/${agent}`), { tick, told: true }, { signal });
+      await session.people.named([found.last_event, found.arrival]);
+      return found;
+    },
     (found, [agent]) => {
       answer = found;
       if (answer.name) session.people.learn(agent, answer.name);

@@ -35,6 +35,8 @@ export function mindView(session) {
           { signal },
         ),
       ]);
+      const who = conversations.conversations.flatMap(({ speeches }) => speeches.flatMap((s) => [s.agent, s.target]));
+      await Promise.all(who.map((each) => session.people.one(each)));
       return { thoughts, memories, conversations };
     },
     ({ thoughts, memories, conversations }) => {

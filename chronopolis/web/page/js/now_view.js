@@ -14,12 +14,15 @@ export function nowView(session) {
   const events = el("div");
   const node = el("div", state, section("Last events", events));
   const asked = latest(
-    ([agent, tick], signal) =>
-      get(
+    async ([agent, tick], signal) => {
+      const found = await get(
         runPath(session.run, "events"),
         { agent, first: Math.max(0, tick - BACK), last: tick, limit: LAST, newest: true, told: true },
         { signal },
-      ),
+      );
+      await session.people.named(found.events); // some are dead, or were when the page was opened
+      return found;
+    },
     (found, [agent]) => {
       const newest = found.events.sort((a, b) => b.tick - a.tick || b.ordinal - a.ordinal);
       fill(

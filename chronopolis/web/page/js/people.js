@@ -10,9 +10,9 @@ const AT_ONCE = 300; // … so many at most
 export class People extends Emitter {
   #names = new Map();
   #looked = new Set(); // ticks whose living were taken in
-  #asked = new Set(); // agents by themselves
+  #asked = new Map(); // agents by themselves → when they are known
   #wanted = []; // those among them that are yet to be asked for
-  #asking = null; // what they wait for
+  #asking = null; // what those wait for
   #under = 0; // questions under way
   #waiting = null; // the frame that was shown meanwhile
 
@@ -64,10 +64,19 @@ export class People extends Emitter {
 
   /** Learn one who may be dead, or not born yet. */
   one(agent) {
-    if (!(agent >= 0) || this.knows(agent) || this.#asked.has(agent)) return this.#asking;
-    this.#asked.add(agent);
-    this.#wanted.push(agent);
-    return (this.#asking ??= new Promise((resolve) => setTimeout(resolve, TOGETHER_MS)).then(() => this.#askForAll()));
+    if (!(agent >= 0) || this.knows(agent)) return undefined;
+    if (!this.#asked.has(agent)) {
+      this.#wanted.push(agent);
+      this.#asking ??= new Promise((resolve) => setTimeout(resolve, TOGETHER_MS)).then(() => this.#askForAll());
+      this.#asked.set(agent, this.#asking);
+    }
+    return this.#asked.get(agent);
+  }
+
+  /** Return once all who are named by events that were asked for with `told` are known. */
+  async named(events) {
+    const who = events.flatMap((event) => event?.told ?? []).filter(Number.isInteger);
+    await Promise.all(who.map((agent) => this.one(agent)));
   }
 
   async #askForAll() {
