@@ -90,7 +90,8 @@ def test_the_dead_and_those_not_yet_born_are_found_and_said_to_be(new_page: Open
 def test_what_the_address_can_not_mean_is_said_and_taken_out_of_it(new_page: Open, server: Server, lean: str) -> None:
     page = new_page("/runs")
     for query, said in (
-        ("tick=abc", "tick=abc, which is not a whole number"),
+        ("tick=abc", "tick=abc, which is not a whole number of at most nine digits"),
+        ("tick=99999999999", "tick=99999999999, which is not a whole number of at most nine digits"),
         ("tick=12.7", "tick=12.7"),
         ("tick=-5", "tick=-5"),
         ("tick=20&agent=xyz", "agent=xyz"),

@@ -3,7 +3,7 @@
 import { COLOURINGS, GROUNDS } from "./layers.js";
 import { notice } from "./notices.js";
 
-const NUMBER = [/^\d{1,9}$/, "a whole number"];
+const NUMBER = [/^\d{1,9}$/, "a whole number of at most nine digits"];
 const ADDRESS = [/^\d{1,9}:\d{1,9}$/, "an event's tick:ordinal"];
 const oneOf = (names) => [new RegExp(`^(${names.join("|")})$`), `one of ${names.join(", ")}`];
 const MEANT = {

@@ -51,7 +51,7 @@ export function transport(clock) {
     "button.toggle",
     {
       type: "button",
-      title: "Stay at the newest tick as the run goes on (End)",
+      title: "Stay at the newest tick as the run goes on",
       "aria-pressed": "false",
       "data-test": "follow-head",
       onclick: () => clock.setFollow(!clock.follow),
