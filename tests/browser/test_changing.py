@@ -218,6 +218,31 @@ def test_an_intervention_from_the_page_takes_effect_when_the_run_goes_on(
     assert after >= before + 400
 
 
+def test_the_panel_of_a_run_names_its_parent_and_what_has_just_been_marked(new_page: Open, recorded: Polis) -> None:
+    recorded("fork", VILLAGE, "--at", "200", "--name", "marked-here")
+    page = new_page("/run/marked-here?tab=run&tick=150")
+    drawn(page)
+    panel = page.locator("[data-test=run-panel]")
+    expect(panel).to_contain_text(f"Forked from {VILLAGE} at tick 200")
+    page.keyboard.press("i")
+    page.select_option("[data-test=intervention-sort]", "stock")
+    page.fill("[data-test=intervention-why]", "raise stock_food at McLeods")
+    page.locator("[data-test=submit]").click()
+    expect(panel).to_contain_text(": raise stock_food at McLeods")  # as it was written
+    page.keyboard.press("b")
+    expect(panel.locator("section", has_text="Bookmarks")).to_contain_text("150")
+
+
+def test_a_long_name_pushes_nothing_out_of_the_panel(new_page: Open, recorded: Polis) -> None:
+    name = "n" * 63
+    recorded("fork", VILLAGE, "--at", "200", "--name", name)
+    page = new_page(f"/run/{name}?tab=run")
+    drawn(page)
+    panel = page.locator("[data-test=run-panel]")
+    expect(panel.locator("[data-test=status]")).to_be_visible()
+    assert panel.evaluate("(panel) => panel.scrollWidth <= panel.clientWidth")
+
+
 def test_an_intervention_on_one_of_several_of_a_name_is_refused_with_their_names(
     new_page: Open, recorded: Polis, server: Server, watched: Watched
 ) -> None:

@@ -134,6 +134,7 @@ def test_forks_and_interventions_are_marked(client: httpx.Client, get: Get, stor
     about = get("/api/runs/marked-child")
     assert (about["head_tick"], about["parent"], about["fork_tick"]) == (3, parent.id, 3)
     assert about["lineage"][0] == {"run": parent.id, "first": 0, "last": 3}
+    assert (about["parent"], about["parent_name"]) == (parent.id, parent.name)
     assert [each["name"] for each in get("/api/runs/marked")["children"]] == ["marked-child"]
     frame = decode_frames(get("/api/runs/marked-child/frames"))[0]
     assert frame.tick == 3

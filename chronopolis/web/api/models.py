@@ -43,6 +43,7 @@ class Stretch(BaseModel):
 class RunDetail(RunBrief):
     """A run in full."""
 
+    parent_name: str | None = Field(description="the name of `parent`")
     version: str = Field(description="give it as `v` to frames and terrain, and their answers may be kept for ever")
     configuration: dict[str, Any]
     genesis_hash: str

@@ -67,6 +67,7 @@ def _detail(using: Services, run: Run) -> dict[str, Any]:
     lease, head = store.lease(run), store.head(run)
     standing = Standing(run, lease, -1 if head is None else head.tick, None if head is None else head.chain_hash)
     return brief(standing) | {
+        "parent_name": None if run.parent is None else store.find(str(run.parent)).name,
         "version": version_of(run),
         "configuration": asdict(run.configuration),
         "genesis_hash": run.genesis_hash.hex(),

@@ -135,7 +135,6 @@ export function changeDialogs(session) {
         for (const warning of made.warnings) notice(capital(warning), { error: true });
         forgetMarks(session.run);
         session.showMarks();
-        session.panels.made.run.refresh();
       },
     });
   }

@@ -92,7 +92,7 @@ export function differencePanel(comparison) {
             ),
           ],
     );
-    const notes = (found?.notes ?? []).map((text) => el("p.faint", words(text), "."));
+    const notes = (found?.notes ?? []).map((text) => el("p.faint", capital(text), "."));
     const entries = found?.differences ?? [];
     const areas = [...new Set(entries.map((each) => each.area))];
     headed = false;

@@ -155,7 +155,7 @@ export function runPanel(session) {
       lookAgain(); // for the rest, such as its hash and its forks
     },
     recolour: show,
-    refresh: look,
+    marked: () => !node.hidden && show(),
     focus: going.focus,
   };
 }

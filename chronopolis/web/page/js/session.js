@@ -208,6 +208,7 @@ export class Session {
 
   async showMarks() {
     this.timeline.setMarks(await allMarks(this));
+    this.panels.made.run.marked();
   }
 
   bookmark() {
