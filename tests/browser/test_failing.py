@@ -82,6 +82,30 @@ def test_a_frame_that_failed_once_is_asked_for_again(village: Open, watched: Wat
     assert failed, "the frame was here before it was asked for"
 
 
+def test_panels_are_of_the_cursors_tick_again_once_a_database_that_was_away_is_back(
+    village: Open, server: Server, watched: Watched
+) -> None:
+    watched.forgiven = ("503",)
+    page = village("?tick=140&agent=7")
+    expect(page.locator(".who .soft")).to_contain_text("ticks old")
+    away = [True]
+
+    def refuse(route: Route) -> None:
+        if away[0]:
+            error = {"type": "StoreUnavailable", "message": "the store went away: nobody listens there"}
+            route.fulfill(status=503, json={"error": error})
+        else:
+            route.continue_()
+
+    page.route(re.compile("/(agents/7|events)[?]"), refuse)
+    page.evaluate("window.polis.clock.seek(60)")
+    expect(page.locator(".notice.bad")).to_contain_text("the store went away")
+    away[0] = False
+    age = server.get(f"/api/runs/{VILLAGE}/agents/7?tick=60")["age"]
+    expect(page.locator(".who .soft")).to_contain_text(f"{age:,} ticks old")
+    expect(page.locator("[data-test=inspector] .event").first).to_contain_text("60:")
+
+
 def test_a_run_that_never_was_has_a_page_that_says_so_and_a_way_back(new_page: Open, watched: Watched) -> None:
     watched.forgiven = ("nobody-knows",)
     page = new_page("/run/nobody-knows")

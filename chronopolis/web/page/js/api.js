@@ -10,7 +10,10 @@ export class ApiError extends Error {
   }
 }
 
-/** Whether the server answers. Emits "down" and "up". */
+const STORE_AWAY = ["StoreUnavailable", "DatabaseUnreachable"];
+const STORE_MS = 1500;
+
+/** Whether the server answers. Emits "down" and "up", and "away" with its words where its database does not answer. */
 class Connection extends Emitter {
   #waiting = null;
 
@@ -47,7 +50,7 @@ export function url(path, parameters = {}) {
   return given.length ? `${path}${path.includes("?") ? "&" : "?"}${new URLSearchParams(given)}` : path;
 }
 
-async function ask(where, options, { patient }) {
+async function ask(where, options, { patient, untilStored = false }) {
   for (;;) {
     let answer;
     try {
@@ -63,8 +66,13 @@ async function ask(where, options, { patient }) {
       await new Promise((resolve) => setTimeout(resolve, 1000 * (Number(answer.headers.get("Retry-After")) || 0.5)));
       continue;
     }
-    if (!answer.ok) throw await errorOf(answer);
-    return answer;
+    if (answer.ok) return answer;
+    const error = await errorOf(answer);
+    if (!untilStored || !STORE_AWAY.includes(error.type)) throw error;
+    // Nobody would ask again for what a panel shows: it would stay that of another tick.
+    connection.emit("away", error.message);
+    await new Promise((resolve) => setTimeout(resolve, STORE_MS));
+    if (options.signal?.aborted) throw new DOMException("Not wanted any more", "AbortError");
   }
 }
 
@@ -77,10 +85,11 @@ async function errorOf(answer) {
   }
 }
 
-/** GET waits for a server that is away; what changes something is never sent twice. */
+/** GET waits for a server or a database that is away; what changes something is never sent twice. */
 export const get = async (path, parameters, options = {}) =>
-  (await ask(url(path, parameters), options, { patient: true })).json();
+  (await ask(url(path, parameters), options, { patient: true, untilStored: true })).json();
 
+/** As `get`, for bytes; frames are asked for again by those who keep them. */
 export const getBuffer = async (path, parameters, options = {}) =>
   (await ask(url(path, parameters), options, { patient: true })).arrayBuffer();
 

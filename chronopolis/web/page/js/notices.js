@@ -47,6 +47,7 @@ export function banner() {
   );
   connection.on("down", () => (node.hidden = false));
   connection.on("up", () => (node.hidden = true));
+  connection.on("away", (message) => notice(message, { error: true }));
   if (connection.down) node.hidden = false;
   return node;
 }
