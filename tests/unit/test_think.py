@@ -240,6 +240,12 @@ def test_an_engine_that_stays_away_is_given_up_within_the_time(store):
     assert 2 <= len(engine.asked) <= 4
 
 
+def test_a_time_out_says_the_time_that_the_thought_had_and_not_what_was_left_of_it(store):
+    engine = Says(EngineUnavailable("http://127.0.0.1:1", "refused"), EngineTimedOut(1.8437))
+    assert think(store, engine, None, request(store)) == "refused"
+    assert recorded(store).answer == {"refused": "the engine did not answer within 2 s"}
+
+
 def test_missing_memories_refuse_the_thought(store, covered):
     memory = Remembers(MemoryBehind(1, 120, 99))
     engine = Says(GOOD)

@@ -230,6 +230,9 @@ class _Thought:
             try:
                 done = self.engine.complete(wanted, timeout_s=left)
                 break
+            except EngineTimedOut:
+                # The whole time, not what was left of it: or reasons would be told apart by their milliseconds.
+                raise EngineTimedOut(settings.timeout_s) from None
             except EngineUnavailable:
                 left = self.deadline - time.monotonic()
                 if left <= pause:
