@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from domain.configuration import canonical_json
+from domain.configuration import MINDS, canonical_json
 from domain.errors import InvalidConfiguration, PolisError
 from domain.minds.percepts import percept_of
 from domain.ports import Engine, Run
@@ -223,13 +223,16 @@ def lent_mind(
     Raises
     ------
     InvalidConfiguration
-        If that mind has no words.
+        If there is no such mind, or it has no words.
     MindError
         If the engine is not here, or not the one recorded.
     """
     from workers.bootstrap import lend_engine
     from workers.minds.scripted import ScriptedEngine
 
+    if mind not in MINDS:
+        because = f"there is no such mind; those with words are {', '.join(m for m in MINDS if m != 'reflex')}"
+        raise InvalidConfiguration("mind", mind, because)
     if mind == "reflex":
         raise InvalidConfiguration("mind", mind, "it has no words; name another with --mind")
     if mind == "scripted":

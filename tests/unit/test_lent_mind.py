@@ -58,3 +58,9 @@ def test_the_scripted_mind_answers_without_an_engine(settings: Settings) -> None
 def test_a_mind_without_words_is_refused(settings: Settings) -> None:
     with pytest.raises(InvalidConfiguration), lent_mind(made_with("reflex", {}), "reflex", settings):
         pass
+
+
+def test_a_mind_that_does_not_exist_is_refused_with_those_that_do(settings: Settings) -> None:
+    run = made_with("scripted", identity_of("scripted", settings))
+    with pytest.raises(InvalidConfiguration, match="scripted, llama, vllm, openai"), lent_mind(run, "lama", settings):
+        pass
