@@ -98,6 +98,8 @@ def groups_of(adapters: list[str]) -> dict[str, str]:
         group, equals, name = each.partition("=")
         if not equals or not name or group not in known:
             raise WrongUsage(f"--adapter {each}: write GROUP=NAME, the group one of {', '.join(known)}")
+        if group in groups:
+            raise WrongUsage(f"--adapter {cut(each)}: {group} has an adapter already; give it once")
         groups[group] = name
     return groups
 

@@ -294,6 +294,7 @@ def test_a_corrupt_snapshot_is_said_and_passed_over(polis, home):
         (("run", "--set", "sight=far"), "InvalidConfiguration"),
         (("run", "--set", "sight"), "WrongUsage"),
         (("run", "--set", "sight=6", "--set", "sight=7"), "WrongUsage"),
+        (("run", "--mind", "llama", "--adapter", "farmer=a", "--adapter", "farmer=b"), "WrongUsage"),
         (("run", "--agents", "10", "--set", "agents=5"), "WrongUsage"),
         (("run", "--profile", "/nonexistent"), "WrongUsage"),
         (("fork", "testing-otter", "--set", "hunger=30", "--set", " hunger=31"), "WrongUsage"),
