@@ -12,7 +12,7 @@ from chronopolis.cli.output import Output, facts, plain
 from chronopolis.errors import NothingFound, WrongUsage
 
 if TYPE_CHECKING:
-    from domain.ports import Run
+    from domain.ports import HistoryReader, Run
 
 AgentOption = Annotated[str, typer.Option("--agent", metavar="A", help="Id or name of the agent.")]
 
@@ -95,10 +95,11 @@ def thought(
         last = require_tick(store, found, tick)
         who = None if agent is None else agent_of_run(store, found, agent, last=require_tick(store, found, None))
         rows = store.deliberations(found, agent=who, last=last)
-    if not rows:
-        nobody = "nobody has" if who is None else f"agent {who} has not"
-        raise NothingFound(f"run {found.name}: {nobody} been asked to think by tick {last:,}")
-    told = [_told(row) for row in rows]
+        if not rows:
+            nobody = "nobody has" if who is None else f"agent {who} has not"
+            raise NothingFound(f"run {found.name}: {nobody} been asked to think by tick {last:,}")
+        shown = rows if everything else rows[-1:]
+        told = [_told(row) | came for row, came in zip(shown, _what_came(store, found, shown, who), strict=True)]
     if everything:
         for each in told:
             if as_json:
@@ -130,20 +131,62 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _line(t: dict[str, Any]) -> str:
+def _what_came(store: HistoryReader, run: Run, rows: list[dict[str, Any]], agent: int | None) -> list[dict[str, Any]]:
+    """Return of each thought whether its tick's events tell of it, and why its words could not be said.
+
+    Returns
+    -------
+    list of {"took_effect", "unsaid"}, the first None while its tick is still to come; False: whoever thought had died
+    """
+    from chronopolis.record import head_tick, select_events
+    from domain.events import REFLECTION_MADE, THOUGHT_REFUSED, THOUGHT_TAKEN
+
+    head, kinds = head_tick(store, run), (THOUGHT_TAKEN, THOUGHT_REFUSED, REFLECTION_MADE)
+    ticks = [row["effect_tick"] for row in rows if row["effect_tick"] <= head]
+    told: dict[tuple[Any, ...], str | None] = {}
+    if ticks:
+        for events in select_events(store, run, first=min(ticks), last=max(ticks), kinds=kinds, agent=agent):
+            for i, who in enumerate(events.records["agent"].tolist()):
+                said = json.loads(events.payload(i))
+                told[who, said["asked"], said["purpose"], said["call"]] = said.get("unsaid")
+    keys = [(row["agent"], row["asked_tick"], row["purpose"], row["call"]) for row in rows]
+    return [
+        {"took_effect": key in told if row["effect_tick"] <= head else None, "unsaid": told.get(key)}
+        for key, row in zip(keys, rows, strict=True)
+    ]
+
+
+def _said(t: dict[str, Any]) -> str:
     answer = t["answer"]
     if "refused" in answer:
-        said = f"refused: {answer['refused']}"
-    elif t["purpose"] == "reflection":
-        said = f"“{answer['insight']}”"
-    else:
-        words = (
-            f" · {answer['act']} to {answer['to']}: “{answer['say']}”"
-            if answer.get("act") not in (None, "none")
-            else ""
-        )
-        said = f"{answer['intention']}{words}"
-    return f"{t['asked_tick']:>7,}  agent {t['agent']:<5} {said}"
+        return f"refused: {answer['refused']}"
+    if t["purpose"] == "reflection":
+        return f"“{answer['insight']}”"
+    words = (
+        f" · {answer['act']} to {answer['to']}: “{answer['say']}”" if answer.get("act") not in (None, "none") else ""
+    )
+    return f"{answer['intention']}{words}"
+
+
+def _line(t: dict[str, Any]) -> str:
+    came = _came(t)
+    return f"{t['asked_tick']:>7,}  agent {t['agent']:<5} {_said(t)}{f' · {came}' if came else ''}"
+
+
+def _came(t: dict[str, Any]) -> str | None:
+    """Return what else than its effect came of a thought."""
+    if t["took_effect"] is None:
+        return f"takes effect at tick {t['effect_tick']:,}"
+    if not t["took_effect"]:
+        return "died before it took effect"
+    return None if t["unsaid"] is None else f"could not be said: {t['unsaid']}"
+
+
+def _took(t: dict[str, Any]) -> str | None:
+    if t["latency_ms"] is None:
+        return None
+    attempts = t["attempts"]
+    return f"{t['latency_ms']:,} ms" + ("" if attempts is None else f", {attempts} attempt{'s' * (attempts != 1)}")
 
 
 def _panels(run: Run, t: dict[str, Any]) -> list[Any]:
@@ -154,9 +197,10 @@ def _panels(run: Run, t: dict[str, Any]) -> list[Any]:
         "asked": f"tick {t['asked_tick']:,}, effective at {t['effect_tick']:,}",
         "engine": t["engine"],
         "adapter": t["adapter"],
-        "answer": _line(t).strip(),
+        "answer": _said(t),
+        "came of it": _came(t),
         "memories": memories,
-        "took": None if t["latency_ms"] is None else f"{t['latency_ms']:,} ms, {t['attempts'] or 1} attempts",
+        "took": _took(t),
         "tokens": None if t["tokens"]["in"] is None else f"{t['tokens']['in']} in, {t['tokens']['out']} out",
         "reused from": None if t["reused_from"] is None else f"run {t['reused_from']}",
     }
