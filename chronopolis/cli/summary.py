@@ -34,14 +34,17 @@ def finish(output: Output, summary: Summary, *, resumed: bool) -> None:
 def _thoughts(values: dict[str, Any]) -> str | None:
     if "thoughts" not in values:
         return None
-    ms, tokens = values["latency_ms"], values["tokens"]
-    return " · ".join((
+    ms, tokens, in_all = values["latency_ms"], values["tokens"], values["in_all"]
+    here = " · ".join((
         f"{values['thoughts']:,} taken, {values['refused']:,} refused",
         f"{values['asked']:,} asked, {values['reused']:,} reused",
-        f"mean {ms['mean']:,.0f} ms, p95 {ms['p95']:,.0f} ms",
+        *([f"mean {ms['mean']:,.0f} ms, p95 {ms['p95']:,.0f} ms"] if values["thoughts"] else []),
         f"{tokens['in']:,} tokens in, {tokens['out']:,} out",
         *([f"{unsaid:,} could not be said"] if (unsaid := sum(values.get("unsaid", {}).values())) else []),
     ))  # fmt: skip
+    if (in_all["thoughts"], in_all["refused"]) == (values["thoughts"], values["refused"]):
+        return here
+    return f"{here}, in this process · {in_all['thoughts']:,} taken, {in_all['refused']:,} refused in all"
 
 
 def _waited(values: dict[str, Any]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,10 +14,11 @@ from rich.console import Console
 from chronopolis.cli import events, runs, state
 from chronopolis.cli.checking import verification_panel
 from chronopolis.cli.output import Output
-from chronopolis.cli.summary import finish
+from chronopolis.cli.summary import _thoughts, finish
 from domain.advance import new_world
 from domain.configuration import Configuration
 from domain.events import KINDS
+from workers.thought_figures import ThoughtFigures
 
 pytestmark = pytest.mark.unit
 
@@ -88,3 +90,13 @@ def test_a_run_that_was_stopped_before_its_first_tick_names_no_tick(capsys):
     shown = capsys.readouterr()
     assert "stopped before its first tick; `polis resume early` goes on" in shown.err
     assert "no tick yet of 300" in shown.out and "-1" not in shown.out + shown.err
+
+
+def test_the_thoughts_of_a_resumed_run_are_told_of_this_process_and_in_all_and_no_time_where_none_was_taken():
+    figures = ThoughtFigures(thoughts=7, asked=9, tokens_in=80, tokens_out=9, latency_ms=[1_200])
+    alone = _thoughts(figures.as_dict())
+    assert alone == "7 taken, 0 refused · 9 asked, 0 reused · mean 1,200 ms, p95 1,200 ms · 80 tokens in, 9 out"
+    figures.thoughts_before, figures.reasons_before = 30, Counter({"timed out": 4})
+    assert _thoughts(figures.as_dict()) == f"{alone}, in this process · 37 taken, 4 refused in all"
+    deaf = ThoughtFigures(asked=3, refused=3, reasons=Counter({"timed out": 3}))
+    assert _thoughts(deaf.as_dict()) == "0 taken, 3 refused · 3 asked, 0 reused · 0 tokens in, 0 out"
