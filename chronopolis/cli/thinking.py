@@ -225,11 +225,16 @@ def interview(
     from chronopolis.people import find_agent
     from chronopolis.record import require_tick
     from workers.bootstrap import open_store
+    from workers.minds.plain import plain as as_quoted
+    from workers.minds.words import QUESTION_MAX
     from workers.staff import interviewed
 
     output = Output(as_json=as_json)
-    if not question.strip():
+    quoted = as_quoted(question, limit=2 * QUESTION_MAX)  # as the model would see it
+    if not quoted:
         raise WrongUsage("an empty question")
+    if len(quoted) > QUESTION_MAX:
+        raise WrongUsage(f"the question is too long: a prompt has room for {QUESTION_MAX} characters of it")
     with open_store(say=output.say) as store:
         found = store.find(run)
         wanted = require_tick(store, found, tick)
