@@ -233,7 +233,9 @@ def test_the_panel_of_a_run_names_its_parent_and_what_has_just_been_marked(new_p
     expect(panel.locator("section", has_text="Bookmarks")).to_contain_text("150")
 
 
-def test_a_long_name_pushes_nothing_out_of_the_panel(new_page: Open, recorded: Polis) -> None:
+def test_a_long_name_pushes_nothing_out_of_the_panel_or_the_list(
+    new_page: Open, recorded: Polis, server: Server
+) -> None:
     name = "n" * 63
     recorded("fork", VILLAGE, "--at", "200", "--name", name)
     page = new_page(f"/run/{name}?tab=run")
@@ -241,6 +243,10 @@ def test_a_long_name_pushes_nothing_out_of_the_panel(new_page: Open, recorded: P
     panel = page.locator("[data-test=run-panel]")
     expect(panel.locator("[data-test=status]")).to_be_visible()
     assert panel.evaluate("(panel) => panel.scrollWidth <= panel.clientWidth")
+    page.goto(server.url + "/runs")
+    page.set_viewport_size({"width": 800, "height": 700})
+    expect(page.locator(f"[data-run={name}]")).to_be_visible()
+    assert page.evaluate("document.querySelector('table.runs').getBoundingClientRect().right <= innerWidth")
 
 
 def test_an_intervention_on_one_of_several_of_a_name_is_refused_with_their_names(
