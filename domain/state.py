@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from domain.columns import (
@@ -49,6 +48,8 @@ from domain.packing import pack, unpack
 from domain.threads import Threads
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from domain.society import Society
 
 _NO_ROW = -1
@@ -244,6 +245,8 @@ class World:
 
     def agents_frame(self) -> pl.DataFrame:
         """Return a copy of the living agents' columns, by id, as a polars frame."""
+        import polars as pl
+
         living = np.flatnonzero(self.agents[ALIVE, : self.n])
         frame = self.society.citizens.agents
         return pl.DataFrame({name: frame[name].to_numpy()[living] for name in frame.columns if name != "alive"})

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from domain.columns import FAMILY_NAME, GIVEN_NAME
@@ -17,6 +16,9 @@ from domain.given import whole
 from domain.names import full_name
 from domain.ports import Run
 from domain.state import World
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _WEIGHTS = {"milli": 0.001, "pieces": 1.0, "steps": 1.0, "items": 1.0, "ticks": 0.001}
 _UNSIZED, _A_USE, _A_LIFE = 0.25, 0.02, 1_000.0
@@ -129,6 +131,8 @@ class Difference:
     @property
     def frame(self) -> pl.DataFrame:
         """All differences as a frame; values that are no numbers stand as text in `a` and `b`."""
+        import polars as pl
+
         entries = self.entries()
         names = ("area", "agent", "name", "cell", "with", "what", "a", "b", "by", "unit")
         columns = {name: [entry.get(name) for entry in entries] for name in names}

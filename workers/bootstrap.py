@@ -20,8 +20,7 @@ from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.embedded_valkey import EmbeddedValkey
 from infrastructure.engines import ENGINES, engine_identity, open_engine
 from infrastructure.engines.adapters import adapter_names, install_adapter
-from infrastructure.engines.client import api_url
-from infrastructure.engines.line import LOOPBACK
+from infrastructure.engines.address import LOOPBACK, api_url
 from infrastructure.engines.status import engines_running, engines_status
 from infrastructure.engines.vllm_setup import setup_vllm
 from infrastructure.errors import InfrastructureError, ReadByFork

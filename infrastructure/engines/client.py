@@ -10,10 +10,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from domain.errors import EngineAnsweredNonsense, EngineRefused, EngineTimedOut
 from domain.ports import Completed, Completion
+from infrastructure.engines.address import api_url
 from infrastructure.engines.line import ANSWER_BYTES_MAX, Line
 
 _THINK_FIRST = "Think about it in a few sentences. Do not answer yet."
@@ -164,11 +164,6 @@ class ChatEngine:
         if self._dialect.checks_model and answer.get("model") != body["model"]:
             raise EngineRefused(f"model {answer.get('model')!r} answered in place of {body['model']!r}")
         return text, *tokens
-
-
-def api_url(url: str) -> str:
-    """Return where the API begins: ``/v1`` is added where nothing but a host is given."""
-    return url.rstrip("/") + "/v1" if urlsplit(url).path in ("", "/") else url.rstrip("/")
 
 
 def short_identity(identity: Mapping[str, Any]) -> str:

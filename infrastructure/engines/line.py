@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from domain.errors import EngineAnsweredNonsense, EngineRefused, EngineTimedOut, EngineUnavailable
+from infrastructure.engines.address import LOOPBACK
 from infrastructure.passwords import without_password
 
 ANSWER_BYTES_MAX = 1 << 20
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _CONNECT_S_MAX = 5.0
 _SAID_MAX = 300
 _MAY_PASS = (408, 409, 425, 429)

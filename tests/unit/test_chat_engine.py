@@ -11,7 +11,8 @@ import pytest
 from chronopolis.cli.doctor_minds import minds
 from domain.errors import EngineAnsweredNonsense, EngineRefused, EngineTimedOut, EngineUnavailable
 from domain.ports import Completion
-from infrastructure.engines.client import ChatEngine, Dialect, api_url
+from infrastructure.engines.address import api_url
+from infrastructure.engines.client import ChatEngine, Dialect
 from infrastructure.engines.health import is_healthy
 from infrastructure.engines.line import Line
 from infrastructure.settings import Settings
