@@ -21,7 +21,7 @@ from infrastructure.postgres_store import PostgresStore
 from infrastructure.settings import Settings
 from tests.support.crashes import RunnerProcess, eventually, home_of_its_own, kill_server, postmaster_of
 from tests.support.postgres import FreshDatabase, TestServer
-from tests.support.stores import SMALL_WORLD, TINY_WORLD, chain_of, opened, settings_of
+from tests.support.stores import SMALL_WORLD, TINY_WORLD, chain_of, settings_of
 from workers.bootstrap import open_store
 from workers.runner import Runner
 
@@ -31,31 +31,17 @@ TICKS = 120
 both_durabilities = pytest.mark.parametrize("durability", ["tick", "group"])
 
 
-@pytest.fixture(scope="session")
-def crash_database(postgres_server: TestServer, migrated_template: str) -> Iterator[FreshDatabase]:
-    """One database for all runs of this file; each run has a name of its own."""
-    fresh = postgres_server.fresh_database(template=migrated_template)
-    yield fresh
-    postgres_server.drop(fresh)
-
-
-@pytest.fixture(scope="session")
-def crash_store(crash_database: FreshDatabase) -> Iterator[PostgresStore]:
-    with opened(crash_database) as store:
-        yield store
-
-
-@pytest.fixture(scope="session")
-def undisturbed(crash_store: PostgresStore) -> list[bytes]:
+@pytest.fixture(scope="module")
+def undisturbed(module_store: PostgresStore) -> list[bytes]:
     """The chain of a run that nobody disturbed."""
-    run = crash_store.create("undisturbed", seed=7, configuration=SMALL_WORLD, target=TICKS)
-    Runner(crash_store, run).run(TICKS)
-    return chain_of(crash_store, run)
+    run = module_store.create("undisturbed", seed=7, configuration=SMALL_WORLD, target=TICKS)
+    Runner(module_store, run).run(TICKS)
+    return chain_of(module_store, run)
 
 
 @pytest.fixture
-def environment(crash_database: FreshDatabase) -> dict[str, str]:
-    return {"POLIS_DATABASE_URL": crash_database.admin_url}
+def environment(module_database: FreshDatabase) -> dict[str, str]:
+    return {"POLIS_DATABASE_URL": module_database.admin_url}
 
 
 def assert_as_undisturbed(store: PostgresStore, name: str, chain: list[bytes]) -> None:
@@ -78,26 +64,26 @@ def assert_as_undisturbed(store: PostgresStore, name: str, chain: list[bytes]) -
                   "between_copy_and_header@0", "after_commit@0"]
 )  # fmt: skip
 def test_a_runner_killed_at_a_failpoint_resumes_to_the_same_hash(
-    crash_store: PostgresStore, environment: dict[str, str], undisturbed: list[bytes], durability: str, failpoint: str
+    module_store: PostgresStore, environment: dict[str, str], undisturbed: list[bytes], durability: str, failpoint: str
 ) -> None:
     name = f"{failpoint}-{durability}".replace("@", "-")
     # Paced, so that mode `group` has many groups: the failpoint looks at the first tick of each.
     command = ("--name", name, "--ticks", TICKS, "--durability", durability, "--pace", 2)
     killed = RunnerProcess(environment, *command, failpoint=failpoint)
     assert killed.wait() == -signal.SIGKILL
-    found = crash_store.find(name)
-    eventually(lambda: crash_store.lease(found).status == "paused")  # Postgres has seen that its client is gone
-    partly = replay.verify(crash_store, found)
+    found = module_store.find(name)
+    eventually(lambda: module_store.lease(found).status == "paused")  # Postgres has seen that its client is gone
+    partly = replay.verify(module_store, found)
     assert partly.ok and partly.ticks <= TICKS + 1, partly
     # Resumed within this process, which saves the start of another.
-    summary = Runner(crash_store, found, durability=durability).run(TICKS)
+    summary = Runner(module_store, found, durability=durability).run(TICKS)
     assert (summary.status, summary.head_tick) == ("complete", TICKS)
-    assert_as_undisturbed(crash_store, name, undisturbed)
+    assert_as_undisturbed(module_store, name, undisturbed)
 
 
 @both_durabilities
 def test_a_runner_killed_at_any_moment_resumes_to_the_same_hash(
-    crash_store: PostgresStore, environment: dict[str, str], undisturbed: list[bytes], durability: str
+    module_store: PostgresStore, environment: dict[str, str], undisturbed: list[bytes], durability: str
 ) -> None:
     name = f"any-moment-{durability}"
     command = ("--name", name, "--ticks", TICKS, "--durability", durability, "--pace", 2)
@@ -107,12 +93,12 @@ def test_a_runner_killed_at_any_moment_resumes_to_the_same_hash(
         runner.kill()
     summary = RunnerProcess(environment, *command).finish()
     assert summary["resumed"] and summary["head_hash"] == undisturbed[-1].hex()
-    assert_as_undisturbed(crash_store, name, undisturbed)
+    assert_as_undisturbed(module_store, name, undisturbed)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_runner_pauses_and_resumes_to_the_same_hash(
-    crash_store: PostgresStore, environment: dict[str, str], undisturbed: list[bytes], number: signal.Signals
+    module_store: PostgresStore, environment: dict[str, str], undisturbed: list[bytes], number: signal.Signals
 ) -> None:
     name = f"stopped-by-{number.name.lower()}"
     command = ("--name", name, "--ticks", TICKS, "--durability", "group")
@@ -120,31 +106,31 @@ def test_a_stopped_runner_pauses_and_resumes_to_the_same_hash(
     runner.wait_for_ticks()
     runner.send(number)
     summary = runner.finish()
-    run = crash_store.find(name)
-    head = crash_store.head(run)
+    run = module_store.find(name)
+    head = module_store.head(run)
     assert head is not None and 0 < head.tick < TICKS
     assert (summary["status"], summary["head_tick"]) == ("paused", head.tick)
-    assert crash_store.lease(run).status == "paused"
-    assert head.tick in crash_store.snapshot_ticks(run), "resuming folds nothing"
-    Runner(crash_store, run).run(TICKS)
-    assert_as_undisturbed(crash_store, name, undisturbed)
+    assert module_store.lease(run).status == "paused"
+    assert head.tick in module_store.snapshot_ticks(run), "resuming folds nothing"
+    Runner(module_store, run).run(TICKS)
+    assert_as_undisturbed(module_store, name, undisturbed)
 
 
-def test_threads_and_durability_never_change_a_result(crash_store: PostgresStore, undisturbed: list[bytes]) -> None:
+def test_threads_and_durability_never_change_a_result(module_store: PostgresStore, undisturbed: list[bytes]) -> None:
     for durability in ("tick", "group"):
-        run = crash_store.create(f"threads-{durability}", seed=7, configuration=SMALL_WORLD, target=TICKS)
-        summary = Runner(crash_store, run, durability=durability, threads=2).run(TICKS)
+        run = module_store.create(f"threads-{durability}", seed=7, configuration=SMALL_WORLD, target=TICKS)
+        summary = Runner(module_store, run, durability=durability, threads=2).run(TICKS)
         assert summary.threads_used == 2
-        assert chain_of(crash_store, run) == undisturbed
-    other = crash_store.create("seed-8", seed=8, configuration=SMALL_WORLD, target=TICKS)
-    assert Runner(crash_store, other).run(TICKS).head_hash != undisturbed[-1].hex()
+        assert chain_of(module_store, run) == undisturbed
+    other = module_store.create("seed-8", seed=8, configuration=SMALL_WORLD, target=TICKS)
+    assert Runner(module_store, other).run(TICKS).head_hash != undisturbed[-1].hex()
 
 
 # -- two of them ---------------------------------------------------------------------------------
 
 
 def test_a_second_runner_of_one_run_is_refused(
-    crash_store: PostgresStore, environment: dict[str, str], undisturbed: list[bytes]
+    module_store: PostgresStore, environment: dict[str, str], undisturbed: list[bytes]
 ) -> None:
     command = ("--name", "wanted-by-two", "--ticks", TICKS)
     first = RunnerProcess(environment, *command, "--pace", 100)
@@ -155,29 +141,29 @@ def test_a_second_runner_of_one_run_is_refused(
     assert str(first.process.pid) in second.lines[-1]["error"]
     first.send(signal.SIGTERM)
     assert first.finish()["status"] == "paused"
-    Runner(crash_store, crash_store.find("wanted-by-two")).run(TICKS)
-    assert_as_undisturbed(crash_store, "wanted-by-two", undisturbed)
+    Runner(module_store, module_store.find("wanted-by-two")).run(TICKS)
+    assert_as_undisturbed(module_store, "wanted-by-two", undisturbed)
 
 
 @both_durabilities
 def test_a_zombie_that_wakes_after_a_takeover_never_commits(
-    crash_store: PostgresStore, environment: dict[str, str], undisturbed: list[bytes], durability: str
+    module_store: PostgresStore, environment: dict[str, str], undisturbed: list[bytes], durability: str
 ) -> None:
     name = f"zombie-{durability}"
     zombie = RunnerProcess(environment, "--name", name, "--ticks", TICKS, "--durability", durability, "--pace", 5)
     zombie.wait_for_ticks()
     zombie.send(signal.SIGSTOP)
-    run = crash_store.find(name)
-    Runner(crash_store, run, take_over=True).run(TICKS // 2)
-    before = chain_of(crash_store, run)
+    run = module_store.find(name)
+    Runner(module_store, run, take_over=True).run(TICKS // 2)
+    before = chain_of(module_store, run)
     zombie.send(signal.SIGCONT)
     assert zombie.wait() == 1
     assert zombie.lines[-1]["type"] == "LeaseLost"
-    assert chain_of(crash_store, run) == before
-    lease = crash_store.lease(run)
+    assert chain_of(module_store, run) == before
+    lease = module_store.lease(run)
     assert (lease.status, lease.epoch) == ("complete", 2)
-    Runner(crash_store, run).run(TICKS)
-    assert_as_undisturbed(crash_store, name, undisturbed)
+    Runner(module_store, run).run(TICKS)
+    assert_as_undisturbed(module_store, name, undisturbed)
 
 
 # -- the server ----------------------------------------------------------------------------------

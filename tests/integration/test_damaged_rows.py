@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import text
 
 import replay
-from chronopolis.cli import main
 from chronopolis.cli.errors import CHECK_FAILED, GOOD
 from domain.configuration import Configuration
 from domain.errors import CorruptHistory
@@ -19,7 +18,7 @@ from domain.ports import Run
 from infrastructure.browsing import Browsing
 from infrastructure.leaves import LINEAGE
 from infrastructure.postgres_store import PostgresStore
-from tests.support.commands import Said
+from tests.support.commands import Said, calling
 from tests.support.postgres import FreshDatabase
 from tests.support.stores import go_on, make_run, opened
 
@@ -56,12 +55,7 @@ def change(migrated: FreshDatabase) -> Change:
 @pytest.fixture
 def ask(migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
     monkeypatch.setenv("POLIS_DATABASE_URL", migrated.admin_url)
-
-    def ask(*arguments: str) -> Said:
-        capsys.readouterr()
-        return Said(main.run(list(arguments)), *capsys.readouterr())
-
-    return ask
+    return calling(capsys)
 
 
 def is_told(said: Said, what: str) -> None:

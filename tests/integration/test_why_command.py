@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,28 +10,14 @@ from xml.etree import ElementTree
 import pytest
 
 from chronopolis.api import History
-from chronopolis.cli import main
 from infrastructure.postgres_store import PostgresStore
 from replay import Causes
 from tests.support.causes import everything
+from tests.support.commands import Polis, calling
 from tests.support.postgres import FreshDatabase
 from tests.support.stores import make_run, opened, settings_of
 
 pytestmark = pytest.mark.integration
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        return json.loads(self.out.splitlines()[-1])  # type: ignore[no-any-return]
-
-
-Polis = Callable[..., Said]
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +37,7 @@ def store(database: FreshDatabase) -> Iterator[PostgresStore]:
 @pytest.fixture
 def polis(database: FreshDatabase, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Polis:
     monkeypatch.setenv("POLIS_DATABASE_URL", database.admin_url)
-
-    def run(*arguments: str) -> Said:
-        capsys.readouterr()
-        code = main.run(list(arguments))
-        return Said(code, *capsys.readouterr())
-
-    return run
+    return calling(capsys)
 
 
 @pytest.fixture

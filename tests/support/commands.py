@@ -64,14 +64,20 @@ def home_with_server() -> Iterator[Path]:
                 os.environ[name] = value
 
 
-@pytest.fixture
-def polis(home: Path, capsys: pytest.CaptureFixture[str]) -> Polis:
+def calling(capsys: pytest.CaptureFixture[str]) -> Polis:
+    """Return what calls `polis` in this process, on whatever database the environment names."""
+
     def run(*arguments: str) -> Said:
         capsys.readouterr()
         code = main.run(list(arguments))
         return Said(code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def polis(home: Path, capsys: pytest.CaptureFixture[str]) -> Polis:
+    return calling(capsys)
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
