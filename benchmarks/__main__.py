@@ -24,26 +24,12 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from benchmarks.catalogue import BENCHMARKS, BY_NAME_ONLY
 from benchmarks.laboratory import as_owner, laboratory, new_home, remove_home
 from benchmarks.machine import machine, server
 from benchmarks.plan import Plan
 
 _ROOT = Path(__file__).parent.parent
-
-BENCHMARKS: dict[str, tuple[str, str, float]] = {
-    # name: (module, function, most minutes that it may take)
-    "ticks": ("ticks", "measure", 10),
-    "throughput": ("throughput", "measure", 6),
-    "scaling": ("scaling", "measure", 10),
-    "replaying": ("replaying", "measure", 10),
-    "recovery": ("recovery", "measure", 7),
-    "memory": ("memory", "measure", 5),
-    "copying": ("copying", "measure", 3),
-    "closing": ("closing", "measure", 10),
-    "layout": ("layout", "measure", 20),
-    "endurance": ("memory", "measure_long", 35),
-}
-BY_NAME_ONLY = ("copying", "closing", "layout", "endurance")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -81,8 +81,8 @@ class WatchedWriter(TickWriter):
         if self.keep_bytes:
             assert self._connection is not None
             parts = [
-                (leaf, sum(p.header.events for p in part), [p.rows for p in part])
-                for leaf, part in self._stretches.split(group, self._connection)
+                (leaf, sum(p.header.events for p in group[part]), [p.rows for p in group[part]])
+                for leaf, part in self._stretches.split([p.header.tick for p in group], self._connection)
             ]
         super()._transact(group)
         self.last_commit_at = time.perf_counter()

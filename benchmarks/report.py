@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bars import Bar, bars
+from benchmarks.catalogue import BENCHMARKS
 from benchmarks.plots import write_plots
 from benchmarks.tables import TABLES, table
 
@@ -71,8 +72,6 @@ def page(results: dict[str, dict[str, Any]], plots: dict[str, str], folder: Path
 
 def about(name: str) -> str:
     """Return what the module that measures says of itself; a result keeps it, as it was when it was measured."""
-    from benchmarks.__main__ import BENCHMARKS
-
     text = importlib.import_module(f"benchmarks.{BENCHMARKS[name][0]}").__doc__ or ""
     text = text.partition(":")[2].strip()
     return text[:1].upper() + text[1:]

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 
@@ -23,9 +23,7 @@ from infrastructure.failpoints import reach
 from infrastructure.scheduling import yield_to_ticks
 from infrastructure.snapshots import digest_of, encode_snapshot
 from infrastructure.stretches import Stretches
-
-if TYPE_CHECKING:
-    from infrastructure.tick_writer import WriterFigures
+from infrastructure.writer_figures import WriterFigures
 
 _MAX_SNAPSHOT_BYTES_WAITING = 64 << 20
 """Beyond two snapshots: while a stretch is closed beside ticks flat out, which takes a second, thirty may come."""

@@ -7,15 +7,13 @@ A hot stretch has no index, so that a tick pays for none, and is short enough to
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 
 from domain.ports import Run
-
-if TYPE_CHECKING:
-    from infrastructure.tick_transactions import Pending
 
 EVENTS_A_STRETCH = 1_000_000
 _EVENTS_AN_AGENT_TICK = 1.25  # what reflex runs have been seen to emit
@@ -70,17 +68,13 @@ class Stretches:
         if newest is not None and durable > newest[1] - self.ticks // 2:
             self.leaf_of(newest[1], connection)
 
-    def split(
-        self, group: Sequence[Pending], connection: psycopg.Connection[Any]
-    ) -> Iterator[tuple[str, Sequence[Pending]]]:
-        """Yield (leaf, ticks) of a group in order."""
+    def split(self, ticks: Sequence[int], connection: psycopg.Connection[Any]) -> Iterator[tuple[str, slice]]:
+        """Yield each leaf that ascending ticks belong in, and which of them do."""
         start = 0
-        while start < len(group):
-            leaf, end = self.leaf_of(group[start].header.tick, connection)
-            stop = start
-            while stop < len(group) and group[stop].header.tick < end:
-                stop += 1
-            yield leaf, group[start:stop]
+        while start < len(ticks):
+            leaf, end = self.leaf_of(ticks[start], connection)
+            stop = bisect_left(ticks, end, start)
+            yield leaf, slice(start, stop)
             start = stop
 
     def closable(self, durable: int) -> list[int]:

@@ -117,12 +117,12 @@ class TickTransactions:
             waiting = [[group[0].rows]]
             self._send(begun.conversation, begun.conversation.answer(), waiting, first, last, afterwards=headers)
         else:
-            parts = list(self._stretches.split(group, self._connection))
+            parts = list(self._stretches.split([p.header.tick for p in group], self._connection))
             copies = [copy_statement(leaf) for leaf, _ in parts]
             opening = self._opening(first, last, sum(p.inputs_used for p in group))
             conversation = Conversation(self._connection.pgconn)
             result = conversation.ask("; ".join((*opening, *copies, headers)).encode())
-            waiting = [[p.rows for p in part] for _, part in parts]
+            waiting = [[p.rows for p in group[part]] for _, part in parts]
             self._send(conversation, result, waiting, first, last)
         self._rows_expected = group[-1].header.events
         reach("after_commit", first)

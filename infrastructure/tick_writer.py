@@ -15,7 +15,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,6 +34,7 @@ from infrastructure.housekeeping import Housekeeper
 from infrastructure.scheduling import ask_for_short_slices
 from infrastructure.stretches import Stretches
 from infrastructure.tick_transactions import DiskFull, Pending, TickTransactions
+from infrastructure.writer_figures import WriterFigures
 
 DURABILITIES = ("tick", "group")
 MAX_TICKS_IN_FLIGHT = 256
@@ -49,20 +49,6 @@ _log = logging.getLogger(__name__)
 _AWAY = "the database went away"
 _FULL = "the disk of the database is full: make room, and the run goes on by itself"
 _ONLY_READS = "the database takes no writes for now"
-
-
-@dataclass
-class WriterFigures:
-    """What the writer counted."""
-
-    commits: int = 0
-    bytes: int = 0
-    reconnections: int = 0
-    waited_s: float = 0.0
-    snapshots: int = 0
-    snapshots_failed: int = 0
-    stretches_left: int = 0  # full ones without indexes, when all was last flushed
-    problems: list[str] = field(default_factory=list)
 
 
 class TickWriter:

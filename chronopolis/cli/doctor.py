@@ -8,12 +8,13 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
+from chronopolis.cli.check import Check
 from chronopolis.cli.options import AsJson, examples
 from chronopolis.cli.output import Output, mebibytes
 
@@ -25,16 +26,6 @@ _MEMORY_WARN = 2 << 30
 _SYNC_WARN_MS = 10.0
 _ROLES = ("polis_app", "polis_maintenance", "polis_read")
 _PROBES, _PROBE_ROWS, _PROBE_LOG = 30, 600, 24_000  # bytes, as many as 600 such rows take in the log
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line: what was looked at, how it stands (ok, warn or fail), what was found, and what to do."""
-
-    name: str
-    status: str
-    found: str
-    remedy: str = ""
 
 
 def register(app: typer.Typer) -> None:
@@ -49,22 +40,12 @@ def doctor(as_json: AsJson = False) -> None:
     for check in _checks(output.say):
         checks.append(check)
         if not as_json:
-            output.show(_line(check))
+            output.show(check.line())
     failed = [c.name for c in checks if c.status == "fail"]
     if as_json:
         output.result({"ok": not failed, "failed": failed, "checks": [asdict(c) for c in checks]})
     if failed:
         raise typer.Exit(3)
-
-
-def _line(check: Check) -> Any:
-    from rich.text import Text
-
-    mark, style = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bold red")}[check.status]
-    line = Text.assemble((mark, style), "  ", (f"{check.name:<13}", "bold"), check.found)
-    if check.remedy:
-        line.append(f"\n{'':<19}{check.remedy}", "dim")
-    return line
 
 
 def _checks(say: Callable[[str], None]) -> Iterator[Check]:

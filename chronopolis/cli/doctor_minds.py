@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from chronopolis.cli.check import Check
+
 if TYPE_CHECKING:
-    from chronopolis.cli.doctor import Check
     from workers.bootstrap import Settings
 
 _TIMEOUT_S = 1.5
@@ -41,7 +42,6 @@ def _embedded_memory(settings: Settings) -> Check:
     """Look at the home's Chroma if a run has one; none is started."""
     import httpx
 
-    from chronopolis.cli.doctor import Check
     from workers.bootstrap import embedded_chroma
 
     chroma = embedded_chroma(settings)
@@ -59,7 +59,6 @@ def _embedded_memory(settings: Settings) -> Check:
 
 def _own_engines(settings: Settings) -> Iterator[Check]:
     """Look at the home's model servers; none is started."""
-    from chronopolis.cli.doctor import Check
     from chronopolis.cli.output import mebibytes
     from workers.bootstrap import engines_running
 
@@ -78,7 +77,6 @@ def _own_engines(settings: Settings) -> Iterator[Check]:
 def _queue(settings: Settings) -> Iterator[Check]:
     from contextlib import ExitStack
 
-    from chronopolis.cli.doctor import Check
     from chronopolis.cli.output import mebibytes
     from domain.errors import PolisError
     from workers.bootstrap import join_broker
@@ -113,7 +111,6 @@ def _queue(settings: Settings) -> Iterator[Check]:
 
 
 def _workers(url: str, workers: list[dict], queued: int) -> Check:
-    from chronopolis.cli.doctor import Check
     from workers.dispatch import round_trip_ms
 
     if not workers:
@@ -142,8 +139,6 @@ def _over_http(
     name: str, variable: str, url: str, what: str, *, key: str | None = None, trust_env: bool = False
 ) -> Check:
     import httpx
-
-    from chronopolis.cli.doctor import Check
 
     shown = urlsplit(url)._replace(query="", fragment="")
     place = shown._replace(netloc=shown.netloc.rpartition("@")[2]).geturl()

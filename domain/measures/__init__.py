@@ -3,16 +3,8 @@
 from domain.measures.base import ALIASES, MEASURES, gini
 from domain.measures.figures import society_figures
 from domain.measures.look import Look
-from domain.measures.registry import (
-    NO_VALUE,
-    SO_FAR,
-    Measure,
-    measure_named,
-    natural,
-    over_stretches,
-    quotient,
-    with_parts,
-)
+from domain.measures.quotient import NO_VALUE, quotient
+from domain.measures.registry import SO_FAR, Measure, measure_named, natural, over_stretches, with_parts
 
 __all__ = [
     "ALIASES", "MEASURES", "NO_VALUE", "SO_FAR", "Look", "Measure", "gini", "measure_named", "natural",

@@ -25,7 +25,8 @@ from domain.codes import CauseOfDeath, Good
 from domain.columns import COMPANY, ENERGY, GOODS, N_TIES, SATIETY, THOUGHT_DUE, TIE_OTHER, TIE_STRENGTH
 from domain.events import EventKind
 from domain.measures.look import Look
-from domain.measures.registry import Measure, quotient
+from domain.measures.quotient import quotient
+from domain.measures.registry import Measure
 from domain.minds.columns import MEMORY, MEMORY_SLOTS, TALK
 from domain.rules.constants import HUNGRY, STARVING
 

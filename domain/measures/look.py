@@ -15,7 +15,7 @@ from domain._jit import kernel
 from domain.codes import N_GOODS, N_RESOURCES
 from domain.columns import ALIVE, BORN, ID, N_STATE_COLUMNS, padded
 from domain.events import ABSENT, EventBatch, EventKind, good_of, quantity_of
-from domain.measures.registry import quotient
+from domain.measures.quotient import quotient
 from domain.rules.gather import stock_at
 from domain.state import World
 

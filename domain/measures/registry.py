@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import UnknownMeasure
 from domain.events import EventKind
-
-if TYPE_CHECKING:
-    from domain.measures.look import Look
-
-NO_VALUE = float("nan")
-"""Stands where a fraction has no value: the mean of nobody, the price of what was not traded."""
+from domain.measures.look import Look
+from domain.measures.quotient import NO_VALUE
 
 SO_FAR = "_so_far"
 """Ends the name of a flow's running total: `deaths_so_far` is how many died in all ticks up to this one."""
@@ -115,8 +110,3 @@ def over_stretches(
 def natural(measure: Measure, amounts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return amounts in the measure's unit, NaN where there is none."""
     return amounts / measure.divisor
-
-
-def quotient(numerator: int, denominator: int) -> float:
-    """Return the float64 nearest to a quotient; no value if there is nothing to divide by."""
-    return int(numerator) / int(denominator) if denominator else NO_VALUE
