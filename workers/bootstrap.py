@@ -39,7 +39,6 @@ from infrastructure.migrate import (
 from infrastructure.migrate import (
     upgrade as db_upgrade,
 )
-from infrastructure.parquet_export import export_run
 from infrastructure.passwords import password_apart, without_password
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.restore import restore_database
@@ -145,6 +144,19 @@ def open_analyst(store: PostgresStore, run: Run | None = None, *, timeout_s: flo
 def open_rollups(store: PostgresStore) -> Rollups:
     """Return what keeps the rollups of a store's runs."""
     return Rollups(store.database)
+
+
+def export_run(
+    store: PostgresStore, run: Run, folder: Path, *,
+    first: int = 0, last: int | None = None, overwrite: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Write ticks of a run to a folder as Parquet files; see `infrastructure.parquet_export`."""
+    from infrastructure import parquet_export  # with Arrow, which most commands have no use for
+
+    return parquet_export.export_run(
+        store, run, folder, first=first, last=last, overwrite=overwrite, on_progress=on_progress
+    )
 
 
 def embedded_chroma(settings: Settings, *, say: Callable[[str], None] | None = None) -> EmbeddedChroma:

@@ -160,7 +160,7 @@ print(*sorted(set(sys.modules) - before))
 def test_opening_a_store_loads_nothing_that_only_some_commands_need():
     code = "import sys, workers.bootstrap; print(*sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
-    assert not {"polars", "httpx", "celery", "chromadb", "mesa_frames"} & set(said.stdout.split())
+    assert not {"polars", "pyarrow", "httpx", "celery", "chromadb", "mesa_frames"} & set(said.stdout.split())
 
 
 # -- files -------------------------------------------------------------------------------------------
