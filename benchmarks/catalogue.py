@@ -4,7 +4,7 @@ from __future__ import annotations
 
 BENCHMARKS: dict[str, tuple[str, str, float]] = {
     # name: (module, function, most minutes that it may take)
-    "ticks": ("ticks", "measure", 10),
+    "ticks": ("ticks", "measure", 12),
     "throughput": ("throughput", "measure", 6),
     "scaling": ("scaling", "measure", 10),
     "replaying": ("replaying", "measure", 10),

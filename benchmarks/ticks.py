@@ -4,8 +4,9 @@ The sample is the runner's own time of each tick (decide, fold, hash, encode, ap
 synced commit too), all ticks of the window and none left out. Every window begins with a fresh checkpoint, so
 that what the one before left to be written falls on none of its ticks; in its middle somebody else issues a
 CHECKPOINT. Handing a snapshot's bytes over happens between ticks, on the runner's thread; it is given apart. The
-floor is a bare COPY of the same rows at the same pace, one synced commit a tick, while nothing else goes on: no
-checkpoint, snapshot, lease, header or rule.
+floor is a bare COPY of the rows of the very ticks that the first window paced, which another run of the same seed
+tells again, at the same pace, one synced commit a tick, while nothing else goes on: no checkpoint, snapshot, lease,
+header or rule.
 """
 
 from __future__ import annotations
@@ -40,15 +41,24 @@ def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
     warm_up = plan.pick(full=300, quick=60, tiny=5)
     rows, floors = [], []
     for agents in plan.pick(full=SIZES, quick=SIZES, tiny=(50,)):
-        run = store.create(f"ticks-{agents}", seed=plan.seed, configuration=world_of(agents), target=0)
-        run_on(WatchedRunner(store, run, durability="group"), ticks=warm_up + 1)
+        run = _warm_run(store, f"ticks-{agents}", agents, plan.seed, warm_up)
+        mine = []
         for durability, pace_ms in plan.pick(full=MODES, quick=MODES, tiny=MODES[:2]):
             plan.say(f"{agents} agents, {durability}, {'flat out' if pace_ms is None else f'paced {pace_ms:g} ms'}")
-            rows.append(_window(store, run, durability, pace_ms, flat_out if pace_ms is None else paced))
+            mine.append(_window(store, run, durability, pace_ms, flat_out if pace_ms is None else paced))
+        rows += mine
         rows[-1]["bytes_per_event"] = bytes_per_event(store, run)
         plan.say(f"{agents} agents, bare COPY paced 10 ms")
-        floors.append({"agents": agents, "commit_ms": summary_of(_floor(store, run, flat_out))})
+        again = _warm_run(store, f"floor-{agents}", agents, plan.seed, warm_up)
+        events, ms = _floor(store, again, mine[0]["tick_ms"]["n"])
+        floors.append({"agents": agents, "events": events, "commit_ms": summary_of(ms)})
     return {"windows": rows, "floors": floors, "warm_up_ticks": warm_up, "autovacuum": _autovacuum(store)}
+
+
+def _warm_run(store: PostgresStore, name: str, agents: int, seed: int, ticks: int) -> Run:
+    run = store.create(name, seed=seed, configuration=world_of(agents), target=0)
+    run_on(WatchedRunner(store, run, durability="group"), ticks=ticks + 1)
+    return run
 
 
 def _window(store: PostgresStore, run: Run, durability: str, pace_ms: float | None, seconds: float) -> dict[str, Any]:
@@ -73,6 +83,7 @@ def _window(store: PostgresStore, run: Run, durability: str, pace_ms: float | No
         "durability": durability,
         "pace_ms": pace_ms,
         "seconds": round(took, 2),
+        "events": runner.clock.events,
         "ticks_per_s": round(len(ms) / took, 1),
         "events_per_s": round(runner.clock.events / took),
         "tick_ms": summary_of(ms),
@@ -88,13 +99,14 @@ def _window(store: PostgresStore, run: Run, durability: str, pace_ms: float | No
     return row
 
 
-def _floor(store: PostgresStore, run: Run, seconds: float) -> list[float]:
-    """Return the milliseconds of the same commits when nothing is decided, hashed, snapshotted or checkpointed."""
+def _floor(store: PostgresStore, run: Run, ticks: int) -> tuple[int, list[float]]:
+    """Return how many events the next ticks have, and the milliseconds of a bare COPY of each, with nothing beside."""
     watched = WatchedStore(store, keep_bytes=True)
-    run_on(WatchedRunner(watched, run, durability="tick", pace_ms=10.0), seconds=seconds)
+    run_on(WatchedRunner(watched, run, durability="tick"), ticks=ticks)
     writer = watched.last_writer
     assert writer is not None
-    return raw_copy(store, run, writer.commits, pace_ms=10.0)
+    checkpoint(store)
+    return writer.rows_committed, raw_copy(store, run, writer.commits, pace_ms=10.0)
 
 
 def _shares(store: PostgresStore, run: Run, durability: str, pace_ms: float | None, seconds: float) -> dict[str, float]:

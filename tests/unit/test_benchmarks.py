@@ -113,6 +113,9 @@ def test_a_small_run_writes_results_a_page_and_a_plot(tmp_path):
         assert window["tick_ms"]["n"] == len(unpack(window["samples"])) > 0
         assert window["checkpoint"]["seconds"] > 0
         assert set(window["share"]) == {"decide", "fold", "hash", "encode", "commit"}
+    (floor,) = result["result"]["floors"]
+    paced = result["result"]["windows"][0]
+    assert (floor["events"], floor["commit_ms"]["n"]) == (paced["events"], paced["tick_ms"]["n"]), "the very same rows"
     assert "| 50 | tick | 10 ms |" in (tmp_path / "README.md").read_text()
     assert (tmp_path / "ticks.png").stat().st_size > 5_000
     assert list(tmp_path.glob("*.part")) == []
