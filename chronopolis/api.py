@@ -38,12 +38,12 @@ from chronopolis.given import (
 from chronopolis.measured import measures_frame
 from chronopolis.moment import Moment
 from chronopolis.sentences import Names
-from chronopolis.standing import standing
+from chronopolis.standing import standing_of
 from domain.columns import AREAS
 from domain.configuration import Configuration
 from replay.bisect import Bisection, bisect
 from replay.watch import last_where
-from workers.bootstrap import PostgresStore, Settings, export_run, open_store
+from workers.bootstrap import Browsing, PostgresStore, Settings, export_run, open_store
 from workers.rollups import refresh
 
 # How mesa-frames calls polars is nothing that a notebook should be told.
@@ -506,7 +506,7 @@ class History:
 _RUNS = {
     "run": pl.Int64, "name": pl.String, "status": pl.String, "head_tick": pl.Int64, "head_hash": pl.String,
     "target": pl.Int64, "agents": pl.Int64, "seed": pl.Int64, "mind": pl.String, "parent": pl.Int64,
-    "fork_tick": pl.Int64, "created_at": pl.String,
+    "fork_tick": pl.Int64, "created_at": pl.String, "damage": pl.String,
 }  # fmt: skip
 
 
@@ -530,4 +530,4 @@ def measures_of(
 def runs(*, settings: Settings | None = None) -> pl.DataFrame:
     """Return one row a run, oldest first; see `chronopolis.runs`."""
     with open_store(settings) as store:
-        return pl.DataFrame([standing(*each) for each in store.runs()], schema=_RUNS)
+        return pl.DataFrame([standing_of(each) for each in Browsing(store).standings(order="oldest")], schema=_RUNS)

@@ -72,7 +72,7 @@ def completing(store: PostgresStore, run: Run | None, queries: Sequence[str] | N
     if any(mentions(query, view) for query in queries or () for view in ("lineage", "measures")):
         store.require_lineages()
     views = [view for view in _VIEWS if queries is None or any(mentions(query, view) for query in queries)]
-    runs = [run] if run is not None else [each for each, _, _ in store.runs()] if views else []
+    runs = [run] if run is not None else _all_runs(store) if views else []
     left, found = FIRST_EVENTS_MAX, Completing([], views, [])
     for each in runs:
         rollups = events_behind(store, each) if run is not None or "samples" in views else 0
@@ -86,3 +86,15 @@ def completing(store: PostgresStore, run: Run | None, queries: Sequence[str] | N
         found.late[:0] = [behind.run.name for behind in found.now]
         found.now.clear()
     return found
+
+
+def _all_runs(store: PostgresStore) -> list[Run]:
+    """Return all runs, those included that are damaged and can be read all the same.
+
+    Raises
+    ------
+    CorruptHistory
+        If one of them can't: what it lacks is not known, so no answer about all runs would be whole.
+    """
+    damaged = [store.find(str(each.id)) for each in store.damaged_runs()]
+    return sorted([*damaged, *(each for each, _, _ in store.runs())], key=lambda run: run.id)

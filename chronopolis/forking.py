@@ -242,7 +242,8 @@ def _asked_tick(store: EventStore, run: Run, newest: int, effect: int) -> int:
     WrongUsage
         If there is no tick left in between.
     """
-    left = {other.fork_tick: other.name for other, _, _ in store.runs() if other.parent == run.id}
+    others = [other for other, _, _ in store.runs()] + store.damaged_runs()
+    left = {other.fork_tick: other.name for other in others if other.parent == run.id}
     asked = newest
     while asked in left:
         asked += 1

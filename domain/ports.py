@@ -94,6 +94,25 @@ class Lease:
 
 
 @dataclass(frozen=True)
+class DamagedRun:
+    """A run of which it can't be told where it stands: somebody changed what says so.
+
+    Attributes
+    ----------
+    id, name, seed, parent, fork_tick, created_at : what its row says
+    because : what is wrong, in a line that names the run
+    """
+
+    id: int
+    name: str
+    seed: int
+    parent: int | None
+    fork_tick: int | None
+    created_at: str
+    because: str
+
+
+@dataclass(frozen=True)
 class Headers:
     """Headers of consecutive ticks, as columns.
 
@@ -181,7 +200,11 @@ class HistoryReader(Protocol):
     """What replay needs: runs and their history, lineage resolved, never above the newest header."""
 
     def runs(self) -> list[tuple[Run, Lease, Header | None]]:
-        """Return all runs, oldest first, with where they stand and their newest header."""
+        """Return runs, oldest first, with where they stand and their newest header: all but those that are damaged."""
+        ...
+
+    def damaged_runs(self) -> list[DamagedRun]:
+        """Return the runs that `runs` leaves out, oldest first; none unless somebody changed rows of the store."""
         ...
 
     def find(self, name: str) -> Run:

@@ -5,47 +5,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sqlalchemy import text
 
 from domain.inputs import INTERVENTION, answer_from
-from domain.ports import Lease, Run
+from domain.ports import DamagedRun, Run
 from infrastructure.event_pages import EventPages
 from infrastructure.input_rows import KEY
-from infrastructure.lease import ALIVE, gone
-from infrastructure.postgres_store import run_of
-
-_STANDINGS = """
-SELECT r.*, l.status, l.target, l.epoch, l.holder, l.problem, h.tick AS head_tick, h.chain_hash AS head_hash,
-       {alive} AS alive
-FROM polis.runs r LEFT JOIN polis.leases l ON l.run = r.run
-LEFT JOIN LATERAL (SELECT tick, chain_hash FROM polis.ticks t WHERE t.run = r.run ORDER BY tick DESC LIMIT 1) h ON true
-WHERE :parent = 0 OR r.parent = :parent
-ORDER BY {order} LIMIT :limit
-"""
-_ORDERS = {"oldest": "r.run", "newest": "r.run DESC", "name": "r.name"}
+from infrastructure.standings import Standing, standings
 
 ThoughtKey = tuple[int, int, str, int]
 """(asked tick, agent, purpose, call): what `domain.inputs.InputKey` holds."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A run and where it stands.
-
-    Attributes
-    ----------
-    run, lease
-    head_tick, head_hash : the newest tick and its chain hash; -1 and None before the first
-    """
-
-    run: Run
-    lease: Lease
-    head_tick: int
-    head_hash: bytes | None
 
 
 class Browsing(EventPages):
@@ -56,29 +28,11 @@ class Browsing(EventPages):
     store : PostgresStore
     """
 
-    def standings(self, *, parent: int = 0, order: str = "newest", limit: int = 1000) -> list[Standing]:
-        """Return runs with where they stand, all or the forks of one.
-
-        Raises
-        ------
-        CorruptHistory
-            If one of them is damaged so that this can't be told: better than a list without it.
-        """
-        query = text(_STANDINGS.format(alive=ALIVE, order=_ORDERS[order]))
-        with self.store.database.lend() as connection:
-            rows = connection.execute(query, {"parent": parent, "limit": limit}).all()
-        found = []
-        for row in rows:
-            run, tick, chain = run_of(row), row.head_tick, row.head_hash
-            if row.status is None:
-                raise gone(run.name)
-            if tick is None and run.parent is not None:  # a fork that has not begun stands where it was forked
-                head = self.store.head(run)
-                tick, chain = (None, None) if head is None else (head.tick, head.chain_hash)
-            status = "running" if row.alive else ("paused" if row.status == "running" else row.status)
-            lease = Lease(status, row.target, row.epoch, row.holder if row.alive else None, row.problem)
-            found.append(Standing(run, lease, -1 if tick is None else tick, None if chain is None else bytes(chain)))
-        return found
+    def standings(
+        self, *, parent: int = 0, order: str = "newest", limit: int | None = None
+    ) -> list[Standing | DamagedRun]:
+        """Return runs with where they stand, all or the forks of one; a damaged one is in its place with the reason."""
+        return standings(self.store, parent=parent, order=order, limit=limit)
 
     def event_counts(self, run: Run, first: int, last: int, *, width: int = 1) -> list[int]:
         """Return how many events there are in ticks first … last, summed over `width` ticks each."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -29,21 +30,37 @@ WITH RECURSIVE up AS (
     SELECT r.run, r.parent, coalesce(r.fork_tick + 1, 0), least(up.tick_first - 1, up.tick_last)
     FROM up JOIN polis.runs r ON r.run = up.parent AND r.run < up.source
 )
-SELECT source, parent, tick_first, tick_last FROM up
-WHERE tick_first - 1 <= tick_last OR parent >= source ORDER BY tick_first, tick_last
+SELECT source, up.parent, tick_first, tick_last, up.parent IS NOT NULL AND p.run IS NULL AS orphaned
+FROM up LEFT JOIN polis.runs p ON p.run = up.parent
+WHERE tick_first - 1 <= tick_last OR up.parent >= source OR p.run IS NULL ORDER BY tick_first, tick_last
 """
 
 
-def require_earlier(parent: int | None, run: int, *, told: str) -> None:
+def require_earlier(parent: int | None, run: int, *, told: str, there: bool = True) -> None:
     """Refuse a run, of the lineage of the one that is told of, that did not come after what it is a fork of.
+
+    `there` says whether that has a row at all.
 
     Raises
     ------
     CorruptHistory
     """
-    if parent is not None and parent >= run:
-        fork = f"run number {run} is a fork of run number {parent}, which was not there before it"
+    if parent is not None and (parent >= run or not there):
+        why = "was not there before it" if parent >= run else "is not there"
+        fork = f"run number {run} is a fork of run number {parent}, which {why}"
         raise CorruptHistory(-1, -1, f"run {told}: its lineage is damaged: polis.runs says that {fork}")
+
+
+def require_ancestors(run: int, parents: Mapping[int, int | None], *, told: str) -> None:
+    """Refuse a run whose lineage leads round and round, or to none that is there; `parents` has those of all runs.
+
+    Raises
+    ------
+    CorruptHistory
+    """
+    while (parent := parents.get(run)) is not None:
+        require_earlier(parent, run, told=told, there=parent in parents)
+        run = parent
 
 
 class Leaves:
@@ -69,13 +86,13 @@ class Leaves:
         Raises
         ------
         CorruptHistory
-            If somebody made one of them its own ancestor.
+            If somebody made one of them its own ancestor, or took an ancestor away.
         """
         lineage = self._lineages.get(run.id)
         if lineage is None:
             rows = connection.execute(sql(LINEAGE.format(run=run.id))).all()
             for row in rows:
-                require_earlier(row.parent, row.source, told=run.name)
+                require_earlier(row.parent, row.source, told=run.name, there=not row.orphaned)
             lineage = [(r.source, r.tick_first, r.tick_last) for r in rows]
             self._remember(self._lineages, run.id, lineage)
         return lineage

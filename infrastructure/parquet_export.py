@@ -111,8 +111,9 @@ def export_run(
 
 
 def _about(store: PostgresStore, run: Run) -> dict[str, Any]:
-    names = {r.id: r.name for r, _, _ in store.runs()}
-    lineage = [{"run": names.get(s), "first_tick": a, "last_tick": b} for s, a, b in store.lineage(run)]
+    read = store.lineage(run)
+    names = {number: store.find(str(number)).name for number in {run.parent or run.id, *(s for s, _, _ in read)}}
+    lineage = [{"run": names[s], "first_tick": a, "last_tick": b} for s, a, b in read]
     for segment in lineage:
         if segment["last_tick"] == 2**31 - 1:
             segment["last_tick"] = None
@@ -120,7 +121,7 @@ def _about(store: PostgresStore, run: Run) -> dict[str, Any]:
         "run": run.name, "number": run.id, "seed": run.seed, "configuration": asdict(run.configuration),
         "genesis_hash": run.genesis_hash.hex(), "rules_version": run.rules_version,
         "state_version": run.state_version, "hashing_version": run.hashing_version,
-        "parent": names.get(run.parent) if run.parent else None, "fork_tick": run.fork_tick, "lineage": lineage,
+        "parent": names[run.parent] if run.parent else None, "fork_tick": run.fork_tick, "lineage": lineage,
         "engines": run.engines, "created_at": run.created_at,
     }  # fmt: skip
 

@@ -5,8 +5,8 @@ What runs recorded is read next door: ticks in `recorded_history`, inputs in `re
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -17,21 +17,21 @@ import psycopg
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from domain.advance import Header
 from domain.configuration import RELEASE, Configuration, genesis_hash, require_target
-from domain.errors import CorruptHistory, InvalidConfiguration, RunExists, UnknownRun
+from domain.errors import InvalidConfiguration, RunExists, UnknownRun
 from domain.inputs import Input
-from domain.ports import Block, Lease, Run
+from domain.ports import Block, DamagedRun, Lease, Run
 from infrastructure import measure_blocks, schema
 from infrastructure.dropping import refuse_dropped
 from infrastructure.input_rows import row_of
 from infrastructure.lease import ALIVE, gone
-from infrastructure.leaves import require_earlier
 from infrastructure.recorded_history import RecordedHistory
 from infrastructure.recorded_inputs import RecordedInputs
+from infrastructure.standings import Standing, lease_of, run_of, standings
 from infrastructure.tick_writer import TickWriter
 
 _NAME = "[a-z][a-z0-9_-]{0,62}"
@@ -153,11 +153,17 @@ class PostgresStore(RecordedHistory, RecordedInputs):
             return set(connection.execute(select(schema.runs.c.name)).scalars())
 
     def runs(self) -> list[tuple[Run, Lease, Header | None]]:
-        """Return all runs with where they stand."""
-        with self.database.lend() as connection:
-            rows = connection.execute(select(schema.runs).order_by(schema.runs.c.run)).all()
-        found = [run_of(row) for row in rows]
-        return [(run, self.lease(run), self.head(run)) for run in found]
+        """Return runs with where they stand, all but those that are damaged."""
+        found = []
+        for each in standings(self, order="oldest"):
+            with contextlib.suppress(UnknownRun):  # somebody drops it in this very moment
+                if isinstance(each, Standing):
+                    found.append((each.run, each.lease, self.head(each.run)))
+        return found
+
+    def damaged_runs(self) -> list[DamagedRun]:
+        """Return the runs that `runs` leaves out, since somebody changed what says where they stand."""
+        return [each for each in standings(self, order="oldest") if isinstance(each, DamagedRun)]
 
     def lease(self, run: Run) -> Lease:
         """Return where a run stands. "running" without a living writer is "paused".
@@ -175,8 +181,7 @@ class PostgresStore(RecordedHistory, RecordedInputs):
         if row is None:
             self.find(str(run.id))
             raise gone(run.name)
-        status = "running" if row.alive else ("paused" if row.status == "running" else row.status)
-        return Lease(status, row.target, row.epoch, row.holder if row.alive else None, row.problem)
+        return lease_of(row)
 
     def size_bytes(self, run: Run) -> int:
         """Return the bytes that a run takes on disk, indexes included; of a table that is gone, none."""
@@ -240,33 +245,3 @@ class PostgresStore(RecordedHistory, RecordedInputs):
 
 def _takes_writes(connection: Connection) -> bool:
     return str(connection.execute(sql("SHOW transaction_read_only")).scalar_one()) == "off"
-
-
-def run_of(row: Row[Any]) -> Run:
-    """Return the run of a row of `runs`.
-
-    Raises
-    ------
-    CorruptHistory
-        If its configuration can't be read, or its parent came no earlier: somebody changed it, or a later release wrote
-        it.
-    """
-    require_earlier(row.parent, row.run, told=row.name)
-    try:
-        configuration = Configuration.from_mapping(json.loads(row.configuration))
-    except (ValueError, AttributeError, InvalidConfiguration) as error:
-        raise CorruptHistory(-1, -1, f"run {row.name}: its configuration can't be read: {error}") from None
-    return Run(
-        id=row.run,
-        name=row.name,
-        seed=row.seed,
-        configuration=configuration,
-        genesis_hash=bytes(row.genesis_hash),
-        rules_version=row.rules_version,
-        state_version=row.state_version,
-        hashing_version=row.hashing_version,
-        parent=row.parent,
-        fork_tick=row.fork_tick,
-        engines=row.engines,
-        created_at=row.created_at.isoformat(timespec="seconds"),
-    )

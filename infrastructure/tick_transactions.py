@@ -148,7 +148,7 @@ class TickTransactions:
         counts = [
             f"(SELECT count(*) FROM polis.inputs_r{source} WHERE effect_tick BETWEEN {{first}} AND {{last}} "
             f"AND asked_tick BETWEEN {low - 1} AND {high})"
-            for source, _, low, high in rows
+            for source, _, low, high, _ in rows
         ]
         return " + ".join(counts)
 

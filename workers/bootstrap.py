@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from domain.errors import MemoryUnavailable
 from domain.ports import Engine, Run
 from infrastructure.asking import Analyst, AnswerColumn
-from infrastructure.browsing import Browsing, Standing
+from infrastructure.browsing import Browsing
 from infrastructure.database import Database, DriverError
 from infrastructure.dropping import belongings_of, drop_run
 from infrastructure.dump import dump_database
@@ -45,6 +45,7 @@ from infrastructure.restore import restore_database
 from infrastructure.rollups import BLOCK as ROLLUP_BLOCK
 from infrastructure.rollups import Rollups
 from infrastructure.settings import Settings
+from infrastructure.standings import Standing
 
 if TYPE_CHECKING:
     from infrastructure.chroma_memory import ChromaMemory

@@ -108,6 +108,9 @@ def _damaged(database: Database, output: Output) -> list[str]:
     from workers.bootstrap import PostgresStore
 
     store, damaged = PostgresStore(database), []
+    for each in store.damaged_runs():
+        output.warn(each.because)
+        damaged.append(each.name)
     for run, _, head in store.runs():
         if head is None:
             continue

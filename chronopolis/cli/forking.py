@@ -127,13 +127,17 @@ def tree(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show which run was forked from which: at what tick, how far each has come, and what it changed."""
+    """Show which run was forked from which: at what tick, how far each has come, and what it changed.
+
+    A damaged run is shown as one, as `polis runs` does.
+    """
     from chronopolis.lineage import family_tree
     from workers.bootstrap import open_store
 
     output = Output(as_json=as_json)
     with open_store(say=output.say) as store:
         trees = family_tree(store, None if run is None else store.find(run))
+    _warn_of_damaged(output, trees)
     if as_json:
         output.result({"trees": trees})
     elif not trees:
@@ -142,15 +146,25 @@ def tree(
         output.show(_branch(each))
 
 
+def _warn_of_damaged(output: Output, nodes: list[dict[str, Any]]) -> None:
+    for node in nodes:
+        if node["damage"] is not None:
+            output.warn(node["damage"])
+        _warn_of_damaged(output, node["children"])
+
+
 def _branch(node: dict[str, Any], branch: Any = None) -> Any:
     from rich.text import Text
     from rich.tree import Tree
 
     line = Text.assemble((node["name"], "bold"), (" (this)" if node["here"] else "", "cyan"))
     line.append("" if node["forked_at"] is None else f"  from tick {node['forked_at']:,}", "dim")
-    line.append("  no tick yet" if node["head_tick"] < 0 else f"  at tick {node['head_tick']:,}")
-    line.append(f"  {node['status']}  {(node['head_hash'] or '')[:12]}", "dim")
-    if node["forked_at"] is not None:
+    if node["damage"] is not None:
+        line.append(f"  {node['status']}", "bold red")
+    else:
+        line.append("  no tick yet" if node["head_tick"] < 0 else f"  at tick {node['head_tick']:,}")
+        line.append(f"  {node['status']}  {(node['head_hash'] or '')[:12]}", "dim")
+    if node["changed"] is not None:
         changes = changes_lines(node) or ["nothing changed"]
         more = [f"and {len(changes) - _CHANGES_SHOWN} more"] if len(changes) > _CHANGES_SHOWN else []
         line.append("".join(f"\n  {each}" for each in changes[:_CHANGES_SHOWN] + more), "dim italic")

@@ -75,9 +75,9 @@ def status(run: RunName, as_json: AsJson = False) -> None:
     with open_store(settings, say=output.say) as store:
         found = store.find(run)
         head = store.head(found)
-        names = {each.id: each.name for each, _, _ in store.runs()}
         with open_memory_index(store, settings, say=output.say) as index:
             stretches = coverage(store, index, found)
+        names = {source: store.find(str(source)).name for source, *_ in stretches}
     values: dict[str, Any] = {
         "run": found.id,
         "name": found.name,
@@ -85,7 +85,7 @@ def status(run: RunName, as_json: AsJson = False) -> None:
         "covered": _covered(stretches),
         "embedded": settings.chroma_url is None,
         "stretches": [
-            {"run": source, "name": names.get(source), "first": first, "last": last, "covered": covered}
+            {"run": source, "name": names[source], "first": first, "last": last, "covered": covered}
             for source, first, last, covered in stretches
         ],
     }

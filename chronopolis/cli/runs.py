@@ -11,11 +11,10 @@ from chronopolis.cli.forking import changes_lines
 from chronopolis.cli.options import AsJson, RunName, examples
 from chronopolis.cli.output import Output, facts, mebibytes
 from chronopolis.cli.summary import unused_answers
-from chronopolis.standing import standing
+from chronopolis.standing import DAMAGED, standing, standing_of
 
 if TYPE_CHECKING:
-    from domain.advance import Header
-    from domain.ports import Lease, Run
+    from domain.ports import Run
 
 
 def register(app: typer.Typer) -> None:
@@ -28,15 +27,22 @@ def register(app: typer.Typer) -> None:
 
 
 def runs(as_json: AsJson = False) -> None:
-    """List all runs, oldest first."""
-    from workers.bootstrap import open_store
+    """List all runs, oldest first.
+
+    Where a run stands can't be told if somebody changed its row, its lineage or its lease: it is listed as *damaged*,
+    with the reason on standard error and, with --json, under `damage`. What is not known of it is null.
+    """
+    from workers.bootstrap import Browsing, open_store
 
     output = Output(as_json=as_json)
     with open_store(say=output.say) as store:
-        found = store.runs()
+        found = [standing_of(each) for each in Browsing(store).standings(order="oldest")]
+    for each in found:
+        if each["damage"] is not None:
+            output.warn(each["damage"])
+        if as_json:
+            output.line(each)
     if as_json:
-        for each in found:
-            output.line(standing(*each))
         return
     if not found:
         output.show("no runs yet; [cyan]polis demo[/cyan] or [cyan]polis run[/cyan] makes one")
@@ -44,30 +50,32 @@ def runs(as_json: AsJson = False) -> None:
     output.show(_runs_table(found, columns=output.out.width))
 
 
-_STATUS_STYLES = {"running": "cyan", "paused": "yellow", "complete": "green", "degraded": "magenta", "failed": "red"}
+_STATUS_STYLES = {
+    "running": "cyan", "paused": "yellow", "complete": "green", "degraded": "magenta", "failed": "red",
+    DAMAGED: "bold red",
+}  # fmt: skip
 
 
 # What gives way on a narrow terminal, in this order: a number or a name that is cut tells nothing.
 _GIVE_WAY = ("made", "head hash", "seed", "agents", "forked from", "of", "run")
 
 
-def _runs_table(found: list[tuple[Run, Lease, Header | None]], *, columns: int) -> Any:
+def _runs_table(told: list[dict[str, Any]], *, columns: int) -> Any:
     """Return the table of runs with as many of its parts as `columns` characters have room for."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    told = [standing(*each) for each in found]
-    forks = {run.id: run.name for run, *_ in found}
+    forks = {s["run"]: s["name"] for s in told}
     rows = [
         {
             "run": str(s["run"]),
             "name": s["name"],
             "forked from": _origin(s, forks),
             "status": s["status"],
-            "tick": "–" if s["head_tick"] < 0 else f"{s['head_tick']:,}",
-            "of": f"{s['target']:,}",
-            "agents": f"{s['agents']:,}",
+            "tick": "–" if s["head_tick"] == -1 else _known(s["head_tick"]),
+            "of": _known(s["target"]),
+            "agents": _known(s["agents"]),
             "seed": str(s["seed"]),
             "head hash": (s["head_hash"] or "")[:12],
             "made": s["created_at"].replace("T", " ")[:16],
@@ -92,8 +100,12 @@ def _runs_table(found: list[tuple[Run, Lease, Header | None]], *, columns: int) 
     return table
 
 
+def _known(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
+
+
 def _origin(s: dict[str, Any], names: dict[int, str]) -> str:
-    return "" if s["parent"] is None else f"{names.get(s['parent'], s['parent'])} @ {s['fork_tick']:,}"
+    return "" if s["parent"] is None else f"{names.get(s['parent'], s['parent'])} @ {_known(s['fork_tick'])}"
 
 
 # -- show ----------------------------------------------------------------------------------------------

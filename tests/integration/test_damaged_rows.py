@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import text
 
+import chronopolis
 import replay
 from chronopolis.cli.errors import CHECK_FAILED, GOOD
 from domain.configuration import Configuration
 from domain.errors import CorruptHistory
 from domain.inputs import INTERVENTION, Input, InputKey
 from domain.ports import Run
-from infrastructure.browsing import Browsing
 from infrastructure.leaves import LINEAGE
 from infrastructure.postgres_store import PostgresStore
 from tests.support.commands import Said, calling
 from tests.support.postgres import FreshDatabase
 from tests.support.stores import go_on, make_run, opened
+from tests.support.web import served
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -63,10 +66,74 @@ def is_told(said: Said, what: str) -> None:
     assert said.err.startswith("error: ") and what in said.err and said.err.count("\n") == 1, said.err
 
 
+# -- lists of runs ---------------------------------------------------------------------------------
+
+DAMAGE = {
+    "its own parent": ("UPDATE runs SET parent = run WHERE name = 'second'", "its lineage is damaged: polis.runs says"),
+    "no lease": (
+        "DELETE FROM leases USING runs WHERE leases.run = runs.run AND name = 'second'",
+        "its row in polis.leases is gone",
+    ),
+    "no constants": ("UPDATE runs SET configuration = '{' WHERE name = 'second'", "its configuration can't be read"),
+    "no parent": ("DELETE FROM runs WHERE name = 'first'", "its lineage is damaged: polis.runs says"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_run_is_listed_as_one_and_every_other_as_before(
+    line: list[Run], change: Change, ask: Ask, postgres_store: PostgresStore, damage: str
+) -> None:
+    make_run(postgres_store, "sound", ticks=3)
+    before = {told["name"]: told for told in ask("runs", "--json").lines}
+    assert {told["damage"] for told in before.values()} == {None}
+    statement, reason = DAMAGE[damage][0], f"run second: {DAMAGE[damage][1]}"
+    change(statement)
+    said = ask("runs", "--json")
+    after = {told["name"]: told for told in said.lines}
+    assert said.code == GOOD and after["sound"] == before["sound"] and f"warning: {reason}" in said.err
+    assert set(after) == set(before) - ({"first"} if damage == "no parent" else set())
+    told = after["second"]
+    assert told.keys() == before["second"].keys() and told["damage"].startswith(reason)
+    assert (told["status"], told["head_tick"], told["target"]) == ("damaged", None, None)
+    listed = ask("runs")
+    assert listed.code == GOOD and listed.err == said.err and "damaged" in listed.out and "sound" in listed.out
+    assert chronopolis.runs().to_dicts() == said.lines
+    with served(postgres_store) as client:
+        answer = client.get("/api/runs", params={"sort": "oldest"})
+    assert answer.status_code == 200 and answer.json() == said.lines
+
+    drawn = ask("tree", "--json")
+    assert drawn.code == GOOD and f"warning: {reason}" in drawn.err
+    nodes = {node["name"]: node for node in _flat(drawn.json["trees"])}
+    assert nodes.keys() == after.keys() and nodes["sound"]["damage"] is None
+    assert (nodes["second"]["status"], nodes["second"]["damage"]) == ("damaged", told["damage"])
+    assert "damaged" in ask("tree").out
+    (alone,) = ask("tree", "soun", "--json").json["trees"]
+    assert (alone["name"], alone["here"]) == ("sound", True) and ask("tree", "soun").err == ""
+    assert ask("show", "soun").code == GOOD
+
+
+def _flat(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for node in nodes for each in (node, *_flat(node["children"]))]
+
+
+def test_what_looks_at_all_runs_goes_on_while_one_has_no_lease(
+    line: list[Run], change: Change, ask: Ask, tmp_path: Path
+) -> None:
+    change("DELETE FROM leases WHERE run = %s", line[1].id)
+    about = ask("sql", "-c", "SELECT count(*) AS n FROM samples WHERE run = 2", "--json")
+    assert about.code == GOOD, about
+    told = ("intervene", "first", "--endow", "food=5", "--agent", "3", "--at", str(TICKS + 1))
+    assert ask(*told).code == GOOD
+    assert ask("export", "third", "--parquet", str(tmp_path / "third")).code == GOOD
+    lineage = json.loads((tmp_path / "third" / "run.json").read_text())["lineage"]
+    assert [segment["run"] for segment in lineage] == ["first", "second", "third"]
+
+
 # -- the parent of a run ---------------------------------------------------------------------------
 
 ASKING = (
-    ("runs",), ("show", "second"), ("state", "second"), ("events", "second"), ("verify", "second"),
+    ("show", "second"), ("state", "second"), ("events", "second"), ("verify", "second"),
     ("reexecute", "second"), ("diff", "first", "second"), ("measures", "second", "population"),
     ("sql", "second", "-c", "SELECT count(*) FROM deaths"), ("why", "second", "3:0"),
     ("resume", "second", "--ticks", "3", "--quiet"), ("fork", "second", "--at", "5"), ("tree", "second"),
@@ -127,7 +194,7 @@ def test_a_run_whose_lease_is_gone_is_told_as_damaged_and_can_still_be_looked_at
 ) -> None:
     change("DELETE FROM leases WHERE run = %s", line[1].id)
     for command in (
-        ("runs",), ("show", "second"), ("resume", "second", "--ticks", "3", "--quiet"), ("fork", "second", "--at", "9"),
+        ("show", "second"), ("resume", "second", "--ticks", "3", "--quiet"), ("fork", "second", "--at", "9"),
         ("intervene", "second", "--endow", "food=5", "--agent", "3"), ("drop", "second", "--because", "a trial"),
     ):  # fmt: skip
         is_told(ask(*command), "run second: its row in polis.leases is gone")
@@ -135,8 +202,6 @@ def test_a_run_whose_lease_is_gone_is_told_as_damaged_and_can_still_be_looked_at
         assert ask(*command).code == GOOD, command
     with pytest.raises(CorruptHistory, match="leases is gone"):
         go_on(postgres_store, line[1], TICKS + 3)
-    with pytest.raises(CorruptHistory, match="leases is gone"):
-        Browsing(postgres_store).standings()
     given = Input(InputKey(TICKS, 3, INTERVENTION), TICKS + 2, {"by": "a test", "why": "to see", "rest": True})
     with pytest.raises(CorruptHistory, match="leases is gone"):
         postgres_store.record_input(line[1], given)

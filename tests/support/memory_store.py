@@ -29,7 +29,7 @@ from domain.errors import (
 )
 from domain.events import CATALOGUE_VERSION, EventBatch
 from domain.inputs import INTERVENTION, Input, InputKey, Inputs, validated
-from domain.ports import Block, Headers, Lease, Run, Snapshot
+from domain.ports import Block, DamagedRun, Headers, Lease, Run, Snapshot
 from domain.state import World
 
 _FOR_EVER = 2**31 - 1
@@ -98,6 +98,9 @@ class MemoryStore:
 
     def runs(self) -> list[tuple[Run, Lease, Header | None]]:
         return [(s.run, self.lease(s.run), self.head(s.run)) for s in self.shelves.values()]
+
+    def damaged_runs(self) -> list[DamagedRun]:
+        return []
 
     def lease(self, run: Run) -> Lease:
         shelf = self.shelves[run.id]

@@ -54,17 +54,15 @@ def test_nothing_is_said_to_be_whole_where_nothing_was_folded():
     assert "401 ticks are as they were recorded" in written(verification_panel(values | {"ticks": 401}))
 
 
-def listed(number: int, name: str, parent: int | None) -> Any:
-    told = {
+def listed(number: int, name: str, parent: int | None) -> dict[str, Any]:
+    return {
         "run": number, "name": name, "parent": parent, "fork_tick": 1_200, "status": "complete", "head_tick": 54_321,
         "target": 98_765, "agents": 500, "seed": 7_654_321, "head_hash": "ab" * 32,
-        "created_at": "2026-01-02T03:04:05+00:00",
+        "created_at": "2026-01-02T03:04:05+00:00", "damage": None,
     }  # fmt: skip
-    return SimpleNamespace(id=number, name=name), told, None
 
 
-def test_what_a_narrow_terminal_has_no_room_for_is_left_out_of_the_runs_and_not_cut(monkeypatch):
-    monkeypatch.setattr(runs, "standing", lambda run, told, head: told)
+def test_what_a_narrow_terminal_has_no_room_for_is_left_out_of_the_runs_and_not_cut():
     found = [listed(1, "brave-otter", None), listed(2, "lean-brave-otter", 1)]
     shown = []
     for columns in range(42, 140):

@@ -16,20 +16,23 @@ class Health(BaseModel):
 
 
 class RunBrief(BaseModel):
-    """A run and where it stands."""
+    """A run and where it stands; of a damaged one null is what can't be told."""
 
     run: int
     name: str
-    status: str = Field(description="running, paused, complete, degraded or failed")
-    head_tick: int = Field(description="the newest tick, -1 before the first")
+    status: str = Field(description="running, paused, complete, degraded or failed; or damaged")
+    head_tick: int | None = Field(description="the newest tick, -1 before the first")
     head_hash: str | None = Field(description="chain hash of the newest tick, in hex")
-    target: int
-    agents: int
+    target: int | None
+    agents: int | None
     seed: int
-    mind: str
+    mind: str | None
     parent: int | None
     fork_tick: int | None
     created_at: str
+    damage: str | None = Field(
+        description="of a damaged run: what somebody changed, so that it can't be told where it stands"
+    )
 
 
 class Stretch(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
-from chronopolis.standing import standing_at
+from chronopolis.standing import standing_of
 from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import Density, Health, Marks, RunBrief, RunDetail
 from chronopolis.web.api.parameters import First, Found, Last, span
@@ -21,11 +21,6 @@ from workers.bootstrap import Standing
 router = APIRouter(tags=["runs"], route_class=Described)
 
 _CHILDREN_MAX, _INTERVENTIONS_MAX = 200, 2_000
-
-
-def brief(standing: Standing) -> dict[str, Any]:
-    """Return a run as `polis runs --json` lists it, its parent besides."""
-    return standing_at(standing.run, standing.lease, standing.head_tick, standing.head_hash)
 
 
 def version_of(run: Run) -> str:
@@ -51,7 +46,7 @@ async def runs(
     """List runs."""
     histories = using.histories
     found = await histories.quick.do(lambda: histories.browsing.standings(order=sort, limit=limit))
-    return [RunBrief(**brief(each)) for each in found]
+    return [RunBrief(**standing_of(each)) for each in found]
 
 
 @router.get("/api/runs/{run}")
@@ -66,7 +61,7 @@ def _detail(using: Services, run: Run) -> dict[str, Any]:
     store, browsing = using.store, using.histories.browsing
     lease, head = store.lease(run), store.head(run)
     standing = Standing(run, lease, -1 if head is None else head.tick, None if head is None else head.chain_hash)
-    return brief(standing) | {
+    return standing_of(standing) | {
         "parent_name": None if run.parent is None else store.find(str(run.parent)).name,
         "version": version_of(run),
         "configuration": asdict(run.configuration),
@@ -77,7 +72,7 @@ def _detail(using: Services, run: Run) -> dict[str, Any]:
             {"run": source, "first": first, "last": None if source == run.id else last}
             for source, first, last in store.lineage(run)
         ],
-        "children": [brief(each) for each in browsing.standings(parent=run.id, limit=_CHILDREN_MAX)],
+        "children": [standing_of(each) for each in browsing.standings(parent=run.id, limit=_CHILDREN_MAX)],
         "holder": lease.holder,
         "problem": lease.problem,
         "events": store.total_events(run),
@@ -104,9 +99,9 @@ async def marks(run: Found, using: Using) -> Marks:
     histories = using.histories
 
     def found() -> dict[str, Any]:
-        forks = [each.run for each in histories.browsing.standings(parent=run.id, order="oldest")]
+        forks = [standing_of(each) for each in histories.browsing.standings(parent=run.id, order="oldest")]
         return {
-            "forks": [{"tick": fork.fork_tick, "run": fork.id, "name": fork.name} for fork in forks],
+            "forks": [{"tick": fork["fork_tick"], "run": fork["run"], "name": fork["name"]} for fork in forks],
             "interventions": [_told(given) for _, given in using.store.interventions(run)][:_INTERVENTIONS_MAX],
             "snapshots": using.store.snapshot_ticks(run),
         }

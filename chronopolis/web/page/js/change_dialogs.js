@@ -147,7 +147,7 @@ export function changeDialogs(session) {
     } catch (error) {
       return session.problem(error);
     }
-    const others = runs.filter((run) => run.name !== session.run);
+    const others = runs.filter((run) => run.name !== session.run && !run.damage);
     if (!others.length) return notice("There is no other run to compare with: fork this one");
     const near = (run) => (run.parent === session.about.run || session.about.parent === run.run ? 0 : 1);
     others.sort((a, b) => near(a) - near(b));

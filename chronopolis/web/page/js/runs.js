@@ -112,6 +112,7 @@ export async function startRuns(root) {
     const tick = el("input", {
       type: "checkbox",
       checked: chosen.has(run.name),
+      disabled: Boolean(run.damage),
       "aria-label": `Choose ${run.name} to compare`,
       onchange: () => {
         if (tick.checked) chosen.add(run.name);
@@ -137,14 +138,18 @@ export async function startRuns(root) {
         run.fork_tick !== null && run.fork_tick !== undefined && el("span.faint", ` from tick ${whole(run.fork_tick)}`),
       ),
       el("td", status(run.status)),
-      el(
-        "td.far",
-        whole(Math.max(0, run.head_tick)),
-        el("span.faint", ` / ${whole(run.target)}`),
-        el("i.track", el("i", { style: { width: `${100 * part}%` } })),
-      ),
-      el("td.num", whole(run.agents)),
-      el("td", run.mind),
+      run.damage
+        ? el("td.bad", { colspan: 3, "data-test": "damage" }, run.damage)
+        : [
+            el(
+              "td.far",
+              whole(Math.max(0, run.head_tick)),
+              el("span.faint", ` / ${whole(run.target)}`),
+              el("i.track", el("i", { style: { width: `${100 * part}%` } })),
+            ),
+            el("td.num", whole(run.agents)),
+            el("td", run.mind),
+          ],
       el("td.num", String(run.seed)),
       el("td.faint", ago(run.created_at)),
     );
