@@ -5,6 +5,7 @@ Paths are relative to the folder: run the file there, or ``SET file_search_path`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from domain.events import CAUSE, GIVEN, KINDS, NEEDS, TAKEN, EventKind, Field
 from domain.ports import Run
 from infrastructure.event_tables import schema_of_kind
 
-_DERIVED = Path(__file__).parent.parent / "migrations" / "sql" / "0006" / "derived.sql"
+_MIGRATIONS = Path(__file__).parent.parent / "migrations" / "sql"
 _OF_EVENTS = """\
 -- holdings: what an agent holds of a good after an event that changed it
 CREATE OR REPLACE VIEW holdings AS
@@ -70,7 +71,18 @@ def _statements(run: Run, tables: tuple[str, ...]) -> Iterator[str]:
         yield f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM read_parquet('{table}.parquet');"
     yield ""
     yield _OF_EVENTS
-    yield _DERIVED.read_text(encoding="utf-8").replace("CREATE VIEW", "CREATE OR REPLACE VIEW")
+    yield from _derived().values()
+
+
+def _derived() -> dict[str, str]:
+    """Return the views over the views of kinds by name, each as the latest revision that has it says."""
+    found = {}
+    for file in sorted(_MIGRATIONS.glob("*/derived.sql")):
+        for statement in file.read_text(encoding="utf-8").split("\n\n"):
+            view = re.search(r"^CREATE (?:OR REPLACE )?VIEW (\w+) AS$", statement, re.MULTILINE)
+            if view is not None:
+                found[view[1]] = statement.strip().replace("CREATE VIEW", "CREATE OR REPLACE VIEW") + "\n"
+    return found
 
 
 def _general(kind: EventKind) -> str:

@@ -193,6 +193,24 @@ def test_answers_are_the_same_rolled_up_in_steps_or_not_at_all(postgres_store, s
     assert {name: ask(postgres_store, query, run) for name, query in ROLLED.items()} == before
 
 
+def test_an_answer_belongs_to_the_request_of_its_purpose_alone(postgres_store, migrated):
+    run = keep(postgres_store, scenario("minded"), "minded")
+    query = "SELECT tick, ordinal, purpose, reason FROM thoughts_answered ORDER BY tick, ordinal"
+    before = ask(postgres_store, query, run)
+    assert {"intention", "reflection"} <= {purpose for _, _, purpose, _ in before}
+    # Each who was asked what to intend is asked for a reflection in the same tick as well, and the other way round.
+    twice = (
+        "INSERT INTO stored_events SELECT (jsonb_populate_record(e, jsonb_build_object('ordinal', ordinal + 100000, "
+        "'target', 1 - target, 'cell', 4))).* FROM stored_events e WHERE run = %s AND kind = 21"
+    )
+    options = "-c search_path=polis -c session_replication_role=replica"
+    with psycopg.connect(migrated.admin_url, autocommit=True, options=options) as connection:
+        assert connection.execute(twice, (run.id,)).rowcount > 0
+    assert ask(postgres_store, query, run) == before
+    whole = query.replace("FROM thoughts_answered", f"FROM polis.thoughts_answered WHERE run = {run.id}")
+    assert ask(postgres_store, whole, run) == before
+
+
 def test_samples_are_the_state_of_their_ticks(postgres_store):
     run = keep(postgres_store, scenario("harsh"), "harsh")
     assert rollups.events_behind(postgres_store, run) > 0
