@@ -128,7 +128,7 @@ _NEEDS = (
 def _held(name: str, good: int) -> Measure:
     whole = good in (COIN, TOOL)
     unit = "uses" if good == TOOL else "coins" if whole else "units"
-    return _level(name, unit, f"What the living hold: {Good(good).name.lower()}.",
+    return _level(name, unit, f"What the living hold: {'uses of tools' if good == TOOL else name}.",
                   lambda look: look.total(GOODS + good), milli=not whole, moved_by=_HOLDING)  # fmt: skip
 
 

@@ -1,27 +1,27 @@
-"""The base figures of a state, for summaries: the very measures, by names that summaries have always had."""
+"""The base figures of a state, for summaries: some of the measures, by their names."""
 
 from __future__ import annotations
 
 from math import isnan
 
-from domain.codes import Good
 from domain.events import EventBatch, empty_records
 from domain.measures.base import MEASURES
 from domain.measures.look import Look
 from domain.state import World
 
-_PIECES = {Good.COIN: "coins", Good.TOOL: "tools"}
-FIGURES = {name: name for name in ("population", "energy", "satiety", "company", "gini_coins", "gini_food", "ties")} | {
-    good.name.lower(): _PIECES.get(good, good.name.lower()) for good in Good
-}
-"""Figure → the measure that it is."""
+FIGURES = (
+    "population", "energy", "satiety", "company", "gini_coins", "gini_food", "ties",
+    "food", "wood", "stone", "ore", "coins", "tools",
+)  # fmt: skip
+"""The measures that they are. A good is `coin` or `tool`; what all hold of it is the measure `coins` or `tools`."""
 
 
 def society_figures(world: World) -> dict[str, float | int]:
     """Return the base figures of a state in their units: means over the living, 0 where nobody lives, and sums."""
     look = Look().at(world, EventBatch.of(empty_records(0)))
     figures: dict[str, float | int] = {}
-    for name, measure in ((name, MEASURES[measure]) for name, measure in FIGURES.items()):
+    for name in FIGURES:
+        measure = MEASURES[name]
         amount = measure.of(look)
         whole = not (measure.fraction or measure.milli)
         figures[name] = int(amount) if whole else 0.0 if isnan(amount) else amount / measure.divisor
