@@ -337,6 +337,11 @@ class StoreUnavailable(StoreError):
 class MindError(PolisError):
     """An engine was asked and gave no answer."""
 
+    @property
+    def reason(self) -> str:
+        """Why a thought is refused, as its event has it: refusals are counted by it, and no event names a run."""
+        return str(self)
+
 
 class EngineUnavailable(MindError):
     """The engine can't be reached, is overloaded, or failed within; asking again may help."""
@@ -400,3 +405,8 @@ class MemoryBehind(MemoryUnavailable):
         super().__init__(f"of run {run} they are there up to tick {covered}, and tick {tick} is wanted")
         self.args = (run, tick, covered)
         self.run, self.tick, self.covered = run, tick, covered
+
+    @property
+    def reason(self) -> str:
+        """The same for every run and tick."""
+        return "memories can't be looked up: not all have been taken in yet"

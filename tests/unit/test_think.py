@@ -250,9 +250,14 @@ def test_missing_memories_refuse_the_thought(store, covered):
     memory = Remembers(MemoryBehind(1, 120, 99))
     engine = Says(GOOD)
     assert think(store, engine, memory, request(store)) == "refused"
-    assert "up to tick 99" in recorded(store).answer["refused"]
+    assert recorded(store).answer == {"refused": "memories can't be looked up: not all have been taken in yet"}
     assert not engine.asked
     assert covered[0][2] <= 1.0
+
+
+def test_memories_that_are_behind_are_one_reason_to_be_counted_whatever_the_run_and_tick():
+    assert len({MemoryBehind(run, tick, tick - 9).reason for run in (1, 2) for tick in (9, 120)}) == 1
+    assert "of run 2 they are there up to tick 99" in str(MemoryBehind(2, 120, 99)), "whoever waits is told which"
 
 
 def test_a_reflection_cites_the_memories_it_was_shown(store, covered):

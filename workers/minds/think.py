@@ -115,7 +115,7 @@ def think(
     try:
         answer = thought.answer(_recall(store, memory, run, asked, deadline))
     except MindError as error:
-        answer = {"refused": plain(error, limit=_REASON_MAX) or type(error).__name__}
+        answer = {"refused": plain(error.reason, limit=_REASON_MAX) or type(error).__name__}
     about = thought.about()
     since_sent = _since(asked.settings.sent_at)
     about["latency_ms"] = round(1000 * max(since_sent, time.monotonic() - started))
