@@ -32,7 +32,7 @@ import psutil
 from infrastructure.errors import EmbeddedValkeyFailed
 from infrastructure.postgres_account import Account
 from infrastructure.postgres_process import is_alive, send, wait_until_gone, wait_until_ready
-from infrastructure.server_files import make_socket_folder, rotate, size_of, socket_folder, tail
+from infrastructure.server_files import make_socket_folder, remove_socket_folder, rotate, size_of, socket_folder, tail
 from infrastructure.shared_server import SharedServer
 
 START_TIMEOUT_S = 20.0
@@ -83,7 +83,6 @@ class EmbeddedValkey(SharedServer):
     def _make_folders(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log.parent.mkdir(mode=0o700, exist_ok=True)
-        make_socket_folder(self.socket.parent, _ourselves())
 
     def _find_or_start(self) -> None:
         process = listener(self.socket)
@@ -98,6 +97,7 @@ class EmbeddedValkey(SharedServer):
 
     def _start(self) -> psutil.Process:
         self._make_folders()
+        make_socket_folder(self.socket.parent, _ourselves())  # under the start lock, as it is removed
         self.socket.unlink(missing_ok=True)
         rotate(self.log)
         since = size_of(self.log)
@@ -141,12 +141,12 @@ class EmbeddedValkey(SharedServer):
 
     def _stop(self) -> None:
         process = listener(self.socket)
-        if process is None:
-            return
-        send(process, signal.SIGTERM)
-        for straggler in wait_until_gone([process], timeout_s=STOP_TIMEOUT_S):
-            send(straggler, signal.SIGKILL)  # it has nothing to write
+        if process is not None:
+            send(process, signal.SIGTERM)
+            for straggler in wait_until_gone([process], timeout_s=STOP_TIMEOUT_S):
+                send(straggler, signal.SIGKILL)  # it has nothing to write
         self.socket.unlink(missing_ok=True)
+        remove_socket_folder(self.socket.parent, self.name)
 
     def _forget(self) -> None:
         self._process = None

@@ -22,6 +22,7 @@ from infrastructure.files import disk_full, says_disk_full, write_file
 from infrastructure.postgres_account import Account, find_binaries, open_programs, server_account
 from infrastructure.postgres_cluster import Cluster
 from infrastructure.postgres_tuning import as_conf, fit_to_machine, machine_memory_bytes
+from infrastructure.server_files import remove_socket_folder
 
 STOP_TIMEOUT_S = 120.0  # a shutdown checkpoint writes at most shared_buffers
 PORTS_TRIED_MAX = 5
@@ -101,9 +102,13 @@ class Server:
 
     def stop(self) -> None:
         """Stop whatever server runs."""
-        process = processes.postmaster(self._cluster.data, self._cluster.name)
+        cluster = self._cluster
+        process, known = processes.postmaster(cluster.data, cluster.name), processes.PidFile.read(cluster.data)
         if process is not None and not processes.stop_fast(process, timeout_s=STOP_TIMEOUT_S):
             _log.warning("the embedded Postgres (pid %d) is still stopping, and ends by itself", process.pid)
+            return
+        # Whoever started it may have had another TMPDIR.
+        remove_socket_folder(cluster.socket_folder if known is None else Path(known.socket_folder), cluster.name)
 
     def _start(self) -> psutil.Process:
         cluster = self._cluster

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -42,6 +43,16 @@ def make_socket_folder(folder: Path, account: Account) -> None:
         )
     account.own(folder)
     folder.chmod(0o700)
+
+
+def remove_socket_folder(folder: Path, name: str) -> None:
+    """Remove the socket's folder of a server that has ended, if it lies in a shared place; one with files in it stays.
+
+    Whoever starts the server next makes it again: both hold the start lock.
+    """
+    if folder.name == name:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def rotate(log: Path, *, bytes_max: int = LOG_BYTES_MAX) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -197,7 +198,34 @@ def test_a_long_home_gets_a_short_socket(home: Path) -> None:
         assert not folder.is_relative_to(long)
         assert folder.stat().st_mode & 0o777 == 0o700
         assert ask(server.url("postgres", over="socket"), "SELECT 1") == 1
-    folder.rmdir()  # nothing was left in it
+    assert not folder.exists(), "nothing is left in a shared place"
+
+
+def test_who_comes_while_the_last_leaves_a_long_home_finds_the_sockets_place_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    long = home / ("long-" * 12) / ("longer-" * 12)
+    failures: list[BaseException] = []
+
+    def come_and_go() -> None:
+        try:
+            for _ in range(3):
+                with EmbeddedPostgres(long, settings=SMALL) as server:
+                    assert ask(server.url("postgres", over="socket"), "SELECT 1") == 1
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with EmbeddedPostgres(long, settings=SMALL) as server:
+        folder = server.cluster.socket_folder
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # another TMPDIR than that of who started it
+        assert server.cluster.socket_folder.parent == tmp_path
+    assert not folder.exists()
 
 
 def test_a_share_that_was_given_up_is_told_in_words(home: Path) -> None:

@@ -108,6 +108,12 @@ def test_a_long_home_gets_a_socket_elsewhere(home: Path) -> None:
     with EmbeddedValkey(home / ("x" * 100)) as server:
         assert len(os.fsencode(server.socket)) < 100
         assert client(server).ping()
+        with EmbeddedValkey(home / ("x" * 100)) as another:
+            assert client(another).ping()
+        assert client(server).ping(), "only the last takes it away"
+    assert not server.socket.parent.exists(), "nothing is left in a shared place"
+    with server:
+        assert client(server).ping()
 
 
 def test_a_wheel_that_is_missing_is_said_with_what_to_do(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
