@@ -42,7 +42,7 @@ def input_of(row: Row[Any]) -> Input:
     asked_chain = None if row.asked_chain is None else bytes(row.asked_chain).hex()
     stored, key = bytes(row.answer), InputKey(row.asked_tick, row.agent, row.purpose, row.call)
     about = {"engine": row.engine, "latency_ms": row.latency_ms, "asked_chain": asked_chain}
-    about |= {"tokens_in": row.tokens_in, "tokens_out": row.tokens_out}
+    about |= {"tokens_in": row.tokens_in, "tokens_out": row.tokens_out, "reused_from": row.reused_from}
     try:
         given = Input(key, effect_tick=row.effect_tick, answer=answer_from(stored), about=about)
     except ValueError:

@@ -94,8 +94,8 @@ class ThoughtFigures:
         return None
 
     def count(self, given: Input) -> None:
-        """Count an answer that took effect."""
-        about = given.about
+        """Count an answer that took effect; one that was reused took neither time nor tokens here."""
+        about = given.about if given.about.get("reused_from") is None else {}  # nobody was asked for it in this run
         self.tokens_in += about.get("tokens_in") or 0
         self.tokens_out += about.get("tokens_out") or 0
         if "refused" in given.answer:

@@ -105,18 +105,30 @@ def groups_of(adapters: list[str]) -> dict[str, str]:
 
 
 def profile_of(path: Path | None) -> dict[str, int]:
-    """Return what a profile says of thinking; of a file that is none, say so."""
+    """Return what a profile says of thinking; of a file that is none, say so.
+
+    Raises
+    ------
+    WrongUsage
+    """
     import json
 
     if path is None:
         return {}
     try:
         found = json.loads(path.read_text())
-        return {name: int(found[name]) for name in ("think_delay", "think_budget")}
+        profile = {name: found[name] for name in ("think_delay", "think_budget")}
     except OSError as error:
         raise WrongUsage(f"--profile {path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise WrongUsage(
             f"--profile {path}: it is no profile ({type(error).__name__}: {error})",
             "`polis minds calibrate` prints one.",
         ) from None
+    for name, value in profile.items():
+        if type(value) is not int:  # nor a fraction, of which a part would be lost, nor true
+            raise WrongUsage(
+                f"--profile {path}: {name} is {cut(json.dumps(value))}, and has to be a whole number",
+                "`polis minds calibrate` prints a profile.",
+            )
+    return profile

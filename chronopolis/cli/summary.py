@@ -38,7 +38,7 @@ def _thoughts(values: dict[str, Any]) -> str | None:
     here = " · ".join((
         f"{values['thoughts']:,} taken, {values['refused']:,} refused",
         f"{values['asked']:,} asked, {values['reused']:,} reused",
-        *([f"mean {ms['mean']:,.0f} ms, p95 {ms['p95']:,.0f} ms"] if values["thoughts"] else []),
+        *([f"mean {ms['mean']:,.0f} ms, p95 {ms['p95']:,.0f} ms"] if ms["mean"] else []),
         f"{tokens['in']:,} tokens in, {tokens['out']:,} out",
         *([f"{unsaid:,} could not be said"] if (unsaid := sum(values.get("unsaid", {}).values())) else []),
     ))  # fmt: skip

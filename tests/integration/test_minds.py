@@ -108,6 +108,7 @@ def test_an_equal_past_finds_its_answers_again_without_asking(postgres_store: Po
     summary = go(postgres_store, again, TICKS, asked.append)
     assert asked == [] and summary.thinking["asked"] == 0
     assert summary.thinking["reused"] >= summary.thinking["thoughts"] > 0
+    _took_nothing_here(postgres_store, again, lived, summary)
     assert chain_of(postgres_store, again) == chain_of(postgres_store, lived)
 
 
@@ -117,6 +118,14 @@ def test_a_rerun_takes_the_inputs_of_the_run_and_asks_nobody(postgres_store: Pos
     with asking(postgres_store, again, None, answers="only") as thinking:
         summary = Runner(postgres_store, again, thinking=thinking).run(TICKS)
     assert (summary.head_hash, summary.thinking["asked"]) == (chain_of(postgres_store, lived)[-1].hex(), 0)
+    _took_nothing_here(postgres_store, again, lived, summary)
+
+
+def _took_nothing_here(store: PostgresStore, run: Run, lived: Run, summary: Summary) -> None:
+    used = [given.about["reused_from"] for tick in range(TICKS + 1) for given in store.inputs(run, tick).rows]
+    assert set(used) == {lived.id}
+    assert summary.thinking["tokens"] == {"in": 0, "out": 0}
+    assert summary.thinking["latency_ms"] == {"mean": 0.0, "p95": 0.0}
 
 
 def test_only_recorded_answers_stop_a_run_where_one_is_missing(postgres_store: PostgresStore) -> None:

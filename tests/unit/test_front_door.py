@@ -13,6 +13,7 @@ import sqlalchemy.exc
 
 from chronopolis import docs, errors
 from chronopolis.cli.errors import CHECK_FAILED, ENVIRONMENT, OUR_MISTAKE, WRONG_USAGE, exit_code_of, report
+from chronopolis.cli.run_options import profile_of
 from domain.errors import MissingAnswer, MissingInput, PolisError, UnknownRun
 from domain.events import KINDS
 
@@ -80,3 +81,19 @@ def test_every_variable_that_is_read_stands_in_the_list():
     assert {"POLIS_HOME", "POLIS_BROKER_URL"} <= read
     unlisted = {name for name in read if f"| `{name}` |" not in docs.commands_page()}
     assert unlisted == {"POLIS_FAILPOINT"}, "for tests alone"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["2.9", "1e400", "true", '"3"', "null", "[1]"], ids=["fraction", "endless", "true", "text", "null", "list"]
+)
+def test_a_profile_with_anything_but_whole_numbers_is_refused_and_not_made_to_fit(tmp_path, wrong):
+    profile = tmp_path / "profile.json"
+    profile.write_text('{"think_delay": 40, "think_budget": 12, "ok": true}')
+    assert profile_of(profile) == {"think_delay": 40, "think_budget": 12}
+    profile.write_text(f'{{"think_delay": {wrong}, "think_budget": 12}}')
+    with pytest.raises(errors.WrongUsage, match=r"think_delay is .* has to be a whole number"):
+        profile_of(profile)
+    for text in ("[]", "7", "{", '{"think_delay": 4}', "[" * 100_000):
+        profile.write_text(text)
+        with pytest.raises(errors.WrongUsage, match="it is no profile"):
+            profile_of(profile)

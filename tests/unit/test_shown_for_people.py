@@ -18,6 +18,7 @@ from chronopolis.cli.summary import _thoughts, finish
 from domain.advance import new_world
 from domain.configuration import Configuration
 from domain.events import KINDS
+from domain.inputs import Input, InputKey
 from workers.thought_figures import ThoughtFigures
 
 pytestmark = pytest.mark.unit
@@ -96,5 +97,11 @@ def test_the_thoughts_of_a_resumed_run_are_told_of_this_process_and_in_all_and_n
     assert alone == "7 taken, 0 refused · 9 asked, 0 reused · mean 1,200 ms, p95 1,200 ms · 80 tokens in, 9 out"
     figures.thoughts_before, figures.reasons_before = 30, Counter({"timed out": 4})
     assert _thoughts(figures.as_dict()) == f"{alone}, in this process · 37 taken, 4 refused in all"
+    reusing = ThoughtFigures(reused=1)
+    about = {"tokens_in": 300, "tokens_out": 20, "latency_ms": 900}
+    reusing.count(Input(InputKey(3, 1, "intention", 0), 9, {"intention": "forage"}, about | {"reused_from": 4}))
+    assert _thoughts(reusing.as_dict()) == "1 taken, 0 refused · 0 asked, 1 reused · 0 tokens in, 0 out"
+    reusing.count(Input(InputKey(3, 2, "intention", 0), 9, {"intention": "forage"}, about | {"reused_from": None}))
+    assert "mean 900 ms, p95 900 ms · 300 tokens in, 20 out" in str(_thoughts(reusing.as_dict()))
     deaf = ThoughtFigures(asked=3, refused=3, reasons=Counter({"timed out": 3}))
     assert _thoughts(deaf.as_dict()) == "0 taken, 3 refused · 3 asked, 0 reused · 0 tokens in, 0 out"
