@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chronopolis.sql_text import mentions
+from domain.errors import CorruptHistory
 from workers.rollups import events_behind, events_unmeasured
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Completing:
     ----------
     now : what can be made in seconds, all together
     views : those of `samples` and `measures` that the questions name, or may name
-    late : names of the runs that are too far behind, or of all that are where nothing can be kept
+    late : names of the runs that are too far behind, of all that are where nothing can be kept, and of those that are
+        damaged and can't be read
     """
 
     now: list[Behind]
@@ -67,13 +69,12 @@ def completing(store: PostgresStore, run: Run | None, queries: Sequence[str] | N
     Raises
     ------
     CorruptHistory
-        If they name what would not end, since some run was made its own ancestor.
+        As `require_ending`.
     """
-    if any(mentions(query, view) for query in queries or () for view in ("lineage", "measures")):
-        store.require_lineages()
+    require_ending(store, queries or ())
     views = [view for view in _VIEWS if queries is None or any(mentions(query, view) for query in queries)]
-    runs = [run] if run is not None else _all_runs(store) if views else []
-    left, found = FIRST_EVENTS_MAX, Completing([], views, [])
+    runs, lost = ([run], []) if run is not None else _all_runs(store) if views else ([], [])
+    left, found = FIRST_EVENTS_MAX, Completing([], views, lost)
     for each in runs:
         rollups = events_behind(store, each) if run is not None or "samples" in views else 0
         measures = events_unmeasured(store, each) if "measures" in views else 0
@@ -88,13 +89,23 @@ def completing(store: PostgresStore, run: Run | None, queries: Sequence[str] | N
     return found
 
 
-def _all_runs(store: PostgresStore) -> list[Run]:
-    """Return all runs, those included that are damaged and can be read all the same.
+def require_ending(store: PostgresStore, queries: Sequence[str]) -> None:
+    """Refuse questions that name what would not end, or lack ticks, since somebody tampered with a lineage.
 
     Raises
     ------
     CorruptHistory
-        If one of them can't: what it lacks is not known, so no answer about all runs would be whole.
     """
-    damaged = [store.find(str(each.id)) for each in store.damaged_runs()]
-    return sorted([*damaged, *(each for each, _, _ in store.runs())], key=lambda run: run.id)
+    if any(mentions(query, view) for query in queries for view in ("lineage", "measures")):
+        store.require_lineages()
+
+
+def _all_runs(store: PostgresStore) -> tuple[list[Run], list[str]]:
+    """Return all runs that can be read, be they damaged in some other way, and the names of those that can't."""
+    found, lost = [run for run, _, _ in store.runs()], []
+    for each in store.damaged_runs():
+        try:
+            found.append(store.find(str(each.id)))
+        except CorruptHistory:
+            lost.append(each.name)
+    return sorted(found, key=lambda run: run.id), lost

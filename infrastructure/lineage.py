@@ -84,15 +84,16 @@ class LineageReader:
         return None if found is None else int(found)
 
     def require_lineages(self) -> None:
-        """Refuse to ask the view `lineage`, or one that is made of it, where it would not end.
+        """Refuse to ask the view `lineage`, or one that is made of it, where it would not end, or lack ticks.
 
         Raises
         ------
         CorruptHistory
-            If somebody made a run its own ancestor.
+            If somebody made a run its own ancestor, or took an ancestor away.
         """
         t = schema.runs
         with self.database.lend() as connection:
-            row = connection.execute(select(t).where(t.c.parent >= t.c.run).order_by(t.c.run).limit(1)).one_or_none()
-        if row is not None:
-            require_earlier(row.parent, row.run, told=row.name)
+            rows = connection.execute(select(t.c.run, t.c.parent, t.c.name).order_by(t.c.run)).all()
+        there = {row.run for row in rows}
+        for row in rows:
+            require_earlier(row.parent, row.run, told=row.name, there=row.parent in there)

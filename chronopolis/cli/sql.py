@@ -71,8 +71,12 @@ def sql(
         with open_analyst(store, found, timeout_s=timeout) as analyst:
             if queries is None:
                 from chronopolis.cli.sql_prompt import converse
+                from chronopolis.completing import require_ending
 
-                converse(analyst, output, store.database.settings.home, run=found.name if found else "", limit=limit)
+                converse(
+                    analyst, output, store.database.settings.home, run=found.name if found else "", limit=limit,
+                    check=lambda query: require_ending(store, [query]),
+                )  # fmt: skip
                 return
             for query in queries:
                 show_answer(analyst, query, output, limit=limit or None, as_csv=as_csv, parquet=parquet)

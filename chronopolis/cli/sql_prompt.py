@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,8 +82,10 @@ class SqlCompleter(Completer):
         yield from ((keyword, "") for keyword in KEYWORDS)
 
 
-def converse(analyst: Analyst, output: Output, home: Path, *, run: str, limit: int) -> None:
-    """Ask and answer until the person leaves."""
+def converse(
+    analyst: Analyst, output: Output, home: Path, *, run: str, limit: int, check: Callable[[str], None] | None = None
+) -> None:
+    """Ask and answer until the person leaves; `check` refuses a query that should not be asked."""
     catalogue = Catalogue(analyst)
     session: PromptSession[str] = PromptSession(
         history=_history(home), completer=SqlCompleter(catalogue), lexer=PygmentsLexer(PostgresLexer),
@@ -103,14 +105,16 @@ def converse(analyst: Analyst, output: Output, home: Path, *, run: str, limit: i
         if text.startswith("\\"):
             _tell(text, catalogue, output)
         else:
-            _answer(analyst, text, output, limit=limit)
+            _answer(analyst, text, output, limit=limit, check=check)
 
 
-def _answer(analyst: Analyst, text: str, output: Output, *, limit: int) -> None:
+def _answer(analyst: Analyst, text: str, output: Output, *, limit: int, check: Callable[[str], None] | None) -> None:
     from chronopolis.cli.sql import show_answer
 
     for query in statements_of(text):
         try:
+            if check is not None:
+                check(query)
             show_answer(analyst, query, output, limit=limit or None)
         except PolisError as error:
             output.complain(str(error))

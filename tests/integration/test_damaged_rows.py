@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
 from sqlalchemy import text
 
 import chronopolis
@@ -170,6 +175,24 @@ def test_other_runs_of_the_database_are_read_and_dumped_all_the_same(
     for about in ((), ("sound",)):
         for view in ("lineage", "measures"):
             is_told(ask("sql", *about, "-c", f"SELECT count(*) FROM {view}"), "run second: its lineage is damaged")
+
+
+@pytest.mark.parametrize("about", ["sound", ""], ids=["of one run", "of all"])
+def test_at_the_prompt_too_a_question_about_lineages_is_told_what_is_damaged(
+    line: list[Run], change: Change, ask: Ask, postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, about: str,
+) -> None:  # fmt: skip
+    make_run(postgres_store, "sound", ticks=3)
+    change("UPDATE runs SET parent = run WHERE name = 'second'")
+    monkeypatch.setenv("POLIS_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        for query in ("SELECT count(*) FROM lineage", "SELECT max(tick) FROM measures", "SELECT 40 + 2 AS answer"):
+            keys.send_text(f"{query};\r")
+        keys.send_text("\\q\r")
+        said = ask("sql", *filter(None, [about]), "--timeout", "60")
+    assert said.code == GOOD and "42" in said.out, said
+    assert said.err.count("error: run second: its lineage is damaged: polis.runs says that run number 2") == 2
 
 
 def test_what_is_asked_for_a_lineage_is_what_the_view_has(line: list[Run], postgres_store: PostgresStore) -> None:
