@@ -69,9 +69,9 @@ def completing(store: PostgresStore, run: Run | None, queries: Sequence[str] | N
     Raises
     ------
     CorruptHistory
-        As `require_ending`.
+        As `require_lineages`.
     """
-    require_ending(store, queries or ())
+    require_lineages(store, run, queries or ())
     views = [view for view in _VIEWS if queries is None or any(mentions(query, view) for query in queries)]
     runs, lost = ([run], []) if run is not None else _all_runs(store) if views else ([], [])
     left, found = FIRST_EVENTS_MAX, Completing([], views, lost)
@@ -89,15 +89,15 @@ def completing(store: PostgresStore, run: Run | None, queries: Sequence[str] | N
     return found
 
 
-def require_ending(store: PostgresStore, queries: Sequence[str]) -> None:
-    """Refuse questions that name what would not end, or lack ticks, since somebody tampered with a lineage.
+def require_lineages(store: PostgresStore, run: Run | None, queries: Sequence[str]) -> None:
+    """Refuse questions about a run, or all, that name what would lack ticks, since somebody tampered with a lineage.
 
     Raises
     ------
     CorruptHistory
     """
     if any(mentions(query, view) for query in queries for view in ("lineage", "measures")):
-        store.require_lineages()
+        store.require_lineages(run)
 
 
 def _all_runs(store: PostgresStore) -> tuple[list[Run], list[str]]:

@@ -20,8 +20,8 @@ _MOST_RUNS = 256
 Segment = tuple[int, int, int]
 """Source run, first tick, last tick."""
 
-# What the view `lineage` has of one run. The view asks for all runs at once, and does not end where somebody made a run
-# its own ancestor; a parent has the lower number, since it was there before, so this goes up no other way.
+# What the view `lineage` has of one run; the view asks for all runs at once. A parent has the lower number, since it
+# was there before: no other way leads up, so this ends where somebody made a run its own ancestor.
 LINEAGE = """
 WITH RECURSIVE up AS (
     SELECT run AS source, parent, coalesce(fork_tick + 1, 0) AS tick_first, 2147483647 AS tick_last

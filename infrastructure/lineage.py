@@ -13,7 +13,7 @@ from domain.ports import Run
 from infrastructure import schema
 from infrastructure.database import Database
 from infrastructure.dropping import refuse_dropped
-from infrastructure.leaves import Leaves, Segment, require_earlier
+from infrastructure.leaves import Leaves, Segment, require_ancestors
 
 
 class LineageReader:
@@ -83,8 +83,10 @@ class LineageReader:
             found = connection.execute(query, {"run": str(run.id)}).scalar_one()
         return None if found is None else int(found)
 
-    def require_lineages(self) -> None:
-        """Refuse to ask the view `lineage`, or one that is made of it, where it would not end, or lack ticks.
+    def require_lineages(self, run: Run | None = None) -> None:
+        """Refuse to ask for lineages, of a run or of all, where the view has not all that they are made of.
+
+        Asked anew, and not from what is remembered of them.
 
         Raises
         ------
@@ -94,6 +96,7 @@ class LineageReader:
         t = schema.runs
         with self.database.lend() as connection:
             rows = connection.execute(select(t.c.run, t.c.parent, t.c.name).order_by(t.c.run)).all()
-        there = {row.run for row in rows}
+        parents = {row.run: row.parent for row in rows}
         for row in rows:
-            require_earlier(row.parent, row.run, told=row.name, there=row.parent in there)
+            if run is None or row.run == run.id:
+                require_ancestors(row.run, parents, told=row.name)

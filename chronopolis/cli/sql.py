@@ -71,11 +71,11 @@ def sql(
         with open_analyst(store, found, timeout_s=timeout) as analyst:
             if queries is None:
                 from chronopolis.cli.sql_prompt import converse
-                from chronopolis.completing import require_ending
+                from chronopolis.completing import require_lineages
 
                 converse(
                     analyst, output, store.database.settings.home, run=found.name if found else "", limit=limit,
-                    check=lambda query: require_ending(store, [query]),
+                    check=lambda query: require_lineages(store, found, [query]),
                 )  # fmt: skip
                 return
             for query in queries:

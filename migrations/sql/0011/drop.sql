@@ -1,0 +1,9 @@
+SET LOCAL search_path = polis;
+CREATE OR REPLACE VIEW lineage AS
+WITH RECURSIVE up AS (
+    SELECT run, run AS source, parent, coalesce(fork_tick + 1, 0) AS tick_first, 2147483647 AS tick_last FROM runs
+    UNION ALL
+    SELECT up.run, r.run, r.parent, coalesce(r.fork_tick + 1, 0), least(up.tick_first - 1, up.tick_last)
+    FROM up JOIN runs r ON r.run = up.parent
+)
+SELECT run, source, tick_first, tick_last FROM up WHERE tick_first - 1 <= tick_last;
