@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from chronopolis.forking import fork_told
@@ -20,7 +21,8 @@ def family_tree(store: EventStore, of: Run | None = None) -> list[dict[str, Any]
     -------
     list of dict, each {"run", "name", "status", "head_tick", "head_hash", "target", "here", "damage", "parent",
         "forked_at", "changed", "interventions", "children"}; from "parent" on they are None for a run that is no fork,
-        and of a damaged one what can't be told is None. One whose parent can't be its parent begins a tree.
+        and so is of a damaged one what can't be told, and what a fork changed if its parent is damaged. A run whose
+        parent can't be its parent begins a tree.
     """
     sound = {each[0].id: each for each in store.runs()}
     known: dict[int, Run | DamagedRun] = {number: each[0] for number, each in sound.items()}
@@ -30,7 +32,7 @@ def family_tree(store: EventStore, of: Run | None = None) -> list[dict[str, Any]
         children.setdefault(_parent_of(known[number], known), []).append(known[number])
 
     def node(run: Run | DamagedRun) -> dict[str, Any]:
-        told = _damaged(run, known, run.because) if isinstance(run, DamagedRun) else _told(store, *sound[run.id], known)
+        told = _damaged(run, known) if isinstance(run, DamagedRun) else _told(store, *sound[run.id], known)
         below = [node(each) for each in children.get(run.id, [])]
         return {"run": run.id, "name": run.name, "here": of is not None and run.id == of.id, **told, "children": below}
 
@@ -53,11 +55,10 @@ def _told(
 ) -> dict[str, Any]:
     of_fork: dict[str, Any] = dict.fromkeys(_OF_A_FORK)
     if run.parent is not None:
-        try:
+        of_fork |= _origin(run, known)
+        with suppress(CorruptHistory):  # of its parent or its events, for those who ask for them
             fork = fork_told(store, run)
-        except CorruptHistory as error:  # the row of its parent
-            return _damaged(run, known, str(error))
-        of_fork = {name: fork[name] for name in _OF_A_FORK}
+            of_fork = {name: fork[name] for name in _OF_A_FORK}
     return {
         "status": lease.status,
         "head_tick": -1 if head is None else head.tick,
@@ -68,8 +69,12 @@ def _told(
     }
 
 
-def _damaged(run: Run | DamagedRun, known: dict[int, Run | DamagedRun], because: str) -> dict[str, Any]:
-    parent = None if run.parent is None else known.get(run.parent)
+def _damaged(run: DamagedRun, known: dict[int, Run | DamagedRun]) -> dict[str, Any]:
     unknown = dict.fromkeys(("head_tick", "head_hash", "target"))
-    origin = {"parent": None if parent is None else parent.name, "forked_at": run.fork_tick}
-    return {"status": DAMAGED, **unknown, "damage": because, **dict.fromkeys(_OF_A_FORK), **origin}
+    origin = dict.fromkeys(_OF_A_FORK) | _origin(run, known)
+    return {"status": DAMAGED, **unknown, "damage": run.because, **origin}
+
+
+def _origin(run: Run | DamagedRun, known: dict[int, Run | DamagedRun]) -> dict[str, Any]:
+    parent = None if run.parent is None else known.get(run.parent)
+    return {"parent": None if parent is None else parent.name, "forked_at": run.fork_tick}

@@ -98,8 +98,11 @@ def run_of(row: Row[Any]) -> Run:
     """
     require_earlier(row.parent, row.run, told=row.name)
     try:
-        configuration = Configuration.from_mapping(json.loads(row.configuration))
-    except (ValueError, AttributeError, InvalidConfiguration) as error:
+        values = json.loads(row.configuration)
+        if not isinstance(values, dict):
+            raise ValueError("it is no JSON object")
+        configuration = Configuration.from_mapping(values)
+    except (ValueError, RecursionError, InvalidConfiguration) as error:
         raise CorruptHistory(-1, -1, f"run {row.name}: its configuration can't be read: {error}") from None
     return Run(
         id=row.run,

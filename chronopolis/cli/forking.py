@@ -164,6 +164,8 @@ def _branch(node: dict[str, Any], branch: Any = None) -> Any:
     else:
         line.append("  no tick yet" if node["head_tick"] < 0 else f"  at tick {node['head_tick']:,}")
         line.append(f"  {node['status']}  {(node['head_hash'] or '')[:12]}", "dim")
+    if node["forked_at"] is not None and node["changed"] is None and node["damage"] is None:
+        line.append("\n  what it changed can't be told", "dim italic")
     if node["changed"] is not None:
         changes = changes_lines(node) or ["nothing changed"]
         more = [f"and {len(changes) - _CHANGES_SHOWN} more"] if len(changes) > _CHANGES_SHOWN else []

@@ -95,7 +95,7 @@ def _runs_table(told: list[dict[str, Any]], *, columns: int) -> Any:
         table.add_column(title, justify="right" if right else "left", overflow="fold")
     styles = {"name": "bold"}
     for row in rows:
-        styles["status"] = _STATUS_STYLES[row["status"]]
+        styles["status"] = _STATUS_STYLES.get(row["status"], "")
         table.add_row(*(Text(row[title], style=styles.get(title, "")) for title in widths))
     return table
 

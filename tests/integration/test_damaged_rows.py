@@ -119,6 +119,21 @@ def test_a_damaged_run_is_listed_as_one_and_every_other_as_before(
     assert ask("show", "soun").code == GOOD
 
 
+@pytest.mark.parametrize("text", ["[]", "7", "{", "[" * 100_000, '{"agents": "many"}'], ids=lambda text: text[:20])
+def test_of_constants_that_can_not_be_read_a_fork_is_still_shown_where_it_stands(
+    line: list[Run], change: Change, ask: Ask, text: str
+) -> None:
+    change("UPDATE runs SET configuration = %s WHERE name = 'first'", text)
+    said = ask("tree", "--json")
+    (first,) = said.json["trees"]
+    (second,) = first["children"]
+    assert (first["status"], second["status"], second["damage"]) == ("damaged", "complete", None)
+    assert (second["parent"], second["forked_at"], second["changed"]) == ("first", 8, None)
+    assert said.err.count("warning: ") == 1 and "run first: its configuration can't be read" in said.err
+    assert "what it changed can't be told" in ask("tree").out
+    assert [told["status"] for told in ask("runs", "--json").lines] == ["damaged", "complete", "complete"]
+
+
 def _flat(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [each for node in nodes for each in (node, *_flat(node["children"]))]
 
