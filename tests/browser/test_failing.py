@@ -64,6 +64,23 @@ def test_who_only_looks_is_told_too_that_the_server_is_away(
         expect(page.locator(".banner")).to_be_hidden(timeout=30_000)
 
 
+def test_a_damaged_run_stands_in_the_list_with_the_reason_and_hides_no_other(recorded: Polis, new_page: Open) -> None:
+    made = recorded("fork", VILLAGE, "--at", "50", "--name", "tampered-with")
+    assert recorded.database_url
+    options = "-c search_path=polis -c session_replication_role=replica"
+    with psycopg.connect(recorded.database_url, autocommit=True, options=options) as connection:
+        connection.execute("UPDATE runs SET parent = run WHERE run = %s", (made["run"],))
+        try:
+            page = new_page("/runs")
+            row = page.locator("tr[data-run=tampered-with]")
+            expect(row.locator("[data-test=status]")).to_have_text("damaged")
+            expect(row.locator("[data-test=damage]")).to_contain_text("its lineage is damaged")
+            expect(row.get_by_role("checkbox")).to_be_disabled()
+            expect(page.locator(f"tr[data-run={VILLAGE}]").locator("[data-test=status]")).to_have_text("complete")
+        finally:
+            connection.execute("UPDATE runs SET parent = %s WHERE run = %s", (made["parent_run"], made["run"]))
+
+
 def test_a_frame_that_failed_once_is_asked_for_again(village: Open, watched: Watched) -> None:
     watched.forgiven = ("500",)
     page = village("?tick=140")

@@ -127,6 +127,7 @@ export async function startRuns(root) {
       "tr",
       {
         "data-run": run.name,
+        class: run.damage && "damaged",
         onclick: (event) => !event.target.closest("input, a") && location.assign(runLink(run.name)),
       },
       el("td", tick),
@@ -166,12 +167,12 @@ export async function startRuns(root) {
   return { end: () => ((on = false), keys.end()) };
 }
 
-/** Each run, its forks after it, one level deeper; a fork whose parent is gone stands by itself. */
+/** Each run, its forks after it, one level deeper; a fork stands by itself whose parent is gone, or came no earlier. */
 function families(runs) {
   const there = new Set(runs.map((run) => run.run));
   const children = new Map();
   for (const run of runs) {
-    const parent = there.has(run.parent) ? run.parent : null;
+    const parent = there.has(run.parent) && run.parent < run.run ? run.parent : null;
     children.set(parent, [...(children.get(parent) ?? []), run]);
   }
   const out = [];
