@@ -7,7 +7,9 @@ import datetime as dt
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chronopolis.errors import WrongUsage
@@ -21,6 +23,7 @@ Rows = Sequence[tuple[Any, ...]]
 
 _NUMBERS = {"int2", "int4", "int8", "float4", "float8", "numeric", "oid"}
 _TEXT_WIDTH_LEAST = 16
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but for tabs and ends of lines
 
 
 def json_lines(columns: Sequence[AnswerColumn], rows: Rows) -> str:
@@ -107,7 +110,8 @@ def table_of(columns: Sequence[AnswerColumn], rows: Rows, *, width: int | None =
     from rich.table import Table
     from rich.text import Text
 
-    told = [["" if v is None else _shown(v) for v in row] for row in rows]
+    columns = [replace(column, name=_inert(column.name)) for column in columns]
+    told = [["" if v is None else _inert(_shown(v)) for v in row] for row in rows]
     if told and width is not None and _width_needed(columns, told) > width:
         table = Table.grid(padding=(0, 2))
         for number, row in enumerate(told, 1):
@@ -136,6 +140,11 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}" if abs(value) < 1e-4 or abs(value) >= 1e12 else f"{value:.6f}".rstrip("0").rstrip(".")
     return str(_plain(value))
+
+
+def _inert(text: str) -> str:
+    """Return a text with control characters spelled out, as psql does: a terminal would obey them."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _plain(value: Any) -> Any:

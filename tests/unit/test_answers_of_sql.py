@@ -146,3 +146,15 @@ def test_a_parquet_file_is_there_whole_or_not_at_all_and_what_was_begun_is_close
     assert not any(writer.is_open for writer in writers)
     assert write_parquet(frames(Chunks([(1,)], [(2,), (3,)])), tmp_path / "rows.parquet") == 3
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["rows.parquet", "taken"]
+
+
+@pytest.mark.parametrize("width", [10, 200])
+def test_a_terminal_obeys_nothing_that_a_value_or_a_name_says(width):
+    columns, row = (
+        [AnswerColumn("na\x1bme", "text"), AnswerColumn("list", "text[]")],
+        ("a\x1b[31m\x07b\x9b\tc", ["\x1b"]),
+    )
+    shown = io.StringIO()
+    Console(file=shown, width=width).print(table_of(columns, [row], width=width))
+    assert not set("\x1b\x07\x9b") & set(shown.getvalue())
+    assert r"\x1b" in shown.getvalue()
