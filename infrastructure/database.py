@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode
 
 import psycopg
+from psycopg.adapt import Buffer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.datetime import TimestamptzLoader
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
@@ -148,6 +151,7 @@ class Database:
             raise StoreUnavailable(_first_line(error)) from None
         # A plan for 13 columns gains nothing from workers or from being kept.
         connection.prepare_threshold = None
+        connection.adapters.register_loader("timestamptz", _Moment)
         return connection
 
     def connect_as_owner(self) -> psycopg.Connection[Any]:
@@ -195,6 +199,21 @@ class Database:
         """Start the embedded server again if it is gone; an external one is somebody else's to start."""
         if self.embedded is not None:
             self.embedded.ensure_running()
+
+
+class _Moment(TimestamptzLoader):
+    """Takes a time that Python has none like, such as infinity, for the last or the first that it has.
+
+    Nothing is computed from a time in the store, so a row that somebody gave such a one is to keep no other from being
+    read.
+    """
+
+    def load(self, data: Buffer) -> datetime:
+        try:
+            return super().load(data)
+        except psycopg.DataError:
+            early = bytes(data).endswith(b" BC") or bytes(data) == b"-infinity"
+            return (datetime.min if early else datetime.max).replace(tzinfo=UTC)
 
 
 def may_not_set_role(error: psycopg.OperationalError) -> bool:

@@ -134,6 +134,21 @@ def test_of_constants_that_can_not_be_read_a_fork_is_still_shown_where_it_stands
     assert [told["status"] for told in ask("runs", "--json").lines] == ["damaged", "complete", "complete"]
 
 
+@pytest.mark.parametrize(
+    ("moment", "shown"),
+    [("infinity", "9999-12-31"), ("-infinity", "0001-01-01"), ("0044-03-15 BC", "0001-01-01"), ("20000-01-01", "9999")],
+)
+def test_a_run_made_at_a_time_that_python_has_not_keeps_no_other_from_being_read(
+    line: list[Run], change: Change, ask: Ask, moment: str, shown: str
+) -> None:
+    change("UPDATE runs SET created_at = %s WHERE name = 'second'", moment)
+    said = ask("runs", "--json")
+    assert said.code == GOOD and [told["damage"] for told in said.lines] == [None] * 3
+    assert said.lines[1]["created_at"].startswith(shown)
+    for command in (("runs",), ("tree",), ("show", "second"), ("state", "third"), ("show", "first")):
+        assert ask(*command).code == GOOD, command
+
+
 def _flat(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [each for node in nodes for each in (node, *_flat(node["children"]))]
 
