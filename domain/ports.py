@@ -247,6 +247,10 @@ class HistoryReader(Protocol):
         """Return (source run, first tick, last tick) of every stretch that a run reads, in the order of ticks."""
         ...
 
+    def first_own_tick(self, run: Run) -> int | None:
+        """Return the lowest tick that is recorded in a run itself, be it one that it reads or not; None if none is."""
+        ...
+
     def stray_tick(self, run: Run) -> int | None:
         """Return the lowest tick above the newest header that has events; None unless history was changed."""
         ...

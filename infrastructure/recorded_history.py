@@ -155,6 +155,13 @@ class RecordedHistory(LineageReader):
                 if there is None:
                     raise CorruptHistory(tick, -1, f"run {run.name}: the table of its events, polis.{leaf}, is gone")
 
+    def first_own_tick(self, run: Run) -> int | None:
+        """Return the lowest tick that is recorded in a run itself."""
+        t = schema.ticks
+        with self.database.lend() as connection:
+            found = connection.execute(select(func.min(t.c.tick)).where(t.c.run == run.id)).scalar_one()
+        return None if found is None else int(found)
+
     def stray_tick(self, run: Run) -> int | None:
         """Return the lowest tick above the newest header that has events stored."""
         # One statement, so that a tick that is committed meanwhile shows both its header and its events.

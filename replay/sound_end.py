@@ -7,6 +7,8 @@ seed than its genesis was hashed with, can never be verified again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from domain.advance import Header
 from domain.configuration import genesis_hash
 from domain.errors import CorruptHistory
@@ -23,7 +25,7 @@ def require_sound_end(reader: HistoryReader, run: Run, head: Header | None) -> N
     ------
     CorruptHistory
         If its seed, configuration or versions, its newest header, or events above it are not as they were recorded, or
-        it is no longer recorded where they lie.
+        it is no longer recorded where they lie, or where it was forked.
     """
     unlisted = reader.unlisted_tick(run)
     if unlisted is not None:
@@ -32,6 +34,9 @@ def require_sound_end(reader: HistoryReader, run: Run, head: Header | None) -> N
     line = lineage_of(reader, run)
     for one in line:
         require_genesis(one, told=run)
+    misplaced = misplaced_fork(reader, line, head)
+    if misplaced is not None:
+        raise CorruptHistory(misplaced[0], -1, misplaced[1])
     if head is not None:
         before = line[0].genesis_hash
         if head.tick > 0:
@@ -56,4 +61,22 @@ def require_genesis(one: Run, *, told: Run) -> None:
         raise CorruptHistory(-1, -1, f"{because}; {where_to_look(told)}")
 
 
-__all__ = ["require_sound_end"]
+def misplaced_fork(reader: HistoryReader, line: Sequence[Run], head: Header | None) -> tuple[int, str] | None:
+    """Return a tick and what is wrong, if somebody changed where a run, or one that it descends from, was forked.
+
+    Such a run would read other ticks than its own, of which each may be as it was recorded.
+    """
+    for one in line:
+        at = one.fork_tick
+        if at is None:
+            continue
+        says = f"run {one.name}: polis.runs says that it was forked at tick {at}"
+        if at < 0 or (one is line[-1] and (head is None or head.tick < at)):
+            return max(0, at), f"{says}, and its parent has no such tick"
+        first = reader.first_own_tick(one)
+        if first is not None and first != at + 1:
+            return min(first, at + 1), f"{says}, and it has ticks of its own from tick {first} on"
+    return None
+
+
+__all__ = ["misplaced_fork", "require_sound_end"]

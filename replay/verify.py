@@ -35,6 +35,7 @@ from domain.state import World
 from domain.upcast import to_current
 from replay.scenario import lineage_of, scenarios_of
 from replay.seek import by_tick
+from replay.sound_end import misplaced_fork
 
 _PROGRESS_EVERY = 256
 _TELL_OF_INPUTS = [k.number for k in (THOUGHT_TAKEN, THOUGHT_REFUSED, INTERVENTION_MADE, REFLECTION_MADE)]
@@ -100,6 +101,9 @@ def verify(
     try:
         for one in line:
             _check_genesis(one)
+        misplaced = misplaced_fork(reader, line, head)
+        if misplaced is not None:
+            raise _Difference(misplaced[0], "ticks", misplaced[1])
         headers = reader.headers(run, 0, last)
         _check_ticks(headers, last)
         kept = set(reader.snapshot_ticks(run))

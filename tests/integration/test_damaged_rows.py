@@ -249,6 +249,22 @@ def test_what_is_asked_for_a_lineage_is_what_the_view_has(line: list[Run], postg
             assert sorted(asked) == there, run.name
 
 
+@pytest.mark.parametrize(("at", "tick"), [(999, 999), (TICKS, 9), (10, 9), (5, 6), (-5, 0)])
+def test_a_fork_that_was_put_elsewhere_is_told_and_nothing_is_written_on(
+    line: list[Run], change: Change, ask: Ask, migrated: FreshDatabase, at: int, tick: int
+) -> None:
+    assert ask("verify", "third").code == GOOD
+    change("UPDATE runs SET fork_tick = %s WHERE name = 'second'", at)
+    with opened(migrated) as store:
+        found = replay.verify(store, store.find("second"))
+    assert (found.ok, found.first_bad_tick, found.area) == (False, tick, "ticks"), found
+    told = f"run second: polis.runs says that it was forked at tick {at}, and "
+    is_told(ask("resume", "second", "--ticks", "3", "--quiet"), f"tick {tick}: {told}")
+    is_told(ask("resume", "third", "--ticks", "3", "--quiet"), told)
+    assert told in ask("verify", "third", "--json").json["reason"]
+    assert ask("verify", "first").code == GOOD
+
+
 # -- its lease -------------------------------------------------------------------------------------
 
 

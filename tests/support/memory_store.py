@@ -182,6 +182,9 @@ class MemoryStore:
     def damaged_text(self, run: Run) -> tuple[int, str] | None:
         return None
 
+    def first_own_tick(self, run: Run) -> int | None:
+        return min(self.shelves[run.id].ticks, default=None)
+
     def stray_tick(self, run: Run) -> int | None:
         return None  # a shelf keeps a tick's header and its events as one
 
