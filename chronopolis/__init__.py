@@ -38,8 +38,8 @@ def runs() -> pl.DataFrame:
     -------
     polars.DataFrame
         One row a run, with what `polis runs --json` says: run, name, status, head_tick (-1 before the first),
-        head_hash, target, agents, seed, mind, parent (the number of the run that it was forked from), fork_tick and
-        created_at.
+        head_hash, target, agents, seed, mind, parent (the number of the run that it was forked from), fork_tick,
+        created_at and damage (what somebody changed, if the status is damaged; null is then what is not known).
     """
     from chronopolis.api import runs
 
