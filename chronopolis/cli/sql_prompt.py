@@ -17,6 +17,7 @@ from prompt_toolkit.lexers import PygmentsLexer
 from pygments.lexers.sql import PostgresLexer  # type: ignore[import-untyped]
 
 from chronopolis.cli.output import Output
+from chronopolis.cli.sql_answer import show_answer
 from chronopolis.sql_text import is_whole, statements_of
 from domain.errors import PolisError
 
@@ -109,8 +110,6 @@ def converse(
 
 
 def _answer(analyst: Analyst, text: str, output: Output, *, limit: int, check: Callable[[str], None] | None) -> None:
-    from chronopolis.cli.sql import show_answer
-
     for query in statements_of(text):
         try:
             if check is not None:
