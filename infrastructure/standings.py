@@ -16,7 +16,7 @@ from infrastructure.lease import ALIVE, gone
 from infrastructure.leaves import require_ancestors, require_earlier
 
 if TYPE_CHECKING:
-    from infrastructure.postgres_store import PostgresStore
+    from infrastructure.recorded_history import RecordedHistory
 
 _STANDINGS = """
 SELECT r.*, l.status, l.target, l.epoch, l.holder, l.problem, h.tick AS head_tick, h.chain_hash AS head_hash,
@@ -46,7 +46,7 @@ class Standing:
 
 
 def standings(
-    store: PostgresStore, *, parent: int = 0, order: str = "newest", limit: int | None = None
+    store: RecordedHistory, *, parent: int = 0, order: str = "newest", limit: int | None = None
 ) -> list[Standing | DamagedRun]:
     """Return runs with where they stand, all or the forks of one; a damaged one stands in its place with the reason."""
     query = text(_STANDINGS.format(alive=ALIVE, order=_ORDERS[order]))
@@ -65,7 +65,7 @@ def standings(
     return found
 
 
-def _standing(store: PostgresStore, row: Row[Any], parents: dict[int, int | None]) -> Standing:
+def _standing(store: RecordedHistory, row: Row[Any], parents: dict[int, int | None]) -> Standing:
     run, tick, chain = run_of(row), row.head_tick, row.head_hash
     require_ancestors(run.id, parents, told=run.name)
     if row.status is None:
