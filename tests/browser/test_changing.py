@@ -133,8 +133,8 @@ def test_what_is_pressed_stays_under_the_hand_and_the_focus_where_it_is_while_a_
     expect(page.locator("[data-test=continue]")).to_be_visible()
 
 
-def test_the_list_of_runs_shows_them_with_forks_under_their_parents(new_page: Open, recorded: Polis) -> None:
-    recorded("fork", VILLAGE, "--at", "100", "--name", "listed-fork")
+def test_the_list_of_runs_shows_them_with_forks_under_their_parents(new_page: Open, server: Server) -> None:
+    server.fork(VILLAGE, at=100, name="listed-fork")
     page = new_page("/")
     expect(page).to_have_url(re.compile("/runs$"))
     names = page.locator("tr[data-run]")
@@ -193,10 +193,8 @@ def test_a_fork_that_can_not_be_is_refused_in_words_before_and_by_the_server(vil
     expect(dialog).to_be_hidden()
 
 
-def test_an_intervention_from_the_page_takes_effect_when_the_run_goes_on(
-    new_page: Open, recorded: Polis, server: Server
-) -> None:
-    recorded("fork", VILLAGE, "--at", "200", "--name", "helped")
+def test_an_intervention_from_the_page_takes_effect_when_the_run_goes_on(new_page: Open, server: Server) -> None:
+    server.fork(VILLAGE, at=200, name="helped")
     page = new_page("/run/helped?agent=7")
     drawn(page)
     page.keyboard.press("i")
@@ -218,8 +216,8 @@ def test_an_intervention_from_the_page_takes_effect_when_the_run_goes_on(
     assert after >= before + 400
 
 
-def test_the_panel_of_a_run_names_its_parent_and_what_has_just_been_marked(new_page: Open, recorded: Polis) -> None:
-    recorded("fork", VILLAGE, "--at", "200", "--name", "marked-here")
+def test_the_panel_of_a_run_names_its_parent_and_what_has_just_been_marked(new_page: Open, server: Server) -> None:
+    server.fork(VILLAGE, at=200, name="marked-here")
     page = new_page("/run/marked-here?tab=run&tick=150")
     drawn(page)
     panel = page.locator("[data-test=run-panel]")
@@ -233,11 +231,9 @@ def test_the_panel_of_a_run_names_its_parent_and_what_has_just_been_marked(new_p
     expect(panel.locator("section", has_text="Bookmarks")).to_contain_text("150")
 
 
-def test_a_long_name_pushes_nothing_out_of_the_panel_or_the_list(
-    new_page: Open, recorded: Polis, server: Server
-) -> None:
+def test_a_long_name_pushes_nothing_out_of_the_panel_or_the_list(new_page: Open, server: Server) -> None:
     name = "n" * 63
-    recorded("fork", VILLAGE, "--at", "200", "--name", name)
+    server.fork(VILLAGE, at=200, name=name)
     page = new_page(f"/run/{name}?tab=run")
     drawn(page)
     panel = page.locator("[data-test=run-panel]")
@@ -250,10 +246,10 @@ def test_a_long_name_pushes_nothing_out_of_the_panel_or_the_list(
 
 
 def test_an_intervention_on_one_of_several_of_a_name_is_refused_with_their_names(
-    new_page: Open, recorded: Polis, server: Server, watched: Watched
+    new_page: Open, server: Server, watched: Watched
 ) -> None:
     watched.forgiven = ("/intervene",)
-    recorded("fork", VILLAGE, "--at", "200", "--name", "spared")
+    server.fork(VILLAGE, at=200, name="spared")
     page = new_page("/run/spared")
     drawn(page)
     page.wait_for_function("window.polis.people.size > 0")
@@ -310,10 +306,10 @@ def test_the_focus_stays_in_the_list_of_runs_while_the_list_is_looked_up_again(n
 
 
 def test_a_run_that_goes_on_from_the_page_pauses_where_it_is_told_to_and_says_why(
-    new_page: Open, village: Open, recorded: Polis, server: Server, watched: Watched
+    new_page: Open, village: Open, server: Server, watched: Watched
 ) -> None:
     watched.forgiven = ("/continue",)
-    recorded("fork", VILLAGE, "--at", "200", "--name", "breaks")
+    server.fork(VILLAGE, at=200, name="breaks")
     page = new_page("/run/breaks?tab=run")
     drawn(page)
     panel = page.locator("[data-test=run-panel]")
@@ -338,7 +334,7 @@ def test_a_run_that_goes_on_from_the_page_pauses_where_it_is_told_to_and_says_wh
 
 
 def test_two_runs_stand_side_by_side_under_one_clock(new_page: Open, recorded: Polis, server: Server) -> None:
-    recorded("fork", VILLAGE, "--at", "120", "--name", "hungrier", "--set", "hunger=80")
+    server.fork(VILLAGE, at=120, name="hungrier", hunger=80)
     recorded("resume", "hungrier", "--ticks", "100", "--quiet")
     page = new_page(f"/run/{VILLAGE}?tick=160")
     drawn(page)
@@ -385,10 +381,10 @@ def test_two_runs_stand_side_by_side_under_one_clock(new_page: Open, recorded: P
 def test_what_forks_of_forks_share_is_hatched_no_further_than_one_sees(
     new_page: Open, recorded: Polis, server: Server
 ) -> None:
-    recorded("fork", VILLAGE, "--at", "200", "--name", "child")
+    server.fork(VILLAGE, at=200, name="child")
     recorded("resume", "child", "--ticks", "10", "--quiet")
-    recorded("fork", "child", "--at", "205", "--name", "grandchild")
-    recorded("fork", "child", "--at", "208", "--name", "its-brother")
+    server.fork("child", at=205, name="grandchild")
+    server.fork("child", at=208, name="its-brother")
     for a, b, until in ((VILLAGE, "child", 200), ("grandchild", VILLAGE, 200), ("its-brother", "grandchild", 205)):
         page = new_page(f"/compare?a={a}&b={b}&tick=10")
         drawn(page)
@@ -405,9 +401,7 @@ def test_what_forks_of_forks_share_is_hatched_no_further_than_one_sees(
     assert page.evaluate(strokes, arg=[0, 12]) < 1.5 * page.evaluate(strokes, arg=[0, 260])  # most of which is hatched
 
 
-def test_where_cells_can_not_be_compared_nobody_is_said_to_be_elsewhere(
-    new_page: Open, recorded: Polis, lean: str
-) -> None:
+def test_where_cells_can_not_be_compared_nobody_is_said_to_be_elsewhere(new_page: Open, lean: str) -> None:
     page = new_page(f"/compare?a={VILLAGE}&b={lean}&tick=20")
     drawn(page)
     panel = page.locator("[data-test=difference-panel]")
@@ -417,7 +411,7 @@ def test_where_cells_can_not_be_compared_nobody_is_said_to_be_elsewhere(
     assert page.evaluate("window.polis.sides[1].map.others") == []
 
 
-def test_a_comparison_opened_after_the_end_of_both_says_so(new_page: Open, recorded: Polis) -> None:
+def test_a_comparison_opened_after_the_end_of_both_says_so(new_page: Open) -> None:
     page = new_page(f"/compare?a={VILLAGE}&b={VILLAGE}&tick=9999")
     expect(page.locator(".notice.bad")).to_have_text("Tick 9,999 has not happened yet: the newest is 260")
     drawn(page, 260)
@@ -426,7 +420,7 @@ def test_a_comparison_opened_after_the_end_of_both_says_so(new_page: Open, recor
 def test_all_that_differs_of_a_selected_agent_is_listed_and_whose_it_is(
     new_page: Open, recorded: Polis, server: Server
 ) -> None:
-    recorded("fork", VILLAGE, "--at", "30", "--name", "otherwise", "--set", "hunger=90")
+    server.fork(VILLAGE, at=30, name="otherwise", hunger=90)
     recorded("resume", "otherwise", "--ticks", "200", "--quiet")
     everything = server.get(f"/api/diff?a={VILLAGE}&b=otherwise&tick_a=230&tick_b=230")
     assert everything["counts"]["agents"] > 150

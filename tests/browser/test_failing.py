@@ -50,10 +50,10 @@ def test_a_server_that_is_killed_and_comes_back_finds_the_page_where_it_was(
 
 
 def test_who_only_looks_is_told_too_that_the_server_is_away(
-    village: Open, new_page: Open, recorded: Polis, server: Server, watched: Watched
+    village: Open, new_page: Open, server: Server, watched: Watched
 ) -> None:
     watched.forgiven = _AWAY
-    recorded("fork", VILLAGE, "--at", "50", "--name", "looked-at")
+    server.fork(VILLAGE, at=50, name="looked-at")
     pages = [village("?tick=140"), new_page(f"/compare?a={VILLAGE}&b=looked-at&tick=10")]
     drawn(pages[1])
     server.kill()
