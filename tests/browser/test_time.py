@@ -94,6 +94,28 @@ def test_agents_walk_between_ticks_while_it_plays_and_stand_still_afterwards(vil
     page.wait_for_function("window.polis.map.fraction === 0")
 
 
+def test_a_page_on_which_nothing_moves_draws_nothing(village: Open) -> None:
+    page = village("?tick=30")
+    pictures = """() => new Promise((done) => {
+        const { map } = window.polis, ask = window.requestAnimationFrame;
+        let drawn = 0, asked = 0;
+        const off = map.on("drawn", () => drawn++);
+        window.requestAnimationFrame = (call) => (asked++, ask(call));
+        setTimeout(() => (off(), (window.requestAnimationFrame = ask), done([drawn, asked])), 400);
+    })"""
+    page.wait_for_function("window.polis.timeline.density && window.polis.people.size > 0")
+    page.wait_for_timeout(500)  # longer than lists take to follow the cursor
+    assert page.evaluate(pictures) == [0, 0]
+    page.keyboard.press("Space")
+    drawn_now, asked = page.evaluate(pictures)
+    assert drawn_now > 2
+    assert asked > 2
+    page.keyboard.press("Space")
+    page.wait_for_function("window.polis.map.fraction === 0")
+    page.keyboard.press("ArrowRight")  # and it wakes up for a single step
+    drawn(page, tick_of(page))
+
+
 def test_a_tick_can_be_typed(village: Open) -> None:
     page = village()
     page.keyboard.press("t")

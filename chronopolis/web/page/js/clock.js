@@ -30,8 +30,9 @@ export class Track {
 export class Clock extends Emitter {
   #sequence = 0;
   #moved = 0; // part of a tick that has passed while playing
-  #before = 0;
+  #before = null; // when the last picture was made, null at rest
   #dirty = false;
+  #awake = false;
   #resting = null;
   #running = true;
   #tell = throttled(TELL_MS, () => this.emit("tick", this.tick));
@@ -48,7 +49,6 @@ export class Clock extends Emitter {
       track.store.onArrive = (frame, sequence) => this.#arrived(track, frame, sequence);
       track.store.onError = (error) => this.emit("error", error);
     }
-    requestAnimationFrame((now) => this.#loop(now));
   }
 
   get head() {
@@ -77,6 +77,7 @@ export class Clock extends Emitter {
     if (direction < 0 && this.tick <= 0) return;
     this.direction = direction;
     this.#moved = 0;
+    this.#wake();
     this.emit("mode");
   }
 
@@ -85,7 +86,7 @@ export class Clock extends Emitter {
     this.direction = 0;
     this.#moved = 0;
     this.buffering = false;
-    this.#dirty = true; // drawn once more, without a fraction
+    this.redraw(); // once more, without a fraction
     this.emit("mode");
     this.#tell();
   }
@@ -135,6 +136,7 @@ export class Clock extends Emitter {
   /** Draw again what is shown: colours, layers or what is selected have changed. */
   redraw() {
     this.#dirty = true;
+    this.#wake();
   }
 
   /** What was fetched is of no use any more, as when another layer needs more of each frame. */
@@ -150,7 +152,7 @@ export class Clock extends Emitter {
   #go(tick) {
     this.tick = tick;
     this.#sequence++;
-    this.#dirty = true;
+    this.redraw();
     for (const track of this.tracks) {
       if (track.store.head >= 0) track.store.request(track.at(tick), this.#sequence);
     }
@@ -182,18 +184,26 @@ export class Clock extends Emitter {
     if (this.follow && frame.tick > this.tick && this.#allHave(frame.tick)) {
       this.#go(frame.tick);
       if (frame.tick < this.head) this.#followTo(this.head);
-    } else if (frame.tick === track.at(this.tick)) this.#dirty = true;
+    } else if (frame.tick === track.at(this.tick)) this.redraw();
     // While the cursor is dragged, what was asked for on the way is drawn too, as long as it is newer than what is there.
     else if (sequence > track.drawn) track.put(frame, sequence);
   }
 
+  /** Pictures are asked for only while there is something to draw: a page at rest takes no time of the machine. */
+  #wake() {
+    if (this.#awake) return;
+    this.#awake = true;
+    requestAnimationFrame((now) => this.#loop(now));
+  }
+
   #loop(now) {
+    this.#awake = false;
     if (!this.#running) return;
-    const seconds = Math.min(0.1, (now - this.#before) / 1000);
-    this.#before = now;
+    const seconds = this.#before === null ? 0 : Math.min(0.1, (now - this.#before) / 1000);
+    this.#before = this.playing ? now : null;
     if (this.playing) this.#advance(seconds);
     if (this.#dirty) this.#draw();
-    requestAnimationFrame((next) => this.#loop(next));
+    if (this.playing) this.#wake();
   }
 
   #advance(seconds) {
