@@ -1,4 +1,7 @@
-"""A real Chromium before a real `polis debug`, on runs that were really recorded. One server a module."""
+"""A real Chromium before a real `polis debug`, on runs that were really recorded: one of each for all these tests.
+
+Tests are given tabs that others have used: a tab of its own costs a process, and all modules compiled once more.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,20 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from tests.support.debugger import BROWSER_ARGUMENTS, Polis, Server, chromium, serving
 from tests.support.postgres import TestServer
@@ -24,7 +36,8 @@ LEAN, LEAN_END = "lean-years", 700
 WIDTH = 50
 # What a headless browser without a graphics card says of itself, and what a test brings about on purpose.
 _HARMLESS = ("GPU stall", "GL Driver Message", "favicon")
-_SIZE = {"width": 1280, "height": 720}
+_SIZE: ViewportSize = {"width": 1280, "height": 720}
+_TABS_KEPT = 2
 
 expect.set_options(timeout=10_000)
 
@@ -40,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def recorded(postgres_server: TestServer, migrated_template: str) -> Iterator[Polis]:
     """A database with a village whose people think and talk, by the scripted mind."""
     fresh = postgres_server.fresh_database(template=migrated_template)
@@ -57,7 +70,7 @@ def recorded(postgres_server: TestServer, migrated_template: str) -> Iterator[Po
         shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lean(recorded: Polis) -> str:
     """The name of a run in which nearly all starve: longer than a chart has points, and most of its people are dead."""
     recorded(
@@ -67,15 +80,23 @@ def lean(recorded: Polis) -> str:
     return LEAN
 
 
-@pytest.fixture(scope="module")
-def server(recorded: Polis) -> Iterator[Server]:
+@pytest.fixture(scope="package")
+def served(recorded: Polis) -> Iterator[Server]:
     with serving(recorded) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def server(served: Server) -> Server:
+    """The server, which a test that failed may have left dead."""
+    if served.process is None or served.process.poll() is not None:
+        served.start()
+    return served
+
+
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """A browser for one module: while Playwright is open, a loop runs in this thread, which other tests can't have."""
+    """A browser for these tests alone: its loop is in this thread, where others then can't have one."""
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium(), args=list(BROWSER_ARGUMENTS))
         yield opened
@@ -84,24 +105,21 @@ def browser() -> Iterator[Browser]:
 
 @dataclass
 class Watched:
-    """What a browser said and whom it asked, to be found without fault at the end."""
+    """What a browser said, to be found without fault at the end: also that another host could not be asked."""
 
     errors: list[str] = field(default_factory=list)
-    elsewhere: list[str] = field(default_factory=list)
     forgiven: tuple[str, ...] = ()
 
     def hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.errors.append(f"{message.text} {message.location.get('url')}")
 
-    def stop(self, route: Route) -> None:
-        self.elsewhere.append(route.request.url)
-        route.abort()
+    def hear_of(self, error: Error) -> None:
+        self.errors.append(str(error))
 
     def check(self) -> None:
         said = [e for e in self.errors if not any(harmless in e for harmless in (*_HARMLESS, *self.forgiven))]
         assert not said, f"the console was not clean: {said}"
-        assert not self.elsewhere, f"other hosts were asked: {self.elsewhere}"
 
 
 @pytest.fixture
@@ -109,41 +127,61 @@ def watched() -> Watched:
     return Watched()
 
 
-@pytest.fixture(scope="module")
-def shared(browser: Browser) -> Iterator[BrowserContext]:
-    """One profile a module: the page's own modules are then loaded once."""
+class Tabs:
+    """Tabs of one profile, lent to one test after the other."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self._context = context
+        self._free: list[Page] = []
+
+    def lend(self) -> Page:
+        return self._free.pop() if self._free else self._context.new_page()
+
+    def take_back(self, pages: list[Page], server: Server) -> None:
+        """Make them as new, and forget what was kept in the profile; what can't be made so is closed."""
+        for page in pages[_TABS_KEPT - len(self._free) :]:
+            page.close()
+        for page in pages[: _TABS_KEPT - len(self._free)]:
+            try:
+                page.unroute_all(behavior="ignoreErrors")
+                page.goto(f"{server.url}/healthz", timeout=10_000)
+                page.emulate_media(color_scheme="null")
+                page.set_viewport_size(_SIZE)
+                page.mouse.move(0, 0)
+                self._free.append(page)
+            except Error:
+                page.close()
+        for page in self._free[:1]:  # now that no page is left which could write there again
+            page.evaluate("localStorage.clear()")
+
+
+@pytest.fixture(scope="package")
+def tabs(browser: Browser) -> Iterator[Tabs]:
     context = browser.new_context(viewport=_SIZE)
-    yield context
+    yield Tabs(context)
     context.close()
 
 
 @pytest.fixture
-def new_page(
-    browser: Browser, shared: BrowserContext, server: Server, watched: Watched
-) -> Iterator[Callable[..., Page]]:
-    """Open pages; their consoles and requests are watched until the test ends."""
-    contexts: list[BrowserContext] = []
+def new_page(tabs: Tabs, server: Server, watched: Watched) -> Iterator[Callable[..., Page]]:
+    """Open pages; their consoles are watched until the test ends."""
     pages: list[Page] = []
 
-    def opened(path: str, **options: Any) -> Page:
-        context = shared
-        if options:
-            context = browser.new_context(viewport=_SIZE, **options)
-            contexts.append(context)
-        page = context.new_page()
+    def opened(path: str, *, color_scheme: Literal["light", "dark"] | None = None) -> Page:
+        page = tabs.lend()
         pages.append(page)
-        page.route(lambda url: not url.startswith((server.url, "data:", "blob:")), watched.stop)
         page.on("console", watched.hear)
-        page.on("pageerror", lambda error: watched.errors.append(str(error)))
+        page.on("pageerror", watched.hear_of)
+        if color_scheme:
+            page.emulate_media(color_scheme=color_scheme)
         page.goto(server.url + path)
         return page
 
     yield opened
     for page in pages:
-        page.evaluate("localStorage.clear()")
-        page.close()
-    for context in contexts:
-        context.close()
+        page.remove_listener("console", watched.hear)
+        page.remove_listener("pageerror", watched.hear_of)
+    tabs.take_back(pages, server)
     watched.check()
 
 

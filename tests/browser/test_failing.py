@@ -194,6 +194,18 @@ def test_nonsense_in_the_address_is_passed_over(village: Open) -> None:
     assert page.evaluate("window.polis.map.layer") == "land"
 
 
+def test_a_page_that_asked_another_host_would_be_found_out(village: Open, watched: Watched) -> None:
+    page = village("?tick=60")
+    hosts = ("elsewhere.test", "192.0.2.7")
+    for host in hosts:
+        for ask in ("fetch(url, { mode: 'no-cors' }).catch(() => {})", "void (new Image().src = url)"):
+            with page.expect_console_message(lambda said: host in said.location["url"]):  # noqa: B023
+                page.evaluate(f"(url) => {ask}", f"http://{host}/")
+    with pytest.raises(AssertionError, match=r"elsewhere\.test.*192\.0\.2\.7"):
+        watched.check()
+    watched.forgiven = hosts
+
+
 def test_words_of_agents_are_text_and_never_markup(village: Open) -> None:
     page = village("?tick=60")
     page.evaluate("window.polis.people.learn(900001, '<img src=x onerror=alert(1)>')")

@@ -19,7 +19,7 @@ Open = Callable[..., Page]
 RUN = f"/api/runs/{VILLAGE}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def thought(server: Server) -> dict[str, Any]:
     """A thought whose words were said."""
     found = server.get(f"{RUN}/thoughts?limit=100")["thoughts"]
@@ -50,6 +50,11 @@ def pixel(page: Page, x: float, y: float) -> list[int]:
             [x, y],
         )
     )  # fmt: skip
+
+
+def redrawn(page: Page) -> None:
+    """Return when what was changed is drawn: the second picture from now begins after that."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 # -- the map ----------------------------------------------------------------------------------------------
@@ -133,14 +138,14 @@ def test_layers_change_what_the_map_shows(village: Open) -> None:
     seen = {}
     for name in ("Land", "Elevation", "Food", "Wood", "Stone", "Ore"):
         layers.get_by_label(name, exact=True).check()
-        page.wait_for_timeout(60)
+        redrawn(page)
         seen[name] = page.evaluate("window.polis.map.ground.colours.slice(0, 1200).join()")
     assert len(set(seen.values())) == 6
     layers.get_by_label("Land", exact=True).check()
     x, y = where(page, 11)
     with_agents = pixel(page, x, y)
     layers.get_by_label("Agents", exact=True).uncheck()
-    page.wait_for_timeout(60)
+    redrawn(page)
     assert pixel(page, x, y) != with_agents
     layers.get_by_label("Ties", exact=True).check()
     page.wait_for_function("window.polis.map.frame.tieA.length > 0")

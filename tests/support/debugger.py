@@ -19,10 +19,10 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# What Debian's build needs to run headless as anybody, and to speak to nobody of its own accord.
+# What Debian's build needs to run headless as anybody, and to reach no other machine, whoever asks.
 BROWSER_ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
+    "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )  # fmt: skip
 # Under these a server of NiceGUI's takes itself for one that a test has started in its own process.
 _NOT_INHERITED = ("PYTEST_CURRENT_TEST", "NICEGUI_SCREEN_TEST_PORT", "PYTEST_XDIST_WORKER")
