@@ -83,6 +83,30 @@ def test_each_panel_has_a_key_and_the_arrows_move_between_tabs(village: Open) ->
     expect(page.get_by_role("tab", name="Agent", exact=True)).to_be_focused()
 
 
+def test_the_last_events_of_an_agent_are_in_reach_of_the_keyboard(village: Open) -> None:
+    page = village("?tick=140&agent=7")
+    rows = page.locator("[data-test=inspector] .event")
+    expect(rows.nth(2)).to_be_visible()
+    page.wait_for_timeout(400)  # the list is looked up once the cursor rests
+    page.locator("[data-test=segment-who]").focus()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.classList.contains('event')"):
+            break
+    expect(rows.first).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(rows.nth(1)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    tick = int(str(rows.nth(2).get_attribute("data-event")).split(":")[0])
+    assert tick < 140
+    page.keyboard.press("Enter")
+    drawn(page, tick)
+    assert page.evaluate("document.activeElement.matches('[data-test=inspector] .event')")
+    page.keyboard.press("Tab")  # the button of a row has the key for itself
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="Causes")).to_have_attribute("aria-selected", "true")
+
+
 def test_letters_typed_into_a_field_are_no_commands(village: Open) -> None:
     page = village("?tick=140")
     page.click("[data-test=where]")

@@ -77,11 +77,21 @@ export const whyButton = (session, where) =>
     "why?",
   );
 
-/** One event as a line: where, what sort, what happened. */
+/** One event as a line: where, what sort, what happened. Tab leads to it, arrows to its neighbours, Enter is a click. */
 export function eventLine(session, event, { onclick, own = null } = {}) {
+  const onkeydown = (pressed) => {
+    const { key, target, currentTarget: line } = pressed;
+    if (target !== line) return; // but for its button
+    const other = { ArrowDown: line.nextElementSibling, ArrowUp: line.previousElementSibling }[key];
+    if (key !== "Enter" && !other) return;
+    pressed.preventDefault();
+    pressed.stopPropagation();
+    if (other) other.focus();
+    else onclick();
+  };
   return el(
     `div.event.sort-${sortOf(event.kind)}`,
-    { title: words(event.kind), "data-event": address(event), onclick },
+    { title: words(event.kind), "data-event": address(event), onclick, ...(onclick && { tabindex: 0, onkeydown }) },
     el("span.event-at", `${whole(event.tick)}`, el("span.faint", `:${event.ordinal}`)),
     el("i.sort"),
     el("span.event-told", tell(event, session.people.name, own)),

@@ -136,16 +136,6 @@ export function eventsPanel(session) {
 
   function row(event) {
     const line = eventLine(session, event, { onclick: () => openRow(line, event) });
-    line.tabIndex = 0;
-    line.addEventListener("keydown", (pressed) => {
-      if (pressed.key === "Enter") openRow(line, event);
-      const other = { ArrowDown: line.nextElementSibling, ArrowUp: line.previousElementSibling }[pressed.key];
-      if (other) {
-        pressed.preventDefault();
-        pressed.stopPropagation();
-        other.focus();
-      }
-    });
     return line;
   }
 
