@@ -178,6 +178,21 @@ def test_bookmarks_are_kept_in_the_browser_and_in_the_link(village: Open, new_pa
     assert elsewhere.evaluate("window.polis.bookmarks.ticks") == [77]
 
 
+def test_a_bookmark_beyond_the_two_hundredth_is_refused_in_words_and_none_is_lost(village: Open) -> None:
+    marks = list(range(40, 240))
+    page = village("?tick=7&marks=" + ",".join(map(str, marks)))
+    page.keyboard.press("b")
+    expect(page.locator(".notice.bad")).to_contain_text("There are 200 bookmarks: take one away")
+    assert page.evaluate("window.polis.bookmarks.ticks") == marks
+    page.keyboard.press("]")
+    drawn(page, 40)
+    page.keyboard.press("b")  # which takes it away
+    page.keyboard.press("Home")
+    page.keyboard.press("b")
+    expect(page.locator(".notice", has_text="Tick 0 is bookmarked")).to_be_visible()
+    assert page.evaluate("window.polis.bookmarks.ticks") == [0, *marks[1:]]
+
+
 def test_two_tabs_on_one_run_keep_each_others_bookmarks(village: Open) -> None:
     one, other = village("?tick=77"), village("?tick=99")
     one.keyboard.press("b")

@@ -3,7 +3,7 @@
 import { Emitter } from "./dom.js";
 import { writeLink } from "./links.js";
 
-const MOST = 200;
+export const MOST = 200; // beyond which the address would be too long to be sent
 
 export class Bookmarks extends Emitter {
   constructor(run, linked = []) {
@@ -33,11 +33,11 @@ export class Bookmarks extends Emitter {
       .sort((a, b) => a - b);
   }
 
+  /** Set a bookmark, or take it away: true or false; null, and nothing is done, if there are too many for another. */
   toggle(tick) {
     const there = this.ticks.includes(tick);
-    this.ticks = there
-      ? this.ticks.filter((t) => t !== tick)
-      : [...this.ticks, tick].sort((a, b) => a - b).slice(0, MOST);
+    if (!there && this.ticks.length >= MOST) return null;
+    this.ticks = there ? this.ticks.filter((t) => t !== tick) : [...this.ticks, tick].sort((a, b) => a - b);
     this.#keep();
     this.emit("change");
     return !there;

@@ -1,7 +1,7 @@
 // The page of one run: makes its parts, and lets them hear of each other.
 
 import { get, isWithoutRun, runPath } from "./api.js";
-import { Bookmarks } from "./bookmarks.js";
+import { Bookmarks, MOST } from "./bookmarks.js";
 import { changeDialogs } from "./change_dialogs.js";
 import { Clock, Track } from "./clock.js";
 import { el, fill, throttled } from "./dom.js";
@@ -213,7 +213,12 @@ export class Session {
 
   bookmark() {
     const { tick } = this.clock;
-    notice(this.bookmarks.toggle(tick) ? `Tick ${whole(tick)} is bookmarked` : `Bookmark at ${whole(tick)} taken away`);
+    const set = this.bookmarks.toggle(tick);
+    if (set === null)
+      return notice(`There are ${MOST} bookmarks: take one away, by b at its tick, to have room for ${whole(tick)}`, {
+        error: true,
+      });
+    notice(set ? `Tick ${whole(tick)} is bookmarked` : `Bookmark at ${whole(tick)} taken away`);
   }
 
   problem(error) {
