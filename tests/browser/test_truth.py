@@ -137,6 +137,25 @@ def test_the_list_of_events_says_what_it_can_not_look_for(new_page: Open, watche
         expect(panel).to_contain_text("100 newest events")
 
 
+def test_one_who_does_not_live_at_this_tick_is_not_followed_and_the_page_says_why(
+    new_page: Open, server: Server, lean: str
+) -> None:
+    died = server.get(f"/api/runs/{lean}/events?kind=AgentDied&limit=1")["events"][0]
+    name = server.get(f"/api/runs/{lean}/agents/{died['agent']}?tick=0")["name"]
+    page = new_page(f"/run/{lean}?tick={died['tick']}&agent={died['agent']}")
+    drawn(page)
+    expect(page.locator("[data-test=inspector] h2")).to_have_text(name)
+    page.keyboard.press("f")
+    said = f"{name} is not alive at tick {died['tick']}: there is nobody to follow"
+    expect(page.locator(".notice")).to_have_text(said)
+    pressed = page.locator("[data-test=follow-agent]")
+    expect(pressed).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("ArrowLeft")
+    drawn(page, died["tick"] - 1)
+    page.keyboard.press("f")
+    expect(pressed).to_have_attribute("aria-pressed", "true")
+
+
 def test_who_is_named_by_an_event_has_a_name_also_when_dead(new_page: Open, server: Server, lean: str) -> None:
     inherited = server.get(f"/api/runs/{lean}/events?kind=GoodsInherited&limit=1000")["events"]
     assert inherited

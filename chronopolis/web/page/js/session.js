@@ -190,6 +190,10 @@ export class Session {
 
   setFollowAgent(on) {
     if (on && this.agent === null) return notice("Select an agent first, then follow it");
+    if (on && this.map.frame && !this.map.placeOf(this.agent)) {
+      const when = whole(this.map.frame.tick);
+      return notice(`${this.people.name(this.agent)} is not alive at tick ${when}: there is nobody to follow`);
+    }
     this.map.set({ follow: on });
     if (on) this.map.goTo(this.agent);
     this.page.showFollow();
