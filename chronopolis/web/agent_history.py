@@ -69,7 +69,7 @@ _COUNTED = ("cell", "coin", "tool")
 def history_of(
     browsing: Browsing, run: Run, agent: int, names: Sequence[str], first: int, last: int, points: int
 ) -> dict[str, Any]:
-    """Return the values of columns at the end of each bin of ticks, as `models.Series` has them.
+    """Return the values of columns at the end of each bin of ticks, and its life, as `models.AgentSeries` has them.
 
     Raises
     ------
@@ -86,12 +86,15 @@ def history_of(
         raise UnknownAgent(run.name, last, str(agent))
     came = int(records["tick"][0])
     arrival = next(iter(browsing.page_of_events(run, came, came, limit=1, agent=agent).events))
+    died = records["tick"][records["kind"] == AGENT_DIED.number]
     width = max(1, -(-(last - first + 1) // points))
     ends = np.minimum(np.arange(first, last + 1, width) + width - 1, last)
     return {
         "first": first,
         "last": last,
         "width": width,
+        "came": came,
+        "died": int(died[0]) if len(died) else None,
         "ticks": ends.tolist(),
         "series": {name: _sampled(records, name, ends, arrival) for name in names},
         "about": {name: {"unit": "" if name in _COUNTED else "milli"} for name in names},

@@ -156,6 +156,22 @@ def test_one_who_does_not_live_at_this_tick_is_not_followed_and_the_page_says_wh
     expect(pressed).to_have_attribute("aria-pressed", "true")
 
 
+def test_the_line_of_a_life_is_exact_where_a_chart_has_fewer_points_than_ticks(
+    new_page: Open, server: Server, lean: str
+) -> None:
+    events = server.get(f"/api/runs/{lean}/events?kind=AgentDied&kind=AgentBorn&limit=1000")["events"]
+    born = {event["agent"]: event["tick"] for event in events if event["kind"] == "AgentBorn"}
+    died = {event["agent"]: event["tick"] for event in events if event["kind"] == "AgentDied"}
+    alone = server.get(f"/api/runs/{lean}/state?tick={LEAN_END}")["agents"][0]["agent"]
+    page = new_page(f"/run/{lean}?tick={LEAN_END}&agent={alone}")
+    drawn(page)
+    page.click("[data-test=segment-life]")
+    for agent in (alone, *list(died)[:3], *list(born)[:2]):
+        page.evaluate("(agent) => window.polis.select({ agent })", arg=agent)
+        page.wait_for_function("window.polis.timeline.life")
+        assert page.evaluate("window.polis.timeline.life") == [born.get(agent, 0), died.get(agent, LEAN_END)]
+
+
 def test_who_is_named_by_an_event_has_a_name_also_when_dead(new_page: Open, server: Server, lean: str) -> None:
     inherited = server.get(f"/api/runs/{lean}/events?kind=GoodsInherited&limit=1000")["events"]
     assert inherited

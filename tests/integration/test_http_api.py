@@ -314,6 +314,9 @@ def test_a_history_is_empty_after_a_death(get: Get) -> None:
     energy = dict(zip(told["ticks"], told["series"]["energy"], strict=True))
     assert energy[death["tick"] - 1] is not None
     assert energy[death["tick"]] is None
+    for more, died in (({}, death["tick"]), ({"last": death["tick"] - 1}, None)):
+        few = get(f"/api/runs/brave-otter/agents/{death['agent']}/history", points=3, **more)
+        assert (few["came"], few["died"]) == (0, died)  # to the tick, however few points there are
     assert "column" in get("/api/runs/brave-otter/agents/1/history", columns="luck", status=422)["message"]
 
 

@@ -13,7 +13,7 @@ from chronopolis.naming import name_the_dead, recorded_names
 from chronopolis.sentences import parts
 from chronopolis.web.agent_history import COLUMNS, history_of
 from chronopolis.web.api.described import Described
-from chronopolis.web.api.models import AgentAnswer, Series
+from chronopolis.web.api.models import AgentAnswer, AgentSeries
 from chronopolis.web.api.parameters import First, Found, Last, Tick, Told, agent_named, span
 from chronopolis.web.histories import Histories
 from chronopolis.web.remembering import conversation_of, texts_of
@@ -156,7 +156,7 @@ async def history(
     first: First = 0,
     last: Last = None,
     points: Annotated[int, Query(ge=1, le=_POINTS_MAX)] = 400,
-) -> Series:
+) -> AgentSeries:
     """Return how an agent fared: the value of each column at the end of each bin of ticks, null outside its life."""
     histories = using.histories
     low, high = span(first, last, await histories.head(run))
@@ -164,4 +164,4 @@ async def history(
     assert number is not None
     names = [name.strip() for name in columns.split(",") if name.strip()]
     found = await histories.slow.do(lambda: history_of(histories.browsing, run, number, names, low, high, points))
-    return Series(**found)
+    return AgentSeries(**found)

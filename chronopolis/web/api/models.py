@@ -150,6 +150,13 @@ class Series(BaseModel):
     about: dict[str, dict[str, Any]] = Field(default={}, description="unit and meaning of each series")
 
 
+class AgentSeries(Series):
+    """Values of an agent over time, down-sampled, and its life to the tick."""
+
+    came: int = Field(description="the tick at which it joined or was born")
+    died: int | None = Field(description="the tick at which it died; null if it is alive at `last`")
+
+
 class ThoughtsAnswer(BaseModel):
     """A page of thoughts, in order of asking."""
 

@@ -53,8 +53,7 @@ export function lifeView(session) {
       charts.needs.set(ticks, lines(NEED_NAMES, Object.values(NEEDS), 1000), range);
       charts.goods.set(ticks, lines(GOODS, SERIES, 1000), range);
       charts.pieces.set(ticks, lines(PIECES, SERIES, 1), range);
-      const alive = ticks.filter((_, k) => (series.energy ?? [])[k] !== null && (series.energy ?? [])[k] !== undefined);
-      if (alive.length) session.timeline.life = [alive[0] === ticks[0] ? 0 : alive[0], alive.at(-1)];
+      session.timeline.life = [found.came, found.died ?? head]; // exact, where points may stand for many ticks
       session.timeline.draw();
     },
     {
