@@ -32,12 +32,14 @@ from domain.expressions.tree import (
     WORDS,
     Expression,
     Node,
+    Term,
     constant,
     opposite,
     together,
 )
 from domain.expressions.values import Values
 
+_NOWHERE: Any = None  # where what looks at nothing of the run has its value
 _CALLED = {NUMBER: "a number", TRUTH: "true or false", WORD: "a word"}
 
 
@@ -58,6 +60,11 @@ def parse(text: str) -> Expression:
             because = f"this is {_CALLED[root.type]}: compare it, as in {text.strip()[:40]} > 1"
         raise parser.error(root.start, because)
     return Expression(text, root)
+
+
+def _is_nought(node: Node) -> bool:
+    """Return whether it looks at nothing of the run and is 0."""
+    return not any(isinstance(part, Term) for part in node.walk()) and node.of(_NOWHERE) == 0
 
 
 class _Parser(Values):
@@ -157,6 +164,8 @@ class _Parser(Values):
     def arithmetic(self, left: Node, token: Token, right: Node, trend: Callable[..., int | None]) -> Node:
         for side in (left, right):
             self.must_be(side, (NUMBER, NUMBERS), f"{token.text!r} goes between numbers")
+        if token.text == "/" and _is_nought(right):
+            raise self.error(right.start, "this divides by 0 at every tick, and what has no value never holds")
         return self.joined(left, right, ARITHMETIC[token.text], NUMBER, trend)
 
     def unary(self) -> Node:

@@ -203,11 +203,15 @@ def test_the_mark_in_an_error_points_at_what_it_means(new_page: Open, lean: str,
     watched.forgiven = ("/bisect",)
     page = new_page(f"/run/{lean}?tick=0")
     drawn(page)
-    page.fill("[data-test=where]", "gini_coins >")
-    page.keyboard.press("Enter")
-    said = page.locator(".notice.bad .lines")
-    expect(said).to_be_visible()
-    assert said.inner_text().splitlines()[1:] == ["gini_coins >", "            ^"]
+    said = page.locator(".notice.bad .lines").last
+    for text, column, why in (
+        ("gini_coins >", 13, "something is missing at the end"),
+        ("1/0 > 1", 3, "this divides by 0 at every tick, and what has no value never holds"),
+    ):
+        page.fill("[data-test=where]", text)
+        page.keyboard.press("Enter")
+        expect(said).to_contain_text(f"column {column}: {why}")
+        assert said.inner_text().splitlines()[1:] == [text, " " * (column - 1) + "^"]
     assert "Mono" in said.evaluate("(node) => getComputedStyle(node).fontFamily")
 
 

@@ -57,8 +57,8 @@ def test_it_holds(calm: AtTick, text: str) -> None:
 
 @pytest.mark.parametrize("text", [
     "agent(9999).food < 1", "agent(9999).food >= 1", "agent(9999).food != 1", "agent(9999).food == 1",
-    "cell(99999).food < 1", "cell(99999).food != 1", "1 / 0 > 0", "1 / 0 < 1", "1 / 0 != 1", "agent(9999).alive",
-    "agent(9999).dead", "agent(9999).intention == 'rest'", "agent(9999).intention != 'rest'",
+    "cell(99999).food < 1", "cell(99999).food != 1", "1 / deaths > 0", "1 / deaths < 1", "1 / deaths != 1",
+    "agent(9999).alive", "agent(9999).dead", "agent(9999).intention == 'rest'", "agent(9999).intention != 'rest'",
 ])  # fmt: skip
 def test_what_is_not_there_compares_false_with_everything(calm: AtTick, text: str) -> None:
     assert not holds(text, calm)
@@ -108,6 +108,8 @@ def test_one_who_has_died_is_dead_and_not_alive() -> None:
     ("true < false", 1, "compares numbers"),
     ("household > 1", 1, "of one agent it is agent(17).household"),
     ("1e999 > 1", 1, "too large"),
+    ("1 / 0 > 1", 5, "divides by 0"),
+    ("deaths > 3 or gini / (2 - 2) > 1", 22, "divides by 0"),
     ("gini > $", 8, "means nothing"),
     ("gini > 'x", 8, "ends nowhere"),
     ("__import__('os').system('true')", 1, "means nothing"),
