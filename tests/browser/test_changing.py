@@ -470,6 +470,21 @@ def test_a_breakpoint_runs_back_to_the_last_tick_where_it_held(village: Open, se
     page.wait_for_function(f"window.polis.timeline.marks.some((m) => m.kind === 'found' && m.tick === {truth})")
 
 
+def test_what_was_said_of_a_search_goes_when_the_next_has_its_answer(village: Open, watched: Watched) -> None:
+    watched.forgiven = ("/bisect",)
+    page = village("?tick=0")
+    notices = page.locator(".notice")
+    for text, said in (
+        ("agent(9999).food < 1", "there is no agent 9999"),
+        ("trades_so_far > 300", "It holds at tick"),
+        ("trades_so_far < 3", "It holds at no later tick"),
+    ):
+        page.fill("[data-test=where]", text)
+        page.keyboard.press("Enter")
+        expect(notices.filter(has_text=said)).to_be_visible()
+        expect(notices).to_have_count(1)
+
+
 def test_a_breakpoint_that_can_not_be_read_is_told_why(village: Open, watched: Watched) -> None:
     watched.forgiven = ("/bisect",)
     page = village("?tick=0")

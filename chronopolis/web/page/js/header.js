@@ -28,7 +28,7 @@ export function themeButton() {
 
 /** Change to the next theme, and say which it is, since it may look the same. */
 export function changeTheme() {
-  notice(theme.next(), { instead: true });
+  notice(theme.next(), { about: "theme" });
 }
 
 /**

@@ -15,11 +15,11 @@ export function noticePlace() {
 /** A text whose lines are to stand below each other, as a mark does below what it points at. */
 export const lines = (text) => (text.includes("\n") ? el("span.lines", text) : text);
 
-export function notice(text, { error = false, ms = 4200, instead = false } = {}) {
-  // What was said of the same before is not true any more.
-  if (instead) place?.querySelectorAll(".instead").forEach((each) => each.remove());
+/** Say something in passing; `about`: in place of what was said of the same before, which is not true any more. */
+export function notice(text, { error = false, ms = 4200, about = null } = {}) {
+  if (about) place?.querySelectorAll(`[data-about=${about}]`).forEach((each) => each.remove());
   if ([...(place?.children ?? [])].some((each) => each.textContent === text)) return; // it is being said already
-  const node = el(`div.notice${error ? ".bad" : ""}${instead ? ".instead" : ""}`, lines(text));
+  const node = el(`div.notice${error ? ".bad" : ""}`, { "data-about": about }, lines(text));
   place?.append(node);
   while (place && place.childElementCount > 3) place.firstChild.remove();
   setTimeout(() => node.remove(), error ? 2 * ms : ms);

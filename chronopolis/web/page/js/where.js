@@ -29,6 +29,8 @@ export function whereBox(session) {
   const on = button("next", "On to the next tick where it holds (n)", () => find(1), { "data-test": "where-next" });
   const node = el("div.where", { role: "search", "aria-label": "Run to a tick where" }, box, back, on);
 
+  const say = (text, more) => notice(text, { about: "where", ...more });
+
   async function find(direction) {
     const expression = box.value.trim();
     if (on.disabled) return; // one search at a time
@@ -36,7 +38,7 @@ export function whereBox(session) {
     localStorage.setItem(key, expression);
     clock.pause();
     const from = clock.tick + direction;
-    if (from < 0 || from > clock.head) return notice("There are no more ticks that way");
+    if (from < 0 || from > clock.head) return say("There are no more ticks that way");
     node.classList.add("busy");
     back.disabled = on.disabled = true;
     try {
@@ -45,15 +47,15 @@ export function whereBox(session) {
           ? await get(runPath(session.run, "bisect"), { expression, first: from, last: clock.head, told: true })
           : await get(runPath(session.run, "where"), { expression, first: 0, last: from, direction: "last" });
       if (found.tick === null || found.tick === undefined)
-        notice(`It holds at no ${direction > 0 ? "later" : "earlier"} tick`);
+        say(`It holds at no ${direction > 0 ? "later" : "earlier"} tick`);
       else {
         session.found = [{ tick: found.tick, title: expression }];
         session.showMarks();
         clock.seek(found.tick);
-        notice(`It holds at tick ${whole(found.tick)}${because(found)}`, { ms: 8000 });
+        say(`It holds at tick ${whole(found.tick)}${because(found)}`, { ms: 8000 });
       }
     } catch (error) {
-      notice(error.message, { error: true });
+      say(error.message, { error: true });
     } finally {
       node.classList.remove("busy");
       back.disabled = on.disabled = false;
