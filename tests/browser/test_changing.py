@@ -274,10 +274,8 @@ def test_an_intervention_on_one_of_several_of_a_name_is_refused_with_their_names
     assert not server.get("/api/runs/spared/marks")["interventions"]
 
 
-def test_what_is_bound_to_be_refused_is_said_at_once(new_page: Open, recorded: Polis) -> None:
-    recorded(
-        "run", "--name", "mindless", "--agents", "12", "--width", "12", "--height", "12", "--ticks", "20", "--quiet"
-    )
+def test_what_is_bound_to_be_refused_is_said_at_once(new_page: Open, server: Server, lean: str) -> None:
+    server.fork(lean, at=20, name="mindless")
     page = new_page("/run/mindless?agent=3&tick=20")
     drawn(page)
     page.keyboard.press("i")
@@ -298,11 +296,11 @@ def test_the_list_of_runs_is_asked_for_once_in_a_while_however_often_it_is_hidde
     page = new_page("/runs")
     expect(page.locator("tr[data-run]").first).to_be_visible()
     page.evaluate("for (let k = 0; k < 6; k++) document.dispatchEvent(new Event('visibilitychange'))")
-    page.wait_for_timeout(1_000)
+    page.wait_for_timeout(500)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.wait_for_timeout(5_000)
-    assert 1 <= sum("/api/runs?" in url for url in asked) <= 4
+    page.wait_for_timeout(3_000)
+    assert 1 <= sum("/api/runs?" in url for url in asked) <= 2
 
 
 def test_the_focus_stays_in_the_list_of_runs_while_the_list_is_looked_up_again(new_page: Open) -> None:
