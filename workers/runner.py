@@ -39,6 +39,7 @@ EVENTS_A_SNAPSHOT, TICKS_A_SNAPSHOT = 64_000, 128
 EVENTS_A_SNAPSHOT_MAX, TICKS_A_SNAPSHOT_MIN = 1_000_000, 32
 _PROGRESS_EVERY_S = 0.25
 _PROGRESS_TAKES = 0.01  # of the time, at most: a society's figures are read off all of its agents
+_PROGRESS_SILENCE_S_MAX = 5.0  # even so: the first look of a process may take seconds, for what it has yet to load
 _COUNTED = {"trades": GOODS_TRADED, "births": AGENT_BORN, "deaths": AGENT_DIED, "utterances": WORDS_SPOKEN}
 
 
@@ -47,6 +48,11 @@ def _snapshot_is_due(ticks: int, events: int) -> bool:
     if events >= EVENTS_A_SNAPSHOT_MAX:
         return ticks >= TICKS_A_SNAPSHOT_MIN
     return events >= EVENTS_A_SNAPSHOT and ticks >= TICKS_A_SNAPSHOT
+
+
+def _silence_s(took_s: float) -> float:
+    """Return how long not to look at a society for progress, after a look that took so long."""
+    return min(_PROGRESS_SILENCE_S_MAX, max(_PROGRESS_EVERY_S, took_s / _PROGRESS_TAKES))
 
 
 @dataclass(frozen=True)
@@ -363,8 +369,7 @@ class Runner:
             population=world.population,
             figures=society_figures(world) | clock.counted,
         )
-        took = time.perf_counter() - now
-        self._show_at = now + max(_PROGRESS_EVERY_S, took / _PROGRESS_TAKES)
+        self._show_at = now + _silence_s(time.perf_counter() - now)
 
     def _summary(
         self,
