@@ -6,7 +6,6 @@ series of measures where it uses nothing else, else over the states themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,11 +16,10 @@ from domain.expressions import Expression, parse
 from domain.fold import fold
 from domain.ports import MeasuredHistory, Run
 from replay.blame import blame
-from replay.judging import Judge, look_at, require_there, totals_before, totals_of, where_it_holds
+from replay.judging import Judge, OnProgress, look_at, require_there, totals_before, totals_of, where_it_holds
 from replay.measures import BLOCK
 from replay.seek import at, ticks_of
 
-OnProgress = Callable[[int, int], None]
 _CHUNK = 8 * BLOCK
 _PROGRESS_EVERY = 200
 
@@ -96,7 +94,7 @@ def bisect(
         method = "seek" if trend is not None else "scan"
     settled = method == "scan" or trend is not None
     if method == "seek":
-        found, looked_at = _by_seeking(store, run, wanted, first, last, only_the_first=trend in (0, -1))
+        found, looked_at = _by_seeking(store, run, wanted, first, last, on_progress, only_the_first=trend in (0, -1))
     elif wanted.uses_state:
         found, looked_at = _by_folding(store, run, wanted, first, last, on_progress)
     else:
@@ -108,16 +106,21 @@ def bisect(
 
 
 def _by_seeking(
-    store: MeasuredHistory, run: Run, wanted: Expression, first: int, last: int, *, only_the_first: bool
-) -> tuple[int | None, int]:
+    store: MeasuredHistory, run: Run, wanted: Expression, first: int, last: int, on_progress: OnProgress | None,
+    *, only_the_first: bool,
+) -> tuple[int | None, int]:  # fmt: skip
     looked_at = 0
+
+    def tell(tick: int, _: int) -> None:
+        if on_progress:
+            on_progress(tick, last)  # of the measures that are yet to be made, and not of those for this look alone
 
     def holds(tick: int) -> bool:
         nonlocal looked_at
         looked_at += 1
         if wanted.uses_state or set(wanted.measures) != set(totals_of(wanted)):
-            return wanted.holds(look_at(store, run, wanted, tick))
-        return bool(where_it_holds(store, run, wanted, tick, tick)[0])
+            return wanted.holds(look_at(store, run, wanted, tick, on_progress=tell))
+        return bool(where_it_holds(store, run, wanted, tick, tick, tell)[0])
 
     if holds(first):
         return first, looked_at
@@ -154,7 +157,7 @@ def _over_series(
 def _by_folding(
     store: MeasuredHistory, run: Run, wanted: Expression, first: int, last: int, on_progress: OnProgress | None
 ) -> tuple[int | None, int]:
-    judge = Judge(wanted, totals_before(store, run, wanted, first))
+    judge = Judge(wanted, totals_before(store, run, wanted, first, on_progress))
     world = new_world(run.configuration) if first == 0 else at(store, run, first - 1)
     for events in ticks_of(store, run, first, last):
         if judge(fold(world, events), events):

@@ -19,6 +19,7 @@ from replay.seek import at, ticks_of
 
 NO_EVENTS = EventBatch.of(empty_records(0))
 
+OnProgress = Callable[[int, int], None]
 Totals = dict[str, float]
 """Running totals by name, as amounts: whole numbers, so that the order in which they are summed makes no difference."""
 
@@ -50,15 +51,16 @@ class Judge:
 
 
 def look_at(
-    store: MeasuredHistory, run: Run, expression: Expression, tick: int, *, world: World | None = None
-) -> AtTick:
+    store: MeasuredHistory, run: Run, expression: Expression, tick: int, *, world: World | None = None,
+    on_progress: OnProgress | None = None,
+) -> AtTick:  # fmt: skip
     """Return what an expression is evaluated in at one tick, by seeking; -1 is before anything was.
 
     Parameters
     ----------
     world : the state at that tick, for whoever has it at hand
     """
-    judge = Judge(expression, totals_before(store, run, expression, max(tick, 0)))
+    judge = Judge(expression, totals_before(store, run, expression, max(tick, 0), on_progress))
     flows = any(MEASURES[name.removesuffix(SO_FAR)].kind == "flow" for name in expression.measures)
     events = next(iter(ticks_of(store, run, tick, tick))) if flows and tick >= 0 else NO_EVENTS
     return judge.look(at(store, run, tick) if world is None else world, events)
@@ -117,18 +119,20 @@ def in_units(totals: Mapping[str, float]) -> Totals:
     return {name: amount / MEASURES[name.removesuffix(SO_FAR)].divisor for name, amount in totals.items()}
 
 
-def totals_before(store: MeasuredHistory, run: Run, expression: Expression, tick: int) -> Totals:
+def totals_before(
+    store: MeasuredHistory, run: Run, expression: Expression, tick: int, on_progress: OnProgress | None = None
+) -> Totals:
     """Return the running totals that an expression uses, as they are before a tick."""
     names = totals_of(expression)
     if tick == 0 or not names:
         return dict.fromkeys(names, 0.0)
-    found = series(store, run, names, tick - 1, tick - 1)
+    found = series(store, run, names, tick - 1, tick - 1, on_progress=on_progress)
     return {name: float(found[name][0]) for name in names}
 
 
 def where_it_holds(
     store: MeasuredHistory, run: Run, expression: Expression, first: int, last: int,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> NDArray[np.bool_]:  # fmt: skip
     """Return at which of ticks first … last an expression over measures alone holds."""
     assert not expression.uses_state

@@ -18,11 +18,10 @@ from domain.fold import fold
 from domain.measures import MEASURES
 from domain.ports import MeasuredHistory, Run
 from domain.state import World
-from replay.judging import Judge, look_at, require_there, totals_before, where_it_holds, why_nobody
+from replay.judging import Judge, OnProgress, look_at, require_there, totals_before, where_it_holds, why_nobody
 from replay.measures import BLOCK
 from replay.seek import at, ticks_of
 
-OnProgress = Callable[[int, int], None]
 _PROGRESS_EVERY = 200
 
 
@@ -147,7 +146,7 @@ def follow(
     _require_there(store, run, wanted, None)
     head = store.head(run)
     begun = min(after, -1 if head is None else head.tick)
-    judge = _judge(store, run, wanted, begun + 1)
+    judge = _judge(store, run, wanted, begun + 1, on_progress)
     world = new_world(run.configuration) if begun < 0 else at(store, run, begun)
     while True:
         lives = store.lease(run).status == "running"  # asked first: what it wrote before it ended is then seen
@@ -207,10 +206,12 @@ def _require_there(store: MeasuredHistory, run: Run, wanted: Predicate, last: in
         raise WrongUsage(f"run {run.name}: {because}")
 
 
-def _judge(store: MeasuredHistory, run: Run, wanted: Predicate, first: int) -> Judge | None:
+def _judge(
+    store: MeasuredHistory, run: Run, wanted: Predicate, first: int, on_progress: OnProgress | None = None
+) -> Judge | None:
     if wanted.expression is None:
         return None
-    return Judge(wanted.expression, totals_before(store, run, wanted.expression, first))
+    return Judge(wanted.expression, totals_before(store, run, wanted.expression, first, on_progress))
 
 
 def _holds(wanted: Predicate, judge: Judge | None, world: World, events: EventBatch) -> bool:
@@ -233,7 +234,7 @@ def _holding(
             if wanted.happens_in(events):
                 yield tick
         return
-    judge = _judge(store, run, wanted, first)
+    judge = _judge(store, run, wanted, first, on_progress)
     world = new_world(run.configuration) if first == 0 else at(store, run, first - 1)
     for events in ticks_of(store, run, first, last):
         if _holds(wanted, judge, fold(world, events), events):

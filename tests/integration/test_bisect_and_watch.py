@@ -235,6 +235,18 @@ def test_a_search_tells_how_far_it_is_of_the_whole(
     assert told == sorted(told) and len(told) > 4 and {last for _, last in told} == {150}
 
 
+@pytest.mark.parametrize(("text", "first"), [("deaths_so_far > 10_000", 0), ("cell(7).food > deaths_so_far + 9", 399)])
+def test_whoever_bisects_is_told_how_far_the_measures_have_come_that_are_made_for_it(
+    harsh: tuple[MemoryStore, Run], monkeypatch: pytest.MonkeyPatch, text: str, first: int
+) -> None:
+    store, run = harsh
+    store.forget_measures(run.id)
+    monkeypatch.setattr(projection, "_PROGRESS_EVERY", 10)
+    told: list[tuple[int, int]] = []
+    assert bisect(store, run, text, first=first, on_progress=lambda *now: told.append(now)).tick is None
+    assert len(told) > 20 and told == sorted(told)
+
+
 def test_a_runner_that_is_asked_pauses_and_the_resumed_run_is_as_if_it_had_not(store: EventStore) -> None:
     run = store.create("asked", seed=7, configuration=TINY_WORLD, target=400)
     summaries = []
