@@ -15,6 +15,7 @@ from domain.ports import Headers, HistoryReader, Run
 from domain.state import World
 from domain.upcast import to_current
 
+_HEADERS_AT_ONCE = 8_192
 _NO_EVENTS = EventBatch.of(empty_records(0))
 
 
@@ -96,24 +97,30 @@ def ticks_of(
     """
     if first > last:
         return
+    low = first
     if headers is None:
-        headers = reader.headers(run, first, last)
-    start = first - int(headers.ticks[0]) if len(headers) else 0
-    if start < 0:
+        here = reader.headers(run, low, min(last, low + _HEADERS_AT_ONCE - 1))
+    else:
+        here = headers
+        low = int(headers.ticks[0]) if len(headers) else first
+    if low > first:
         raise damaged(reader, run, first, f"its header is missing; {where_to_look(run)}")
     due = first
     for tick, events in by_tick(reader.read(run, first, last, headers=headers), first, last):
-        at = start + tick - first
-        if at >= len(headers) or headers.ticks[at] != tick:
+        if headers is None and not low <= tick < low + _HEADERS_AT_ONCE:  # of a long run not all at once
+            low = tick
+            here = reader.headers(run, low, min(last, low + _HEADERS_AT_ONCE - 1))
+        at = tick - low
+        if at >= len(here) or here.ticks[at] != tick:
             raise damaged(reader, run, tick, f"its header is missing; {where_to_look(run)}")
-        counted = int(headers.events[at])
+        counted = int(here.events[at])
         # What is too much of a tick may come after all others; as many as its header counts were handed on before.
         stored = len(events) + (counted if tick < due else 0)
         if stored != counted:
             because = f"{stored} events are stored, its header counts {counted}; {where_to_look(run)}"
             raise damaged(reader, run, tick, because)
         due = tick + 1
-        yield to_current(events, int(headers.catalogues[at]))
+        yield to_current(events, int(here.catalogues[at]))
 
 
 def by_tick(batches: Iterable[EventBatch], first: int, last: int) -> Iterator[tuple[int, EventBatch]]:

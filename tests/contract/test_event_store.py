@@ -27,8 +27,10 @@ from domain.errors import (
 )
 from domain.events import AGENT_MOVED, SPEECH_MADE, EventBatch
 from domain.inputs import INTENTION, INTERVENTION, Input, InputKey
-from domain.ports import EventStore, Run
+from domain.ports import EventStore, Headers, Run
 from domain.state import World
+from infrastructure import recorded_history
+from replay import seek
 from tests.support.histories import History, every_kind, run, scenario
 from tests.support.stores import SMALL_WORLD, TINY_WORLD, chain_of, go_on, keep, make_run
 
@@ -135,13 +137,35 @@ class TestAnEventStore:
             assert found.records.tobytes() == everything[everything["agent"] == 1].tobytes()
             assert int(everything["tick"].max()) == last
 
-    def test_headers_are_those_that_were_appended(self, store: EventStore) -> None:
+    @pytest.mark.parametrize("at_once", [1, 4, 8_192])
+    def test_headers_are_those_that_were_appended(
+        self, store: EventStore, monkeypatch: pytest.MonkeyPatch, at_once: int
+    ) -> None:
+        monkeypatch.setattr(recorded_history, "_HEADERS_AT_ONCE", at_once)
         kept = keep(store, SHORT)
         headers = store.headers(kept, 0, 999)
         assert [headers.at(i) for i in range(len(headers))] == list(SHORT.headers)
         some = store.headers(kept, 4, 6)
         assert some.ticks.tolist() == [4, 5, 6]
         assert len(store.headers(kept, 900, 999)) == 0
+        assert len(store.headers(kept, 6, 4)) == 0
+
+    def test_whoever_goes_through_a_long_run_has_few_headers_in_memory(
+        self, store: EventStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        history = every_kind()
+        kept = keep(store, history)
+        whole = EventBatch.concat(seek.ticks_of(store, kept, 3, 50))
+        read, asked = store.headers, []
+
+        def headers(run_: Run, first: int, last: int) -> Headers:
+            asked.append((first, last))
+            return read(run_, first, last)
+
+        monkeypatch.setattr(seek, "_HEADERS_AT_ONCE", 20)
+        monkeypatch.setattr(store, "headers", headers)
+        assert EventBatch.concat(seek.ticks_of(store, kept, 3, 50)).hash() == whole.hash()
+        assert asked == [(3, 22), (23, 42), (43, 50)]
 
     def test_the_head_is_the_newest_header(self, store: EventStore) -> None:
         empty = store.create("empty", seed=1, configuration=TINY_WORLD, target=5)

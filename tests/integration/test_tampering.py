@@ -16,7 +16,7 @@ from domain.events import EVENT_DTYPE
 from domain.inputs import INTENTION, INTERVENTION, Input, InputKey
 from domain.ports import Run
 from infrastructure.postgres_store import PostgresStore
-from replay import Verification
+from replay import Verification, seek
 from replay.seek import ticks_of
 from tests.support.histories import scenario
 from tests.support.postgres import FreshDatabase
@@ -302,6 +302,7 @@ def test_damaged_events_are_not_shown_as_a_state(kept: Kept) -> None:
         replay.at(store, run, 15)
 
 
+@pytest.mark.parametrize("headers_at_once", [2, 8_192])
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -313,7 +314,10 @@ def test_damaged_events_are_not_shown_as_a_state(kept: Kept) -> None:
          "area_agents, area_goods, area_ties, area_cells, area_minds FROM ticks WHERE tick = 14", "header is missing"),
     ],
 )  # fmt: skip
-def test_damaged_history_is_told_as_that_and_where(kept: Kept, change: str, says: str) -> None:
+def test_damaged_history_is_told_as_that_and_where(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, change: str, says: str, headers_at_once: int
+) -> None:
+    monkeypatch.setattr(seek, "_HEADERS_AT_ONCE", headers_at_once)
     database, store, run = kept
     with tampered(database, change), pytest.raises(CorruptHistory, match=says):
         head = store.head(run)
