@@ -30,6 +30,7 @@ Progress = Callable[[int, int], None]
 
 _MAGIC = b"PGDMP"
 _AT_ONCE = 1 << 18
+_LOOK_EVERY_S = 0.2
 _KNOWS_TRANSACTION_TIMEOUT = 170_000
 _NOT_EMPTY = "the database has histories"
 
@@ -64,7 +65,8 @@ def restore_database(database: Database, file: Path, *, on_progress: Progress | 
     Parameters
     ----------
     database : open; its schema may be there, be older, or be missing: the dump's is put in its place, and upgraded
-    on_progress : told how many bytes of the file are read, and how many it has
+    on_progress : told how many bytes of the file are read, and how many it has; again and again when all are, until
+        its indexes are made
 
     Raises
     ------
@@ -86,11 +88,12 @@ def restore_database(database: Database, file: Path, *, on_progress: Progress | 
     upgrade(database)
     _restore(database, file, programs, version, info, on_progress)
     upgrade(database)
+    size = file.stat().st_size
     with database.connect_as_owner() as connection:
-        _gather_statistics(connection)
+        _gather_statistics(connection, lambda: on_progress(size, size) if on_progress is not None else None)
         heads = heads_in(connection)
     return {
-        "file": str(file), "bytes": file.stat().st_size, "dumped_schema": info.schema, "dumped_server": info.server,
+        "file": str(file), "bytes": size, "dumped_schema": info.schema, "dumped_server": info.server,
         "schema": schema_status(database).current, "runs": heads,
     }  # fmt: skip
 
@@ -202,7 +205,14 @@ def _restore(
             _say(writer, _AFTER.encode() if taken else b"")
             assert writer.stdin is not None
             writer.stdin.close()
-            if writer.wait() or not taken:
+            size = os.fstat(source.fileno()).st_size
+            while writer.poll() is None:  # what it has yet to do, indexes, takes as long as all before
+                try:
+                    writer.wait(_LOOK_EVERY_S)
+                except subprocess.TimeoutExpired:
+                    if taken and on_progress is not None:
+                        on_progress(size, size)
+            if writer.returncode or not taken:
                 raise _refused(what_went_wrong(_text(of_psql), address), version, info)
         except BrokenPipeError:
             writer.wait()
@@ -271,7 +281,7 @@ def _refused(because: str, version: int, info: DumpInfo) -> Exception:
     return BackupFailed("the database", f"did not take the dump: {because}", hint)
 
 
-def _gather_statistics(connection: psycopg.Connection[Any]) -> None:
+def _gather_statistics(connection: psycopg.Connection[Any], tell: Callable[[], None]) -> None:
     """Let the planner know what came, which it would else find out some minutes later, and of hot stretches never."""
     query = (
         "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
@@ -279,3 +289,4 @@ def _gather_statistics(connection: psycopg.Connection[Any]) -> None:
     )
     for schema, table in connection.execute(query, (list(SCHEMAS),)).fetchall():
         connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, table)))
+        tell()

@@ -83,7 +83,7 @@ def restore(
 
     output = Output(as_json=as_json, quiet=quiet)
     with open_database(say=output.say) as database:
-        with SizeDisplay(output, "restoring", "read") as display:
+        with SizeDisplay(output, "restoring", "read", then="making indexes") as display:
             values = restore_database(database, file, on_progress=display.update)
         if verify:
             values["damaged"] = _damaged(database, output)
@@ -134,11 +134,11 @@ def _panel(values: dict[str, Any], rows: dict[str, Any], *, title: str) -> Any:
 
 
 class SizeDisplay(ProgressDisplay):
-    """Shows how much of a file is done."""
+    """Shows how much of a file is done, and that it goes on when all is, if there is something to do `then`."""
 
-    def __init__(self, output: Output, doing: str, done: str) -> None:
+    def __init__(self, output: Output, doing: str, done: str, *, then: str = "") -> None:
         super().__init__(output, doing)
-        self.done = done
+        self.done, self.then = done, then
 
     def amounts(self) -> tuple[Any, ...]:
         """Return the columns that tell how much is done."""
@@ -148,9 +148,14 @@ class SizeDisplay(ProgressDisplay):
 
     def update(self, done: int, total: int | None) -> None:
         """Show how many bytes are done, of how many if that is known."""
+        last = bool(self.then) and done == total
         if self._progress is not None:
-            self._progress.update(self._task, completed=done, total=total)
+            doing = self.then if last else self.doing
+            self._progress.update(self._task, description=doing, completed=done, total=total)
         elif time.monotonic() - self._said >= _LINE_EVERY_S:
             self._said = time.monotonic()
+            if last:
+                self.output.say(f"{self.doing}: all {mebibytes(done)} are {self.done}, {self.then}")
+                return
             of = "" if total is None else f" of about {mebibytes(total)}"
             self.output.say(f"{self.doing}: {mebibytes(done)}{of} {self.done}")

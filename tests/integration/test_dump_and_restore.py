@@ -89,7 +89,9 @@ def test_a_run_that_was_being_written_goes_on_to_the_hash_of_the_uninterrupted_o
     assert os.stat(tmp_path / "histories.dump").st_mode & 0o777 == 0o600, "histories are their owner's"
 
     with Database(settings_of(empty)) as target:
-        came = restore_database(target, tmp_path / "histories.dump")
+        told: list[tuple[int, int]] = []
+        came = restore_database(target, tmp_path / "histories.dump", on_progress=lambda *now: told.append(now))
+        assert told == sorted(told) and told.count((said["bytes"], said["bytes"])) > 20, "also while indexes are made"
         store = PostgresStore(target)
         assert came["runs"] == said["runs"], "what is told of a dump is what is in it"
         again = store.find("writing")

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from chronopolis.cli import events, runs, state
+from chronopolis.cli.backup import SizeDisplay
 from chronopolis.cli.checking import verification_panel
 from chronopolis.cli.output import Output
 from chronopolis.cli.summary import _thoughts, finish
@@ -105,3 +106,12 @@ def test_the_thoughts_of_a_resumed_run_are_told_of_this_process_and_in_all_and_n
     assert "mean 900 ms, p95 900 ms · 300 tokens in, 20 out" in str(_thoughts(reusing.as_dict()))
     deaf = ThoughtFigures(asked=3, refused=3, reasons=Counter({"timed out": 3}))
     assert _thoughts(deaf.as_dict()) == "0 taken, 3 refused · 3 asked, 0 reused · 0 tokens in, 0 out"
+
+
+def test_a_restore_whose_file_is_read_says_what_it_still_does(capsys):
+    with SizeDisplay(Output(), "restoring", "read", then="making indexes") as display:
+        for done in (1 << 20, 3 << 20):
+            display._said = 0.0
+            display.update(done, 3 << 20)
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["restoring: 1.0 MiB of about 3.0 MiB read", "restoring: all 3.0 MiB are read, making indexes"]
