@@ -176,6 +176,7 @@ class EventLookup(Protocol):
         first: int,
         last: int,
         *,
+        ticks: Sequence[int] = (),
         agents: Sequence[int] = (),
         kinds: Sequence[int] = (),
         causes: Sequence[int] = (),
@@ -187,6 +188,7 @@ class EventLookup(Protocol):
 
         Parameters
         ----------
+        ticks : few of these ticks, where only they are to be looked in
         agents, kinds : whose they are; numbers of kinds
         causes : packed addresses, one of which is the event's cause
         naming : addresses as "tick:ordinal", one of which the payload names

@@ -67,6 +67,7 @@ class LeafLookup:
         first: int,
         last: int,
         *,
+        ticks: Sequence[int] = (),
         agents: Sequence[int] = (),
         kinds: Sequence[int] = (),
         causes: Sequence[int] = (),
@@ -92,16 +93,25 @@ class LeafLookup:
             parts.append(sql.SQL("({})").format(names))
             values += [f'"{address}"'.encode("ascii") for address in naming]
 
+        if len(ticks):
+            parts.append(sql.SQL("tick = ANY(%s::int4[])"))
+
         def where(leaf: Leaf) -> sql.Composed:
-            whose = [] if not len(agents) else [_OF_MANY if leaf.by_filter and len(agents) > MANY else _OF_AGENTS]
+            # A few ticks lie in few pages, while all that some agents ever did lies in very many.
+            by_tick = len(ticks) > 0 or (leaf.by_filter and len(agents) > MANY)
+            whose = [] if not len(agents) else [_OF_MANY if by_tick else _OF_AGENTS]
             return sql.SQL(" AND ").join([_IN_TICKS, *whose, *parts])
 
         leaves = [leaf for leaf in self._leaves if leaf.first <= last and leaf.last >= first]
         rows: list[tuple[Any, ...]] = []
         if newest is None:
             for leaf in leaves:
-                rows += self._rows(leaf, where(leaf), [max(first, leaf.first), min(last, leaf.last), *values])
+                here = [[tick for tick in ids(ticks) if leaf.first <= tick <= leaf.last]] if len(ticks) else []
+                if here != [[]]:
+                    bounds = [max(first, leaf.first), min(last, leaf.last)]
+                    rows += self._rows(leaf, where(leaf), [*bounds, *values, *here])
             return _batch(rows)
+        assert not len(ticks), "the newest are looked for from the end, and not in single ticks"
         for leaf in reversed(leaves):
             for low, high in _windows(max(first, leaf.first), min(last, leaf.last), whole=leaf.closed):
                 rows += self._rows(leaf, where(leaf), [low, high, *values], newest=newest - len(rows))

@@ -119,10 +119,13 @@ class RecordedInputs(LineageReader):
                     for s, low, high in self.askings(connection, run)
                 )
             )
-            asked = func.max(t.c.asked_tick).over(partition_by=t.c.agent).label("last_asked")
-            thought = select(t, asked).where(readable, t.c.purpose != INTERVENTION).subquery()
-            query = select(thought).where(thought.c.effect_tick > thought.c.last_asked, thought.c.effect_tick <= tick)
-            rows = connection.execute(query.order_by(thought.c.effect_tick, thought.c.agent)).all()
+            thoughts = and_(readable, t.c.purpose != INTERVENTION)
+            # Not by a window over whole rows: of a long run they are sorted on disk.
+            last = select(t.c.agent, func.max(t.c.asked_tick).label("asked")).where(thoughts).group_by(t.c.agent)
+            last_asked = last.subquery()
+            query = select(t).join(last_asked, last_asked.c.agent == t.c.agent)
+            query = query.where(thoughts, t.c.effect_tick > last_asked.c.asked, t.c.effect_tick <= tick)
+            rows = connection.execute(query.order_by(t.c.effect_tick, t.c.agent)).all()
         return [input_of(row) for row in rows]
 
     # -- recorded ------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from domain.state import World
 
 _REFUSALS_TOLERATED, _ANSWERS_THAT_TELL = 0.2, 10
 _REASON_MAX = 80
-_TICKS_AT_ONCE = 1_000
+_LOOKED_FOR_AT_ONCE = 256
 _TOLD_OF = (THOUGHT_TAKEN.number, THOUGHT_REFUSED.number, REFLECTION_MADE.number)
 """Events of which every thought that takes effect has one."""
 
@@ -114,10 +113,11 @@ def _to_the_dead(store: EventStore, run: Run, world: World) -> Iterator[Input]:
     """Yield answers due by now of which no event tells, since whoever asked had died: inputs do not say so."""
     doubtful = [i for i in store.last_thoughts(run, world.tick) if world.row(i.key.agent) is None]
     with store.lookup(run) as lookup:
-        for _, some in groupby(doubtful, key=lambda i: i.effect_tick // _TICKS_AT_ONCE):
-            here = list(some)
+        for start in range(0, len(doubtful), _LOOKED_FOR_AT_ONCE):
+            here = doubtful[start : start + _LOOKED_FOR_AT_ONCE]
             first, last, agents = here[0].effect_tick, here[-1].effect_tick, sorted({i.key.agent for i in here})
-            events = lookup.find(first, last, agents=agents, kinds=_TOLD_OF).records
+            ticks = sorted({i.effect_tick for i in here})
+            events = lookup.find(first, last, ticks=ticks, agents=agents, kinds=_TOLD_OF).records
             told = set(zip(events["tick"].tolist(), events["agent"].tolist(), strict=True))
             yield from (i for i in here if (i.effect_tick, i.key.agent) not in told)
 

@@ -56,6 +56,9 @@ class TestLookingUpEvents:
             ({"agents": [0, 3]}, lambda e, p: e["agent"] in (0, 3)),
             ({"agents": [3, 10**12]}, lambda e, p: e["agent"] == 3),
             ({"agents": [10**12]}, lambda e, p: False),
+            ({"ticks": [0, 26, 10**12]}, lambda e, p: e["tick"] in (0, 26)),
+            ({"ticks": [3, 26], "agents": [2, 3]}, lambda e, p: e["tick"] in (3, 26) and e["agent"] in (2, 3)),
+            ({"ticks": [10**12]}, lambda e, p: False),
             ({"parties": [3]}, lambda e, p: 3 in (e["agent"], e["target"])),
             ({"kinds": [SPEECH_MADE.number, MEMORY_FORMED.number]}, lambda e, p: e["kind"] in (25, 31)),
             ({"causes": [14 << 32, 3 << 32]}, lambda e, p: e["cause"] in (14 << 32, 3 << 32)),
@@ -138,6 +141,11 @@ def test_the_newest_are_found_across_stretches(
             upto = mine[mine["tick"] <= last]
             for count in (1, 7, 60):
                 assert np.array_equal(lookup.find(0, last, agents=[5], newest=count).records, upto[-count:])
+        ticks = [3, 17, 40, 99]
+        assert np.array_equal(
+            lookup.find(2, 60, ticks=ticks, agents=[5, 7]).records,
+            records[np.isin(records["tick"], ticks[:3]) & np.isin(records["agent"], [5, 7])],
+        )
         addresses = {address_of(int(t) << 32 | int(o)) for t, o in zip(mine["tick"], mine["ordinal"], strict=True)}
         assert len(lookup.at([(int(e["tick"]), int(e["ordinal"])) for e in mine])) == len(addresses)
 

@@ -319,6 +319,7 @@ class MemoryLookup:
         first: int,
         last: int,
         *,
+        ticks: Sequence[int] = (),
         agents: Sequence[int] = (),
         kinds: Sequence[int] = (),
         causes: Sequence[int] = (),
@@ -328,7 +329,7 @@ class MemoryLookup:
     ) -> EventBatch:
         records = self.events.records
         fits = (records["tick"] >= first) & (records["tick"] <= last)
-        for column, wanted in (("agent", agents), ("kind", kinds), ("cause", causes)):
+        for column, wanted in (("tick", ticks), ("agent", agents), ("kind", kinds), ("cause", causes)):
             if len(wanted):
                 fits &= np.isin(records[column], [each for each in wanted if column != "agent" or each >= 0])
         if len(parties):
