@@ -277,8 +277,8 @@ class HistoryReader(Protocol):
         """Return the inputs that take effect at a tick."""
         ...
 
-    def inputs_after(self, run: Run, tick: int) -> dict[int, Inputs]:
-        """Return all inputs that take effect after a tick, by that tick."""
+    def inputs_after(self, run: Run, tick: int, *, last: int = 2**31 - 1) -> dict[int, Inputs]:
+        """Return all inputs that take effect after a tick, and by tick `last`, by that tick."""
         ...
 
     def interventions(self, run: Run) -> list[tuple[int, Input]]:

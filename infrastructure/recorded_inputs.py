@@ -48,10 +48,10 @@ class RecordedInputs(LineageReader):
         """Return the inputs that take effect at a tick."""
         return Inputs(self._read_inputs(run, effect_tick, effect_tick))
 
-    def inputs_after(self, run: Run, tick: int) -> dict[int, Inputs]:
-        """Return all inputs that take effect after a tick, by that tick."""
+    def inputs_after(self, run: Run, tick: int, *, last: int = 2**31 - 1) -> dict[int, Inputs]:
+        """Return all inputs that take effect after a tick, and by tick `last`, by that tick."""
         by_tick: dict[int, list[Input]] = {}
-        for given in self._read_inputs(run, tick + 1, 2**31 - 1):
+        for given in self._read_inputs(run, tick + 1, last):
             by_tick.setdefault(given.effect_tick, []).append(given)
         return {effect: Inputs(rows) for effect, rows in by_tick.items()}
 

@@ -31,6 +31,9 @@ from workers.thought_figures import Tally
 
 ANSWERS = ("record", "reuse", "only")
 _POLL_S, _RESEND_S = 0.03, 5.0
+_READ_AHEAD, _READ_AGAIN, _READ_ALL_S = 512, 64, 1.0
+"""Ticks whose inputs are read before their time, and how many of them are looked for again at each poll, and how often
+all: a run that repeats another has its inputs from the beginning, a hundred thousand of them."""
 _TIMEOUT_S_MAX = 600.0  # the most that a message may ask for
 
 Request = dict[str, Any]
@@ -84,10 +87,11 @@ class Thinking:
         self._held: list[Request] = []  # until their tick is durable
         self._owed: dict[InputKey, Request] = {}
         self._sent_at: dict[InputKey, float] = {}
-        self._ever_asked: set[InputKey] = set()
+        self._asked: dict[InputKey, int] = {}  # those that may yet be asked once more → when they take effect
         self._lacking: set[InputKey] = set()  # looked for and not recorded anywhere, where nobody is to be asked
         self._inputs: dict[int, dict[InputKey, Input]] = {}
-        self._head = -1
+        self._head = self._read_through = -1
+        self._read_all_at = 0.0
         self._durable_tick: Callable[[], int] = lambda: -1
         self._memories_through = self._projected_through = -1
         self._error: Exception | None = None
@@ -98,7 +102,7 @@ class Thinking:
     # -- the runner's thread -----------------------------------------------------------------------
 
     def start(self, world: World, head: Header | None, durable_tick: Callable[[], int]) -> None:
-        """Take up what is owed at the head, and all inputs that are there; again after ticks were given up.
+        """Take up what is owed at the head, and the inputs of the next ticks; again after ticks were given up.
 
         Parameters
         ----------
@@ -118,10 +122,11 @@ class Thinking:
             self._sent_at.clear()
             self._lacking.clear()
             self._inputs = {}
+            self._read_through = world.tick
             # Some of these may be projected already: to do it again does no harm.
             self._memories_through = world.tick if world.minds is not None else -1
             self._projected_through = -1
-        self._take(self.store.inputs_after(self.run, world.tick))
+        self._read_inputs(world.tick)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="polis-thinking", daemon=True)
             self._thread.start()
@@ -157,20 +162,27 @@ class Thinking:
                 lacking = next((key for key in missing if key in self._lacking), None)
                 if lacking is not None:
                     raise MissingAnswer(self.run.name, lacking.asked_tick, lacking.agent)
+                unread = tick > self._read_through
                 waited = time.perf_counter() - began
-                if not missing or stopping():
+                if not (missing or unread) or stopping():
                     break
                 if self._away:
                     began = time.perf_counter() - min(waited, self.patience_s)  # nobody can answer meanwhile
-                elif waited > self.patience_s and all(key.asked_tick <= self._durable_tick() for key in missing):
+                elif (
+                    missing
+                    and waited > self.patience_s
+                    and all(key.asked_tick <= self._durable_tick() for key in missing)
+                ):
                     with contextlib.suppress(StoreUnavailable):  # then we wait for the database, and give up later
                         self._give_up(missing, tick)
                         continue
+                if unread:
+                    self._mutex.notify_all()
                 self._mutex.wait(0.05)
         if keys and waited > 0.001:
             self.figures.waited_s += waited
             self.figures.waits += 1
-        return None if missing else (Inputs(given.values()) if given else NO_INPUTS)
+        return None if missing or unread else (Inputs(given.values()) if given else NO_INPUTS)
 
     def after_tick(self, world: World, events: EventBatch, header: Header, inputs: Inputs) -> None:
         """Note what the tick asked for and what it used; nothing leaves before the tick is durable."""
@@ -184,7 +196,7 @@ class Thinking:
             self._head = world.tick
             # What was due by now is answered, refused, or of somebody who died: nobody rings for it any more.
             self._owed = {key: r for key, r in self._owed.items() if r["effect_tick"] > world.tick}
-            if requests:
+            if requests or world.tick + _READ_AHEAD // 2 > self._read_through:
                 self._mutex.notify_all()
             self._inputs.pop(world.tick, None)
             if bool((records["kind"] == MEMORY_FORMED.number).any()):
@@ -289,7 +301,7 @@ class Thinking:
 
     def _work_once(self, wanted: dict[InputKey, Request]) -> None:
         # Inputs of a tick that is being decided are there already: its barrier waited for them.
-        self._take(self.store.inputs_after(self.run, self._head))
+        self._read_inputs(self._head, owed=max((r["effect_tick"] for r in wanted.values()), default=0))
         now = time.monotonic()
         self._count_the_late()
         with self._mutex:
@@ -313,10 +325,18 @@ class Thinking:
         with self._mutex:
             for request in due:
                 key = key_of(request)
-                if request in to_ask and key not in self._ever_asked:
-                    self._ever_asked.add(key)
+                if request in to_ask and key not in self._asked:
+                    self._asked[key] = request["effect_tick"]
                     self.figures.asked += 1
                 self._sent_at[key] = now
+            self._forget_the_answered()
+
+    def _forget_the_answered(self) -> None:
+        """Let go of what is known of requests that nobody will be asked again, ticks that are given up included."""
+        durable = self._durable_tick()
+        self._asked = {key: effect for key, effect in self._asked.items() if effect > durable}
+        self._sent_at = {key: at for key, at in self._sent_at.items() if key in self._owed}
+        self._lacking &= self._owed.keys()
 
     def _count_the_late(self) -> None:
         late = list(self._tally.late)
@@ -339,12 +359,21 @@ class Thinking:
             self.figures.reused += self.store.record_input(asked_in, given, asked_chain=chain)
         return True
 
-    def _take(self, by_tick: dict[int, Inputs]) -> None:
+    def _read_inputs(self, head: int, *, owed: int = 0) -> None:
+        """Take the inputs of the ticks after `head` that are there: some way ahead, and to the last that is owed."""
+        now, ahead = time.monotonic(), _READ_AGAIN
+        if head + _READ_AHEAD // 2 > self._read_through or now - self._read_all_at > _READ_ALL_S:
+            self._read_all_at, ahead = now, _READ_AHEAD
+        last = max(head + ahead, owed)
+        by_tick = self.store.inputs_after(self.run, head, last=last)
         with self._mutex:
             for tick, inputs in by_tick.items():
                 for given in inputs.rows:
-                    self._inputs.setdefault(tick, {})[given.key] = given
+                    if tick > self._head:  # else it is decided meanwhile, and nobody would let go of it
+                        self._inputs.setdefault(tick, {})[given.key] = given
                     self._owed.pop(given.key, None)
+            if head <= self._read_through:  # or ticks between were given up meanwhile, and are not read
+                self._read_through = max(self._read_through, last)
             self._mutex.notify_all()
 
 

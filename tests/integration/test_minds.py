@@ -13,6 +13,7 @@ import replay
 from domain.configuration import Configuration
 from domain.errors import InvalidConfiguration, MissingAnswer, TickHasBegun
 from domain.events import (
+    INTERVENTION_MADE,
     PLEDGE_KEPT,
     REFLECTION_MADE,
     SPEECH_MADE,
@@ -20,10 +21,11 @@ from domain.events import (
     THOUGHT_REQUESTED,
     THOUGHT_TAKEN,
 )
-from domain.inputs import INTERVENTION, Input, InputKey
+from domain.inputs import INTERVENTION, Input, InputKey, Inputs
 from domain.ports import Run
 from infrastructure.postgres_store import PostgresStore
 from tests.support.stores import chain_of
+from workers import thinking as thinking_of_runs
 from workers.minds.scripted import ScriptedEngine
 from workers.minds.think import think
 from workers.runner import Runner, Summary
@@ -126,6 +128,38 @@ def _took_nothing_here(store: PostgresStore, run: Run, lived: Run, summary: Summ
     assert set(used) == {lived.id}
     assert summary.thinking["tokens"] == {"in": 0, "out": 0}
     assert summary.thinking["latency_ms"] == {"mean": 0.0, "p95": 0.0}
+
+
+@pytest.mark.parametrize("answers", ["only", "record"])
+def test_inputs_are_read_some_way_ahead_and_not_kept_once_they_are_used(
+    postgres_store: PostgresStore, lived: Run, monkeypatch: pytest.MonkeyPatch, answers: str
+) -> None:
+    """A run that repeats another has all inputs at once, a long one has a hundred thousand: that is no reason to."""
+    monkeypatch.setattr(thinking_of_runs, "_READ_AHEAD", 20)
+    monkeypatch.setattr(thinking_of_runs, "_READ_AGAIN", 4)
+    again = made(postgres_store, "rerun")
+    inputs = postgres_store.copy_inputs(lived, again, last=TICKS) if answers == "only" else 0
+    key = InputKey(0, 3, INTERVENTION)
+    gift = Input(key, TICKS, {"by": "a test", "why": "to see", "endow": {"coin": 1}})  # beyond what is read at first
+    assert postgres_store.record_input(again, gift)
+    after, ahead = postgres_store.inputs_after, []
+
+    def read(run: Run, tick: int, **how: Any) -> dict[int, Inputs]:
+        ahead.append(how["last"] - tick)
+        return after(run, tick, **how)
+
+    monkeypatch.setattr(postgres_store, "inputs_after", read)
+    answer = None if answers == "only" else scripted(postgres_store)
+    with asking(postgres_store, again, answer, answers=answers) as thinking:
+        summary = Runner(postgres_store, again, durability="group", thinking=thinking).run(TICKS)
+        kept = [len(each) for each in (thinking._asked, thinking._sent_at, thinking._lacking, thinking._owed)]
+        ticks_kept = [tick for tick in thinking._inputs if tick <= TICKS]
+    assert summary.head_tick == TICKS and max(ahead) <= 20
+    assert ticks_kept == [] and max(kept) <= THINKERS.agents
+    assert inputs == 0 or summary.thinking["thoughts"] > 40
+    assert kinds_of(postgres_store, again)[INTERVENTION_MADE.number] == 1
+    monkeypatch.undo()
+    assert replay.verify(postgres_store, again).ok and replay.reexecute(postgres_store, again).identical
 
 
 def test_only_recorded_answers_stop_a_run_where_one_is_missing(postgres_store: PostgresStore) -> None:

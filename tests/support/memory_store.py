@@ -203,10 +203,10 @@ class MemoryStore:
     def inputs(self, run: Run, effect_tick: int) -> Inputs:
         return Inputs(i for i in self._readable(run) if i.effect_tick == effect_tick)
 
-    def inputs_after(self, run: Run, tick: int) -> dict[int, Inputs]:
+    def inputs_after(self, run: Run, tick: int, *, last: int = _FOR_EVER) -> dict[int, Inputs]:
         by_tick: dict[int, list[Input]] = {}
         for given in self._readable(run):
-            if given.effect_tick > tick:
+            if tick < given.effect_tick <= last:
                 by_tick.setdefault(given.effect_tick, []).append(given)
         return {effect: Inputs(rows) for effect, rows in by_tick.items()}
 
