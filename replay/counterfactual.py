@@ -68,7 +68,7 @@ def otherwise(
     """
     run.require_our_rules()
     world = at(reader, run, change.tick - 1) if before is None else before
-    recorded = reader.inputs_after(run, change.tick - 1)
+    recorded = reader.inputs_after(run, change.tick - 1, last=until)
     decider = Decider(run.seed, run.configuration, scenarios=scenarios_of(reader, run))
     asked: dict[int, list[Input]] = {}
     try:

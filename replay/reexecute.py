@@ -13,9 +13,9 @@ from typing import Any
 from domain.advance import advance, new_world
 from domain.decide import Decider
 from domain.events import EventBatch
-from domain.inputs import NO_INPUTS
 from domain.ports import HistoryReader, Run
 from replay.differing_event import event_at, first_differing
+from replay.inputs_in_parts import InputsInParts
 from replay.scenario import lineage_of, scenarios_of
 from replay.seek import by_tick
 
@@ -61,7 +61,7 @@ def reexecute(
     head = reader.head(run)
     last = -1 if head is None else head.tick
     headers = reader.headers(run, 0, last)
-    inputs = reader.inputs_after(run, -1)
+    inputs = InputsInParts(reader, run)
     scenarios = scenarios_of(reader, run)
     decider = Decider(run.seed, run.configuration, threads=threads, scenarios=scenarios)
     world, chain = new_world(run.configuration), lineage_of(reader, run)[0].genesis_hash
@@ -78,7 +78,7 @@ def reexecute(
                 reader.find(str(run.id))
                 gone = {"tick": missing, "ordinal": None, "because": "the stored events of this tick are missing"}
                 return Reexecution(run.name, False, missing, gone)
-            events, header = advance(world, decider, chain, inputs.get(tick, NO_INPUTS))
+            events, header = advance(world, decider, chain, inputs.at(tick))
             chain = header.chain_hash
             found = _first_difference(tick, stored, events)
             if found is None and header.chain_hash != headers.chain_hash[tick]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,11 +28,12 @@ from domain.events import (
     payload_of,
 )
 from domain.fold import fold
-from domain.inputs import INTERVENTION, NO_INPUTS, Inputs
+from domain.inputs import INTERVENTION, Input
 from domain.ports import Headers, HistoryReader, Run
 from domain.scenario import Scenario, changes_between
 from domain.state import World
 from domain.upcast import to_current
+from replay.inputs_in_parts import in_parts
 from replay.scenario import lineage_of, scenarios_of
 from replay.seek import by_tick
 from replay.sound_end import misplaced_fork
@@ -107,13 +108,13 @@ def verify(
         headers = reader.headers(run, 0, last)
         _check_ticks(headers, last)
         kept = set(reader.snapshot_ticks(run))
-        inputs, scenarios = _read_inputs(reader, run), scenarios_of(reader, run)
+        inputs, scenarios = _read_inputs(reader, run, last), scenarios_of(reader, run)
         for tick, events in by_tick(reader.read(run, 0, last), 0, last):
             if tick < ticks:
                 raise _Difference(tick, "events", "more events are stored than the header counts")
             if tick > ticks or (headers.events[tick] and not len(events)):
                 raise _Difference(ticks, "events", f"the events of tick {ticks} are missing")
-            given = inputs.get(tick, NO_INPUTS)
+            given = inputs.get(tick, [])
             _check_scenario(events, scenarios.change_at(tick), tick)
             chain = _check_tick(world, events, given, headers, chain, deep=deep and tick % _DEEP_EVERY == 0)
             ticks += 1
@@ -159,7 +160,7 @@ def _check_ticks(headers: Headers, last: int) -> None:
 
 
 def _check_tick(
-    world: World, events: EventBatch, inputs: Inputs, headers: Headers, chain: bytes, *, deep: bool
+    world: World, events: EventBatch, inputs: list[_Given], headers: Headers, chain: bytes, *, deep: bool
 ) -> bytes:
     """Compare the next tick and return its chain hash."""
     position = world.tick + 1
@@ -190,18 +191,38 @@ def _check_tick(
     return computed.chain_hash
 
 
-def _read_inputs(reader: HistoryReader, run: Run) -> dict[int, Inputs]:
+class _Given(NamedTuple):
+    """What is compared of an input: a tenth of its bytes, since those of a whole run are in memory."""
+
+    agent: int
+    asked: int
+    purpose: str
+    call: int
+    answer: str
+    asked_chain: str | None
+
+
+def _given(one: Input) -> _Given:
+    k = one.key
+    return _Given(k.agent, k.asked_tick, k.purpose, k.call, one.answer_hash(), one.about.get("asked_chain"))
+
+
+def _read_inputs(reader: HistoryReader, run: Run, last: int) -> dict[int, list[_Given]]:
+    """Return what is compared of each input, by the tick of its effect; whether it is as recorded is seen here."""
+    found: dict[int, list[_Given]] = {}
     try:
-        inputs = reader.inputs_after(run, -1)
+        for part in in_parts(reader, run, last):
+            for tick, inputs in part.items():
+                found[tick] = [_given(each) for each in inputs.rows]
     except CorruptHistory as damaged:
         raise _Difference(damaged.tick, "inputs", damaged.because) from damaged
     text = reader.damaged_text(run)
     if text is not None:
         raise _Difference(text[0], "inputs", text[1])
-    return inputs
+    return found
 
 
-def _check_inputs(world: World, events: EventBatch, inputs: Inputs, headers: Headers) -> None:
+def _check_inputs(world: World, events: EventBatch, inputs: list[_Given], headers: Headers) -> None:
     """Compare the inputs recorded for the next tick with those that its events say they used."""
     told = np.flatnonzero(np.isin(events.records["kind"], _TELL_OF_INPUTS))
     if not len(inputs) and not len(told):
@@ -218,14 +239,13 @@ def _check_inputs(world: World, events: EventBatch, inputs: Inputs, headers: Hea
             ))  # fmt: skip
         except (AttributeError, TypeError, ValueError):
             return  # the hash of the events will say so
-    for given in inputs.rows:
-        key = given.key
+    for given in inputs:
         # Who died before a thought took effect has no use for it; an intervention is told either way.
-        if key.purpose == INTERVENTION or world.row(key.agent) is not None:
-            recorded.add((key.agent, key.asked_tick, key.purpose, key.call, given.answer_hash()))
-        chain = given.about.get("asked_chain")
-        if chain is not None and (not 0 <= key.asked_tick < tick or headers.chain_hash[key.asked_tick].hex() != chain):
-            raise _Difference(tick, "inputs", f"the one of agent {key.agent} was asked in another past")
+        if given.purpose == INTERVENTION or world.row(given.agent) is not None:
+            recorded.add(given[:-1])
+        chain, asked = given.asked_chain, given.asked
+        if chain is not None and (not 0 <= asked < tick or headers.chain_hash[asked].hex() != chain):
+            raise _Difference(tick, "inputs", f"the one of agent {given.agent} was asked in another past")
     if used != recorded:
         agent, asked, *_ = min(used ^ recorded, key=repr)
         reason = f"the one of agent {agent}, asked at tick {asked}, is not recorded as it was used"

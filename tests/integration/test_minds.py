@@ -24,6 +24,7 @@ from domain.events import (
 from domain.inputs import INTERVENTION, Input, InputKey, Inputs
 from domain.ports import Run
 from infrastructure.postgres_store import PostgresStore
+from replay import inputs_in_parts
 from tests.support.stores import chain_of
 from workers import thinking as thinking_of_runs
 from workers.minds.scripted import ScriptedEngine
@@ -92,6 +93,22 @@ def test_a_run_with_minds_verifies_and_reexecutes_with_nobody_to_ask(postgres_st
     assert found.ok, found
     again = replay.reexecute(postgres_store, lived)
     assert again.identical, again
+
+
+def test_whoever_goes_through_a_long_run_reads_its_inputs_in_parts(
+    postgres_store: PostgresStore, lived: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs_in_parts, "_TICKS_AT_ONCE", 16)
+    after, most = postgres_store.inputs_after, []
+
+    def read(run: Run, tick: int, **how: Any) -> dict[int, Inputs]:
+        found = after(run, tick, **how)
+        most.append(max(found, default=0) - min(found, default=0))
+        return found
+
+    monkeypatch.setattr(postgres_store, "inputs_after", read)
+    assert replay.verify(postgres_store, lived).ok and replay.reexecute(postgres_store, lived).identical
+    assert 0 < max(most) < 16 and len(most) > 2 * TICKS / 16
 
 
 @pytest.mark.parametrize("durability", ["tick", "group"])
