@@ -186,6 +186,8 @@ class History:
         kind : str or several, optional
             Such as ``"GoodsTraded"``: then the columns are those of that kind, its payload included.
             docs/events.md lists them. Without one, or with several, the general columns, and `payload` as JSON text.
+            They are looked for in all of these ticks, which takes seconds in a run of tens of millions of events;
+            `sql("SELECT * FROM trades")` finds those of all but the most frequent kinds at once.
         agent : int or str, optional
             Only this agent's own events.
         first, last : int
