@@ -64,6 +64,7 @@ def export_run(
     last: int | None = None,
     overwrite: bool = False,
     on_progress: Progress | None = None,
+    on_rows: Callable[[str, int], None] | None = None,
 ) -> dict[str, Any]:
     """Write ticks first … last of a run to a folder and return its manifest.
 
@@ -71,6 +72,7 @@ def export_run(
     ----------
     folder : must not be there, or be empty; with `overwrite` an earlier export may be
     on_progress : told how many ticks are done and how many there are, less one each
+    on_rows : told of each further table how many of its rows are written
 
     Raises
     ------
@@ -90,7 +92,8 @@ def export_run(
     ):
         block = _block_ticks(store.total_events(run), head.tick + 1)
         counts = _write_events(store, run, new, first=first, last=last, block=block, on_progress=on_progress)
-        rows = {name: n for name in _TABLES if (n := _write_table(analyst, new, name, first, last)) is not None}
+        tables = {name: _write_table(analyst, new, name, first, last, on_rows) for name in _TABLES}
+        rows = {name: n for name, n in tables.items() if n is not None}
         manifest = {
             "format": FORMAT,
             "run": run.name,
@@ -206,7 +209,9 @@ _ARROW = {
 }  # fmt: skip
 
 
-def _write_table(analyst: Analyst, new: Path, name: str, first: int, last: int) -> int | None:
+def _write_table(
+    analyst: Analyst, new: Path, name: str, first: int, last: int, on_rows: Callable[[str, int], None] | None
+) -> int | None:
     """Write the rows of a view as they come; None if the schema has no such view."""
     there = [row for chunk in analyst.ask(f"SELECT to_regclass('polis_run.{name}')::text") for row in chunk]
     if there == [(None,)]:
@@ -223,6 +228,8 @@ def _write_table(analyst: Analyst, new: Path, name: str, first: int, last: int) 
                 writer.write_table(_table(rows, schema))
                 count += len(rows)
                 rows = []
+                if on_rows is not None:
+                    on_rows(name, count)
             if chunk is None:
                 return count
             rows += chunk

@@ -62,8 +62,9 @@ def export(
         take_in(store, found, output)
         with CheckDisplay(output, f"exporting {found.name}") as display:
             values = export_run(
-                store, found, parquet, first=first, last=last, overwrite=overwrite, on_progress=display.update
-            )
+                store, found, parquet, first=first, last=last, overwrite=overwrite, on_progress=display.update,
+                on_rows=lambda table, rows: display.beyond(f"{rows:,} rows of {table}"),
+            )  # fmt: skip
     if as_json:
         output.result(values)
     else:

@@ -165,3 +165,11 @@ class CheckDisplay(ProgressDisplay):
         elif time.monotonic() - self._said >= _LINE_EVERY_S:
             self._said = time.monotonic()
             self.output.say(f"{self.doing}: tick {tick:,} of {last:,}")
+
+    def beyond(self, what: str) -> None:
+        """Show what is done once all ticks are."""
+        if self._progress is not None:
+            self._progress.update(self._task, description=f"{self.doing}: {what}")
+        elif time.monotonic() - self._said >= _LINE_EVERY_S:
+            self._said = time.monotonic()
+            self.output.say(f"{self.doing}: {what}")

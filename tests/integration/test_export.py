@@ -216,6 +216,13 @@ def test_an_earlier_export_is_replaced_only_if_asked(corpus, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
+def test_an_export_tells_of_its_tables_while_they_are_written(corpus, tmp_path):
+    store, run, _ = corpus
+    told: list[tuple[str, int]] = []
+    manifest = export_run(store, run, tmp_path / "out", on_rows=lambda table, rows: told.append((table, rows)))
+    assert dict(told) == manifest["rows"] and told[0][0] == "ticks", "the last of each is all of it"
+
+
 @pytest.mark.parametrize("before", [False, True])
 def test_an_interrupted_export_leaves_nothing_half_made(corpus, tmp_path, before):
     store, run, _ = corpus

@@ -14,6 +14,7 @@ from rich.console import Console
 from chronopolis.cli import events, runs, state
 from chronopolis.cli.backup import SizeDisplay
 from chronopolis.cli.checking import verification_panel
+from chronopolis.cli.live import CheckDisplay
 from chronopolis.cli.output import Output
 from chronopolis.cli.summary import _thoughts, finish
 from domain.advance import new_world
@@ -115,3 +116,12 @@ def test_a_restore_whose_file_is_read_says_what_it_still_does(capsys):
             display.update(done, 3 << 20)
     said = capsys.readouterr().err.splitlines()
     assert said == ["restoring: 1.0 MiB of about 3.0 MiB read", "restoring: all 3.0 MiB are read, making indexes"]
+
+
+def test_what_an_export_does_beyond_its_ticks_is_said(capsys):
+    with CheckDisplay(Output(), "exporting otter") as display:
+        for show in (lambda: display.update(80, 99), lambda: display.beyond("50,000 rows of measures")):
+            display._said = 0.0
+            show()
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["exporting otter: tick 80 of 99", "exporting otter: 50,000 rows of measures"]
