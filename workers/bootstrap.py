@@ -150,13 +150,13 @@ def open_rollups(store: PostgresStore) -> Rollups:
 def export_run(
     store: PostgresStore, run: Run, folder: Path, *,
     first: int = 0, last: int | None = None, overwrite: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None, on_rows: Callable[[str, int], None] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Write ticks of a run to a folder as Parquet files; see `infrastructure.parquet_export`."""
     from infrastructure import parquet_export  # with Arrow, which most commands have no use for
 
     return parquet_export.export_run(
-        store, run, folder, first=first, last=last, overwrite=overwrite, on_progress=on_progress
+        store, run, folder, first=first, last=last, overwrite=overwrite, on_progress=on_progress, on_rows=on_rows
     )
 
 
