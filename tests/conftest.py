@@ -1,5 +1,7 @@
 """What all tests share: fixtures, and hypothesis with the same examples on every machine and day, and no clock."""
 
+import signal
+
 from hypothesis import settings
 
 pytest_plugins = [
@@ -13,3 +15,7 @@ pytest_plugins = [
 # No deadline: the first example of a kernel waits for its compiler.
 settings.register_profile("chronopolis", derandomize=True, deadline=None, max_examples=60, print_blob=True)
 settings.load_profile("chronopolis")
+
+# Behind `make test &` of a script Ctrl-C is ignored, and so by all that tests start; but some tests are of Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

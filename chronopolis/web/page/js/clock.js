@@ -5,27 +5,8 @@ import { Emitter, clamp, throttled } from "./dom.js";
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64];
 const TELL_MS = 120; // how often panels hear of a new tick
 const AHEAD_S = 2;
+const BASE_AHEAD = 48;
 const NEAR = 24; // ticks around a resting cursor that are fetched, so that stepping is at once
-
-/** A run whose frames are drawn: one on the page of a run, two side by side where runs are compared. */
-export class Track {
-  constructor(store, draw) {
-    this.store = store;
-    this.draw = draw; // (frame, next frame or null, fraction of the way to it)
-    this.drawn = -1; // sequence of what was drawn last
-    this.shown = null;
-  }
-
-  at(tick) {
-    return Math.min(tick, this.store.head);
-  }
-
-  put(frame, sequence, next = null, fraction = 0) {
-    this.drawn = sequence;
-    this.shown = frame;
-    this.draw(frame, next, fraction);
-  }
-}
 
 export class Clock extends Emitter {
   #sequence = 0;
@@ -250,5 +231,3 @@ export class Clock extends Emitter {
     }
   }
 }
-
-const BASE_AHEAD = 48;

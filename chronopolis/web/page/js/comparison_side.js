@@ -1,6 +1,5 @@
 // One of two runs that are compared: its map, its frames, its people, and its place on the page.
 
-import { Track } from "./clock.js";
 import { el, fill } from "./dom.js";
 import { FrameStore } from "./frames.js";
 import { status } from "./header.js";
@@ -8,6 +7,7 @@ import { HexMap } from "./hexmap.js";
 import { runLink } from "./links.js";
 import { Live } from "./live.js";
 import { People } from "./people.js";
+import { Track } from "./track.js";
 
 /** `drawn(side, frame)` is called for every frame that its map shows. */
 export function makeSide({ about, terrain, codes, letter, drawn }) {

@@ -3,7 +3,7 @@
 import { get, isWithoutRun, runPath } from "./api.js";
 import { Bookmarks, MOST } from "./bookmarks.js";
 import { changeDialogs } from "./change_dialogs.js";
-import { Clock, Track } from "./clock.js";
+import { Clock } from "./clock.js";
 import { el, fill, throttled } from "./dom.js";
 import { whole } from "./format.js";
 import { FrameStore } from "./frames.js";
@@ -23,6 +23,7 @@ import { sessionKeys } from "./session_keys.js";
 import { fetchTerrain } from "./terrain.js";
 import { theme } from "./theme.js";
 import { Timeline } from "./timeline.js";
+import { Track } from "./track.js";
 import { whereBox } from "./where.js";
 
 const LINK_MS = 400;
