@@ -47,9 +47,8 @@ demo: install  ## run a society of 500 agents that think, and verify it
 	$(BIN)/polis demo $(ARGS)
 
 # File by file, in the order of folders: crash and browser tests take long, and the many quick ones fill up the end.
-# One more at a time than two cores can hold: a quarter of what two did was to wait.
 test: install  ## run the tests
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-vllm: install  ## set up vLLM under POLIS_HOME and test it: minutes, and 3 GB the first time
 	$(BIN)/polis minds setup vllm
