@@ -7,15 +7,11 @@ If the server is killed they go on to their target, as any `polis resume` would.
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import signal
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from chronopolis.continuing import command_to_resume, environment_for, pause_told, problem_told, was_stopped
 from chronopolis.web.errors import Busy, ChildFailed
 from domain.errors import RunIsHeld
 from domain.ports import Run
@@ -24,7 +20,6 @@ _MOST = 4
 _KNOWN = 64  # ended ones that are still told of
 _STOPPING_S = 15.0
 _SAID_BYTES = 8_192
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -117,14 +112,13 @@ class Children:
     async def _process(
         self, run: Run, ticks: int, break_at: str | None, pace_ms: float | None
     ) -> asyncio.subprocess.Process:
-        polis = (sys.executable, "-m", "chronopolis.cli.main")
         wanted = [f"--ticks={ticks}"]
         wanted += [f"--break={break_at}"] if break_at is not None else []
         wanted += [f"--pace={pace_ms}"] if pace_ms is not None else []
         try:
             return await asyncio.create_subprocess_exec(
-                *(*polis, "resume", run.name, *wanted, "--json", "--quiet"),
-                env=self._environment(),
+                *command_to_resume(run.name, *wanted),
+                env=environment_for(self._settings),
                 start_new_session=True,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
@@ -133,15 +127,6 @@ class Children:
         except OSError as error:
             raise ChildFailed(run.name, str(error)) from None
 
-    def _environment(self) -> dict[str, str]:
-        """Return the environment of a process that finds this very code and this very database."""
-        given = {name: value for name, value in os.environ.items() if name != "POLIS_DATABASE_URL"}
-        path = [str(_ROOT), *filter(None, [given.get("PYTHONPATH")])]
-        given |= {"POLIS_HOME": str(self._settings.home), "PYTHONPATH": os.pathsep.join(path)}
-        if self._settings.database_url is not None:
-            given["POLIS_DATABASE_URL"] = self._settings.database_url
-        return given
-
     async def _follow(self, child: Child) -> None:
         """Read what it says until it ends, and note how."""
         assert child.process.stdout is not None
@@ -149,13 +134,13 @@ class Children:
             child.said += block
             del child.said[:-_SAID_BYTES]
         code = await child.process.wait()
-        child.paused = _paused(bytes(child.said))
+        child.paused = pause_told(bytes(child.said))
         if code == 0:
             child.state = "ended"
-        elif code in (130, -signal.SIGTERM, -signal.SIGINT):
+        elif was_stopped(code):
             child.state = "stopped"
         else:
-            child.state, child.problem = "failed", _told(bytes(child.said)) or f"it ended with code {code}"
+            child.state, child.problem = "failed", problem_told(bytes(child.said)) or f"it ended with code {code}"
 
     async def stop(self, run: Run) -> Child | None:
         """Ask the process of a run to stop, and wait for it; None if there is none."""
@@ -180,28 +165,3 @@ class Children:
     async def close(self) -> None:
         """Ask all to stop, and wait for them."""
         await asyncio.gather(*(self._stopped(child) for child in self.running))
-
-
-def _paused(said: bytes) -> dict[str, Any] | None:
-    """Return at which tick it paused and why, if its summary tells a reason."""
-    for line in reversed(said.decode(errors="replace").splitlines()):
-        if line.startswith("{"):
-            try:
-                summary = json.loads(line)
-            except ValueError:
-                return None
-            because = summary.get("paused_because")
-            return None if because is None else {"at": summary["head_tick"], "because": because}
-    return None
-
-
-def _told(said: bytes) -> str | None:
-    """Return the problem that the last line of JSON tells of."""
-    lines = said.decode(errors="replace").strip().splitlines()
-    if not lines:
-        return None
-    try:
-        last = json.loads(lines[-1])
-        return str(last["error"]["message"] if "error" in last else last["problem"] or last["status"])[:1000]
-    except (ValueError, KeyError, TypeError):
-        return lines[-1][:1000]
