@@ -523,7 +523,8 @@ def measures_of(
     for each in wanted:
         with nullcontext(each) if isinstance(each, History) else History(each) as run:
             of_run = (
-                pl.lit(value).alias(name) for name, value in (("run", run.id), ("name", run.name), ("seed", run.seed))
+                pl.lit(value, _RUNS[name]).alias(name)  # else seeds would be of the type that each fits into
+                for name, value in (("run", run.id), ("name", run.name), ("seed", run.seed))
             )
             frames.append(run.measures(*names, first=first, last=last).select(*of_run, pl.all()))
     return pl.concat(frames)

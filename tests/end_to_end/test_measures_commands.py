@@ -110,10 +110,11 @@ def test_measures_are_written_for_other_programs(polis: Polis, tmp_path: Path) -
 
 
 def test_measures_of_several_runs_stand_in_one_frame(polis: Polis) -> None:
-    polis("run", *SMALL[:-3], "--seed", "8", "--quiet", "--ticks", "30", "--name", "heron")
+    polis("run", *SMALL[:-3], "--seed", str(2**40), "--quiet", "--ticks", "30", "--name", "heron")
     frame = chronopolis.measures(["otter", "heron"], "population", ["gini_coins"], last=30)
     assert frame.columns == ["run", "name", "seed", "tick", "population", "gini_coins"] and frame.height == 62
-    assert frame.select("name", "seed").unique(maintain_order=True).rows() == [("otter", 7), ("heron", 8)]
+    assert frame.select("name", "seed").unique(maintain_order=True).rows() == [("otter", 7), ("heron", 2**40)]
+    assert [frame[name].dtype for name in ("run", "seed")] == [pl.Int64, pl.Int64]
     with chronopolis.open("heron") as run:
         assert chronopolis.measures([run], "population").select("tick", "population").equals(run.measures("population"))
     assert chronopolis.measures("heron", "population").height == 31
