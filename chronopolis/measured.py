@@ -93,8 +93,7 @@ def plot(found: Amounts, first: int, path: Path, *, title: str) -> None:
     WrongUsage
         If the file is to be of another kind, or there are too many panels to read.
     """
-    if path.suffix not in (".png", ".svg"):
-        raise WrongUsage(f"--plot {path}: pictures are written as .png or .svg")
+    require_picture(path)
     if len(found) > _PLOTS_MAX:
         raise WrongUsage(f"{len(found)} measures make too small a picture", f"Name at most {_PLOTS_MAX} of them.")
     import matplotlib
@@ -111,17 +110,41 @@ def plot(found: Amounts, first: int, path: Path, *, title: str) -> None:
     for axis, (name, amounts) in zip(axes.flat, found.items(), strict=False):
         measure, so_far = measure_named(name, MEASURES, ALIASES)
         flow = measure.is_summed and not so_far
-        ticks, shown = _drawn(natural(measure, amounts), first, flow=flow)
+        ticks, shown = drawn(natural(measure, amounts), first, flow=flow)
         # A price stands where something was bought: dots, since lines would tell of times between.
         scattered = {"marker": ".", "linestyle": "none", "markersize": 4} if measure.paid_for else {}
         axis.plot(ticks, shown, linewidth=1.1, drawstyle="steps-post" if flow else "default", **scattered)
         axis.set_title(name, fontsize=10)
-        axis.set_ylabel(measure.unit + (" a tick" if flow else ""), fontsize=8)
+        axis.set_ylabel(unit_label(name), fontsize=8)
         axis.grid(alpha=0.3)
     for axis in axes[-1]:
         axis.set_xlabel("tick")
     figure.suptitle(title, fontsize=11)
     figure.tight_layout()
+    save_figure(figure, path)
+
+
+def require_picture(path: Path) -> None:
+    """Refuse a file of a kind that no picture is written as.
+
+    Raises
+    ------
+    WrongUsage
+    """
+    if path.suffix not in (".png", ".svg"):
+        raise WrongUsage(f"--plot {path}: pictures are written as .png or .svg")
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure of matplotlib, and let go of it; equal figures give equal bytes.
+
+    Raises
+    ------
+    WrongUsage
+        If it can't be written there.
+    """
+    import matplotlib.pyplot as plt
+
     keep = {"Software": None} if path.suffix == ".png" else {"Date": None}
     try:
         figure.savefig(path, dpi=110, metadata=keep)
@@ -131,7 +154,13 @@ def plot(found: Amounts, first: int, path: Path, *, title: str) -> None:
         plt.close(figure)
 
 
-def _drawn(values: NDArray[np.float64], first: int, *, flow: bool) -> tuple[list[int], list[float]]:
+def unit_label(name: str) -> str:
+    """Return what stands beside the axis of a measure: a flow is told a tick."""
+    measure, so_far = measure_named(name, MEASURES, ALIASES)
+    return measure.unit + (" a tick" if measure.is_summed and not so_far else "")
+
+
+def drawn(values: NDArray[np.float64], first: int, *, flow: bool) -> tuple[list[int], list[float]]:
     """Return what a picture shows: means of stretches, since a thousand points in a panel are not seen apart."""
     step = max(1, len(values) // (150 if flow else 1_500))
     edges = range(0, len(values), step)

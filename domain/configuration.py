@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -159,6 +160,17 @@ def require_target(ticks: int) -> None:
     """
     if not 0 <= ticks <= TICKS_MAX:
         raise InvalidConfiguration("ticks", ticks, f"must lie between 0 and {TICKS_MAX:,}")
+
+
+def require_name(name: str) -> None:
+    """Refuse what can't be the name of a run; the schema takes no other.
+
+    Raises
+    ------
+    InvalidConfiguration
+    """
+    if not re.fullmatch("[a-z][a-z0-9_-]{0,62}", name):
+        raise InvalidConfiguration("name", name, "use 1-63 of a-z, 0-9, - and _, beginning with a letter")
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from domain.advance import Header
-from domain.configuration import RELEASE, Configuration, genesis_hash, require_target
+from domain.configuration import RELEASE, Configuration, genesis_hash, require_name, require_target
 from domain.errors import InvalidConfiguration, RunExists, UnknownRun
 from domain.inputs import Input
 from domain.ports import Block, DamagedRun, Lease, Run
@@ -33,9 +33,6 @@ from infrastructure.recorded_history import RecordedHistory
 from infrastructure.recorded_inputs import RecordedInputs
 from infrastructure.standings import Standing, lease_of, run_of, standings
 from infrastructure.tick_writer import TickWriter
-
-_NAME = "[a-z][a-z0-9_-]{0,62}"
-"""What the schema takes for the name of a run."""
 
 
 class PostgresStore(RecordedHistory, RecordedInputs):
@@ -95,8 +92,7 @@ class PostgresStore(RecordedHistory, RecordedInputs):
             "state_version": run.state_version,
             "hashing_version": run.hashing_version,
         }
-        if not re.fullmatch(_NAME, name):
-            raise InvalidConfiguration("name", name, "use 1-63 of a-z, 0-9, - and _, beginning with a letter")
+        require_name(name)
         rows = [row_of(given, configuration) for given in inputs]
         with self.database.transaction() as connection:
             # Looked at before: a row that is refused uses up a number all the same.

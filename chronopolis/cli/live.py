@@ -130,6 +130,13 @@ class ProgressDisplay:
         """Return the columns that tell how much is done."""
         raise NotImplementedError
 
+    def is_time(self) -> bool:
+        """Whether it is time for a line again, where there is no bar; asked once a line."""
+        if time.monotonic() - self._said < _LINE_EVERY_S:
+            return False
+        self._said = time.monotonic()
+        return True
+
     def __enter__(self) -> Self:
         if not self.output.quiet and self.output.err.is_terminal:
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -162,14 +169,12 @@ class CheckDisplay(ProgressDisplay):
         """Show that `tick` of `last` is done."""
         if self._progress is not None:
             self._progress.update(self._task, completed=tick + 1, total=last + 1)
-        elif time.monotonic() - self._said >= _LINE_EVERY_S:
-            self._said = time.monotonic()
+        elif self.is_time():
             self.output.say(f"{self.doing}: tick {tick:,} of {last:,}")
 
     def beyond(self, what: str) -> None:
         """Show what is done once all ticks are."""
         if self._progress is not None:
             self._progress.update(self._task, description=f"{self.doing}: {what}")
-        elif time.monotonic() - self._said >= _LINE_EVERY_S:
-            self._said = time.monotonic()
+        elif self.is_time():
             self.output.say(f"{self.doing}: {what}")

@@ -38,6 +38,7 @@ from chronopolis.cli import (
     standard_io,
     state,
     stopping,
+    sweeping,
     thinking,
     watching,
     worker,
@@ -114,6 +115,7 @@ def _root(
 
 
 running.register(app)
+sweeping.register(app)
 runs.register(app)
 state.register(app)
 events.register(app)

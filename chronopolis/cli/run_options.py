@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,16 +44,18 @@ def require_expression(break_at: str | None, configuration: Configuration | None
             require_cells(wanted, configuration)
 
 
-def require_once(context: typer.Context, options: Iterable[str], settings: list[str]) -> None:
-    """Refuse what is given both as an option of its own and with --set."""
-    for name in sorted(settings_of(settings).keys() & set(options)):
+def require_once(context: typer.Context, options: Iterable[str], settings: Iterable[str], by: str = "--set") -> None:
+    """Refuse what is given both as an option of its own and, by name, with --set or another option."""
+    for name in sorted(set(settings) & set(options)):
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            raise WrongUsage(f"--{name} and --set {name}=… set the same; give one of them")
+            raise WrongUsage(f"--{name} and {by} {name}=… set the same; give one of them")
 
 
-def settings_of(given: list[str]) -> dict[str, Any]:
-    """Return ``KEY=VALUE`` settings by name; numbers are numbers.
+def settings_of(
+    given: list[str], *, option: str = "--set", value: Callable[[str], Any] | None = None
+) -> dict[str, Any]:
+    """Return ``KEY=VALUE`` settings by name; numbers are numbers, unless `value` says what a text means.
 
     Raises
     ------
@@ -61,14 +63,36 @@ def settings_of(given: list[str]) -> dict[str, Any]:
     """
     wanted: dict[str, Any] = {}
     for setting in given:
-        key, equals, value = setting.partition("=")
+        key, equals, text = setting.partition("=")
         if not equals or not key:
-            raise WrongUsage(f"--set {cut(setting)}: write KEY=VALUE, such as --set hunger=30")
+            raise WrongUsage(f"{option} {cut(setting)}: write KEY=VALUE, such as {option} hunger=30")
         key = key.strip()
         if key in wanted:
-            raise WrongUsage(f"--set {cut(setting)}: {cut(key)} was set already; give it once")
-        wanted[key] = int(value) if re.fullmatch(r"-?[0-9]+(_[0-9]+)*", value) else value
+            raise WrongUsage(f"{option} {cut(setting)}: {cut(key)} was set already; give it once")
+        wanted[key] = (value or _value)(text)
     return wanted
+
+
+def values_of(given: list[str]) -> dict[str, list[int | str]]:
+    """Return what ``KEY=V1,V2`` settings of --vary are to be, one after the other, by name; numbers are numbers.
+
+    Raises
+    ------
+    WrongUsage
+    """
+    wanted: dict[str, list[int | str]] = {}
+    for key, text in settings_of(given, option="--vary", value=str).items():
+        values = [_value(part.strip()) for part in text.split(",")]
+        twice = [value for at, value in enumerate(values) if value in values[:at]]
+        if "" in values or twice:
+            because = f"{twice[0]} was given already" if twice and twice[0] != "" else "a value is missing"
+            raise WrongUsage(f"--vary {key}={cut(text)}: {because}; write KEY=V1,V2, such as --vary hunger=30,45")
+        wanted[key] = values
+    return wanted
+
+
+def _value(text: str) -> int | str:
+    return int(text) if re.fullmatch(r"-?[0-9]+(_[0-9]+)*", text) else text
 
 
 def configuration_of(base: dict[str, Any], settings: list[str]) -> Configuration:

@@ -32,6 +32,7 @@ from chronopolis.cli.run_options import (
     require_once,
     require_ticks,
     require_writable,
+    settings_of,
 )
 from chronopolis.cli.summary import finish
 
@@ -103,7 +104,7 @@ def run(
     require_writable(figures)
     require_expression(break_at)
     base: dict[str, Any] = {"agents": agents, "width": width, "height": height, "mind": mind}
-    require_once(context, base, settings or [])
+    require_once(context, base, settings_of(settings or []))
     base |= profile_of(profile)
     configuration = configuration_of(base, settings or [])
     require_expression(break_at, configuration)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a run finishes its tick at the first and is left at the second; other commands just end."""
+"""Ctrl-C and SIGTERM: runs finish their tick at the first and are left at the second; other commands just end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from chronopolis.cli.errors import STOPPED, StoppedAtOnce
 from chronopolis.cli.output import Output, error_json, error_lines
@@ -47,7 +47,7 @@ def leave_stopped() -> NoReturn:
     os._exit(STOPPED)
 
 
-# -- a run ---------------------------------------------------------------------------------------------
+# -- runs --------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -74,16 +74,44 @@ def stoppable(runner: Runner, output: Output, name: str) -> Iterator[Callable[[]
             raise KeyboardInterrupt
         leave()
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has it ignored, and means it
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, stop) for number in numbers}
+    before = _heard_by(stop)
     try:
         yield lambda: told > 1
     finally:
         if told < 2:  # else whoever presses it once more still leaves at once
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            _heard_again_by(before)
+
+
+@contextlib.contextmanager
+def hearing(stop: Callable[[int], None]) -> Iterator[None]:
+    """Call `stop` with how many signals came; the third is a Ctrl-C as of any other command."""
+    told = 0
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        nonlocal told
+        told += 1
+        if told > 2:
+            raise KeyboardInterrupt
+        stop(told)
+
+    before = _heard_by(hear)
+    try:
+        yield
+    finally:
+        _heard_again_by(before)
+
+
+def _heard_by(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
+    """Have a handler hear what asks a run to stop; return what did before."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has it ignored, and means it
+        numbers.append(signal.SIGHUP)
+    return {number: signal.signal(number, handler) for number in numbers}
+
+
+def _heard_again_by(before: dict[int, Any]) -> None:
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def _leave(error: StoppedAtOnce, *, as_json: bool) -> None:

@@ -1,0 +1,288 @@
+"""`polis sweep`: one scenario over many seeds and values."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chronopolis.cli.errors import CHECK_FAILED, ENVIRONMENT, STOPPED
+from chronopolis.cli.live import ProgressDisplay
+from chronopolis.cli.options import Answers, AnswersMode, AsJson, Durability, DurabilityMode, Patience, Quiet, examples
+from chronopolis.cli.output import Output
+from chronopolis.cli.run_options import groups_of as adapter_groups
+from chronopolis.cli.run_options import require_once, settings_of, values_of
+from chronopolis.cli.stopping import hearing
+from chronopolis.cli.sweep_answer import ended, tell
+
+if TYPE_CHECKING:
+    from chronopolis.sweep import Fared, ForkPoint, Member, Sweep, SweepCrew
+    from chronopolis.sweep.crew import Ending, Progress
+    from domain.ports import Run
+
+_MEASURES = ("population", "deaths_so_far", "hungry", "gini_wealth", "trades_so_far")
+"""What is told of each setting if nobody names measures."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command(
+        epilog=examples(
+            "polis sweep plain --seeds 1-20 --agents 500 --ticks 2000  # twenty societies, mean and spread",
+            "polis sweep famine --vary hunger=45,60,75 --seeds 1-10 --ticks 3000  # thirty, three settings",
+            "polis sweep famine --vary hunger=45,60,75 --seeds 1-20 --ticks 3000  # what is there stays",
+            "polis sweep futures --from brave-otter --at 900 --seeds 1-50 --ticks 2000  # fifty futures of tick 900",
+            "polis sweep famine --vary hunger=45,60 --measure population --measure price_food --plot famine.png",
+            "polis sweep famine --vary hunger=45,60 --seeds 1-10 --csv > famine.csv  # a line a run",
+        )
+    )(sweep)
+
+
+def sweep(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the names of its runs begin with.")],
+    seeds: Annotated[str, typer.Option(metavar="SEEDS", help="Such as 1-20, or 1-5,8,13.")] = "1-10",
+    varied: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary", metavar="KEY=V1,V2…", help="A constant of the scenario, and what it is to be; may be repeated."
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any other constant, the same in all; may be repeated."),
+    ] = None,
+    ticks: Annotated[int, typer.Option(metavar="T", help="The tick that each ends at.")] = 1000,
+    agents: Annotated[int, typer.Option(metavar="N", help="Founders at tick 0.")] = 500,
+    width: Annotated[int, typer.Option(help="Cells in a row of the grid.")] = 100,
+    height: Annotated[int, typer.Option(help="Rows of the grid.")] = 100,
+    parent: Annotated[
+        str | None, typer.Option("--from", metavar="RUN", help="A run that all are to be forks of.")
+    ] = None,
+    at: Annotated[
+        int | None, typer.Option(min=0, metavar="T", help="With --from: the last tick that all share; the newest.")
+    ] = None,
+    measures: Annotated[
+        list[str] | None,
+        typer.Option("--measure", metavar="M", help="What to tell at the end; as `polis measures --list` has them."),
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Write a picture of how they went, .png or .svg.")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, metavar="J", help="Runs at a time; one for every two cores if left out."),
+    ] = None,
+    mind: Annotated[
+        str, typer.Option(help="Who forms intentions: reflex, scripted, llama, vllm or openai.")
+    ] = "reflex",
+    answers: AnswersMode = Answers.REUSE,
+    adapters: Annotated[
+        list[str] | None,
+        typer.Option("--adapter", metavar="GROUP=NAME", help="LoRA adapter of a persona group; may be repeated."),
+    ] = None,
+    patience: Patience = 60.0,
+    durability: DurabilityMode = Durability.GROUP,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV with a line of names: a line a run.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run one scenario with many seeds and settings, and tell how they fared: mean and standard deviation.
+
+    Each is a run of its own, such as famine-hunger60-seed3, to be shown, forked, compared and asked like any other. The
+    same command goes on after a stop or a crash; with more seeds, values or ticks it does what is not done yet.
+    """
+    from chronopolis.errors import WrongUsage
+    from chronopolis.measured import require_picture
+    from chronopolis.sweep import Genesis, plan_sweep, seeds_of
+    from domain.measures import ALIASES, MEASURES, measure_named
+    from workers.bootstrap import open_store
+
+    output = Output(as_json=as_json, quiet=quiet)
+    if as_json and as_csv:
+        raise WrongUsage("--json and --csv can't be meant together")
+    if picture is not None:
+        require_picture(picture)
+    told = list(dict.fromkeys(measures or _MEASURES))
+    for each in told:
+        measure_named(each, MEASURES, ALIASES)
+    values, constants, wanted_seeds = values_of(varied or []), settings_of(settings or []), seeds_of(seeds)
+    options: dict[str, Any] = {"agents": agents, "width": width, "height": height, "mind": mind}
+    require_once(context, options, constants)
+    require_once(context, options, values, "--vary")
+    if twice := values.keys() & constants.keys():
+        raise WrongUsage(f"--set and --vary {min(twice)}: give it to one of them")
+    groups = adapter_groups(adapters or [])
+    genesis = Genesis(options | constants)
+    if parent is None:
+        if at is not None:
+            raise WrongUsage("--at says where runs are forked, and of which?", "Give --from RUN.")
+        plan_sweep(name, ticks=ticks, seeds=wanted_seeds, values=values, origin=genesis)  # before a database is opened
+    else:
+        _require_none_of(context, *options, "adapters")
+    with open_store(say=output.say) as store:
+        origin = genesis if parent is None else _fork_point(store, parent, at, constants)
+        planned = plan_sweep(name, ticks=ticks, seeds=wanted_seeds, values=values, origin=origin)
+        endings, crew = _run(
+            output, store, planned, jobs=jobs or max(1, (os.cpu_count() or 1) // 2), groups=groups,
+            options=[f"--durability={durability.value}", f"--answers={answers.value}", f"--patience={patience}"],
+        )  # fmt: skip
+        runs = _measured(output, store, planned, endings, told)
+        if picture is not None:
+            _draw(output, store, planned, runs, told, picture)
+    tell(output, planned, runs, told, as_csv=as_csv)
+    _leave(output, planned, endings, crew)
+
+
+def _fork_point(store: Any, parent: str, at: int | None, constants: dict[str, Any]) -> ForkPoint:
+    from chronopolis.record import require_tick
+    from chronopolis.sweep import ForkPoint
+    from replay.scenario import scenarios_of
+
+    run = store.find(parent)
+    run.require_our_rules()
+    tick = require_tick(store, run, at)
+    return ForkPoint(run, tick, scenarios_of(store, run).at(tick + 1), constants)
+
+
+def _require_none_of(context: typer.Context, *names: str) -> None:
+    """Refuse what a fork can't have otherwise than its parent."""
+    from chronopolis.errors import WrongUsage
+
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = {"adapters": "adapter"}.get(name, name)
+            raise WrongUsage(f"--{option} and --from: forks have what their parent has", "Leave one of them out.")
+
+
+# -- running -------------------------------------------------------------------------------------------
+
+
+class _Display(ProgressDisplay):
+    """Shows how far a sweep is."""
+
+    def amounts(self) -> tuple[Any, ...]:
+        from rich.progress import TaskProgressColumn, TextColumn
+
+        return TaskProgressColumn(), TextColumn("{task.fields[runs]}")
+
+    def __enter__(self) -> _Display:
+        super().__enter__()
+        if self._progress is not None:
+            self._progress.update(self._task, runs="")
+        return self
+
+    def update(self, now: Progress) -> None:
+        """Show it."""
+        runs = f"{now.ended:,} of {now.runs:,} runs"
+        going_on = ", ".join(f"{name} at tick {max(tick, 0):,}" for name, tick in now.under_way[:2])
+        if self._progress is not None:
+            self._progress.update(self._task, completed=now.ticks, total=now.ticks_in_all, runs=f"{runs} · {going_on}")
+        elif self.is_time():
+            self.output.say(f"{self.doing}: {runs}, {now.ticks:,} of {now.ticks_in_all:,} ticks; {going_on}")
+
+
+def _run(
+    output: Output, store: Any, planned: Sweep, *, jobs: int, groups: dict[str, str], options: list[str]
+) -> tuple[list[Ending], SweepCrew]:
+    from chronopolis.cli.doctor import compiled_kernels
+    from chronopolis.sweep import SweepCrew
+    from workers.bootstrap import Settings
+
+    to_compile = compiled_kernels() == 0
+    if to_compile:
+        output.say("the first run compiles the rules for this machine, once, for about half a minute; the others wait")
+    with _Display(output, f"sweep {planned.name}") as display:
+        crew = SweepCrew(
+            store, planned, create=lambda member: _create(store, planned, member, groups),
+            settings=Settings.from_environment(), jobs=jobs, options=options,
+            alone_at_first=to_compile, on_progress=display.update,
+            on_ending=lambda ending: output.say(ended(ending)),
+        )  # fmt: skip
+        with hearing(lambda times: _stop(output, crew, times)):
+            return crew.run(), crew
+
+
+def _stop(output: Output, crew: SweepCrew, times: int) -> None:
+    if times == 1:
+        output.say("stopping after the ticks at hand; once more leaves at once")
+    crew.stop()
+
+
+def _create(store: Any, planned: Sweep, member: Member, groups: dict[str, str]) -> Run:
+    from chronopolis.cli.driving import create_run
+    from chronopolis.forking import make_fork
+    from chronopolis.sweep import ForkPoint
+
+    origin = planned.origin
+    if isinstance(origin, ForkPoint):
+        settings = {**origin.constants, **member.settings}
+        made = make_fork(
+            store, origin.parent.name, at=origin.tick, name=member.name, settings=settings, seed=member.seed,
+            ticks=planned.ticks - origin.tick,
+        )  # fmt: skip
+        return store.find(made["name"])
+    return create_run(
+        store, member.name, seed=member.seed, configuration=member.configuration, target=planned.ticks, groups=groups
+    )
+
+
+# -- what came of it -------------------------------------------------------------------------------------------
+
+
+def _measured(output: Output, store: Any, planned: Sweep, endings: list[Ending], names: list[str]) -> list[Fared]:
+    from chronopolis.sweep.figures import fared
+
+    runs = []
+    with _Measuring(output, f"measuring {planned.name}") as display:
+        for run in fared(store, planned, endings, names):
+            runs.append(run)
+            display.update(len(runs), len(endings))
+    return runs
+
+
+class _Measuring(ProgressDisplay):
+    """Shows how many runs are measured."""
+
+    def amounts(self) -> tuple[Any, ...]:
+        from rich.progress import MofNCompleteColumn, TextColumn
+
+        return MofNCompleteColumn(), TextColumn("runs")
+
+    def update(self, done: int, of: int) -> None:
+        """Show it."""
+        if self._progress is not None:
+            self._progress.update(self._task, completed=done, total=of)
+        elif self.is_time():
+            self.output.say(f"{self.doing}: {done:,} of {of:,} runs")
+
+
+def _draw(output: Output, store: Any, planned: Sweep, runs: list[Fared], names: list[str], picture: Path) -> None:
+    from chronopolis.sweep.figures import courses
+    from chronopolis.sweep.picture import plot_sweep
+
+    if not any(run.measures for run in runs):
+        output.warn(f"--plot {picture}: no run is complete yet, so there is nothing to draw")
+        return
+    title = f"{planned.name}, to tick {planned.ticks:,}: mean and one standard deviation"
+    plot_sweep(courses(store, planned, runs, names), planned.varied, picture, title=title)
+    output.say(f"wrote {picture}")
+
+
+def _leave(output: Output, planned: Sweep, endings: list[Ending], crew: SweepCrew) -> None:
+    """Leave with the code of what came of all: what failed goes before what was stopped."""
+    from chronopolis.sweep.crew import COMPLETE, PAUSED, WAITING
+
+    lacking = [ending for ending in endings if ending.status != COMPLETE]
+    if not lacking:
+        return
+    failed = [ending for ending in lacking if ending.status not in (PAUSED, WAITING)]
+    done = f"{len(endings) - len(lacking):,} of {len(endings):,} runs of {planned.name} are complete"
+    if failed:
+        output.warn(f"{done}; {ended(failed[0])}" + (f", and {len(failed) - 1:,} more" if failed[1:] else ""))
+    output.quiet = False
+    output.say(f"{done}; the same command goes on")
+    raise typer.Exit(ENVIRONMENT if crew.halted is not None else CHECK_FAILED if failed else STOPPED)
