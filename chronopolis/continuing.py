@@ -55,6 +55,14 @@ def pause_told(said: bytes) -> dict[str, Any] | None:
     return None
 
 
+def error_type_told(said: bytes) -> str | None:
+    """Return the name of the error that the last line tells of; None if it tells of none."""
+    try:
+        return str(json.loads(said.decode(errors="replace").strip().splitlines()[-1])["error"]["type"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        return None
+
+
 def problem_told(said: bytes) -> str | None:
     """Return the problem that the last line tells of, which is JSON unless the process was ended in the middle."""
     lines = said.decode(errors="replace").strip().splitlines()
@@ -67,4 +75,7 @@ def problem_told(said: bytes) -> str | None:
         return lines[-1][:_TOLD_MAX]
 
 
-__all__ = ["command_to_resume", "environment_failed", "environment_for", "pause_told", "problem_told", "was_stopped"]
+__all__ = [
+    "command_to_resume", "environment_failed", "environment_for", "error_type_told", "pause_told", "problem_told",
+    "was_stopped",
+]  # fmt: skip

@@ -274,12 +274,12 @@ def _draw(output: Output, store: Any, planned: Sweep, runs: list[Fared], names: 
 
 def _leave(output: Output, planned: Sweep, endings: list[Ending], crew: SweepCrew) -> None:
     """Leave with the code of what came of all: what failed goes before what was stopped."""
-    from chronopolis.sweep.crew import COMPLETE, PAUSED, WAITING
+    from chronopolis.sweep.crew import COMPLETE, DEGRADED, FAILED
 
     lacking = [ending for ending in endings if ending.status != COMPLETE]
     if not lacking:
         return
-    failed = [ending for ending in lacking if ending.status not in (PAUSED, WAITING)]
+    failed = [ending for ending in lacking if ending.status in (DEGRADED, FAILED)]
     done = f"{len(endings) - len(lacking):,} of {len(endings):,} runs of {planned.name} are complete"
     if failed:
         output.warn(f"{done}; {ended(failed[0])}" + (f", and {len(failed) - 1:,} more" if failed[1:] else ""))

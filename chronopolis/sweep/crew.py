@@ -1,4 +1,8 @@
-"""Runs the members of a sweep, a process each, several at a time; what is there already is not done again."""
+"""Runs the members of a sweep, a process each, several at a time; what is there already is not done again.
+
+The same sweep may be asked for on several machines: each begins what no other has begun, since a run's lease has one
+holder, and all wait for the end.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,20 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
-from chronopolis.continuing import command_to_resume, environment_failed, environment_for, problem_told, was_stopped
+from chronopolis.continuing import (
+    command_to_resume,
+    environment_failed,
+    environment_for,
+    error_type_told,
+    problem_told,
+    was_stopped,
+)
 from chronopolis.errors import WrongUsage
 from chronopolis.sweep.plan import Member, Sweep
-from domain.errors import StoreUnavailable
+from domain.errors import RunExists, RunIsHeld, StoreUnavailable
 from domain.ports import Run
 
 if TYPE_CHECKING:
@@ -25,8 +37,9 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 0.25
 _SAID_BYTES = 8_192
 _STOPPING_S = 15.0
+_BEGINS_WITHIN_S = 20.0
 
-WAITING, PAUSED, COMPLETE = "waiting", "paused", "complete"
+WAITING, RUNNING, PAUSED, COMPLETE, DEGRADED, FAILED = "waiting", "running", "paused", "complete", "degraded", "failed"
 
 
 @dataclass(frozen=True)
@@ -37,7 +50,7 @@ class Ending:
     ----------
     member
     run : None of one that was never begun
-    status : waiting (not begun), paused, complete, degraded or failed
+    status : waiting (not begun), running (elsewhere), paused, complete, degraded or failed
     head_tick, head_hash : -1 and None before the first tick
     problem : why, if there was one
     """
@@ -62,14 +75,28 @@ class Progress:
 
 
 @dataclass
-class _UnderWay:
-    """One that goes on: in a process of ours, or in somebody else's, which is waited for."""
+class _MemberRun:
+    """A member that is there and goes on: in a process of ours, or in somebody else's, which is watched."""
 
     member: Member
     run: Run
     head_tick: int
     process: subprocess.Popen[bytes] | None = None
     said: IO[bytes] | None = None
+
+    def signal(self) -> None:
+        """Ask its process to stop, if it is ours."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                self.process.send_signal(signal.SIGTERM)
+
+    def last_words(self) -> bytes:
+        """Return the end of what its process said."""
+        if self.said is None:
+            return b""
+        self.said.seek(0, 2)
+        self.said.seek(max(0, self.said.tell() - _SAID_BYTES))
+        return self.said.read()
 
 
 class SweepCrew:
@@ -105,9 +132,11 @@ class SweepCrew:
         self._alone = alone_at_first
         self._on_progress, self._on_ending = on_progress, on_ending
         self._waiting = deque(sweep.members)
-        self._under_way: list[_UnderWay] = []
+        self._under_way: list[_MemberRun] = []
+        self._elsewhere: list[_MemberRun] = []
         self._endings: dict[str, Ending] = {}
         self._there: set[str] = set()
+        self._made: set[int] = set()
         self._stopping = threading.Event()
         self._halted: str | None = None
 
@@ -132,12 +161,10 @@ class SweepCrew:
                     )
 
     def stop(self) -> None:
-        """Ask all that go on to stop: they finish their tick; asked once more, they leave at once."""
+        """Ask all that go on here to stop: they finish their tick; asked once more, they leave at once."""
         self._stopping.set()
         for each in self._under_way:
-            if each.process is not None:
-                with suppress(ProcessLookupError):
-                    each.process.send_signal(signal.SIGTERM)
+            each.signal()
 
     @property
     def halted(self) -> str | None:
@@ -148,17 +175,21 @@ class SweepCrew:
         """Run until all have ended, or until it is stopped; return how each did, in the order of the plan."""
         self.require_ours()
         try:
-            while self._under_way or (self._waiting and self._may_begin):
+            while self._under_way or (self._may_begin and (self._waiting or self._elsewhere)):
                 while self._waiting and self._may_begin and len(self._under_way) < self._room:
                     if not self._begin(self._waiting[0]):
                         break
                     self._waiting.popleft()
-                self._look()
-                if self._under_way:
+                with suppress(StoreUnavailable):  # the processes wait until it is back
+                    self._look_at_ours()
+                    self._look_at_others()
+                if self._under_way or self._elsewhere:
                     self._tell()
                     time.sleep(_LOOK_EVERY_S)
         finally:
             self._leave_none()
+        for each in self._elsewhere:  # we were stopped, and they were not
+            self._note_ending(each, None)
         self._tell()
         return [self._endings.get(member.name, Ending(member)) for member in self.sweep.members]
 
@@ -185,26 +216,26 @@ class SweepCrew:
     # -- one member ------------------------------------------------------------------------------------
 
     def _begin(self, member: Member) -> bool:
-        """Begin a member, or note that it is complete; return whether the store let us.
+        """Begin a member; or note that it is complete, or written elsewhere. Return whether the store let us.
 
         Raises
         ------
         StoreUnavailable
-            If no other goes on, which would wait until it is back.
+            If no other goes on here, which would wait until it is back.
         """
         try:
-            run = self.store.find(member.name) if member.name in self._there else self._create(member)
-            self._there.add(member.name)
+            run = self._found_or_made(member)
             lease, head = self.store.lease(run), self.store.head(run)
         except StoreUnavailable:
             if self._under_way:
                 return False
             raise
-        begun = _UnderWay(member, run, -1 if head is None else head.tick)
+        begun = _MemberRun(member, run, -1 if head is None else head.tick)
         if begun.head_tick >= self.sweep.ticks:
             self._note_ending(begun, None)  # it was there already, which nobody need be told
-            return True
-        if lease.status != "running":  # else another process writes it: it is waited for, and gone on with if it stops
+        elif lease.status == RUNNING or self._is_claimed(begun):
+            self._elsewhere.append(begun)
+        else:
             more = self.sweep.ticks - max(begun.head_tick, 0)
             wanted = [] if lease.target == self.sweep.ticks else [f"--ticks={more}"]
             begun.said = tempfile.TemporaryFile()  # noqa: SIM115  it is closed once the process has ended
@@ -212,46 +243,68 @@ class SweepCrew:
                 command_to_resume(member.name, *wanted, *self._options), env=environment_for(self._settings),
                 start_new_session=True, stdin=subprocess.DEVNULL, stdout=begun.said, stderr=subprocess.STDOUT,
             )  # fmt: skip
-        self._under_way.append(begun)
+            self._under_way.append(begun)
         return True
 
-    def _look(self) -> None:
-        """Note how far all are, and which have ended."""
+    def _found_or_made(self, member: Member) -> Run:
+        if member.name not in self._there:
+            self._there.add(member.name)
+            with suppress(RunExists):  # the same sweep, asked for on another machine, was quicker
+                run = self._create(member)
+                self._made.add(run.id)
+                return run
+        return self.store.find(member.name)
+
+    def _is_claimed(self, each: _MemberRun) -> bool:
+        """Whether somebody else has just made a run that has no tick yet: whoever makes one begins it."""
+        if each.head_tick > self.sweep.origin.tick or each.run.id in self._made:
+            return False
+        age_s = (datetime.now(UTC) - datetime.fromisoformat(each.run.created_at)).total_seconds()
+        return age_s < _BEGINS_WITHIN_S
+
+    def _look_at_ours(self) -> None:
+        """Note how far those are that go on here, and which have ended."""
         for each in list(self._under_way):
-            code = None if each.process is None else each.process.poll()
-            with suppress(StoreUnavailable):  # the processes wait until it is back
-                head = self.store.head(each.run)
-                if head is not None and head.tick > each.head_tick:
-                    each.head_tick, self._alone = head.tick, False
-                if each.process is None:
-                    self._look_at_another(each)
-                elif code is not None:
-                    self._end(each, code)
-                    self._under_way.remove(each)
-                    self._alone = False
-
-    def _look_at_another(self, each: _UnderWay) -> None:
-        if each.head_tick >= self.sweep.ticks or self._stopping.is_set():
-            self._end(each, None)
+            assert each.process is not None
+            code = each.process.poll()
+            if self._has_moved(each):
+                self._alone = False
+            if code is None:
+                continue
+            if code and error_type_told(each.last_words()) == RunIsHeld.__name__:
+                self._elsewhere.append(_MemberRun(each.member, each.run, each.head_tick))
+            else:
+                self._on_ending(self._note_ending(each, code))
             self._under_way.remove(each)
-        elif self.store.lease(each.run).status != "running":
-            self._under_way.remove(each)
-            self._waiting.appendleft(each.member)
+            self._alone = False
 
-    def _end(self, each: _UnderWay, code: int | None) -> None:
-        self._on_ending(self._note_ending(each, code))
+    def _look_at_others(self) -> None:
+        """Note how far those are that go on elsewhere; one that stopped short of the end waits to go on here."""
+        for each in list(self._elsewhere):
+            self._has_moved(each)
+            if each.head_tick >= self.sweep.ticks:
+                self._note_ending(each, None)
+            elif self.store.lease(each.run).status != RUNNING and not self._is_claimed(each):
+                self._waiting.appendleft(each.member)
+            else:
+                continue
+            self._elsewhere.remove(each)
 
-    def _note_ending(self, each: _UnderWay, code: int | None) -> Ending:
+    def _has_moved(self, each: _MemberRun) -> bool:
+        head = self.store.head(each.run)
+        before, each.head_tick = each.head_tick, -1 if head is None else head.tick
+        return each.head_tick > before
+
+    def _note_ending(self, each: _MemberRun, code: int | None) -> Ending:
         head = self.store.head(each.run)
         tick, chain = (-1, None) if head is None else (head.tick, head.chain_hash.hex())
         lease = self.store.lease(each.run)
         status, problem = lease.status, lease.problem
-        if tick >= self.sweep.ticks and status in (PAUSED, COMPLETE, "running"):
+        if tick >= self.sweep.ticks and status in (PAUSED, COMPLETE, RUNNING):
             status = COMPLETE  # as far as this sweep goes; the run may go further
         elif code:
-            said = _last_words(each.said)
-            status = PAUSED if was_stopped(code) else status if status == "degraded" else "failed"
-            problem = None if was_stopped(code) else _problem(code, said)
+            status = PAUSED if was_stopped(code) else status if status == DEGRADED else FAILED
+            problem = None if was_stopped(code) else _problem(code, each.last_words())
             if environment_failed(code):
                 self._halted = problem
         if each.said is not None:
@@ -263,21 +316,14 @@ class SweepCrew:
     def _tell(self) -> None:
         begins, ends = self.sweep.origin.tick, self.sweep.ticks
         durable = [ending.head_tick for ending in self._endings.values()]
-        durable += [each.head_tick for each in self._under_way]
+        going_on = [*self._under_way, *self._elsewhere]
+        durable += [each.head_tick for each in going_on if each.member.name not in self._endings]
         self._on_progress(Progress(
             ended=len(self._endings), runs=len(self.sweep.members),
             ticks=sum(min(max(tick, begins), ends) - begins for tick in durable),
             ticks_in_all=(ends - begins) * len(self.sweep.members),
-            under_way=tuple((each.member.name, each.head_tick) for each in self._under_way),
+            under_way=tuple((each.member.name, each.head_tick) for each in going_on),
         ))  # fmt: skip
-
-
-def _last_words(said: IO[bytes] | None) -> bytes:
-    if said is None:
-        return b""
-    said.seek(0, 2)
-    said.seek(max(0, said.tell() - _SAID_BYTES))
-    return said.read()
 
 
 def _problem(code: int, said: bytes) -> str:
@@ -286,4 +332,4 @@ def _problem(code: int, said: bytes) -> str:
     return problem_told(said) or f"its process ended with code {code}"
 
 
-__all__ = ["COMPLETE", "PAUSED", "WAITING", "Ending", "Progress", "SweepCrew"]
+__all__ = ["COMPLETE", "DEGRADED", "FAILED", "PAUSED", "RUNNING", "WAITING", "Ending", "Progress", "SweepCrew"]

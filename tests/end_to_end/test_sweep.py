@@ -178,6 +178,18 @@ def test_stopped_and_killed_the_same_command_goes_on_to_the_hashes_of_undisturbe
         assert polis("verify", run["name"], "--json").json["ok"]
 
 
+def test_the_same_sweep_asked_for_twice_at_once_shares_the_work(polis):
+    shared = ("sweep", "shared", *SMALL, "--ticks", "120", "--seeds", "1-4", "--json")
+    both = [start(*shared), start(*shared)]
+    said = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    one, other = (json.loads(out.splitlines()[-1])["runs"] for out, _ in said)
+    assert one == other
+    ended_here = [line.split(":")[0] for _, err in said for line in err.splitlines() if "complete at tick" in line]
+    assert sorted(ended_here) == [f"shared-seed{seed}" for seed in range(1, 5)]  # each by one of them
+    assert {run["status"] for run in one} == {"complete"}
+
+
 def test_a_run_of_that_name_made_otherwise_is_refused_and_nothing_is_run(polis, dry):
     before = polis("runs", "--json").lines
     said = polis("sweep", "dry", "--agents", "31", "--width", "20", "--height", "20", "--ticks", "60",
