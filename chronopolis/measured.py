@@ -11,11 +11,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from chronopolis.errors import WrongUsage
+from chronopolis.panels import panels
 from domain.measures import ALIASES, MEASURES, Measure, measure_named, natural, over_stretches
 
 _BARS = "▁▂▃▄▅▆▇█"
-_PLOTS_MAX = 24
 
 Amounts = Mapping[str, NDArray[np.float64]]
 
@@ -91,73 +90,16 @@ def plot(found: Amounts, first: int, path: Path, *, title: str) -> None:
     Raises
     ------
     WrongUsage
-        If the file is to be of another kind, or there are too many panels to read.
+        As `chronopolis.panels` does.
     """
-    require_picture(path)
-    if len(found) > _PLOTS_MAX:
-        raise WrongUsage(f"{len(found)} measures make too small a picture", f"Name at most {_PLOTS_MAX} of them.")
-    import matplotlib
-
-    matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "chronopolis"  # equal series, equal bytes
-    import matplotlib.pyplot as plt
-
-    columns = min(2, len(found))
-    rows = -(-len(found) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(5.5 * columns, 2.1 * rows), squeeze=False, sharex=True)
-    for axis in axes.flat[len(found) :]:
-        axis.set_visible(False)
-    for axis, (name, amounts) in zip(axes.flat, found.items(), strict=False):
-        measure, so_far = measure_named(name, MEASURES, ALIASES)
-        flow = measure.is_summed and not so_far
-        ticks, shown = drawn(natural(measure, amounts), first, flow=flow)
-        # A price stands where something was bought: dots, since lines would tell of times between.
-        scattered = {"marker": ".", "linestyle": "none", "markersize": 4} if measure.paid_for else {}
-        axis.plot(ticks, shown, linewidth=1.1, drawstyle="steps-post" if flow else "default", **scattered)
-        axis.set_title(name, fontsize=10)
-        axis.set_ylabel(unit_label(name), fontsize=8)
-        axis.grid(alpha=0.3)
-    for axis in axes[-1]:
-        axis.set_xlabel("tick")
-    figure.suptitle(title, fontsize=11)
-    figure.tight_layout()
-    save_figure(figure, path)
-
-
-def require_picture(path: Path) -> None:
-    """Refuse a file of a kind that no picture is written as.
-
-    Raises
-    ------
-    WrongUsage
-    """
-    if path.suffix not in (".png", ".svg"):
-        raise WrongUsage(f"--plot {path}: pictures are written as .png or .svg")
-
-
-def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure of matplotlib, and let go of it; equal figures give equal bytes.
-
-    Raises
-    ------
-    WrongUsage
-        If it can't be written there.
-    """
-    import matplotlib.pyplot as plt
-
-    keep = {"Software": None} if path.suffix == ".png" else {"Date": None}
-    try:
-        figure.savefig(path, dpi=110, metadata=keep)
-    except OSError as error:
-        raise WrongUsage(f"--plot {path}: it can't be written there ({error.strerror or error})") from None
-    finally:
-        plt.close(figure)
-
-
-def unit_label(name: str) -> str:
-    """Return what stands beside the axis of a measure: a flow is told a tick."""
-    measure, so_far = measure_named(name, MEASURES, ALIASES)
-    return measure.unit + (" a tick" if measure.is_summed and not so_far else "")
+    with panels(list(found), path, title=title, height=2.1) as axes:
+        for axis, (name, amounts) in zip(axes, found.items(), strict=True):
+            measure, so_far = measure_named(name, MEASURES, ALIASES)
+            flow = measure.is_summed and not so_far
+            ticks, shown = drawn(natural(measure, amounts), first, flow=flow)
+            # A price stands where something was bought: dots, since lines would tell of times between.
+            scattered = {"marker": ".", "linestyle": "none", "markersize": 4} if measure.paid_for else {}
+            axis.plot(ticks, shown, linewidth=1.1, drawstyle="steps-post" if flow else "default", **scattered)
 
 
 def drawn(values: NDArray[np.float64], first: int, *, flow: bool) -> tuple[list[int], list[float]]:

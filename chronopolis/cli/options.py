@@ -24,6 +24,16 @@ class Answers(StrEnum):
     ONLY = "only"
 
 
+Founders = Annotated[int, typer.Option(metavar="N", help="Founders at tick 0.")]
+Width = Annotated[int, typer.Option(help="Cells in a row of the grid.")]
+Height = Annotated[int, typer.Option(help="Rows of the grid.")]
+Mind = Annotated[str, typer.Option(help="Who forms intentions: reflex, scripted, llama, vllm or openai.")]
+Adapters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--adapter", metavar="GROUP=NAME", help="LoRA adapter of a persona group (an occupation); may be repeated."
+    ),
+]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run, its id, or the beginning of its name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON; the last line of standard output is the result.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks; warnings still come.")]

@@ -9,6 +9,7 @@ import typer
 
 from chronopolis.cli.driving import create_run, drive
 from chronopolis.cli.options import (
+    Adapters,
     Answers,
     AnswersMode,
     AsJson,
@@ -16,11 +17,15 @@ from chronopolis.cli.options import (
     Durability,
     DurabilityMode,
     FiguresFile,
+    Founders,
+    Height,
+    Mind,
     Pace,
     Patience,
     Quiet,
     RunName,
     Threads,
+    Width,
     examples,
 )
 from chronopolis.cli.output import Output
@@ -61,21 +66,14 @@ def register(app: typer.Typer) -> None:
 
 def run(
     context: typer.Context,
-    agents: Annotated[int, typer.Option(metavar="N", help="Founders at tick 0.")] = 500,
+    agents: Founders = 500,
     ticks: Annotated[int, typer.Option(metavar="T", help="The tick to end at.")] = 1000,
     seed: Annotated[int, typer.Option(metavar="S", help="Decides everything that is left to chance.")] = 1,
-    width: Annotated[int, typer.Option(help="Cells in a row of the grid.")] = 100,
-    height: Annotated[int, typer.Option(help="Rows of the grid.")] = 100,
-    mind: Annotated[
-        str, typer.Option(help="Who forms intentions: reflex, scripted, llama, vllm or openai.")
-    ] = "reflex",
+    width: Width = 100,
+    height: Height = 100,
+    mind: Mind = "reflex",
     answers: AnswersMode = Answers.REUSE,
-    adapters: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--adapter", metavar="GROUP=NAME", help="LoRA adapter of a persona group (an occupation); may be repeated."
-        ),
-    ] = None,
+    adapters: Adapters = None,
     profile: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Delay and budget of thoughts, as `polis minds calibrate` prints."),

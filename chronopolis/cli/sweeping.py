@@ -10,7 +10,21 @@ import typer
 
 from chronopolis.cli.errors import CHECK_FAILED, ENVIRONMENT, STOPPED
 from chronopolis.cli.live import ProgressDisplay
-from chronopolis.cli.options import Answers, AnswersMode, AsJson, Durability, DurabilityMode, Patience, Quiet, examples
+from chronopolis.cli.options import (
+    Adapters,
+    Answers,
+    AnswersMode,
+    AsJson,
+    Durability,
+    DurabilityMode,
+    Founders,
+    Height,
+    Mind,
+    Patience,
+    Quiet,
+    Width,
+    examples,
+)
 from chronopolis.cli.output import Output
 from chronopolis.cli.run_options import groups_of as adapter_groups
 from chronopolis.cli.run_options import require_once, settings_of, values_of
@@ -55,9 +69,9 @@ def sweep(
         typer.Option("--set", metavar="KEY=VALUE", help="Any other constant, the same in all; may be repeated."),
     ] = None,
     ticks: Annotated[int, typer.Option(metavar="T", help="The tick that each ends at.")] = 1000,
-    agents: Annotated[int, typer.Option(metavar="N", help="Founders at tick 0.")] = 500,
-    width: Annotated[int, typer.Option(help="Cells in a row of the grid.")] = 100,
-    height: Annotated[int, typer.Option(help="Rows of the grid.")] = 100,
+    agents: Founders = 500,
+    width: Width = 100,
+    height: Height = 100,
     parent: Annotated[
         str | None, typer.Option("--from", metavar="RUN", help="A run that all are to be forks of.")
     ] = None,
@@ -75,14 +89,9 @@ def sweep(
         int | None,
         typer.Option(min=1, max=256, metavar="J", help="Runs at a time; one for every two cores if left out."),
     ] = None,
-    mind: Annotated[
-        str, typer.Option(help="Who forms intentions: reflex, scripted, llama, vllm or openai.")
-    ] = "reflex",
+    mind: Mind = "reflex",
     answers: AnswersMode = Answers.REUSE,
-    adapters: Annotated[
-        list[str] | None,
-        typer.Option("--adapter", metavar="GROUP=NAME", help="LoRA adapter of a persona group; may be repeated."),
-    ] = None,
+    adapters: Adapters = None,
     patience: Patience = 60.0,
     durability: DurabilityMode = Durability.GROUP,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV with a line of names: a line a run.")] = False,
@@ -95,7 +104,7 @@ def sweep(
     same command goes on after a stop or a crash; with more seeds, values or ticks it does what is not done yet.
     """
     from chronopolis.errors import WrongUsage
-    from chronopolis.measured import require_picture
+    from chronopolis.panels import require_picture
     from chronopolis.sweep import Genesis, plan_sweep, seeds_of
     from domain.measures import ALIASES, MEASURES, measure_named
     from workers.bootstrap import open_store
@@ -103,9 +112,9 @@ def sweep(
     output = Output(as_json=as_json, quiet=quiet)
     if as_json and as_csv:
         raise WrongUsage("--json and --csv can't be meant together")
-    if picture is not None:
-        require_picture(picture)
     told = list(dict.fromkeys(measures or _MEASURES))
+    if picture is not None:
+        require_picture(picture, len(told))
     for each in told:
         measure_named(each, MEASURES, ALIASES)
     values, constants, wanted_seeds = values_of(varied or []), settings_of(settings or []), seeds_of(seeds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from chronopolis.measured import save_figure, unit_label
+from chronopolis.panels import panels
 from chronopolis.sweep.figures import Course
 from chronopolis.sweep.plan import Setting
 
@@ -18,36 +18,16 @@ def plot_sweep(
     Raises
     ------
     WrongUsage
-        If it can't be written there.
+        As `chronopolis.panels` does.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "chronopolis"  # equal series, equal bytes
-    import matplotlib.pyplot as plt
-
-    columns = min(2, len(found))
-    rows = -(-len(found) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(5.5 * columns, 2.5 * rows), squeeze=False, sharex=True)
-    for axis in axes.flat[len(found) :]:
-        axis.set_visible(False)
-    for axis, (name, courses) in zip(axes.flat, found.items(), strict=False):
-        for values, course in courses.items():
-            label = ", ".join(f"{key} {value}" for key, value in zip(varied, values, strict=True)) or "all seeds"
-            (line,) = axis.plot(course.ticks, course.mean, linewidth=1.2, label=f"{label} ({course.runs})")
-            axis.fill_between(
-                course.ticks, course.mean - course.sd, course.mean + course.sd, alpha=0.2, color=line.get_color(),
-                linewidth=0,
-            )  # fmt: skip
-        axis.set_title(name, fontsize=10)
-        axis.set_ylabel(unit_label(name), fontsize=8)
-        axis.grid(alpha=0.3)
-    for axis in axes[-1]:
-        axis.set_xlabel("tick")
-    axes[0, 0].legend(fontsize=7, frameon=False)
-    figure.suptitle(title, fontsize=11)
-    figure.tight_layout()
-    save_figure(figure, path)
+    with panels(list(found), path, title=title, height=2.5) as axes:
+        for axis, courses in zip(axes, found.values(), strict=True):
+            for values, course in courses.items():
+                label = ", ".join(f"{key} {value}" for key, value in zip(varied, values, strict=True)) or "all seeds"
+                (line,) = axis.plot(course.ticks, course.mean, linewidth=1.2, label=f"{label} ({course.runs})")
+                low, high = course.mean - course.sd, course.mean + course.sd
+                axis.fill_between(course.ticks, low, high, alpha=0.2, color=line.get_color(), linewidth=0)
+        axes[0].legend(fontsize=7, frameon=False)
 
 
 __all__ = ["plot_sweep"]
