@@ -32,6 +32,7 @@ from domain.events import (
 )
 from domain.ports import HistoryReader, Run
 from replay.catalogues import Catalogues
+from replay.judging import OnProgress
 from replay.seek import ticks_of
 
 _GATHER_EVENTS = 50_000
@@ -88,11 +89,12 @@ def select_events(
     last: int,
     kinds: Sequence[EventKind] = (),
     agent: int | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Iterator[EventBatch]:
     """Yield the events of ticks first … last, of some kinds and of one agent if asked for, in order.
 
     Of many ticks the store chooses them. Then nothing is counted: that somebody took a row away is not noticed here;
-    `verify` finds it.
+    `verify` finds it. `on_progress` is told the tick up to which was looked, and the last, also where nothing is found.
 
     Raises
     ------
@@ -102,7 +104,9 @@ def select_events(
     numbers = [k.number for k in kinds]
     headers = reader.headers(run, first, last) if last - first < _FEW_TICKS else None
     if (agent is None and not numbers) or (headers is not None and headers.events.sum() <= _FEW_EVENTS):
-        for events in ticks_of(reader, run, first, last, headers=headers):
+        for tick, events in enumerate(ticks_of(reader, run, first, last, headers=headers), first):
+            if on_progress:
+                on_progress(tick, last)
             kept = _selection(events.records, numbers, agent)
             if kept is None:
                 yield events
@@ -110,7 +114,7 @@ def select_events(
                 yield taken(events, kept)
         return
     catalogues = Catalogues(reader, run, first, last)
-    for found in reader.selected(run, first, last, agent=agent, kinds=numbers):
+    for found in reader.selected(run, first, last, agent=agent, kinds=numbers, on_progress=on_progress):
         yield catalogues.today(found)
 
 
@@ -131,8 +135,12 @@ def taken(events: EventBatch, positions: NDArray[np.int64]) -> EventBatch:
     return EventBatch.of(events.records[positions], payloads)
 
 
-def agent_of_run(reader: HistoryReader, run: Run, wanted: str, *, last: int) -> int:
+def agent_of_run(
+    reader: HistoryReader, run: Run, wanted: str, *, last: int, on_progress: OnProgress | None = None
+) -> int:
     """Return the id of an agent that has lived by tick `last`, from its id or name, alive or dead by then.
+
+    The dead are looked for among all who ever came, of which `on_progress` is told as `select_events` tells.
 
     Raises
     ------
@@ -149,7 +157,8 @@ def agent_of_run(reader: HistoryReader, run: Run, wanted: str, *, last: int) -> 
             raise
     # Not among the living: look through all who ever came.
     found: dict[int, str] = {}
-    for events in select_events(reader, run, first=0, last=last, kinds=(AGENT_JOINED, AGENT_BORN)):
+    kinds = (AGENT_JOINED, AGENT_BORN)
+    for events in select_events(reader, run, first=0, last=last, kinds=kinds, on_progress=on_progress):
         for i in range(len(events)):
             name = str(json.loads(events.payload(i))["name"])
             if name.casefold() == wanted.casefold().strip():

@@ -233,11 +233,19 @@ class HistoryReader(Protocol):
         ...
 
     def selected(
-        self, run: Run, first: int, last: int, *, agent: int | None = None, kinds: Sequence[int] = ()
+        self,
+        run: Run,
+        first: int,
+        last: int,
+        *,
+        agent: int | None = None,
+        kinds: Sequence[int] = (),
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Iterator[EventBatch]:
         """Yield the stored events of ticks first … last, in order, that are an agent's own, of some kinds, or both.
 
         They are chosen as they are stored, up to the newest header, in batches that may be large. Nothing is counted.
+        `on_progress` is told the tick up to which was looked, and the last one, also where nothing was found.
         """
         ...
 

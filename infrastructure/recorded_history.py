@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -99,12 +99,20 @@ class RecordedHistory(LineageReader):
                 yield from read_segment(self.database, leaf, low, high, counts, hot=hot)
 
     def selected(
-        self, run: Run, first: int, last: int, *, agent: int | None = None, kinds: Sequence[int] = ()
+        self,
+        run: Run,
+        first: int,
+        last: int,
+        *,
+        agent: int | None = None,
+        kinds: Sequence[int] = (),
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Iterator[EventBatch]:
         """Yield the stored events that are an agent's own, or of some kinds, or both; see `HistoryReader.selected`."""
         head = self.head(run)
+        last = min(last, -1 if head is None else head.tick)
         with self.database.lend() as connection:
-            segments = self.segments(connection, run, first, min(last, -1 if head is None else head.tick))
+            segments = self.segments(connection, run, first, last)
             leaves = [
                 (leaf, low, high, self._leaves.is_hot(segment[0], leaf))
                 for segment in segments for leaf, low, high in self.leaves(connection, run, segment)
@@ -116,6 +124,8 @@ class RecordedHistory(LineageReader):
                 last_ = min(high, first_ + width - 1)
                 with self._there(run, leaf, first_):
                     found = read_some(self.database, leaf, first_, last_, agent=agent, kinds=kinds)
+                if on_progress:
+                    on_progress(last_, last)
                 if len(found):
                     yield found
 

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from chronopolis.cli.options import AsJson, RunName, examples
+from chronopolis.cli.live import CheckDisplay
+from chronopolis.cli.options import AsJson, Quiet, RunName, examples
 from chronopolis.cli.output import Output
 
 _EVENTS_FOR_PEOPLE = 100
+_FEWER = "--from, --to, --agent and --kind"
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +40,7 @@ def events(
     limit: Annotated[
         int | None, typer.Option(min=0, help="Stop after so many events; 0 for all. Without --json it is 100.")
     ] = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what happened, in order; with --json one object a line, as they are read."""
@@ -49,26 +52,34 @@ def events(
         raise WrongUsage("--tick means one tick, and --from and --to a range", "Give the one or the other.")
     kinds = kinds_named(kind or ())
     most = (0 if as_json else _EVENTS_FOR_PEOPLE) if limit is None else limit
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json, quiet=quiet)
     with open_store(say=output.say) as store:
         found = store.find(run)
         low = require_tick(store, found, 0 if tick is None and first is None else tick if first is None else first)
         high = require_tick(store, found, tick if last is None else last)
         if low > high:
             raise WrongUsage(f"--from {low} lies after --to {high}")
-        number = None if agent is None else agent_of_run(store, found, agent, last=high)
         shown = 0
-        for batch in select_events(store, found, first=low, last=high, kinds=kinds, agent=number):
-            for event in batch:
-                if most and shown == most:
-                    if limit is None:
-                        output.say(f"… the first {most}; --limit 0 shows all, --from, --to, --agent and --kind fewer")
-                    return
-                shown += 1
-                if as_json:
-                    output.line(event)
-                else:
-                    output.out.print(_event_line(event), soft_wrap=True)
+        with CheckDisplay(output, f"looking through {found.name}") as display:
+            number = None
+            if agent is not None:
+                number = agent_of_run(store, found, agent, last=high, on_progress=display.update)
+            for batch in select_events(
+                store, found, first=low, last=high, kinds=kinds, agent=number, on_progress=display.update
+            ):
+                with display.aside():
+                    for event in batch:
+                        if limit is None and shown == most > 0:
+                            output.say(f"… the first {most}; --limit 0 shows all, {_FEWER} fewer")
+                            return
+                        shown += 1
+                        if as_json:
+                            output.line(event)
+                        else:
+                            output.out.print(_event_line(event), soft_wrap=True)
+                        if shown == limit:  # who asked for so many does not wait until there is one more
+                            return
+                    output.hand_on()  # the next may be minutes away
         if not shown and not as_json:
             output.say(f"no such events in ticks {low:,} to {high:,}")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,7 +13,7 @@ from chronopolis.cli.output import Output, figures_text
 if TYPE_CHECKING:
     from workers.runner import Progress
 
-_LINE_EVERY_S = 5.0
+_LINE_EVERY_S, _BACK_AFTER_S = 5.0, 0.5
 
 
 class RunDisplay(AbstractContextManager["RunDisplay"]):
@@ -125,6 +126,7 @@ class ProgressDisplay:
         self._progress: Any = None
         self._task: Any = None
         self._said = time.monotonic()
+        self._aside_until: float | None = None
 
     def amounts(self) -> tuple[Any, ...]:
         """Return the columns that tell how much is done."""
@@ -144,6 +146,7 @@ class ProgressDisplay:
             self._progress = Progress(
                 TextColumn("{task.description}"), BarColumn(), *self.amounts(), TimeRemainingColumn(),
                 console=self.output.err, transient=True,
+                redirect_stdout=False,  # or what a command writes there meanwhile would land on standard error
             )  # fmt: skip
             self._progress.start()
             self._task = self._progress.add_task(self.doing, total=None)
@@ -154,6 +157,20 @@ class ProgressDisplay:
     ) -> None:
         if self._progress is not None:
             self._progress.stop()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bar away while a result is written, and have it back where the next takes its time."""
+        if self._progress is not None and self._aside_until is None:
+            self._progress.stop()
+        yield
+        self._aside_until = time.monotonic()
+
+    def _back(self) -> None:
+        """Show the bar again, unless results come so fast that they tell enough."""
+        if self._aside_until is not None and time.monotonic() - self._aside_until >= _BACK_AFTER_S:
+            self._aside_until = None
+            self._progress.start()
 
 
 class CheckDisplay(ProgressDisplay):
@@ -168,6 +185,7 @@ class CheckDisplay(ProgressDisplay):
     def update(self, tick: int, last: int) -> None:
         """Show that `tick` of `last` is done."""
         if self._progress is not None:
+            self._back()
             self._progress.update(self._task, completed=tick + 1, total=last + 1)
         elif self.is_time():
             self.output.say(f"{self.doing}: tick {tick:,} of {last:,}")

@@ -69,10 +69,14 @@ class Output:
         """Write one JSON line."""
         sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
 
+    def hand_on(self) -> None:
+        """Let whoever reads standard output have what was written so far."""
+        sys.stdout.flush()
+
     def result(self, value: Mapping[str, Any]) -> None:
         """Write the last line of a command that was asked for JSON."""
         self.line(value)
-        sys.stdout.flush()
+        self.hand_on()
 
     def show(self, *renderables: Any) -> None:
         """Write tables, panels and text for people."""

@@ -128,6 +128,25 @@ class TestAnEventStore:
         with pytest.raises(CorruptHistory, match="header is missing"):
             list(record.select_events(store, kept, first=0, last=head + 1, kinds=[AGENT_MOVED]))
 
+    def test_whoever_selects_events_is_told_how_far_it_was_looked_also_where_there_are_none(
+        self, store: EventStore
+    ) -> None:
+        kept, told_of = keep(store, every_kind()), []
+        head = every_kind().headers[-1].tick
+        selected = store.selected(kept, 2, 10**6, agent=10**6, on_progress=lambda *at: told_of.append(at))
+        assert list(selected) == []
+        assert told_of[-1] == (head, head)
+        for few in (False, True):
+            told_of.clear()
+            last = 20 if few else head
+            kinds = [SPEECH_MADE]
+            list(
+                record.select_events(
+                    store, kept, first=0, last=last, kinds=kinds, on_progress=lambda *at: told_of.append(at)
+                )
+            )
+            assert told_of == sorted(told_of) and told_of[-1] == (last, last)
+
     def test_of_a_fork_the_parents_events_are_found_up_to_it_alone(self, store: EventStore) -> None:
         parent = make_run(store, "parent", ticks=10)
         child = forked(store, parent, 6, "child")

@@ -6,6 +6,7 @@ once; `test_cli_processes.py` tries signals and broken pipes on real processes.
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -16,10 +17,11 @@ import psycopg
 import pytest
 
 import chronopolis
-from chronopolis.cli import main
+from chronopolis import record
+from chronopolis.cli import live, main
 from domain.events import KINDS
 from infrastructure.embedded_postgres import EmbeddedPostgres
-from tests.support.commands import home_with_server, owner_of, start
+from tests.support.commands import Said, home_with_server, owner_of, start
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
@@ -208,6 +210,42 @@ def test_events_for_people_stop_at_a_hundred_and_say_so(polis, otter):
     said = polis("events", otter)
     assert len(said.out.splitlines()) == 100
     assert "--limit 0" in said.err
+
+
+def test_events_that_are_long_looked_for_say_how_far_it_is_unless_quiet(polis, otter, monkeypatch):
+    monkeypatch.setattr(live, "_LINE_EVERY_S", 0.0)
+    monkeypatch.setattr(record, "_FEW_TICKS", 0)  # as in a run of more ticks
+    for found in (("--kind", "SpeechMade"), ("--kind", "moves", "--limit", "0")):
+        said = polis("events", otter, *found)
+        assert said.err.splitlines()[0] == f"looking through {otter}: tick {TICKS} of {TICKS}"
+        assert polis("events", otter, *found, "--quiet") == Said(0, said.out, "")
+
+
+def test_events_are_handed_on_as_they_are_found(otter, home, monkeypatch):
+    file = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(file), write_through=False))
+    read = []
+
+    def slowly(*args, **kwargs):
+        for batch in whole(*args, **kwargs):
+            read.append(len(file.getvalue().splitlines()))
+            yield batch.slice(0, 1)
+
+    whole = record.select_events
+    monkeypatch.setattr(record, "select_events", slowly)
+    assert main.run(["events", otter, "--json", "--to", "9"]) == 0
+    assert read == list(range(10))
+
+
+def test_so_many_events_as_were_asked_for_are_not_followed_by_a_search_for_more(polis, otter, monkeypatch):
+    def two(*args, **kwargs):
+        batch = next(whole(*args, **kwargs))
+        yield batch.slice(0, 2)
+        raise AssertionError("there was no need to look on")
+
+    whole = record.select_events
+    monkeypatch.setattr(record, "select_events", two)
+    assert len(polis("events", otter, "--json", "--limit", "2").lines) == 2
 
 
 def test_an_event_for_people_is_named_as_why_takes_it(polis, otter):

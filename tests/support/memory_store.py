@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -155,10 +155,21 @@ class MemoryStore:
                 yield events
 
     def selected(
-        self, run: Run, first: int, last: int, *, agent: int | None = None, kinds: Sequence[int] = ()
+        self,
+        run: Run,
+        first: int,
+        last: int,
+        *,
+        agent: int | None = None,
+        kinds: Sequence[int] = (),
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Iterator[EventBatch]:
+        head = self.head(run)
+        last = min(last, -1 if head is None else head.tick)
         with self.lookup(run) as lookup:
             found = lookup.find(first, last, agents=[] if agent is None else [agent], kinds=kinds)
+        if on_progress and first <= last:
+            on_progress(last, last)
         if len(found):
             yield found
 

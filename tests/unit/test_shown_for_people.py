@@ -118,6 +118,25 @@ def test_a_restore_whose_file_is_read_says_what_it_still_does(capsys):
     assert said == ["restoring: 1.0 MiB of about 3.0 MiB read", "restoring: all 3.0 MiB are read, making indexes"]
 
 
+def test_a_result_that_is_written_while_a_bar_is_shown_stays_on_standard_output_and_below_no_bar(capsys):
+    output = Output()
+    bar = io.StringIO()
+    output.err = Console(file=bar, force_terminal=True, width=80)
+    with CheckDisplay(output, "looking through otter") as display:
+        display.update(3, 99)
+        with display.aside():
+            cleared = bar.getvalue()
+            output.line({"tick": 3})
+            output.out.print("three")
+        display.update(4, 99)
+        assert bar.getvalue() == cleared, "results that come fast tell how far it is"
+        display._aside_until -= 1.0
+        display.update(5, 99)
+        assert "looking through otter" in bar.getvalue()[len(cleared) :]
+    assert capsys.readouterr().out.splitlines() == ['{"tick": 3}', "three"]
+    assert "three" not in bar.getvalue()
+
+
 def test_what_an_export_does_beyond_its_ticks_is_said(capsys):
     with CheckDisplay(Output(), "exporting otter") as display:
         for show in (lambda: display.update(80, 99), lambda: display.beyond("50,000 rows of measures")):
