@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.event import Listener, install_listener
 from numba.extending import register_jitable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,6 +61,26 @@ def kernel(function: F) -> F:
     """
     options: dict[str, Any] = {"cache": ARE_KEPT, "nogil": True, "error_model": "numpy", "_nrt": False}
     return cast(F, numba.njit(**options)(function))
+
+
+@contextmanager
+def told_of_compiling(tell: Callable[[int], None]) -> Iterator[None]:
+    """Call `tell` whenever something begins to be compiled, whoever asks for it, with how many that are by now."""
+    listener = _Counting(tell)
+    with install_listener("numba:compile", listener):
+        yield
+
+
+class _Counting(Listener):
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self.tell, self.begun = tell, 0
+
+    def on_start(self, event: Any) -> None:
+        self.begun += 1
+        self.tell(self.begun)
+
+    def on_end(self, event: Any) -> None:
+        pass
 
 
 def inline(function: F) -> F:

@@ -422,8 +422,12 @@ class EventStore(MeasuredHistory, Protocol):
         target: int | None = None,
         take_over: bool = False,
         say: Callable[[str], None] | None = None,
+        on_wait: Callable[[str], None] | None = None,
     ) -> AbstractContextManager[Appender]:
-        """Take the run's lease; raise `RunIsHeld`. `say` is told when the store goes away and comes back."""
+        """Take the run's lease; raise `RunIsHeld`.
+
+        `say` is told when the store goes away and comes back, `on_wait` again and again what else a tick waits for.
+        """
         ...
 
     def deliberations(

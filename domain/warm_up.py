@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from domain._jit import told_of_compiling
 from domain.advance import advance, new_world
 from domain.columns import THOUGHT_DUE
 from domain.configuration import Configuration, genesis_hash
@@ -12,11 +16,16 @@ from domain.minds.percepts import percept_of
 from domain.state import World
 
 
-def warm_up(*, minds: bool = False) -> None:
-    """Run a few ticks of nine agents and throw them away; with `minds`, let them think, too."""
-    _run(Configuration(agents=9, width=4, height=4, homes=12))
-    if minds:
-        _run(Configuration(agents=9, width=4, height=4, homes=12, mind="scripted", think_budget=1_000, think_delay=1))
+def warm_up(*, minds: bool = False, on_compile: Callable[[int], None] | None = None) -> None:
+    """Run a few ticks of nine agents and throw them away; with `minds`, let them think, too.
+
+    `on_compile` is told, before a part of the rules is compiled, the how manyth it is; kept ones are only loaded.
+    """
+    with told_of_compiling(on_compile or (lambda parts: None)):
+        _run(Configuration(agents=9, width=4, height=4, homes=12))
+        if minds:
+            more: dict[str, Any] = {"mind": "scripted", "think_budget": 1_000, "think_delay": 1}
+            _run(Configuration(agents=9, width=4, height=4, homes=12, **more))
 
 
 def _run(configuration: Configuration) -> None:

@@ -85,18 +85,20 @@ class Closer:
                 self._making_way = False
                 self._changed.notify_all()
 
-    def wait_if_behind(self, *, unless: Callable[[], bool]) -> None:
+    def wait_if_behind(self, *, unless: Callable[[], bool], on_wait: Callable[[int], None] = lambda left: None) -> None:
         """Wait while more than `STRETCHES_BEHIND` full stretches have no indexes yet; half a minute at most.
 
         Ticks flat out fill stretches faster than a process of low priority closes them. Without an end to that, the
         newest part of a long run would be sought in without an index, and its end would take minutes. Nobody waits
-        for a closer that can't work, nor when `unless` says so.
+        for a closer that can't work, nor when `unless` says so. `on_wait` is told again and again how many are
+        still to be closed until then.
         """
         patience = time.monotonic() + _PATIENCE_S
-        while len(self._stretches.closable(self._durable())) > STRETCHES_BEHIND and time.monotonic() < patience:
+        while (full := len(self._stretches.closable(self._durable()))) > STRETCHES_BEHIND:
+            if self._stuck or self._ending or not self._thread.is_alive() or unless() or time.monotonic() > patience:
+                return
+            on_wait(full - STRETCHES_BEHIND)
             with self._changed:
-                if self._stuck or self._ending or not self._thread.is_alive() or unless():
-                    return
                 self._changed.wait(_LOOK_EVERY_S)
 
     def end(self, lend: Callable[[], psycopg.Connection[Any]] | None = None) -> None:

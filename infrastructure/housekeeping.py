@@ -88,9 +88,11 @@ class Housekeeper:
             self._waiting.append((tick, state_hash, state_bytes))
             self._changed.notify_all()
 
-    def wait_if_behind(self, tick: int, *, unless: Callable[[], bool] = lambda: False) -> None:
+    def wait_if_behind(self, tick: int, *, unless: Callable[[], bool], on_wait: Callable[[int], None]) -> None:
         """Wait for indexes, see `Closer`, but not when the run is asked to stop before `tick`, or `unless` says so."""
-        self._closer.wait_if_behind(unless=lambda: self.pause[0] <= tick or not self._thread.is_alive() or unless())
+        self._closer.wait_if_behind(
+            unless=lambda: self.pause[0] <= tick or not self._thread.is_alive() or unless(), on_wait=on_wait
+        )
 
     def finish_snapshots(self) -> None:
         """Return when those that wait for a durable tick are written or refused, or can't be for now.

@@ -199,9 +199,11 @@ class PostgresStore(RecordedHistory, RecordedInputs):
         target: int | None = None,
         take_over: bool = False,
         say: Callable[[str], None] | None = None,
+        on_wait: Callable[[str], None] | None = None,
     ) -> AbstractContextManager[TickWriter]:
         """Return the one writer of a run; entering it takes the lease."""
-        return TickWriter(self.database, run, durability=durability, target=target, take_over=take_over, say=say)
+        how: dict[str, Any] = {"durability": durability, "target": target, "take_over": take_over}
+        return TickWriter(self.database, run, **how, say=say, on_wait=on_wait)
 
     def request_pause(self, run: Run, *, tick: int, because: str) -> bool:
         """Ask whoever writes a run now to stop once a tick is reached; False if nobody does."""

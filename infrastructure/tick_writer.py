@@ -62,6 +62,7 @@ class TickWriter:
     target : int, optional, the run's new target tick
     take_over : bool, end another writer if there is one
     say : callable, told when the server is gone and when it is back
+    on_wait : callable, told again and again what a tick waits for that is to be made durable
     """
 
     def __init__(
@@ -73,12 +74,14 @@ class TickWriter:
         target: int | None = None,
         take_over: bool = False,
         say: Callable[[str], None] | None = None,
+        on_wait: Callable[[str], None] | None = None,
     ) -> None:
         if durability not in DURABILITIES:
             raise InvalidConfiguration("durability", durability, f"must be one of {', '.join(DURABILITIES)}")
         self.database, self.run, self.durability = database, run, durability
         self._target, self._take_over = target, take_over
         self.say = say or _log.warning
+        self._on_wait = on_wait or (lambda what: None)
         self.figures = WriterFigures()
         self._durable = -1
         self._connection: psycopg.Connection[Any] | None = None
@@ -211,7 +214,9 @@ class TickWriter:
             self._commit([pending])
             return
         if header.tick % self._stretches.ticks == 0 and self._error is None:
-            self._housekeeper.wait_if_behind(header.tick, unless=lambda: self._hurried is not None)
+            self._housekeeper.wait_if_behind(
+                header.tick, unless=lambda: self._hurried is not None, on_wait=self._tell_of_indexes
+            )  # fmt: skip
         with self._changed:
             while (
                 self._error is None
@@ -224,6 +229,10 @@ class TickWriter:
             self._in_flight += 1
             self._bytes_in_flight += len(pending.rows)
             self._changed.notify_all()
+
+    def _tell_of_indexes(self, too_many: int) -> None:
+        stretches = "1 full stretch" if too_many == 1 else f"{too_many:,} full stretches"
+        self._on_wait(f"waiting until {stretches} of events more can be sought in")
 
     def hurry(self) -> None:
         """Be told that the run is to stop: no tick waits for indexes, and a server that is away not for long."""

@@ -163,6 +163,7 @@ class Runner:
     breakpoint_ : says at which tick to pause; None: at none
     on_begin : callable, called once the run is ours to write
     on_progress : callable, told a few times a second
+    on_wait : callable, told again and again what is waited for, before the first tick or between two
     on_end : callable, told when all is durable of how many full stretches of events are still to be indexed
     minutes : tells of the figures of each minute
     say : callable, told in a sentence what a person should know
@@ -181,6 +182,7 @@ class Runner:
         breakpoint_: Breakpoint | None = None,
         on_begin: Callable[[], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        on_wait: Callable[[str], None] | None = None,
         on_end: Callable[[int], None] | None = None,
         minutes: Minutes | None = None,
         say: Callable[[str], None] | None = None,
@@ -195,6 +197,7 @@ class Runner:
             raise InvalidConfiguration("mind", run.configuration.mind, "this runner was given nobody to ask")
         self._on_begin = on_begin or (lambda: None)
         self._on_progress = on_progress or (lambda progress: None)
+        self._on_wait = on_wait or (lambda what: None)
         self._on_end = on_end or (lambda left: None)
         self._minutes = minutes
         self._say = say or (lambda sentence: None)
@@ -221,10 +224,11 @@ class Runner:
         require_target(target)
         run.require_our_rules()
         # Before the lease and before the clock: compiling is no part of a tick, nor of taking a run over.
-        warm_up(minds=run.configuration.thinks)
+        warm_up(minds=run.configuration.thinks, on_compile=self._tell_of_compiling)
         with store.writer(
-            run, durability=self.durability, target=target, take_over=self.take_over, say=self._say
-        ) as writer:
+            run, durability=self.durability, target=target, take_over=self.take_over, say=self._say,
+            on_wait=self._on_wait,
+        ) as writer:  # fmt: skip
             self._writer = writer
             self._on_begin()
             try:
@@ -236,6 +240,9 @@ class Runner:
                 writer.set_status("failed", problem=because)
                 raise
         return self._summary(writer=writer, target=target, **told)
+
+    def _tell_of_compiling(self, parts: int) -> None:
+        self._on_wait(f"compiling the rules, once a release: {parts:,} parts so far")
 
     def _run_with(self, writer: Appender, target: int) -> dict[str, Any]:
         """Run, record the status, and return what the summary tells beside what the writer counts to its end."""
@@ -316,7 +323,7 @@ class Runner:
             effective = inputs.get(world.tick + 1, NO_INPUTS)
             if thinking is not None and world.tick >= 0:
                 # What one waits for at the barrier is no part of the tick.
-                waited = thinking.inputs_of(world, lambda: pausing.due(world.tick))
+                waited = thinking.inputs_of(world, lambda: pausing.due(world.tick), self._on_wait)
                 if waited is None:
                     break
                 effective = waited

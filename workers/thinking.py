@@ -30,7 +30,7 @@ from domain.state import World
 from workers.thought_figures import Tally
 
 ANSWERS = ("record", "reuse", "only")
-_POLL_S, _RESEND_S = 0.03, 5.0
+_POLL_S, _RESEND_S, _TOLD_AFTER_S = 0.03, 5.0, 1.0
 _READ_AHEAD, _READ_AGAIN, _READ_ALL_S = 512, 64, 1.0
 """Ticks whose inputs are read before their time, and how many of them are looked for again at each poll, and how often
 all: a run that repeats another has its inputs from the beginning, a hundred thousand of them."""
@@ -139,8 +139,12 @@ class Thinking:
         if self._thread is not None:
             self._thread.join()
 
-    def inputs_of(self, world: World, stopping: Callable[[], bool]) -> Inputs | None:
+    def inputs_of(
+        self, world: World, stopping: Callable[[], bool], on_wait: Callable[[str], None] = lambda what: None
+    ) -> Inputs | None:
         """Return the inputs of the next tick, waiting at the barrier for those that are owed; None if told to stop.
+
+        `on_wait` is told again and again for what, where that takes long.
 
         Raises
         ------
@@ -178,6 +182,8 @@ class Thinking:
                         continue
                 if unread:
                     self._mutex.notify_all()
+                if waited > _TOLD_AFTER_S:
+                    on_wait(f"waiting for {_thoughts(len(missing))}" if missing else "waiting for inputs to be read")
                 self._mutex.wait(0.05)
         if keys and waited > 0.001:
             self.figures.waited_s += waited
@@ -375,6 +381,10 @@ class Thinking:
             if head <= self._read_through:  # or ticks between were given up meanwhile, and are not read
                 self._read_through = max(self._read_through, last)
             self._mutex.notify_all()
+
+
+def _thoughts(n: int) -> str:
+    return "1 thought" if n == 1 else f"{n:,} thoughts"
 
 
 def key_of(request: Request) -> InputKey:

@@ -80,7 +80,7 @@ def drive(
     if compiled is None:
         output.warn("the rules are compiled anew, for about half a minute: `polis doctor` says why they can't be kept")
     elif compiled == 0:
-        output.say("compiling the rules for this machine: once, for about half a minute")
+        output.say("compiling the rules, once a release: for about half a minute")
     staff = thinking_for(
         store, run, Settings.from_environment(), answers=answers, patience_s=patience_s, say=output.say
     )
@@ -89,7 +89,8 @@ def drive(
         runner = Runner(
             store, run, durability=durability, threads=threads, pace_ms=pace_ms, take_over=take_over,
             thinking=thinking, breakpoint_=None if break_at is None else Breakpoint(store, run, break_at),
-            on_begin=(lambda: output.say(begun)) if begun else None, on_progress=display.update, say=output.warn,
+            on_begin=(lambda: output.say(begun)) if begun else None, on_progress=display.update,
+            on_wait=display.waiting, say=output.warn,
             on_end=lambda left: _tell_of_the_rest(output, run.name, left),
             minutes=None if figures is None else Minutes(lambda minute: _add_line(figures, minute)),
         )  # fmt: skip

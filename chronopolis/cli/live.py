@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -29,6 +29,7 @@ class RunDisplay(AbstractContextManager["RunDisplay"]):
         self.output, self.name = output, name
         self._live: Any = None
         self._said = time.monotonic()
+        self._newest: Progress | None = None
         self._broken = False
 
     def __enter__(self) -> Self:
@@ -49,14 +50,22 @@ class RunDisplay(AbstractContextManager["RunDisplay"]):
 
     def update(self, progress: Progress) -> None:
         """Show progress; a run does not fail because nobody can see it."""
+        self._newest = progress
+        self._show(lambda: _picture(self.name, progress), lambda: _sentence(self.name, progress))
+
+    def waiting(self, what: str) -> None:
+        """Show what a run waits for: nothing is to be told of its ticks meanwhile."""
+        self._show(lambda: _picture(self.name, self._newest, what), lambda: f"{self.name}: {what}")
+
+    def _show(self, picture: Callable[[], Any], sentence: Callable[[], str]) -> None:
         if self.output.quiet or self._broken:
             return
         try:
             if self._live is not None:
-                self._live.update(_picture(self.name, progress), refresh=True)
+                self._live.update(picture(), refresh=True)
             elif time.monotonic() - self._said >= _LINE_EVERY_S:
                 self._said = time.monotonic()
-                self.output.say(_sentence(self.name, progress))
+                self.output.say(sentence())
         except (OSError, ValueError, RuntimeError):
             self._broken = True
 
@@ -68,9 +77,16 @@ def _sentence(name: str, p: Progress) -> str:
     )
 
 
-def _picture(name: str, p: Progress) -> Any:
+def _picture(name: str, p: Progress | None, waiting: str = "") -> Any:
     from rich.console import Group
     from rich.panel import Panel
+    from rich.text import Text
+
+    parts = [*([] if p is None else _figures(p)), *([Text(waiting, style="yellow")] if waiting else [])]
+    return Panel(Group(*parts), title=name, title_align="left", border_style="blue", width=min(110, _terminal_width()))
+
+
+def _figures(p: Progress) -> list[Any]:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
@@ -97,10 +113,7 @@ def _picture(name: str, p: Progress) -> Any:
         ("people", f"{p.population:,}"),
     ):
         facts.append(f"{'  ' if facts else ''}{fact} ", "dim").append(value, "bold")
-    return Panel(
-        Group(head, facts, Text(figures_text(p.figures), style="dim")), title=name, title_align="left",
-        border_style="blue", width=min(110, _terminal_width()),
-    )  # fmt: skip
+    return [head, facts, Text(figures_text(p.figures), style="dim")]
 
 
 def _terminal_width() -> int:

@@ -78,7 +78,7 @@ def settled(head: Callable[[], int]) -> int:
 def test_ticks_flat_out_wait_for_stretches_that_nobody_has_closed_yet(
     postgres_store: PostgresStore, migrated: FreshDatabase
 ) -> None:
-    run = make_run(postgres_store, ticks=3, configuration=TINY_WORLD)
+    run, told = make_run(postgres_store, ticks=3, configuration=TINY_WORLD), list[str]()
 
     def head() -> int:
         newest = postgres_store.head(run)
@@ -87,8 +87,11 @@ def test_ticks_flat_out_wait_for_stretches_that_nobody_has_closed_yet(
     with psycopg.connect(migrated.admin_url) as holder:
         holder.execute("SELECT FROM polis.stretches WHERE run = %s FOR UPDATE", (run.id,))  # nothing is closed now
         with opened(migrated) as store:
-            writing = in_the_background(lambda: go_on(store, run, 12 * TICKS_A_STRETCH, durability="group"))
+            writing = in_the_background(
+                lambda: go_on(store, run, 12 * TICKS_A_STRETCH, durability="group", on_wait=told.append)
+            )
             held_at = settled(head)
+            assert told[-1].startswith("waiting until 1 full stretch of events"), "who watches is told for what"
             assert 2 * TICKS_A_STRETCH <= held_at < 6 * TICKS_A_STRETCH, "it did not wait, or waited too soon"
             holder.rollback()
             writing.join(60)

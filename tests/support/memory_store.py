@@ -308,7 +308,14 @@ class MemoryStore:
     # -- writing -----------------------------------------------------------------------------------
 
     def writer(
-        self, run: Run, *, durability: str, target: int | None = None, take_over: bool = False, say: object = None
+        self,
+        run: Run,
+        *,
+        durability: str,
+        target: int | None = None,
+        take_over: bool = False,
+        say: object = None,
+        on_wait: object = None,
     ) -> MemoryWriter:
         if durability not in ("tick", "group"):
             raise InvalidConfiguration("durability", durability, "must be one of tick, group")

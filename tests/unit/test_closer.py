@@ -144,6 +144,22 @@ def test_at_the_end_a_server_that_is_away_for_a_moment_is_tried_again_by_who_has
     assert sorted(shelf.closed) == [0, 1, 2, 3, 4], "who has a connection closes what the other could not"
 
 
+def test_who_waits_for_stretches_to_be_closed_is_told_how_many_are_left(closer, monkeypatch):
+    monkeypatch.setattr(closing, "STRETCHES_BEHIND", 1)
+    shelf = Shelf(3)
+    one, _ = closer(shelf)
+    left: list[int] = []
+
+    def told(n: int) -> None:
+        left.append(n)
+        if len(left) == 3:
+            shelf.let.set()
+
+    one.wait_if_behind(unless=lambda: False, on_wait=told)
+    assert left[:3] == [2, 2, 2] and len(shelf.open) <= 1
+    one.wait_if_behind(unless=lambda: False, on_wait=lambda n: pytest.fail("nobody waits"))
+
+
 def test_what_is_refused_is_tried_again_while_ticks_go_on_and_nobody_waits_for_it(closer, monkeypatch):
     monkeypatch.setattr(closing, "_AGAIN_AFTER_S", 0.01)
     monkeypatch.setattr(closing, "STRETCHES_BEHIND", 1)

@@ -52,6 +52,20 @@ def test_rules_that_can_not_be_kept_are_compiled_anew(tmp_path: Path) -> None:
     assert not list((tmp_path / "village").rglob("*.nbc"))
 
 
+def test_whoever_compiles_rules_is_told_and_whoever_loads_kept_ones_is_not(tmp_path: Path) -> None:
+    code = _COMPILE.replace(
+        "print(", "told = []\nwith _jit.told_of_compiling(told.append):\n    rules.answer()\nprint(told)\nprint("
+    )
+    folder = rules(tmp_path / "village", 1)
+    command = [sys.executable, "-B", "-c", code, str(folder)]
+    clean = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"} | {"XDG_CACHE_HOME": str(tmp_path)}
+    first, again = (
+        subprocess.run(command, cwd=_ROOT, env=clean, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+        for _ in range(2)
+    )
+    assert first.startswith("[1") and again == "[]"
+
+
 @pytest.mark.parametrize("variable", ["NUMBA_CACHE_DIR", "XDG_CACHE_HOME"])
 def test_rules_are_kept_by_their_sources_wherever_that_is(tmp_path: Path, variable: str) -> None:
     kept, where, _ = compiled(rules(tmp_path / "village", 1), **{variable: str(tmp_path / "cache")})
