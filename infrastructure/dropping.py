@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -76,8 +77,10 @@ def belongings_of(database: Database, run: Run) -> Belongings:
     return Belongings(events, size, tuple(name for (name,) in forks))
 
 
-def drop_run(database: Database, run: Run, because: str) -> Tombstone:
-    """Drop a run and return its tombstone; all of it goes, or nothing.
+def drop_run(
+    database: Database, run: Run, because: str, *, on_wait: Callable[[str], None] = lambda what: None
+) -> Tombstone:
+    """Drop a run and return its tombstone; all of it goes, or nothing. `on_wait` is told whom it waits for.
 
     Raises
     ------
@@ -111,6 +114,7 @@ def drop_run(database: Database, run: Run, because: str) -> Tombstone:
             except psycopg.errors.ReadOnlySqlTransaction as error:
                 raise TakesNoWrites(str(error.diag.message_primary)) from None
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+                on_wait("somebody reads history; trying again")
                 time.sleep(_PAUSE_S)
         else:
             raise DropRefused(

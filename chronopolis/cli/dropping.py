@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chronopolis.cli.options import AsJson, RunName, examples
+from chronopolis.cli.busy import BusyDisplay
+from chronopolis.cli.options import AsJson, Quiet, RunName, examples
 from chronopolis.cli.output import Output, facts, mebibytes
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def drop(
         typer.Option("--because", metavar="TEXT", help="The reason, which its tombstone keeps.", show_default=False),
     ],
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Drop a whole run, its rollups, measures and memories with it; there is no way back.
@@ -43,12 +45,13 @@ def drop(
     from domain.errors import RunIsHeld
     from workers.bootstrap import ReadByFork, belongings_of, drop_run, forget_memories, open_store
 
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json, quiet=quiet)
     if not because.strip():
         raise WrongUsage("--because is empty", "Say why, for whoever finds the tombstone.")
     with open_store(say=output.say) as store:
         found = store.find(run)
-        what, lease = belongings_of(store.database, found), store.lease(found)
+        with BusyDisplay(output, f"counting what run {found.name} has"):
+            what, lease = belongings_of(store.database, found), store.lease(found)
         if what.forks:
             raise ReadByFork(found.name, what.forks)
         if lease.status == "running":
@@ -58,8 +61,10 @@ def drop(
             raise WrongUsage(f"--yes asks nothing, so it wants the whole name: {found.name}")
         if not yes:
             _ask(output, found, size)
-        stone = drop_run(store.database, found, because.strip())
-        problem = forget_memories(store, found, say=output.say)
+        with BusyDisplay(output, f"dropping run {found.name}: {size}") as display:
+            stone = drop_run(store.database, found, because.strip(), on_wait=display.waiting)
+            display.waiting("its memories")
+            problem = forget_memories(store, found, say=output.say)
     if problem is not None:
         # By its number, since the name may be taken again by then.
         output.warn(f"its memories stay in the index until `polis memory rebuild {found.id}`: {problem}")
@@ -94,7 +99,8 @@ def _ask(output: Output, run: Run, size: str) -> None:
         raise WrongUsage(
             f"dropping run {run.name} can't be undone, and nobody is there to ask", "Say --yes if it is meant."
         )
-    output.quiet = False
+    was, output.quiet = output.quiet, False
     output.say(f"This drops run {run.name} for ever: {size}. Type its name to go on:")
+    output.quiet = was
     if sys.stdin.readline().strip() != run.name:
         raise WrongUsage("that is not its name; nothing was dropped")

@@ -13,7 +13,7 @@ from chronopolis.cli.output import Output, figures_text
 if TYPE_CHECKING:
     from workers.runner import Progress
 
-_LINE_EVERY_S, _BACK_AFTER_S = 5.0, 0.5
+LINE_EVERY_S, _BACK_AFTER_S = 5.0, 0.5
 
 
 class RunDisplay(AbstractContextManager["RunDisplay"]):
@@ -63,7 +63,7 @@ class RunDisplay(AbstractContextManager["RunDisplay"]):
         try:
             if self._live is not None:
                 self._live.update(picture(), refresh=True)
-            elif time.monotonic() - self._said >= _LINE_EVERY_S:
+            elif time.monotonic() - self._said >= LINE_EVERY_S:
                 self._said = time.monotonic()
                 self.output.say(sentence())
         except (OSError, ValueError, RuntimeError):
@@ -147,7 +147,7 @@ class ProgressDisplay:
 
     def is_time(self) -> bool:
         """Whether it is time for a line again, where there is no bar; asked once a line."""
-        if time.monotonic() - self._said < _LINE_EVERY_S:
+        if time.monotonic() - self._said < LINE_EVERY_S:
             return False
         self._said = time.monotonic()
         return True

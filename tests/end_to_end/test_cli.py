@@ -213,7 +213,7 @@ def test_events_for_people_stop_at_a_hundred_and_say_so(polis, otter):
 
 
 def test_events_that_are_long_looked_for_say_how_far_it_is_unless_quiet(polis, otter, monkeypatch):
-    monkeypatch.setattr(live, "_LINE_EVERY_S", 0.0)
+    monkeypatch.setattr(live, "LINE_EVERY_S", 0.0)
     monkeypatch.setattr(record, "_FEW_TICKS", 0)  # as in a run of more ticks
     for found in (("--kind", "SpeechMade"), ("--kind", "moves", "--limit", "0")):
         said = polis("events", otter, *found)

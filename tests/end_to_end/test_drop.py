@@ -156,3 +156,20 @@ def test_a_run_that_is_read_all_the_time_is_not_waited_for_for_ever(
     assert code == ENVIRONMENT
     assert "somebody reads history all the time" in err
     assert polis("drop", "read", "--because", "a trial", "--yes")[0] == 0
+
+
+def test_dropping_that_takes_its_time_says_what_goes_and_what_it_waits_for(
+    polis: Polis, postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = postgres_store.total_events(make_run(postgres_store, "read", ticks=2))
+    monkeypatch.setattr("infrastructure.dropping._TRY_S", 0.1)
+    monkeypatch.setattr("infrastructure.dropping._TRIES", 2)
+    monkeypatch.setattr("chronopolis.cli.busy.LINE_EVERY_S", 0.03)
+    with postgres_store.database.connect(autocommit=False) as reader:
+        reader.execute("SELECT count(*) FROM polis.stored_events")
+        told = polis("drop", "read", "--because", "a trial", "--yes")[2].splitlines()
+        quiet = polis("drop", "read", "--because", "a trial", "--yes", "--quiet")[2].splitlines()
+    going = [line for line in told if line.startswith(f"dropping run read: {events:,} events, ")]
+    assert going[0].endswith("KiB, for 0 s") or going[0].endswith("MiB, for 0 s")
+    assert ": somebody reads history; trying again, for " in going[-1]
+    assert len(quiet) == 2 and quiet[0].startswith("error: run read was not dropped")

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from chronopolis.cli import events, runs, state
 from chronopolis.cli.backup import SizeDisplay
+from chronopolis.cli.busy import BusyDisplay
 from chronopolis.cli.checking import verification_panel
 from chronopolis.cli.live import CheckDisplay
 from chronopolis.cli.output import Output
@@ -135,6 +136,16 @@ def test_a_result_that_is_written_while_a_bar_is_shown_stays_on_standard_output_
         assert "looking through otter" in bar.getvalue()[len(cleared) :]
     assert capsys.readouterr().out.splitlines() == ['{"tick": 3}', "three"]
     assert "three" not in bar.getvalue()
+
+
+def test_what_nobody_knows_the_end_of_is_shown_on_a_terminal_with_what_it_waits_for(capsys):
+    output, terminal = Output(), io.StringIO()
+    output.err = Console(file=terminal, force_terminal=True, width=80)
+    with BusyDisplay(output, "dropping otter") as display:
+        display.waiting("its memories")
+        output.line({"dropped": True})
+    assert "dropping otter: its memories" in terminal.getvalue()
+    assert capsys.readouterr().out == '{"dropped": true}\n'
 
 
 def test_what_an_export_does_beyond_its_ticks_is_said(capsys):
