@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import MemoryUnavailable
-from domain.ports import Engine, Run
+from domain.ports import DamagedRun, Engine, Run
 from infrastructure.asking import Analyst, AnswerColumn
 from infrastructure.browsing import Browsing
 from infrastructure.database import Database, DriverError
@@ -23,7 +23,7 @@ from infrastructure.engines.adapters import adapter_names, install_adapter
 from infrastructure.engines.address import LOOPBACK, api_url
 from infrastructure.engines.status import engines_running, engines_status
 from infrastructure.engines.vllm_setup import setup_vllm
-from infrastructure.errors import InfrastructureError, ReadByFork
+from infrastructure.errors import InfrastructureError
 from infrastructure.event_reader import uses_adbc
 from infrastructure.failpoints import reach
 from infrastructure.migrate import (
@@ -62,7 +62,6 @@ __all__ = [
     "DriverError",
     "EmbeddedValkey",
     "PostgresStore",
-    "ReadByFork",
     "SchemaStatus",
     "Settings",
     "Standing",
@@ -204,14 +203,19 @@ def open_memory_index(
 
 
 def forget_memories(
-    store: PostgresStore, run: Run, settings: Settings | None = None, *, say: Callable[[str], None] | None = None
+    store: PostgresStore,
+    run: Run | DamagedRun,
+    settings: Settings | None = None,
+    *,
+    say: Callable[[str], None] | None = None,
 ) -> str | None:
     """Take the memories of a run that was dropped out of the index; return what was in the way, None if nothing was.
 
-    A run without minds has none, and neither has a home whose Chroma was never started: then nothing is started.
+    A run without minds has none, and neither has a home whose Chroma was never started: then nothing is started. Of a
+    damaged one nobody knows whether it had any.
     """
     settings = settings or Settings.from_environment()
-    if not run.configuration.thinks:
+    if not isinstance(run, DamagedRun) and not run.configuration.thinks:
         return None
     if settings.chroma_url is None and not embedded_chroma(settings).data.exists():
         return None

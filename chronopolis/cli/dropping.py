@@ -12,7 +12,7 @@ from chronopolis.cli.options import AsJson, Quiet, RunName, examples
 from chronopolis.cli.output import Output, facts, mebibytes
 
 if TYPE_CHECKING:
-    from domain.ports import Run
+    from domain.ports import DamagedRun, Lease, Run
 
 
 def register(app: typer.Typer) -> None:
@@ -39,22 +39,22 @@ def drop(
 
     Its number, name, seed and head hash stay, with the reason: who asks for it later is told. Refused while a fork
     reads it or somebody writes it. Its own forks go first; its parent stays as it is. If Chroma can't be reached, the
-    run is dropped all the same, and its memories stay there, unread, until `polis memory rebuild`.
+    run is dropped all the same, and its memories stay there, unread, until `polis memory rebuild`. Of a damaged run
+    it is said what was missing.
     """
     from chronopolis.errors import WrongUsage
     from domain.errors import RunIsHeld
-    from workers.bootstrap import ReadByFork, belongings_of, drop_run, forget_memories, open_store
+    from workers.bootstrap import belongings_of, drop_run, forget_memories, open_store
 
     output = Output(as_json=as_json, quiet=quiet)
     if not because.strip():
         raise WrongUsage("--because is empty", "Say why, for whoever finds the tombstone.")
     with open_store(say=output.say) as store:
-        found = store.find(run)
+        found = _found(store, run, output)
         with BusyDisplay(output, f"counting what run {found.name} has"):
-            what, lease = belongings_of(store.database, found), store.lease(found)
-        if what.forks:
-            raise ReadByFork(found.name, what.forks)
-        if lease.status == "running":
+            what, lease = belongings_of(store.database, found), _lease(store, found)
+        what.require_unread(found.name)
+        if lease is not None and lease.status == "running":
             raise RunIsHeld(found.name, lease.holder or "another process")
         size = f"{what.events:,} events, {mebibytes(what.bytes)}"
         if yes and run not in (found.name, str(found.id)):
@@ -72,6 +72,7 @@ def drop(
         "run": stone.run, "name": stone.name, "seed": stone.seed, "head_tick": stone.head_tick,
         "head_hash": None if stone.head_hash is None else stone.head_hash.hex(), "because": stone.because,
         "dropped_at": stone.dropped_at.isoformat(), "events": what.events, "bytes": what.bytes,
+        "missing": list(stone.missing),
     }  # fmt: skip
     if as_json:
         output.result(values)
@@ -81,11 +82,38 @@ def drop(
         "head tick": None if stone.head_tick is None else f"{stone.head_tick:,}",
         "head hash": values["head_hash"],
         "because": stone.because,
+        "missing": "\n".join(stone.missing) or None,
     }
     output.show(facts(rows, title=f"{stone.name} (number {stone.run}) · dropped"))
 
 
-def _ask(output: Output, run: Run, size: str) -> None:
+def _found(store: Any, name: str, output: Output) -> Run | DamagedRun:
+    """Return the run of that name, also one that can't be read any more: its row says enough for letting it go."""
+    from domain.errors import CorruptHistory
+
+    try:
+        return store.find(name)
+    except CorruptHistory as error:
+        damaged = store.damaged_runs()
+        for same in (lambda d: d.name == name, lambda d: str(d.id) == name, lambda d: d.name.startswith(name)):
+            found = [each for each in damaged if same(each)]
+            if len(found) == 1:
+                output.warn(str(error))
+                return found[0]
+        raise
+
+
+def _lease(store: Any, run: Run | DamagedRun) -> Lease | None:
+    """Return where a run stands, None if it is so damaged that nothing says so."""
+    from domain.errors import CorruptHistory
+
+    try:
+        return store.lease(run)
+    except CorruptHistory:
+        return None
+
+
+def _ask(output: Output, run: Run | DamagedRun, size: str) -> None:
     """Have the name typed by a person.
 
     Raises

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -274,7 +275,7 @@ def test_a_run_whose_lease_is_gone_is_told_as_damaged_and_can_still_be_looked_at
     change("DELETE FROM leases WHERE run = %s", line[1].id)
     for command in (
         ("show", "second"), ("resume", "second", "--ticks", "3", "--quiet"), ("fork", "second", "--at", "9"),
-        ("intervene", "second", "--endow", "food=5", "--agent", "3"), ("drop", "second", "--because", "a trial"),
+        ("intervene", "second", "--endow", "food=5", "--agent", "3"),
     ):  # fmt: skip
         is_told(ask(*command), "run second: its row in polis.leases is gone")
     for command in (("verify", "second"), ("state", "second"), ("events", "second", "--tick", "9"), ("show", "third")):
@@ -316,6 +317,86 @@ def test_a_leaf_made_ahead_that_is_no_longer_known_is_told_before_a_tick_is_writ
         "tick 1000000: run first: polis.stretches has no row any more",
     )
     assert ask("verify", "first").code == GOOD
+
+
+# -- dropping it -----------------------------------------------------------------------------------
+
+DROPPED = {
+    "no lease": ("DELETE FROM leases WHERE run = 3", "its row in polis.leases was gone"),
+    "its own parent": ("UPDATE runs SET parent = run WHERE run = 3", "polis.runs said that it was a fork of itself"),
+    "no parent": ("DELETE FROM runs WHERE run = 2", ""),
+    "no constants": ("UPDATE runs SET configuration = '{' WHERE run = 3", ""),
+    "no stretches": (
+        "DELETE FROM stretches WHERE run = 3",
+        "polis.stretches had no row any more for the table of its events polis.events_r3_t10",
+    ),
+    "no events": ("DROP TABLE polis.events_r3_t10", "the table of its events polis.events_r3_t10 was gone"),
+    "no headers": ("DROP TABLE polis.ticks_r3", ""),
+}
+
+
+@pytest.mark.parametrize("damage", DROPPED)
+def test_a_damaged_run_is_dropped_and_it_is_said_what_was_missing(
+    line: list[Run], change: Change, ask: Ask, postgres_store: PostgresStore, migrated: FreshDatabase, damage: str
+) -> None:
+    head = postgres_store.head(line[2])
+    statement, missing = DROPPED[damage]
+    if statement.startswith("DROP"):
+        with psycopg.connect(migrated.admin_url, autocommit=True) as admin:
+            admin.execute(statement)
+    else:
+        change(statement)
+    said = ask("drop", "third", "--because", "torn", "--yes", "--json")
+    assert said.code == GOOD, said
+    assert said.json["missing"] == [missing] * bool(missing)
+    assert head is not None and said.json["head_hash"] == (None if damage == "no headers" else head.chain_hash.hex())
+    assert "third" not in {told["name"] for told in ask("runs", "--json").lines}
+    with postgres_store.database.connect() as connection:
+        left = connection.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '_r3(_|$)'"
+        ).fetchall()
+    assert left == [], "nothing of it stays behind"
+    assert ask("verify", "first").code == GOOD
+    if damage != "no parent":
+        assert ask("verify", "second").code == GOOD
+
+
+def test_a_damaged_run_that_another_one_names_stays_and_that_is_told(
+    line: list[Run], change: Change, ask: Ask, postgres_store: PostgresStore
+) -> None:
+    change("UPDATE runs SET parent = run WHERE name = 'second'")
+    said = ask("drop", "second", "--because", "torn", "--yes")
+    assert "error: run second was not dropped: its fork third reads its history\n  Drop that first." in said.err
+    change("UPDATE runs SET parent = 3 WHERE name = 'second'")
+    said = ask("drop", "third", "--because", "torn", "--yes")
+    assert said.code != GOOD and said.err.splitlines()[-2:] == [
+        "error: run third was not dropped: polis.runs says that run second, which was there before it, is a fork of it",
+        "  A superuser has to mend what that row of second says first.",
+    ]
+    assert len(ask("runs", "--json").lines) == 3
+    change("UPDATE runs SET parent = 1 WHERE name = 'second'")
+    for name in ("third", "second", "first"):
+        assert ask("drop", name, "--because", "torn", "--yes").code == GOOD
+
+
+def test_whoever_may_drop_and_change_nothing_else_is_told_what_has_to_be_mended(
+    line: list[Run], change: Change, ask: Ask, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(migrated.admin_url, autocommit=True) as admin:
+        admin.execute("CREATE ROLE sweeper LOGIN PASSWORD 'sweeps' IN ROLE polis_app, polis_maintenance")
+        try:
+            monkeypatch.setenv("POLIS_DATABASE_URL", re.sub("//[^@]*@", "//sweeper:sweeps@", migrated.admin_url))
+            change("DELETE FROM leases WHERE run = 3")
+            assert ask("drop", "third", "--because", "torn", "--yes").code == GOOD
+            change("DELETE FROM stretches WHERE run = 2")
+            said = ask("drop", "second", "--because", "torn", "--yes")
+            assert said.code != GOOD and said.err.splitlines()[-2:] == [
+                "error: run second was not dropped: polis.stretches had no row any more for the table of its events "
+                "polis.events_r2_t9, and that can't be put right: must be owner of table events_r2_t9",
+                "  The owner of these tables can drop it, or a superuser.",
+            ]
+        finally:
+            admin.execute("DROP ROLE sweeper")
 
 
 # -- its events ------------------------------------------------------------------------------------
