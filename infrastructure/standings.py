@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 
 _STANDINGS = """
 SELECT r.*, l.status, l.target, l.epoch, l.holder, l.problem, h.tick AS head_tick, h.chain_hash AS head_hash,
-       {alive} AS alive
+       {alive} AS alive, h.tick IS NULL OR coalesce(s.low <= f.tick AND s.high > h.tick AND s.gapless, false) AS listed
 FROM polis.runs r LEFT JOIN polis.leases l ON l.run = r.run
 LEFT JOIN LATERAL (SELECT tick, chain_hash FROM polis.ticks t WHERE t.run = r.run ORDER BY tick DESC LIMIT 1) h ON true
+LEFT JOIN LATERAL (SELECT tick FROM polis.ticks t WHERE t.run = r.run ORDER BY tick LIMIT 1) f ON true
+LEFT JOIN (
+    SELECT run, min(tick_first) AS low, max(tick_end) AS high,
+           sum(tick_end - tick_first) = max(tick_end) - min(tick_first) AS gapless
+    FROM polis.stretches GROUP BY run
+) s ON s.run = r.run
 WHERE :parent = 0 OR r.parent = :parent
 ORDER BY {order} LIMIT :limit
 """
+"""Stretches are partitions and don't overlap: as long together as from first to last, they leave nothing out."""
 _ORDERS = {"oldest": "r.run", "newest": "r.run DESC", "name": "r.name"}
 
 
@@ -70,6 +77,9 @@ def _standing(store: RecordedHistory, row: Row[Any], parents: dict[int, int | No
     require_ancestors(run.id, parents, told=run.name)
     if row.status is None:
         raise gone(run.name)
+    if not row.listed:
+        lost = "polis.stretches has no row any more that says where some of its events lie"
+        raise CorruptHistory(-1, -1, f"run {run.name}: {lost}")
     if tick is None and run.parent is not None:  # a fork that has not begun stands where it was forked
         head = store.head(run)
         tick, chain = (None, None) if head is None else (head.tick, head.chain_hash)

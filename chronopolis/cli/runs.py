@@ -29,8 +29,9 @@ def register(app: typer.Typer) -> None:
 def runs(as_json: AsJson = False) -> None:
     """List all runs, oldest first.
 
-    Where a run stands can't be told if somebody changed its row, its lineage or its lease: it is listed as *damaged*,
-    with the reason on standard error and, with --json, under `damage`. What is not known of it is null.
+    Where a run stands can't be told if somebody changed its row, its lineage or its lease, or took away what says where
+    its events lie: it is listed as *damaged*, with the reason on standard error and, with --json, under `damage`. What
+    is not known of it is null.
     """
     from workers.bootstrap import Browsing, open_store
 

@@ -25,11 +25,12 @@ from domain.configuration import Configuration
 from domain.errors import CorruptHistory
 from domain.inputs import INTERVENTION, Input, InputKey
 from domain.ports import Run
+from infrastructure import stretches
 from infrastructure.leaves import LINEAGE
 from infrastructure.postgres_store import PostgresStore
 from tests.support.commands import Said, calling
 from tests.support.postgres import FreshDatabase
-from tests.support.stores import go_on, make_run, opened
+from tests.support.stores import TINY_WORLD, go_on, make_run, opened
 from tests.support.web import served
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -83,6 +84,10 @@ DAMAGE = {
     ),
     "no constants": ("UPDATE runs SET configuration = '{' WHERE name = 'second'", "its configuration can't be read"),
     "no parent": ("DELETE FROM runs WHERE name = 'first'", "its lineage is damaged: polis.runs says"),
+    "no stretches": (
+        "DELETE FROM stretches WHERE run = (SELECT run FROM runs WHERE name = 'second')",
+        "polis.stretches has no row any more that says where some of its events lie",
+    ),
 }
 
 
@@ -304,6 +309,29 @@ def test_a_run_of_which_nothing_says_where_its_events_lie_is_told_as_damaged(
     with opened(migrated) as store:
         found = replay.verify(store, line[1])
     assert (found.ok, found.first_bad_tick, found.area) == (False, 9, "events") and "stretches" in str(found.reason)
+
+
+def test_a_run_that_lacks_one_of_its_stretches_is_listed_as_damaged_and_a_young_or_whole_one_is_not(
+    postgres_store: PostgresStore, change: Change, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stretches, "EVENTS_A_STRETCH", 1)  # sixteen ticks
+    names = ["first", "middle", "last", "whole", "ahead"]
+    made = {name: make_run(postgres_store, name, ticks=60) for name in names}
+    fork = replay.fork(postgres_store, made["whole"], at=20, name="fork")
+    go_on(postgres_store, fork, 60)
+    replay.fork(postgres_store, fork, at=40, name="unborn")
+    postgres_store.create("unbegun", seed=7, configuration=TINY_WORLD, target=9)
+    with postgres_store.database.connect() as writer:
+        writer.execute("SELECT polis.open_stretch(%s, 1000000, 1000016)", (made["ahead"].id,))
+    change("DELETE FROM stretches WHERE tick_first = 1000000")
+    for name, tick in (("first", 0), ("middle", 16), ("last", 48)):
+        change("DELETE FROM stretches WHERE run = %s AND tick_first = %s", made[name].id, tick)
+    told = {told["name"]: told["status"] for told in ask("runs", "--json").lines}
+    assert told == {
+        **dict.fromkeys(["first", "middle", "last"], "damaged"),
+        **dict.fromkeys(["whole", "ahead", "fork"], "complete"),
+        **dict.fromkeys(["unborn", "unbegun"], "paused"),
+    }  # fmt: skip
 
 
 def test_a_leaf_made_ahead_that_is_no_longer_known_is_told_before_a_tick_is_written(
