@@ -15,6 +15,7 @@ from domain.decide import Decider
 from domain.events import EventBatch
 from domain.ports import HistoryReader, Run
 from replay.differing_event import event_at, first_differing
+from replay.headers_in_parts import HeadersInParts
 from replay.inputs_in_parts import InputsInParts
 from replay.scenario import lineage_of, scenarios_of
 from replay.seek import by_tick
@@ -60,20 +61,22 @@ def reexecute(
     run.require_our_rules()
     head = reader.head(run)
     last = -1 if head is None else head.tick
-    headers = reader.headers(run, 0, last)
+    headers = HeadersInParts(reader, run, last)
     inputs = InputsInParts(reader, run)
     scenarios = scenarios_of(reader, run)
     decider = Decider(run.seed, run.configuration, threads=threads, scenarios=scenarios)
     world, chain = new_world(run.configuration), lineage_of(reader, run)[0].genesis_hash
     try:
         for tick, stored in by_tick(reader.read(run, 0, last), 0, last):
-            if tick >= len(headers) or headers.ticks[tick] != tick:
+            found_header = headers.find(tick)
+            if found_header is None:
                 reader.find(str(run.id))  # or somebody has dropped it meanwhile
                 return Reexecution(run.name, False, tick, {"tick": tick, "ordinal": None, "because": _NO_HEADER})
             if tick <= world.tick:  # what is too much of a tick may come after all others
                 reader.find(str(run.id))
                 return Reexecution(run.name, False, tick, {"tick": tick, "ordinal": None, "because": _TOO_MANY})
-            if tick != world.tick + 1 or (headers.events[tick] and not len(stored)):
+            some, at = found_header
+            if tick != world.tick + 1 or (some.events[at] and not len(stored)):
                 missing = world.tick + 1
                 reader.find(str(run.id))
                 gone = {"tick": missing, "ordinal": None, "because": "the stored events of this tick are missing"}
@@ -81,7 +84,7 @@ def reexecute(
             events, header = advance(world, decider, chain, inputs.at(tick))
             chain = header.chain_hash
             found = _first_difference(tick, stored, events)
-            if found is None and header.chain_hash != headers.chain_hash[tick]:
+            if found is None and header.chain_hash != some.chain_hash[at]:
                 found = {"tick": tick, "ordinal": None, "because": "equal events, but another chain hash is recorded"}
             if found is not None:
                 return Reexecution(run.name, False, tick, found)

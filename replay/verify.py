@@ -8,7 +8,7 @@ say they used), an area of state, `chain` (a header was changed), `snapshot`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,10 +29,11 @@ from domain.events import (
 )
 from domain.fold import fold
 from domain.inputs import INTERVENTION, Input
-from domain.ports import Headers, HistoryReader, Run
+from domain.ports import HistoryReader, Run
 from domain.scenario import Scenario, changes_between
 from domain.state import World
 from domain.upcast import to_current
+from replay.headers_in_parts import HeadersInParts
 from replay.inputs_in_parts import in_parts
 from replay.scenario import lineage_of, scenarios_of
 from replay.seek import by_tick
@@ -105,18 +106,25 @@ def verify(
         misplaced = misplaced_fork(reader, line, head)
         if misplaced is not None:
             raise _Difference(misplaced[0], "ticks", misplaced[1])
-        headers = reader.headers(run, 0, last)
-        _check_ticks(headers, last)
+        headers = HeadersInParts(reader, run, last)
+        _check_ticks(headers)
         kept = set(reader.snapshot_ticks(run))
         inputs, scenarios = _read_inputs(reader, run, last), scenarios_of(reader, run)
+        asked_at = {each.asked for given in inputs.values() for each in given if each.asked_chain is not None}
+        chains: dict[int, bytes] = {}  # of the ticks that asked
         for tick, events in by_tick(reader.read(run, 0, last), 0, last):
             if tick < ticks:
                 raise _Difference(tick, "events", "more events are stored than the header counts")
-            if tick > ticks or (headers.events[tick] and not len(events)):
+            header, catalogue = _header_at(headers, tick)
+            if tick > ticks or (header.events and not len(events)):
                 raise _Difference(ticks, "events", f"the events of tick {ticks} are missing")
-            given = inputs.get(tick, [])
             _check_scenario(events, scenarios.change_at(tick), tick)
-            chain = _check_tick(world, events, given, headers, chain, deep=deep and tick % _DEEP_EVERY == 0)
+            events_hash = _check_events(events, header)
+            _check_inputs(world, events, inputs.get(tick, []), chains)
+            _fold(world, events, catalogue, tick)
+            chain = _check_state(world, header, events_hash, chain, deep=deep and tick % _DEEP_EVERY == 0)
+            if tick in asked_at:
+                chains[tick] = chain
             ticks += 1
             events_seen += len(events)
             if on_progress and ticks % _PROGRESS_EVERY == 0:
@@ -124,7 +132,7 @@ def verify(
         stray = reader.stray_tick(run)
         if stray is not None:
             raise _Difference(stray, "ticks", "events are stored above the newest header: one was taken away")
-        snapshots = _check_snapshots(reader, run, headers, kept)
+        snapshots = _check_snapshots(reader, run, last, kept)
         if deep and not np.array_equal(world.sums.copy(), world.rehash_whole()):
             raise _Difference(last, "state", "the kept area hashes are not those of the rows")
     except (_Difference, CorruptHistory) as found:
@@ -152,21 +160,28 @@ def _check_scenario(events: EventBatch, change: tuple[Scenario, Scenario] | None
         raise _Difference(tick, "genesis", "the seed and constants of this fork are not those that its events say")
 
 
-def _check_ticks(headers: Headers, last: int) -> None:
-    missing = np.flatnonzero(headers.ticks != np.arange(len(headers)))
-    if len(missing) or len(headers) != last + 1:
-        tick = int(missing[0]) if len(missing) else len(headers)
-        raise _Difference(tick, "ticks", f"tick {tick} has no header")
+def _check_ticks(headers: HeadersInParts) -> None:
+    tick = headers.first_missing()
+    if tick is not None:
+        raise _no_header(tick)
 
 
-def _check_tick(
-    world: World, events: EventBatch, inputs: list[_Given], headers: Headers, chain: bytes, *, deep: bool
-) -> bytes:
-    """Compare the next tick and return its chain hash."""
-    position = world.tick + 1
-    recorded = headers.at(position)
-    tick = recorded.tick
-    ordinals = events.records["ordinal"]
+def _no_header(tick: int) -> _Difference:
+    return _Difference(tick, "ticks", f"tick {tick} has no header")
+
+
+def _header_at(headers: HeadersInParts, tick: int) -> tuple[Header, int]:
+    """Return the header of a tick, and the catalogue by which it was written."""
+    found = headers.find(tick)
+    if found is None:
+        raise _no_header(tick)
+    some, at = found
+    return some.at(at), int(some.catalogues[at])
+
+
+def _check_events(events: EventBatch, recorded: Header) -> bytes:
+    """Compare the events of a tick with its header and return their hash."""
+    tick, ordinals = recorded.tick, events.records["ordinal"]
     if len(events) != recorded.events:
         reason = f"{len(events)} events are stored, the header counts {recorded.events}"
         raise _Difference(tick, "events", reason)
@@ -177,17 +192,24 @@ def _check_tick(
         raise _Difference(
             tick, "events", "the stored events do not have the recorded hash; `polis reexecute` shows event and column"
         )
-    _check_inputs(world, events, inputs, headers)
+    return events_hash
+
+
+def _fold(world: World, events: EventBatch, catalogue: int, tick: int) -> None:
     try:
-        fold(world, to_current(events, int(headers.catalogues[position])))
+        fold(world, to_current(events, catalogue))
     except CorruptHistory as damaged:
         raise _Difference(tick, "events", f"event {damaged.ordinal} can't be folded: {damaged.because}") from damaged
     except (PolisError, KeyError, ValueError, IndexError) as error:
         raise _Difference(tick, "events", f"they can't be folded: {error}") from error
-    computed = header_of(world, events_hash, len(events), chain)
+
+
+def _check_state(world: World, recorded: Header, events_hash: bytes, chain: bytes, *, deep: bool) -> bytes:
+    """Compare what a tick left and return its chain hash."""
+    computed = header_of(world, events_hash, recorded.events, chain)
     _compare(computed, recorded)
     if deep and not np.array_equal(world.sums.copy(), world.rehash_whole()):
-        raise _Difference(tick, "state", "the kept area hashes are not those of the rows")
+        raise _Difference(recorded.tick, "state", "the kept area hashes are not those of the rows")
     return computed.chain_hash
 
 
@@ -222,8 +244,11 @@ def _read_inputs(reader: HistoryReader, run: Run, last: int) -> dict[int, list[_
     return found
 
 
-def _check_inputs(world: World, events: EventBatch, inputs: list[_Given], headers: Headers) -> None:
-    """Compare the inputs recorded for the next tick with those that its events say they used."""
+def _check_inputs(world: World, events: EventBatch, inputs: list[_Given], chains: Mapping[int, bytes]) -> None:
+    """Compare the inputs recorded for the next tick with those that its events say they used.
+
+    `chains` has the chain hash of every tick up to now that asked for an input.
+    """
     told = np.flatnonzero(np.isin(events.records["kind"], _TELL_OF_INPUTS))
     if not len(inputs) and not len(told):
         return
@@ -244,7 +269,7 @@ def _check_inputs(world: World, events: EventBatch, inputs: list[_Given], header
         if given.purpose == INTERVENTION or world.row(given.agent) is not None:
             recorded.add(given[:-1])
         chain, asked = given.asked_chain, given.asked
-        if chain is not None and (not 0 <= asked < tick or headers.chain_hash[asked].hex() != chain):
+        if chain is not None and (not 0 <= asked < tick or chains[asked].hex() != chain):
             raise _Difference(tick, "inputs", f"the one of agent {given.agent} was asked in another past")
     if used != recorded:
         agent, asked, *_ = min(used ^ recorded, key=repr)
@@ -262,13 +287,13 @@ def _compare(computed: Header, recorded: Header) -> None:
         raise _Difference(recorded.tick, "chain", "the recorded chain hash does not follow from the tick before")
 
 
-def _check_snapshots(reader: HistoryReader, run: Run, headers: Headers, kept: set[int]) -> int:
+def _check_snapshots(reader: HistoryReader, run: Run, last: int, kept: set[int]) -> int:
     bad: list[_Difference] = []
     count = 0
-    for snapshot in reader.snapshots(run, len(headers) - 1):
+    for snapshot in reader.snapshots(run, last):
         count += 1
         problem = snapshot.problem
-        if not problem and snapshot.state_hash != headers.state_hash[snapshot.tick]:
+        if not problem and [snapshot.state_hash] != reader.headers(run, snapshot.tick, snapshot.tick).state_hash:
             problem = "its hash is not that of the tick's header"
         if problem:
             bad.append(_Difference(snapshot.tick, "snapshot", problem))

@@ -16,7 +16,7 @@ from domain.events import EVENT_DTYPE
 from domain.inputs import INTENTION, INTERVENTION, Input, InputKey
 from domain.ports import Run
 from infrastructure.postgres_store import PostgresStore
-from replay import Verification, seek
+from replay import Verification, headers_in_parts, seek
 from replay.seek import ticks_of
 from tests.support.histories import scenario
 from tests.support.postgres import FreshDatabase
@@ -49,6 +49,12 @@ def kept(module_database: FreshDatabase) -> Iterator[tuple[FreshDatabase, Postgr
         go_on(store, run, TICKS)
         assert replay.verify(store, run).ok
         yield module_database, store, run
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a run of very many ticks: what differs is found in whichever part it is."""
+    monkeypatch.setattr(headers_in_parts, "_TICKS_AT_ONCE", 7)
 
 
 @contextmanager
@@ -366,6 +372,34 @@ def test_reexecuting_names_a_tick_that_lost_its_header(kept: Kept) -> None:
     with tampered(database, "DELETE FROM ticks WHERE tick = 9"):
         found = replay.reexecute(store, run)
     assert (found.identical, found.ticks) == (False, 9) and "header" in (found.first_divergence or {})["because"]
+
+
+@pytest.mark.parametrize("tick", [0, 6, 7, 13, 14, 29, TICKS])
+def test_a_tick_that_lost_its_header_is_named_wherever_in_a_part_it_is(kept: Kept, tick: int) -> None:
+    database, store, run = kept
+    with tampered(database, "DELETE FROM ticks WHERE tick = %s", tick):
+        found = replay.verify(store, run)
+        again = replay.reexecute(store, run)
+    if tick < TICKS:
+        assert (found.ok, found.first_bad_tick, found.area, found.ticks) == (False, tick, "ticks", 0)
+        assert (again.identical, again.ticks) == (False, tick)
+    else:  # it is not known that there was one, but for what else is there of it
+        assert (found.ok, found.first_bad_tick, found.area) == (False, TICKS, "ticks") and again.identical
+
+
+@pytest.mark.parametrize("check", [replay.verify, replay.reexecute])
+def test_headers_of_a_long_run_are_never_all_in_memory(kept: Kept, monkeypatch: pytest.MonkeyPatch, check: Any) -> None:
+    _, store, run = kept
+    usual, read = PostgresStore.headers, list[int]()
+
+    def headers(self: PostgresStore, run: Run, first: int, last: int) -> Any:
+        found = usual(self, run, first, last)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(PostgresStore, "headers", headers)
+    check(store, run)
+    assert max(read) == 7 and sum(read) > TICKS
 
 
 def test_events_of_the_last_tick_that_are_there_twice_are_told_of_that_tick(kept: Kept) -> None:
