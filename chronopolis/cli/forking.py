@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from chronopolis.cli.interventions import deeds_of, intervention_line, intervention_of, outcome_line
-from chronopolis.cli.options import AsJson, RunName, examples
+from chronopolis.cli.options import AsJson, Quiet, RunName, examples
 from chronopolis.cli.output import Output, facts
 from chronopolis.cli.run_options import settings_of
 from chronopolis.errors import WrongUsage
@@ -69,6 +69,7 @@ def fork(
         int | None,
         typer.Option("--ticks", min=0, metavar="N", help="Ticks beyond T that it is to have; to its parent's target."),
     ] = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a run that shares another's history up to a tick, and is its own from there on.
@@ -81,7 +82,7 @@ def fork(
     from domain.inputs import DEEDS
     from workers.bootstrap import open_store
 
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json, quiet=quiet)
     wanted, deeds = settings_of(settings or []), [intervention_of(text) for text in interventions or []]
     with open_store(say=output.say) as store:
         made = make_fork(
@@ -201,13 +202,14 @@ def intervene(
     ] = None,
     by: By = None,
     why: Why = "",
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Change the world from outside, at a tick that has not begun: recorded as an input, by whom and why."""
     from chronopolis.forking import intervene as record
     from workers.bootstrap import open_store
 
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json, quiet=quiet)
     given = deeds_of(
         endow=endow or (), news=news, rest=rest, remove=remove, add=add, cell=cell, stock=stock, cells=cells
     )

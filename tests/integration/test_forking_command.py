@@ -205,6 +205,19 @@ def test_who_intervenes_in_vain_is_warned_and_the_summary_of_the_run_says_why(po
     assert said.json["effect_tick"] == TICKS + 2
 
 
+def test_remarks_are_left_out_where_nobody_wants_them_and_warnings_still_come(polis):
+    gift = ("--intervene", "agent=3 endow.food=5000")
+    said = polis("fork", "village", "--at", "9", "--name", "told", *gift)
+    assert said.code == 0 and "`polis resume told` runs it on" in said.err
+    quiet = polis("fork", "village", "--at", "9", "--name", "quiet", *gift, "--quiet")
+    assert (quiet.code, quiet.err) == (0, "") and "quiet · a fork of village" in quiet.out
+    assert polis("intervene", "told", "--agent", "4", "--endow", "food=5", "--at", "12").err
+    said = polis("intervene", "quiet", "--agent", "4", "--endow", "food=5", "--at", "12", "--quiet")
+    assert (said.code, said.err) == (0, "")
+    vain = polis("fork", "village", "--at", "9", "--intervene", "add=20", "--quiet")
+    assert "warning: " in vain.err and "runs it on" not in vain.err, vain
+
+
 def test_python_forks_and_runs_on(polis):
     with chronopolis.open("village") as village:
         with village.fork(at=9, settings={"hunger": 80}, interventions=[{"agent": 4, "remove": True}]) as child:
