@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from chronopolis.causes_layout import BOX_WIDTH, LINE_HEIGHT, MARGIN, PADDING, Box, Drawing, Edge, group_of, lay_out
 from chronopolis.errors import WrongUsage
-from chronopolis.sentences import Names, agent_number
+from chronopolis.sentences import Names, agent_number, counted
 from replay.why import Causes
 
 # group: fill and line, in light and in dark. Text on each has a contrast of at least 7.
@@ -88,7 +88,7 @@ def _theme(name: str) -> str:
 
 def _below_title(drawing: Drawing) -> str:
     more = " · some of it is left out" if drawing.left_out else ""
-    return f"what led to it, to its left; what came of it, to its right · {len(drawing.boxes)} events{more}"
+    return f"what led to it, to its left; what came of it, to its right · {counted(len(drawing.boxes), 'event')}{more}"
 
 
 def _curve(edge: Edge) -> tuple[float, float, float, float, float]:

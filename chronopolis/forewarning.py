@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from chronopolis.sentences import counted
 from domain.configuration import Configuration
 from domain.foreseen import foreseen_refusal
 from domain.inputs import DEEDS, NOBODY, Input
@@ -35,7 +36,7 @@ def _deed(given: Input) -> str:
     deeds = " and ".join(name for name in DEEDS if name in given.answer)
     if given.key.agent != NOBODY:
         return f"{deeds} for agent {given.key.agent}"
-    return f"{deeds} {given.answer['add']['agents']:,} agents" if deeds == "add" else deeds
+    return f"{deeds} {counted(given.answer['add']['agents'], 'agent')}" if deeds == "add" else deeds
 
 
 __all__ = ["warnings_about"]

@@ -9,6 +9,7 @@ import polars as pl
 
 from chronopolis import people
 from chronopolis.naming import living_agent, name_the_dead
+from chronopolis.sentences import counted
 from domain.measures import society_figures
 from domain.state import World
 
@@ -93,4 +94,4 @@ class Moment:
         return told
 
     def __repr__(self) -> str:
-        return f"<{self.run} at tick {self.tick}: {self.population:,} agents, state {self.state_hash[:12]}>"
+        return f"<{self.run} at tick {self.tick}: {counted(self.population, 'agent')}, state {self.state_hash[:12]}>"

@@ -22,6 +22,7 @@ _ACTS = {
     "greet": "greeted", "inform": "told", "ask": "asked", "propose": "made an offer to", "accept": "agreed with",
     "refuse": "refused", "thank": "thanked", "gossip": "passed news on to",
 }  # fmt: skip
+_PIECES = {"coin": "coin", "tool": "tool use"}  # all else is in thousandths of a unit
 _MARKED = re.compile("\0([0-9]+)\0")
 
 
@@ -30,10 +31,15 @@ def agent_number(agent: int) -> str:
     return f"agent {agent}"
 
 
+def counted(n: int, one: str, more: str | None = None) -> str:
+    """Return how many there are of something: "1 tick", "2 ticks", "3 people"."""
+    return f"{n:,} {one if n == 1 else more or f'{one}s'}"
+
+
 def amount(good: str, quantity: int) -> str:
-    """Return an amount of a good, such as "1.5 food" or "3 coin"."""
-    if good in ("coin", "tool"):
-        return f"{quantity:,} {good}"
+    """Return an amount of a good, such as "1.5 food", "1 coin" or "3 coins"."""
+    if good in _PIECES:
+        return counted(quantity, _PIECES[good])
     return f"{quantity / 1000:,.3f}".rstrip("0").rstrip(".") + f" {good}"
 
 

@@ -87,7 +87,8 @@ class ThoughtFigures:
         answers = self.thoughts_before + self.thoughts + refused
         mostly = max(reasons, key=lambda reason: reasons[reason], default="no reason given")
         if refused and refused == answers:
-            return f"none of {answers} thoughts was answered: {mostly}"
+            them = "its only thought was not" if answers == 1 else f"none of {answers} thoughts was"
+            return f"{them} answered: {mostly}"
         if answers >= _ANSWERS_THAT_TELL and refused > _REFUSALS_TOLERATED * answers:
             return f"{refused} of {answers} thoughts were refused: {mostly}"
         return None

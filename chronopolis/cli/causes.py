@@ -9,6 +9,7 @@ import typer
 
 from chronopolis.cli.options import AsJson, Quiet, RunName, examples
 from chronopolis.cli.output import Output, plain
+from chronopolis.sentences import counted
 
 if TYPE_CHECKING:
     from chronopolis.sentences import Names
@@ -94,7 +95,7 @@ def _tree(found: Causes, names: Names, *, effects: bool) -> Any:
         forth = tree.add(Text("and so", style="bold"))
         _add(forth, found.effects, "effects", names)
         if not found.effects:
-            forth.add(plain(f"nothing that names it, within {found.bounds['horizon']:,} ticks"))
+            forth.add(plain(f"nothing that names it, within {counted(found.bounds['horizon'], 'tick')}"))
     return tree
 
 
@@ -143,12 +144,13 @@ def _line(event: dict[str, Any], names: Names) -> Any:
 def _bounds(found: Causes) -> list[str]:
     """Return what was left out, in a sentence a bound."""
     said = {
-        "depth": "events {} steps away rest on more; --depth shows it",
-        "breadth": "some have more links than {}; --breadth shows them",
-        "horizon": "effects later than {} ticks were not looked for; --horizon widens that",
+        "depth": f"events {counted(found.bounds['depth'], 'step')} away rest on more; --depth shows it",
+        "breadth": f"some have more links than {found.bounds['breadth']:,}; --breadth shows them",
+        "horizon": f"effects later than {counted(found.bounds['horizon'], 'tick')} were not looked for; "
+        "--horizon widens that",
     }
     by = dict.fromkeys(note["by"] for note in found.cut)
-    lines = [said[name].format(f"{found.bounds[name]:,}") for name in by if name in said]
+    lines = [said[name] for name in by if name in said]
     if "nodes" in by:
         lines.append("the tree is larger than is shown; ask for an event further along")
     if "look_back" in by:

@@ -10,6 +10,7 @@ import typer
 from chronopolis.cli.live import CheckDisplay
 from chronopolis.cli.options import AsJson, Quiet, RunName, Threads, examples
 from chronopolis.cli.output import Output, facts
+from chronopolis.sentences import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -57,7 +58,7 @@ def verification_panel(values: dict[str, Any]) -> Any:
     """Return what verifying found, for people."""
     if values["ok"]:
         rows = {
-            "verified": f"{values['ticks']:,} ticks, {values['events']:,} events, {values['snapshots']:,} snapshots",
+            "verified": ", ".join(counted(values[f"{each}s"], each) for each in ("tick", "event", "snapshot")),
             "head hash": values["head_hash"],
         }
     else:
@@ -66,10 +67,14 @@ def verification_panel(values: dict[str, Any]) -> Any:
             "area": values["area"],
             "reason": values["reason"],
             # None: nothing was folded, since headers and inputs are looked at first.
-            "before it": f"{values['ticks']:,} ticks are as they were recorded" if values["ticks"] else None,
+            "before it": f"{_ticks_are(values['ticks'])} recorded" if values["ticks"] else None,
         }
     good = bool(values["ok"])
     return facts(rows, title=f"{values['name']} · {'whole' if good else 'damaged'}", good=good)
+
+
+def _ticks_are(n: int) -> str:
+    return "1 tick is as it was" if n == 1 else f"{n:,} ticks are as they were"
 
 
 def reexecute(run: RunName, threads: Threads = 1, quiet: Quiet = False, as_json: AsJson = False) -> None:
@@ -97,7 +102,7 @@ def reexecute(run: RunName, threads: Threads = 1, quiet: Quiet = False, as_json:
 def _reexecution_panel(values: dict[str, Any]) -> Any:
     first = values["first_divergence"]
     if first is None:
-        rows = {"identical": f"{values['ticks']:,} ticks, event by event"}
+        rows = {"identical": f"{counted(values['ticks'], 'tick')}, event by event"}
         return facts(rows, title=f"{values['name']} · identical", good=True)
     ordinal = "" if first.get("ordinal") is None else f", event {first['ordinal']}"
     found: dict[str, Any] = {

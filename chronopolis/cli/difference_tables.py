@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from chronopolis.cli.output import facts, plain
-from chronopolis.sentences import Names, agent_number, sentence
+from chronopolis.sentences import Names, agent_number, counted, sentence
 from domain.codes import Good
 from replay.diff_result import difference_of
 
@@ -49,8 +49,8 @@ def _parting(found: Difference, names: tuple[Names, Names]) -> Any:
     a, b, parted = found.a, found.b, found.first_divergence
     ticks = found.world_a.tick, found.world_b.tick
     rows: dict[str, Any] = {
-        "compared": f"{a.name} at tick {ticks[0]:,} ({found.world_a.population:,} people) and "
-        f"{b.name} at tick {ticks[1]:,} ({found.world_b.population:,} people)"
+        "compared": f"{a.name} at tick {ticks[0]:,} ({counted(found.world_a.population, 'person', 'people')}) and "
+        f"{b.name} at tick {ticks[1]:,} ({counted(found.world_b.population, 'person', 'people')})"
     }
     if parted is None:
         rows["histories"] = f"the same up to tick {min(ticks):,}"

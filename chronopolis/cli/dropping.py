@@ -10,6 +10,7 @@ import typer
 from chronopolis.cli.busy import BusyDisplay
 from chronopolis.cli.options import AsJson, Quiet, RunName, examples
 from chronopolis.cli.output import Output, facts, mebibytes
+from chronopolis.sentences import counted
 
 if TYPE_CHECKING:
     from domain.ports import DamagedRun, Lease, Run
@@ -56,7 +57,7 @@ def drop(
         what.require_unread(found.name)
         if lease is not None and lease.status == "running":
             raise RunIsHeld(found.name, lease.holder or "another process")
-        size = f"{what.events:,} events, {mebibytes(what.bytes)}"
+        size = f"{counted(what.events, 'event')}, {mebibytes(what.bytes)}"
         if yes and run not in (found.name, str(found.id)):
             raise WrongUsage(f"--yes asks nothing, so it wants the whole name: {found.name}")
         if not yes:

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chronopolis.errors import WrongUsage
+from chronopolis.sentences import counted
 from domain.errors import cut, shown
 
 
@@ -188,10 +189,10 @@ def intervention_line(given: dict[str, Any]) -> str:
     parts += [f"told “{given['news']}”"] if "news" in given else []
     parts += [word for name, word in (("rest", "made to rest"), ("remove", "taken away")) if given.get(name)]
     if "add" in given:
-        parts.append(f"{given['add']['agents']:,} agents added")
+        parts.append(f"{counted(given['add']['agents'], 'agent')} added")
     if "stock" in given:
         stock = given["stock"]
-        cells = "all cells" if stock["cells"] == "all" else f"{len(stock['cells']):,} cells"
+        cells = "all cells" if stock["cells"] == "all" else counted(len(stock["cells"]), "cell")
         amount = f"{stock['percent']} %" if "percent" in stock else f"{stock['amount']:,}"
         parts.append(f"{stock['good']} {amount} in {cells}")
     who = "" if given.get("agent") is None else f"agent {given['agent']}: "

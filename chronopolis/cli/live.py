@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from chronopolis.cli.output import Output, figures_text
+from chronopolis.sentences import counted
 
 if TYPE_CHECKING:
     from workers.runner import Progress
@@ -71,9 +72,10 @@ class RunDisplay(AbstractContextManager["RunDisplay"]):
 
 
 def _sentence(name: str, p: Progress) -> str:
+    people = counted(p.population, "person", "people")
     return (
         f"{name}: tick {p.tick:,} of {p.target:,} · {p.ticks_per_s:,.0f} ticks/s · p50 {p.p50_ms:.2f} ms "
-        f"p99 {p.p99_ms:.2f} ms · {p.events:,} events ({p.events_per_s:,.0f}/s) · {p.population:,} people"
+        f"p99 {p.p99_ms:.2f} ms · {p.events:,} events ({p.events_per_s:,.0f}/s) · {people}"
     )
 
 

@@ -9,6 +9,7 @@ import typer
 from chronopolis.cli.live import CheckDisplay
 from chronopolis.cli.options import AsJson, Quiet, RunName, TickOfRun, examples
 from chronopolis.cli.output import Output, facts, plain
+from chronopolis.sentences import counted
 
 app = typer.Typer(
     name="memory",
@@ -62,7 +63,8 @@ def _rebuilt(output: Output, run: int, name: str, memories: int, covered: int) -
     elif covered < 0:
         output.show(f"run {name}: no memories are in the index")
     else:
-        output.show(f"run {name}: {memories:,} memories are in the index, up to tick {covered:,}")
+        are = "1 memory is" if memories == 1 else f"{memories:,} memories are"
+        output.show(f"run {name}: {are} in the index, up to tick {covered:,}")
 
 
 @app.command(epilog=examples("polis memory status brave-otter", "polis memory status brave-otter --json"))
@@ -96,7 +98,8 @@ def status(run: RunName, as_json: AsJson = False) -> None:
     rows = {
         "index": "the embedded Chroma" if values["embedded"] else "the Chroma of POLIS_CHROMA_URL",
         "covered": f"up to tick {values['covered']:,}" if values["covered"] >= 0 else "nothing yet",
-        "behind": f"{behind:,} ticks; it catches up at the next thought, or by `polis memory rebuild {found.name}`"
+        "behind": f"{counted(behind, 'tick')}; "
+        f"it catches up at the next thought, or by `polis memory rebuild {found.name}`"
         if behind
         else None,
     }

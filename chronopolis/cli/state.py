@@ -8,6 +8,7 @@ import typer
 
 from chronopolis.cli.options import AsJson, RunName, TickOfRun, examples
 from chronopolis.cli.output import Output, facts, figures_text, plain
+from chronopolis.sentences import amount, counted
 
 if TYPE_CHECKING:
     from domain.ports import Run
@@ -134,12 +135,9 @@ def _agent_panel(a: dict[str, Any], run: str, tick: int) -> Any:
         return text
 
     place, goal = a["place"], a["intention"] and a["intention"]["goal"]
-    goods = {
-        name: (amount if name in ("coin", "tool") else _units(amount)) for name, amount in a["goods"].items() if amount
-    }
     ties = [f"{_somebody(tie)}, strength {_units(tie['strength_milli'])}" for tie in a["ties"]]
     rows = {
-        "who": f"{a['occupation']}, {a['age']:,} ticks old of {a['lifespan']:,}, household {a['household']}",
+        "who": f"{a['occupation']}, {counted(a['age'], 'tick')} old of {a['lifespan']:,}, household {a['household']}",
         "parent": a["parent"] and _somebody(a["parent"]),
         "set on": a["intention"]
         and a["intention"]["intention"].replace("_", " ")
@@ -147,7 +145,7 @@ def _agent_panel(a: dict[str, Any], run: str, tick: int) -> Any:
         "place": f"row {place['row']} column {place['column']} (cell {place['cell']}): "
         f"{place['biome']}, {place['elevation_m']:,} m up",
         "needs": bars(a["needs_milli"], 10_000),
-        "holds": ", ".join(f"{amount} {name}" for name, amount in goods.items()) or "nothing",
+        "holds": ", ".join(amount(good, held) for good, held in a["goods"].items() if held) or "nothing",
         "skills": bars(a["skills_milli"], 1_000),
         "traits": bars(a["traits_milli"], 1_000),
         "knows": "\n".join(ties) or "nobody",

@@ -8,6 +8,7 @@ import typer
 
 from chronopolis.cli.errors import CHECK_FAILED, STOPPED
 from chronopolis.cli.output import Output, facts, figures_text
+from chronopolis.sentences import counted
 
 if TYPE_CHECKING:
     from workers.runner import Summary
@@ -90,7 +91,7 @@ def summary_panel(values: dict[str, Any]) -> Any:
         "happened": f"{figures_text(happened)}, in this process" if happened else None,
         "memory": f"{values['peak_rss_mb']:,.0f} MB here at most, {values['pss_all_mb']:,.0f} MB with the database",
         "waited": _waited(values),
-        "not kept": f"{values['snapshots_failed']} snapshots" if values.get("snapshots_failed") else None,
+        "not kept": counted(values["snapshots_failed"], "snapshot") if values.get("snapshots_failed") else None,
         "unused": unused_answers(values.get("late_inputs", 0)),
         "refused": _refused(values),
         "problem": values.get("problem"),

@@ -15,7 +15,7 @@ from chronopolis.causes_layout import BOX_WIDTH, NODES_MAX, Box, lay_out
 from chronopolis.causes_picture import draw, svg
 from chronopolis.errors import WrongUsage
 from chronopolis.naming import names_in
-from chronopolis.sentences import parts, sentence
+from chronopolis.sentences import amount, parts, sentence
 from domain.events import KINDS
 from domain.ports import Run
 from replay import Causes
@@ -49,6 +49,19 @@ def test_every_kind_has_a_sentence_of_its_own() -> None:
     told = {kind.name for kind in KINDS if kind.name in said}
     assert len(told) >= 33
     assert [kind for kind in told if not said[kind] or kind in said[kind]] == []
+
+
+@pytest.mark.parametrize(
+    ("good", "quantity", "told"),
+    [
+        ("coin", 1, "1 coin"), ("coin", 4, "4 coins"), ("coin", 0, "0 coins"), ("coin", 12_345, "12,345 coins"),
+        ("tool", 1, "1 tool use"), ("tool", 20, "20 tool uses"), ("food", 1_000, "1 food"), ("ore", 2_500, "2.5 ore"),
+    ],
+)  # fmt: skip
+def test_an_amount_of_one_is_told_as_one_and_of_several_as_several(good: str, quantity: int, told: str) -> None:
+    assert amount(good, quantity) == told
+    given = {"kind": "GoodsEndowed", "agent": 3, "good": good, "quantity": quantity}
+    assert sentence(given) == f"agent 3 was given {told}"
 
 
 def test_a_sentence_in_parts_is_the_sentence_with_ids_where_names_stand() -> None:

@@ -15,6 +15,7 @@ from chronopolis.cli import events, runs, state
 from chronopolis.cli.backup import SizeDisplay
 from chronopolis.cli.busy import BusyDisplay
 from chronopolis.cli.checking import verification_panel
+from chronopolis.cli.interventions import intervention_line
 from chronopolis.cli.live import CheckDisplay
 from chronopolis.cli.output import Output
 from chronopolis.cli.summary import _thoughts, finish
@@ -56,6 +57,16 @@ def test_nothing_is_said_to_be_whole_where_nothing_was_folded():
     values = {"ok": False, "name": "r", "ticks": 0, "first_bad_tick": 401, "area": "ticks", "reason": "no header"}
     assert "before it" not in written(verification_panel(values))
     assert "401 ticks are as they were recorded" in written(verification_panel(values | {"ticks": 401}))
+
+
+def test_one_of_something_is_told_as_one():
+    whole = {"ok": True, "name": "r", "ticks": 1, "events": 1, "snapshots": 1, "head_hash": "ab"}
+    assert "1 tick, 1 event, 1 snapshot " in written(verification_panel(whole))
+    damaged = {"ok": False, "name": "r", "ticks": 1, "first_bad_tick": 1, "area": "events", "reason": "no"}
+    assert "1 tick is as it was recorded" in written(verification_panel(damaged))
+    deeds = {"effect_tick": 3, "add": {"agents": 1}, "stock": {"good": "food", "cells": [7], "percent": 50}}
+    assert intervention_line(deeds) == "tick 3: 1 agent added, food 50 % in 1 cell"
+    assert "none of" not in str(ThoughtFigures(refused=1, reasons=Counter({"timed out": 1})).problem())
 
 
 def listed(number: int, name: str, parent: int | None) -> dict[str, Any]:
