@@ -37,6 +37,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def shown(value: object, most: int = 60) -> str:
     """Return a value as errors quote it: somebody may have given a whole book."""
@@ -343,6 +345,9 @@ class MindError(PolisError):
         return str(self)
 
 
+_ADDRESS = re.compile(r"\b[a-z]+://[^\s'\")]+|\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}\b")
+
+
 class EngineUnavailable(MindError):
     """The engine can't be reached, is overloaded, or failed within; asking again may help."""
 
@@ -352,6 +357,12 @@ class EngineUnavailable(MindError):
 
     def __str__(self) -> str:
         return f"the engine at {self.url} is not available: {self.because}"
+
+    @property
+    def reason(self) -> str:
+        """The same wherever the engine is: a server of ours has another port each time, and no host is in a history."""
+        because = _ADDRESS.sub("its address", self.because.replace(self.url, "its address"))
+        return f"the engine is not available: {because}"
 
 
 class EngineTimedOut(MindError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import time
 from typing import Any
 
@@ -236,8 +237,28 @@ def test_an_engine_that_stays_away_is_given_up_within_the_time(store):
     began = time.monotonic()
     assert think(store, engine, None, request(store, settings={"timeout_s": 0.5})) == "refused"
     assert time.monotonic() - began < 0.7
-    assert "http://127.0.0.1:1" in recorded(store).answer["refused"]
+    assert recorded(store).answer == {"refused": "the engine is not available: refused"}
     assert 2 <= len(engine.asked) <= 4
+
+
+def test_a_refusal_does_not_say_where_the_engine_was_and_the_log_does(store, caplog):
+    told = {
+        "http://127.0.0.1:{}": "[Errno 111] Connection refused",
+        "http://localhost:{}/v1": "http://localhost:{}/v1 gave up (127.0.0.1:{})",
+        "https://there.example:{}": "HTTP 503: try https://there.example:{}/v1/models later",
+    }
+    for url, because in told.items():
+        reasons = set()
+        for port in (4_711, 40_999):
+            caplog.clear()
+            error = EngineUnavailable(url.format(port), because.format(port, port))
+            next(iter(store.shelves.values())).inputs.clear()
+            assert think(store, Says(error), None, request(store, settings={"timeout_s": 0.1})) == "refused"
+            reasons.add(recorded(store).answer["refused"])
+            assert f"run brave-otter, tick 120, agent 3: no thought: the engine at {url.format(port)} is" in caplog.text
+        (reason,) = reasons
+        assert reason.startswith("the engine is not available: "), reason
+    assert pickle.loads(pickle.dumps(error)).reason == error.reason
 
 
 def test_a_time_out_says_the_time_that_the_thought_had_and_not_what_was_left_of_it(store):

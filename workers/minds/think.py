@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ RECALLED = 5
 """Memories that are retrieved for a thought."""
 _BACKOFF_S, _BACKOFF_MAX_S = 0.1, 2.0
 _REASON_MAX, _RAW_MAX = 200, 2_000
+_log = logging.getLogger(__name__)
 
 
 class UnusableRequest(MindError):
@@ -116,6 +118,9 @@ def think(
         answer = thought.answer(_recall(store, memory, run, asked, deadline))
     except MindError as error:
         answer = {"refused": plain(error.reason, limit=_REASON_MAX) or type(error).__name__}
+        if str(error) != error.reason:  # where it was is told here, and nowhere in history
+            where = f"run {run.name}, tick {asked.asked_tick}, agent {asked.agent}"
+            _log.warning("%s: no thought: %s", where, plain(str(error), limit=2 * _REASON_MAX))
     about = thought.about()
     since_sent = _since(asked.settings.sent_at)
     about["latency_ms"] = round(1000 * max(since_sent, time.monotonic() - started))
