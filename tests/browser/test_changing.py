@@ -326,10 +326,16 @@ def test_a_run_that_goes_on_from_the_page_pauses_where_it_is_told_to_and_says_wh
     page.click("[data-test=continue]")
     expect(panel.get_by_role("alert")).to_contain_text("foo")
     page.fill("[data-test=continue-break]", "tick >= 212")
+    expect(page.locator("[data-test=status]")).to_have_text(["paused", "paused"])
     page.click("[data-test=continue]")
+    # A process takes a second or two until it writes, and half a minute where it compiles the rules first.
+    expect(page.locator("[data-test=status]")).to_have_text(["starting", "starting"])
+    expect(panel).to_contain_text("A process is starting")
+    expect(panel.get_by_role("button", name="Stop after this tick")).to_be_visible()
     why = "Paused at tick 212: tick >= 212 holds at tick 212"
     expect(page.locator("[data-test=paused]")).to_have_text(why, timeout=40_000)
     expect(page.locator(".notice", has_text=why)).to_be_visible()
+    expect(page.locator("[data-test=status]")).to_have_text(["paused", "paused"])
     assert server.get("/api/runs/breaks")["head_tick"] == 212
     drawn(page, 212)
     page.wait_for_function("window.polis.timeline.marks.some((m) => m.kind === 'found' && m.tick === 212)")
@@ -481,6 +487,25 @@ def test_what_was_said_of_a_search_goes_when_the_next_has_its_answer(village: Op
         page.keyboard.press("Enter")
         expect(notices.filter(has_text=said)).to_be_visible()
         expect(notices).to_have_count(1)
+
+
+def test_a_search_that_takes_its_time_says_so_until_it_has_its_answer(village: Open) -> None:
+    page = village("?tick=0")
+    page.evaluate("""() => {
+        const usual = window.fetch;
+        window.fetch = async (...what) => {
+            if (String(what[0]).includes("/bisect")) await new Promise((done) => setTimeout(done, 5000));
+            return usual(...what);
+        };
+    }""")
+    page.fill("[data-test=where]", "trades_so_far > 300")
+    page.keyboard.press("Enter")
+    notices = page.locator(".notice")
+    head = page.evaluate("window.polis.clock.head")
+    expect(notices).to_have_text(f"Looking through {head} ticks, for 2 s")
+    expect(notices).to_have_text(f"Looking through {head} ticks, for 4 s")
+    expect(notices).to_contain_text("It holds at tick")
+    expect(notices).to_have_count(1)
 
 
 def test_a_breakpoint_that_can_not_be_read_is_told_why(village: Open, watched: Watched) -> None:

@@ -2,6 +2,7 @@
 
 import { el, fill, settled } from "./dom.js";
 import { whole } from "./format.js";
+import { standing } from "./going_on.js";
 import { brand, searchBox, status, themeButton } from "./header.js";
 import { icon } from "./icons.js";
 import { layerButton, layerPanel } from "./layers.js";
@@ -15,7 +16,7 @@ export function frameOfPage(session) {
   const search = searchBox(people, { now: () => clock.tick, head: () => clock.head }, (agent) => session.goToAgent(agent));
   const time = transport(clock);
   const { help } = session.keys;
-  const standing = el("span");
+  const pill = el("span");
   const follow = el(
     "button.round",
     {
@@ -41,7 +42,7 @@ export function frameOfPage(session) {
     brand(),
     el("span.slash", { "aria-hidden": "true" }, "/"),
     el("span.run-name", { title: `run ${about.run}` }, about.name),
-    standing,
+    pill,
     about.parent !== null &&
       about.parent !== undefined &&
       el(
@@ -99,7 +100,7 @@ export function frameOfPage(session) {
   const dock = el("footer.dock", time.node, timeline.node);
 
   function showStatus() {
-    fill(standing, status(about.status));
+    fill(pill, status(standing(about)));
     time.follow.hidden = about.status !== "running" && !clock.follow && about.head_tick >= about.target;
   }
   showStatus();

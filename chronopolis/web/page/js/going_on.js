@@ -34,7 +34,8 @@ export function goingOn(session) {
     const expression = pauseAt.value.trim();
     try {
       // The server reads the expression before it starts anything.
-      await post(runPath(session.run, "continue"), { ticks: wanted, ...(expression ? { break: expression } : {}) });
+      const how = { ticks: wanted, ...(expression ? { break: expression } : {}) };
+      session.live.emit("news", { continuing: await post(runPath(session.run, "continue"), how) });
       session.clock.setFollow(true);
       notice(`Going on for ${counted(wanted, "tick")}${expression ? `, or until ${expression}` : ""}`);
     } catch (error) {
@@ -53,7 +54,7 @@ export function goingOn(session) {
 
   function show() {
     const { about } = session;
-    const paused = pausedNow(about);
+    const [paused, stands] = [pausedNow(about), standing(about)];
     fill(
       node,
       about.continuing?.state === "failed" && about.status !== "running" && el("p.bad", about.continuing.problem),
@@ -65,7 +66,8 @@ export function goingOn(session) {
           tickLink(session, paused.at),
           `: ${paused.because}`,
         ),
-      about.status === "running"
+      stands === "starting" && el("p.soft", "A process is starting, and goes on with it in a moment."),
+      ["running", "starting"].includes(stands)
         ? el("div.go-on", el("button.button", { type: "button", onclick: stop }, "Stop after this tick"))
         : [
             el(
@@ -81,6 +83,12 @@ export function goingOn(session) {
   }
 
   return { node, show, focus: () => ticks.focus() };
+}
+
+/** How a run stands: `starting` if a process of this server is to go on with it and has not begun; it may take a while. */
+export function standing({ status, continuing, begun }) {
+  const awaited = continuing?.state === "running" && begun !== continuing.pid;
+  return awaited && status !== "running" ? "starting" : status;
 }
 
 /** Why a run stands where it does, if this server went on with it last and it paused for a reason; else null. */

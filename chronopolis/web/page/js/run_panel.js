@@ -4,7 +4,7 @@ import { get, runPath } from "./api.js";
 import { empty, facts, section, tickLink } from "./bits.js";
 import { el, fill, throttled } from "./dom.js";
 import { ago, counted, whole, words } from "./format.js";
-import { goingOn } from "./going_on.js";
+import { goingOn, standing } from "./going_on.js";
 import { status } from "./header.js";
 import { runLink } from "./links.js";
 
@@ -52,7 +52,7 @@ export function runPanel(session) {
     const of = (kind) => marks.filter((mark) => mark.kind === kind);
     fill(
       node,
-      el("div.who-line", el("h2", about.name), status(about.status)),
+      el("div.who-line", el("h2", about.name), status(standing(about))),
       about.problem && el("p.bad", about.problem),
       el(
         "div.progress",

@@ -9,7 +9,7 @@ import { whole } from "./format.js";
 import { FrameStore } from "./frames.js";
 import { HexMap } from "./hexmap.js";
 import { frameOfPage } from "./frame_of_page.js";
-import { pausedNow } from "./going_on.js";
+import { pausedNow, standing } from "./going_on.js";
 import { COLOURINGS, GROUNDS } from "./layers.js";
 import { readLink, writeLink } from "./links.js";
 import { Live } from "./live.js";
@@ -146,14 +146,15 @@ export class Session {
   }
 
   #heard(news) {
-    const wasRunning = this.about.status === "running";
-    const before = this.about.head_tick;
+    const [stood, before] = [standing(this.about), this.about.head_tick];
     if (Number.isInteger(news.head_tick)) this.about.head_tick = news.head_tick;
     // How many events there are comes with the head that it counts up to.
     for (const name of ["status", "target", "problem", "events"]) if (news[name] !== undefined) this.about[name] = news[name];
     this.clock.setHead(this.track, this.about.head_tick);
     this.#heardOfPause(news);
-    if (before !== this.about.head_tick || wasRunning !== (this.about.status === "running")) {
+    const moved = before !== this.about.head_tick;
+    if (moved || this.about.status === "running") this.about.begun = this.about.continuing?.pid;
+    if (moved || stood !== standing(this.about)) {
       this.page.showStatus();
       this.showMarks();
       this.panels.head(this.about);

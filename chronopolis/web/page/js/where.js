@@ -2,10 +2,12 @@
 
 import { get, runPath } from "./api.js";
 import { el } from "./dom.js";
-import { whole } from "./format.js";
+import { counted, whole } from "./format.js";
 import { notice } from "./notices.js";
 import { tell } from "./telling.js";
 import { button } from "./transport.js";
+
+const TOLD_EVERY_MS = 2000;
 
 export function whereBox(session) {
   const { clock } = session;
@@ -41,6 +43,7 @@ export function whereBox(session) {
     if (from < 0 || from > clock.head) return say("There are no more ticks that way");
     node.classList.add("busy");
     back.disabled = on.disabled = true;
+    const told = lookedFor(direction > 0 ? clock.head - from + 1 : from + 1);
     try {
       const found =
         direction > 0
@@ -57,10 +60,20 @@ export function whereBox(session) {
     } catch (error) {
       say(error.message, { error: true });
     } finally {
+      clearInterval(told);
       node.classList.remove("busy");
       back.disabled = on.disabled = false;
     }
   }
+  /** Say again and again that a search goes on, and over how many ticks: the first over a long run takes its time. */
+  function lookedFor(ticks) {
+    const began = Date.now();
+    return setInterval(() => {
+      const seconds = Math.round((Date.now() - began) / 1000);
+      say(`Looking through ${counted(ticks, "tick")}, for ${seconds} s`, { ms: 2 * TOLD_EVERY_MS });
+    }, TOLD_EVERY_MS);
+  }
+
   /** The event that moved it most, where the answer names one. */
   function because({ causes = [] }) {
     const [first] = causes;
