@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.shell import run_in_shell
 
 _BLOCK = re.compile(r"(```console\n)(.*?)(```)", re.DOTALL)
 _OF_THE_CLOCK = re.compile(r"^│ (events|tick|memory) .*(a second|p50|MB).*$|^\s*\d[\d,]* rows? in .*$|^.*\btook \d.*$")
@@ -45,15 +44,10 @@ def steps_in(text: str) -> Iterator[Step]:
 def run_step(command: str, home: Path, *, folder: Path) -> str:
     """Run one command as a reader would, and return what it prints on standard output.
 
-    `polis` is the one of this tree; the shell is the reader's own, so pipes and loops work.
+    The shell is the reader's own, so pipes and loops work; this process answers what it asks of `polis`.
     """
-    python = shlex.quote(sys.executable)
-    script = f'polis() {{ {python} -m chronopolis.cli.main "$@"; }}\n{command}\n'
     environment = {**os.environ, "POLIS_HOME": str(home), "COLUMNS": "110", "NO_COLOR": "1", "TERM": "dumb"}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
-    done = subprocess.run(
-        ["bash", "-c", script], capture_output=True, text=True, env=environment, cwd=folder, timeout=240, check=False
-    )
+    done = run_in_shell(command, environment=environment, folder=folder, timeout_s=240)
     if done.returncode not in (0, 1):  # 1: the check failed, which a story may show
         raise AssertionError(f"$ {command}\nexit code {done.returncode}\n{done.stdout}\n{done.stderr}")
     return "\n".join(line.rstrip() for line in done.stdout.splitlines()).strip("\n")
