@@ -5,6 +5,7 @@ import signal
 from hypothesis import settings
 
 pytest_plugins = [
+    "tests.support.homes",
     "tests.support.postgres",
     "tests.support.stores",
     "tests.support.memories",

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.embedded_postgres import EmbeddedPostgres
-from tests.support.folders import short_lived_folder
-from tests.support.postgres import FOR_TESTS
+from tests.support.commands import home_with_server
 from tests.support.story import comparable, rewritten, run_step, steps_of
 
 _PAGE = Path(__file__).parents[2] / "docs" / "famine.md"
@@ -24,7 +22,7 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A home of its own, whose database stays up between commands."""
-    with short_lived_folder("polis-s-") as folder, EmbeddedPostgres(folder, settings=FOR_TESTS):
+    with home_with_server() as folder:
         yield folder
 
 

@@ -28,6 +28,7 @@ from infrastructure.postgres_server import recovers
 from infrastructure.postgres_tuning import TUNED, as_conf, fit_to_machine, size_bytes
 from infrastructure.settings import Settings
 from tests.support.folders import short_lived_folder
+from tests.support.homes import make_home
 from tests.support.postgres import FreshDatabase, TestServer, database, postgres_server  # noqa: F401
 
 pytestmark = pytest.mark.integration
@@ -38,7 +39,7 @@ OTHER_POLIS = """
 import sys
 from pathlib import Path
 from infrastructure.embedded_postgres import EmbeddedPostgres
-server = EmbeddedPostgres(Path(sys.argv[1]))
+server = EmbeddedPostgres(Path(sys.argv[1]), settings=eval(sys.argv[2]))
 server.attach()
 print(server.postmaster_pid, flush=True)
 sys.stdin.read()  # until the test closes it
@@ -56,8 +57,22 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture
-def server(home: Path) -> Iterator[EmbeddedPostgres]:
-    with EmbeddedPostgres(home, settings=SMALL) as running:
+def made_home(home: Path) -> Path:
+    """A home that had a server before: what most tests are not about is its making."""
+    make_home(home)
+    return home
+
+
+@pytest.fixture
+def server(made_home: Path) -> Iterator[EmbeddedPostgres]:
+    with EmbeddedPostgres(made_home, settings=SMALL) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def new_server() -> Iterator[EmbeddedPostgres]:
+    """A server in a home that it made itself, for tests that leave it as it is."""
+    with short_lived_folder("polis-t-") as folder, EmbeddedPostgres(folder, settings=SMALL) as running:
         yield running
 
 
@@ -71,7 +86,7 @@ def ask(url: str, query: str) -> object:
 def other_polis(home: Path) -> subprocess.Popen[str]:
     """Start another process that attaches to `home`, and leaves when its standard input is closed."""
     return subprocess.Popen(
-        [sys.executable, "-c", OTHER_POLIS, str(home)],
+        [sys.executable, "-c", OTHER_POLIS, str(home), repr(SMALL)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -109,16 +124,16 @@ def kill_server(server: EmbeddedPostgres) -> int:
 # --- one server ---
 
 
-def test_it_answers_over_tcp_and_over_the_socket(server: EmbeddedPostgres) -> None:
-    assert server.is_running
-    assert server.version.startswith("18.")
-    for url in (server.admin_url, server.url("postgres", over="socket")):
+def test_it_answers_over_tcp_and_over_the_socket(new_server: EmbeddedPostgres) -> None:
+    assert new_server.is_running
+    assert new_server.version.startswith("18.")
+    for url in (new_server.admin_url, new_server.url("postgres", over="socket")):
         assert ask(url, "SELECT current_database() || ' ' || current_user") == "polis postgres"
 
 
-def test_a_password_is_needed_whichever_way_one_comes(server: EmbeddedPostgres) -> None:
+def test_a_password_is_needed_whichever_way_one_comes(new_server: EmbeddedPostgres) -> None:
     for over in ("tcp", "socket"):
-        right = server.url("polis_app", over=over)
+        right = new_server.url("polis_app", over=over)
         login, rest = right.split("@")
         with pytest.raises(psycopg.OperationalError, match="password"):
             ask(f"postgresql://polis_app:wrong@{rest}", "SELECT 1")
@@ -127,42 +142,42 @@ def test_a_password_is_needed_whichever_way_one_comes(server: EmbeddedPostgres) 
         assert login and ask(right, "SELECT current_user") == "polis_app"
 
 
-def test_the_passwords_are_for_their_owner_alone(server: EmbeddedPostgres) -> None:
-    kept = server.cluster.passwords()
-    assert server.cluster.passwords_file.stat().st_mode & 0o777 == 0o600
+def test_the_passwords_are_for_their_owner_alone(new_server: EmbeddedPostgres) -> None:
+    kept = new_server.cluster.passwords()
+    assert new_server.cluster.passwords_file.stat().st_mode & 0o777 == 0o600
     assert len(set(kept.values())) == 3
 
 
-def test_it_listens_on_loopback_alone(server: EmbeddedPostgres) -> None:
-    pid = server.postmaster_pid
+def test_it_listens_on_loopback_alone(new_server: EmbeddedPostgres) -> None:
+    pid = new_server.postmaster_pid
     listening = [c for c in psutil.net_connections("inet") if c.pid == pid and c.status == "LISTEN"]
     assert [c.laddr.ip for c in listening] == ["127.0.0.1"]
 
 
-def test_its_roles_may_connect_and_no_more(server: EmbeddedPostgres) -> None:
-    for url in (server.app_url, server.read_url):
+def test_its_roles_may_connect_and_no_more(new_server: EmbeddedPostgres) -> None:
+    for url in (new_server.app_url, new_server.read_url):
         for refused in ("CREATE TABLE t (n int)", "CREATE TEMP TABLE t (n int)", "CREATE TABLE public.t (n int)"):
             with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName)):
                 ask(url, refused)
         with pytest.raises(psycopg.OperationalError, match="permission denied"):
             ask(url.removesuffix("/polis") + "/postgres", "SELECT 1")
     login = "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'polis_maintenance'"
-    assert ask(server.admin_url, login) is False
+    assert ask(new_server.admin_url, login) is False
 
 
-def test_it_sorts_by_bytes_and_checks_its_pages(server: EmbeddedPostgres) -> None:
+def test_it_sorts_by_bytes_and_checks_its_pages(new_server: EmbeddedPostgres) -> None:
     locale = "SELECT datlocprovider::text || datlocale FROM pg_database WHERE datname = 'polis'"
-    assert ask(server.admin_url, locale) == "bC.UTF-8"
-    assert ask(server.admin_url, "SHOW server_encoding") == "UTF8"
-    assert ask(server.admin_url, "SHOW data_checksums") == "on"
+    assert ask(new_server.admin_url, locale) == "bC.UTF-8"
+    assert ask(new_server.admin_url, "SHOW server_encoding") == "UTF8"
+    assert ask(new_server.admin_url, "SHOW data_checksums") == "on"
 
 
-def test_its_settings_are_ours_until_somebody_alters_the_system(home: Path) -> None:
-    with EmbeddedPostgres(home, settings=SMALL) as server:
+def test_its_settings_are_ours_until_somebody_alters_the_system(made_home: Path) -> None:
+    with EmbeddedPostgres(made_home, settings=SMALL) as server:
         assert ask(server.admin_url, "SHOW shared_buffers") == "64MB"
         assert ask(server.admin_url, "SHOW max_wal_size") == "2GB"
         ask(server.admin_url, "ALTER SYSTEM SET max_wal_size = '5GB'")
-    with EmbeddedPostgres(home, settings={**SMALL, "work_mem": "5MB"}) as server:
+    with EmbeddedPostgres(made_home, settings={**SMALL, "work_mem": "5MB"}) as server:
         assert ask(server.admin_url, "SHOW work_mem") == "5MB"
         assert ask(server.admin_url, "SHOW max_wal_size") == "5GB"
 
@@ -176,17 +191,17 @@ def test_its_wal_is_made_ahead_once_and_whoever_waits_is_told(home: Path, monkey
     assert ["making files for the database's log, this once" in told for told in starts] == [True, False]
 
 
-def test_its_url_stays_the_same_unless_somebody_took_the_port(home: Path) -> None:
-    with EmbeddedPostgres(home, settings=SMALL) as server:
+def test_its_url_stays_the_same_unless_somebody_took_the_port(made_home: Path) -> None:
+    with EmbeddedPostgres(made_home, settings=SMALL) as server:
         first = server.admin_url
-    with EmbeddedPostgres(home, settings=SMALL) as server:
+    with EmbeddedPostgres(made_home, settings=SMALL) as server:
         assert server.admin_url == first
-    port = int((home / "postgres" / "port").read_text())
+    port = int((made_home / "postgres" / "port").read_text())
     with socket.socket() as thief:
         thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         thief.bind(("127.0.0.1", port))
         thief.listen()
-        with EmbeddedPostgres(home, settings=SMALL) as server:
+        with EmbeddedPostgres(made_home, settings=SMALL) as server:
             assert server.admin_url != first
             assert ask(server.admin_url, "SELECT 1") == 1
 
@@ -233,17 +248,17 @@ def test_a_share_that_was_given_up_is_told_in_words(home: Path) -> None:
         EmbeddedPostgres(home, settings=SMALL).url("polis_app")
 
 
-def test_asking_again_is_quick(server: EmbeddedPostgres) -> None:
+def test_asking_again_is_quick(new_server: EmbeddedPostgres) -> None:
     times = []
     for _ in range(20):
         began = time.perf_counter()
-        server.ensure_running()
+        new_server.ensure_running()
         times.append(time.perf_counter() - began)
     assert sorted(times)[10] < 0.05, times  # 1.2 ms on a quiet machine
 
 
-def test_threads_may_share_one_and_it_can_be_used_again(home: Path) -> None:
-    server = EmbeddedPostgres(home, settings=SMALL)
+def test_threads_may_share_one_and_it_can_be_used_again(made_home: Path) -> None:
+    server = EmbeddedPostgres(made_home, settings=SMALL)
     threads = [threading.Thread(target=server.attach) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -260,9 +275,9 @@ def test_threads_may_share_one_and_it_can_be_used_again(home: Path) -> None:
 # --- many processes ---
 
 
-def test_two_processes_share_a_server_which_stops_when_the_last_leaves(home: Path) -> None:
-    with EmbeddedPostgres(home, settings=SMALL) as server:
-        other = other_polis(home)
+def test_two_processes_share_a_server_which_stops_when_the_last_leaves(made_home: Path) -> None:
+    with EmbeddedPostgres(made_home, settings=SMALL) as server:
+        other = other_polis(made_home)
         pid = pid_seen_by(other)
         assert pid == server.postmaster_pid
     assert psutil.pid_exists(pid), "the other still needs it"
@@ -284,21 +299,21 @@ def test_processes_that_come_and_go_at_once_neither_hang_nor_leave_a_server(home
     assert EmbeddedPostgres(home).postmaster_pid is None
 
 
-def test_a_killed_process_lets_go_of_the_server(home: Path) -> None:
-    other = other_polis(home)
+def test_a_killed_process_lets_go_of_the_server(made_home: Path) -> None:
+    other = other_polis(made_home)
     pid = pid_seen_by(other)
     other.kill()
     other.communicate()
     assert psutil.pid_exists(pid), "nobody was left to stop it"
-    with EmbeddedPostgres(home, settings=SMALL) as server:
+    with EmbeddedPostgres(made_home, settings=SMALL) as server:
         assert server.postmaster_pid == pid, "found, and shared"
     assert server.postmaster_pid is None, "the dead one holds nothing"
 
 
-def test_ctrl_c_reaches_the_process_and_not_the_server(home: Path) -> None:
-    other = other_polis(home)
+def test_ctrl_c_reaches_the_process_and_not_the_server(made_home: Path) -> None:
+    other = other_polis(made_home)
     pid = pid_seen_by(other)
-    with EmbeddedPostgres(home, settings=SMALL) as server:
+    with EmbeddedPostgres(made_home, settings=SMALL) as server:
         os.killpg(other.pid, signal.SIGINT)  # as a terminal does, to the whole group
         other.communicate(timeout=60)
         assert other.returncode != 0
@@ -349,9 +364,9 @@ def test_a_busy_orphan_does_not_keep_the_server_from_coming_back(server: Embedde
     assert ask(server.admin_url, "SELECT count(*) FROM kept") == 0
 
 
-def test_it_comes_back_however_quickly_one_asks_after_the_kill(home: Path) -> None:
+def test_it_comes_back_however_quickly_one_asks_after_the_kill(made_home: Path) -> None:
     large = {**SMALL, "shared_buffers": "512MB"}  # the kernel takes a while to free it
-    with EmbeddedPostgres(home, settings=large) as server:
+    with EmbeddedPostgres(made_home, settings=large) as server:
         ask(server.admin_url, "CREATE TABLE kept AS SELECT generate_series(1, 2000000) AS n")
         for _ in range(3):
             killed = kill_server(server)
@@ -362,8 +377,8 @@ def test_it_comes_back_however_quickly_one_asks_after_the_kill(home: Path) -> No
             assert ask(server.admin_url, "SELECT count(*) FROM kept") == 2_000_000
 
 
-def test_a_pid_file_that_names_another_program_is_not_believed(home: Path) -> None:
-    with EmbeddedPostgres(home, settings=SMALL) as server:
+def test_a_pid_file_that_names_another_program_is_not_believed(made_home: Path) -> None:
+    with EmbeddedPostgres(made_home, settings=SMALL) as server:
         owner = server.cluster.data.stat()
         stale = (server.cluster.data / "postmaster.pid").read_text()
     # The worst case: that pid now is another program's, of the very user that Postgres runs as.
@@ -402,8 +417,8 @@ def test_a_process_killed_at_any_moment_of_the_first_start_leaves_a_usable_home(
         assert server.postmaster_pid is None
 
 
-def test_lost_passwords_are_made_anew(home: Path) -> None:
-    with EmbeddedPostgres(home, settings=SMALL) as server:
+def test_lost_passwords_are_made_anew(made_home: Path) -> None:
+    with EmbeddedPostgres(made_home, settings=SMALL) as server:
         before = server.app_url
         ask(server.admin_url, "CREATE TABLE kept (n int)")
     server.cluster.passwords_file.unlink()
@@ -459,22 +474,22 @@ def test_a_home_that_is_a_file_is_refused(home: Path) -> None:
         EmbeddedPostgres(home / "file").attach()
 
 
-def test_a_server_that_does_not_start_shows_its_log(home: Path) -> None:
+def test_a_server_that_does_not_start_shows_its_log(made_home: Path) -> None:
     with pytest.raises(EmbeddedPostgresFailed, match="no_such_setting") as caught:
-        EmbeddedPostgres(home, settings={**SMALL, "no_such_setting": "1"}).attach()
+        EmbeddedPostgres(made_home, settings={**SMALL, "no_such_setting": "1"}).attach()
     assert str(caught.value.log) in str(caught.value)
-    with EmbeddedPostgres(home, settings=SMALL) as server:  # and holds nothing that hinders the next
+    with EmbeddedPostgres(made_home, settings=SMALL) as server:  # and holds nothing that hinders the next
         assert server.is_running
 
 
-def test_a_server_that_takes_too_long_is_left_to_go_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with EmbeddedPostgres(home, settings=SMALL):
+def test_a_server_that_takes_too_long_is_left_to_go_on(made_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddedPostgres(made_home, settings=SMALL):
         pass
     with monkeypatch.context() as patched:
         patched.setattr("infrastructure.postgres_server.takes_connections", lambda _: False)
         with pytest.raises(EmbeddedPostgresFailed, match="answer within"):
-            EmbeddedPostgres(home, settings=SMALL, start_timeout_s=0.3).attach()
-    with EmbeddedPostgres(home, settings=SMALL) as server:
+            EmbeddedPostgres(made_home, settings=SMALL, start_timeout_s=0.3).attach()
+    with EmbeddedPostgres(made_home, settings=SMALL) as server:
         assert server.is_running
     assert server.postmaster_pid is None
 

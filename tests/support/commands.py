@@ -21,7 +21,7 @@ import pytest
 from chronopolis.cli import main
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from tests.support.folders import short_lived_folder
-from tests.support.postgres import FOR_TESTS
+from tests.support.homes import FOR_TESTS, make_home
 
 _VARIABLES = ("POLIS_HOME", "POLIS_DATABASE_URL", "POLIS_DEBUG", "POLIS_RUN")
 
@@ -54,6 +54,7 @@ def home_with_server() -> Iterator[Path]:
     before = {name: os.environ.pop(name, None) for name in _VARIABLES}
     try:
         with short_lived_folder("polis-c-") as folder:
+            make_home(folder)
             os.environ["POLIS_HOME"] = str(folder)
             with EmbeddedPostgres(folder, settings=FOR_TESTS):
                 yield folder

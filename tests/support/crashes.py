@@ -19,6 +19,7 @@ import psutil
 
 from infrastructure.postgres_cluster import Cluster
 from infrastructure.postgres_process import processes_of
+from tests.support.homes import make_home
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,9 +89,10 @@ class RunnerProcess:
 
 @contextlib.contextmanager
 def home_of_its_own() -> Iterator[dict[str, str]]:
-    """Give an environment with an empty home, and end whatever server is left in it."""
+    """Give an environment with a home that has no run, and end whatever server is left in it."""
     folder = Path(tempfile.mkdtemp(prefix="polis-c-"))
     try:
+        make_home(folder)
         yield {"POLIS_HOME": str(folder)}
     finally:
         kill_server(folder)

@@ -14,7 +14,7 @@ _IN_MEMORY = Path("/dev/shm")
 _ROOM = 8 << 30  # bytes, free there and in memory: a session's databases take some hundred megabytes
 
 
-def _new_folder(prefix: str) -> Path:
+def new_folder(prefix: str) -> Path:
     """Make a folder, in memory where there is room: short enough for a socket, and open to other users.
 
     Databases come and go by the hundred, each some hundred files. A file system that keeps no journal looks at
@@ -30,7 +30,7 @@ def _new_folder(prefix: str) -> Path:
 @contextlib.contextmanager
 def short_lived_folder(prefix: str) -> Iterator[Path]:
     """Give a new folder, and remove it with all that is in it."""
-    folder = _new_folder(prefix)
+    folder = new_folder(prefix)
     try:
         yield folder
     finally:

@@ -53,7 +53,7 @@ class Polis:
 
 @pytest.fixture
 def polis_home() -> Iterator[dict[str, str]]:
-    """An environment with an empty home; whatever still runs in it is killed at the end."""
+    """An environment with a home that has no run; whatever still runs in it is killed at the end."""
     with home_of_its_own() as environment:
         yield environment
         for process in psutil.process_iter():  # what a test killed the owner of, by this very home

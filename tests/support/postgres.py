@@ -17,11 +17,8 @@ import pytest
 from psycopg import sql
 
 from infrastructure.embedded_postgres import EmbeddedPostgres
-from infrastructure.postgres_tuning import TUNED
 from tests.support.folders import short_lived_folder
-
-# Killed processes lose nothing by this, only a power cut would: tests of durability have servers of their own.
-FOR_TESTS = {**TUNED, "fsync": "off", "full_page_writes": "off", "shared_buffers": "128MB", "min_wal_size": "64MB"}
+from tests.support.homes import FOR_TESTS, make_home
 
 
 @dataclass(frozen=True)
@@ -72,10 +69,12 @@ class TestServer:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[TestServer]:
     """The session's server, in a short temporary folder that goes with it."""
-    with short_lived_folder("polis-t-") as home, EmbeddedPostgres(home, settings=FOR_TESTS) as embedded:
-        server = TestServer(embedded)
-        yield server
-        server.close()
+    with short_lived_folder("polis-t-") as home:
+        make_home(home)
+        with EmbeddedPostgres(home, settings=FOR_TESTS) as embedded:
+            server = TestServer(embedded)
+            yield server
+            server.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from domain.configuration import Configuration
 from domain.ports import EventStore, Run
 from infrastructure import lease
 from infrastructure.database import Database
-from infrastructure.migrate import upgrade
+from infrastructure.postgres_cluster import DATABASE
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.settings import Settings
 from tests.support.histories import History
@@ -38,11 +38,8 @@ def opened(database: FreshDatabase) -> Iterator[PostgresStore]:
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_server: TestServer) -> str:
-    """The name of a migrated, empty database to copy."""
-    fresh = postgres_server.fresh_database()
-    with Database(settings_of(fresh)) as database:
-        upgrade(database)
-    return fresh.name
+    """The name of a migrated, empty database to copy: its home's own, to which no test connects."""
+    return DATABASE
 
 
 @pytest.fixture(scope="module")
