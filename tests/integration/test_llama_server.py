@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -46,8 +47,8 @@ server.leave()
 """
 
 
-@pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
+@contextmanager
+def a_home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="polis-e-"))
     yield folder
     for note in folder.glob("engines/*/server.json"):  # a failed test's
@@ -55,9 +56,25 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """A home for tests of a server's beginning and end."""
+    with a_home() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def busy_home() -> Iterator[Path]:
+    """A home whose server is up all the time, as long as nobody kills it: it takes a second to start."""
+    with a_home() as folder:
+        other = open_engine("llama", Settings(home=folder))
+        yield folder
+        other.close()
+
+
 @pytest.fixture
-def engine(home: Path) -> Iterator[SupervisedEngine]:
-    engine = open_engine("llama", Settings(home=home))
+def engine(busy_home: Path) -> Iterator[SupervisedEngine]:
+    engine = open_engine("llama", Settings(home=busy_home))
     assert isinstance(engine, SupervisedEngine)
     yield engine
     engine.close()
@@ -123,8 +140,8 @@ def test_it_listens_on_loopback_alone_at_low_priority_and_asks_for_its_key(engin
         assert (engine._server.folder / name).stat().st_mode & 0o777 == 0o600
 
 
-def test_the_doctor_sees_it_and_how_soon_it_answers(engine: SupervisedEngine, home: Path) -> None:
-    (check,) = [check for check in minds(Settings(home=home)) if check.name == "engine"]
+def test_the_doctor_sees_it_and_how_soon_it_answers(engine: SupervisedEngine, busy_home: Path) -> None:
+    (check,) = [check for check in minds(Settings(home=busy_home)) if check.name == "engine"]
     assert check.status == "ok" and f"llama, embedded (pid {engine.pid}, " in check.found
     assert re.search(r"answers in \d+\.\d ms", check.found)
 
