@@ -6,6 +6,7 @@ from hypothesis import settings
 
 pytest_plugins = [
     "tests.support.homes",
+    "tests.support.runner_forks",
     "tests.support.postgres",
     "tests.support.stores",
     "tests.support.memories",

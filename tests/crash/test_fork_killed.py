@@ -9,7 +9,7 @@ import pytest
 import replay
 from domain.configuration import Configuration
 from infrastructure.postgres_store import PostgresStore
-from tests.support.crashes import RunnerProcess
+from tests.support.crashes import ForkedRunner
 from tests.support.postgres import FreshDatabase
 from tests.support.stores import chain_of, go_on, make_run
 
@@ -36,7 +36,7 @@ def test_a_fork_killed_at_a_failpoint_resumes_to_the_same_hash(
     go_on(postgres_store, undisturbed, TICKS)
     fork = replay.fork(postgres_store, parent, at=40, name="fork", **WHAT)  # type: ignore[arg-type]
     command = ("--name", "fork", "--ticks", TICKS, "--durability", durability, "--pace", 2)
-    killed = RunnerProcess({"POLIS_DATABASE_URL": migrated.admin_url}, *command, failpoint=failpoint)
+    killed = ForkedRunner({"POLIS_DATABASE_URL": migrated.admin_url}, *command, failpoint=failpoint)
     assert killed.wait() == -signal.SIGKILL
     partly = replay.verify(postgres_store, fork)
     assert partly.ok and partly.ticks <= TICKS + 1, partly

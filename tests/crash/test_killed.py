@@ -19,7 +19,7 @@ from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.migrate import schema_status, upgrade
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.settings import Settings
-from tests.support.crashes import RunnerProcess, eventually, home_of_its_own, kill_server, postmaster_of
+from tests.support.crashes import ForkedRunner, RunnerProcess, eventually, home_of_its_own, kill_server, postmaster_of
 from tests.support.postgres import FreshDatabase, TestServer
 from tests.support.stores import SMALL_WORLD, TINY_WORLD, chain_of, settings_of
 from workers.bootstrap import open_store
@@ -69,7 +69,7 @@ def test_a_runner_killed_at_a_failpoint_resumes_to_the_same_hash(
     name = f"{failpoint}-{durability}".replace("@", "-")
     # Paced, so that mode `group` has many groups: the failpoint looks at the first tick of each.
     command = ("--name", name, "--ticks", TICKS, "--durability", durability, "--pace", 2)
-    killed = RunnerProcess(environment, *command, failpoint=failpoint)
+    killed = ForkedRunner(environment, *command, failpoint=failpoint)
     assert killed.wait() == -signal.SIGKILL
     found = module_store.find(name)
     eventually(lambda: module_store.lease(found).status == "paused")  # Postgres has seen that its client is gone
@@ -88,10 +88,10 @@ def test_a_runner_killed_at_any_moment_resumes_to_the_same_hash(
     name = f"any-moment-{durability}"
     command = ("--name", name, "--ticks", TICKS, "--durability", durability, "--pace", 2)
     for _ in range(2):
-        runner = RunnerProcess(environment, *command)
+        runner = ForkedRunner(environment, *command)
         runner.wait_for_ticks()
         runner.kill()
-    summary = RunnerProcess(environment, *command).finish()
+    summary = ForkedRunner(environment, *command).finish()
     assert summary["resumed"] and summary["head_hash"] == undisturbed[-1].hex()
     assert_as_undisturbed(module_store, name, undisturbed)
 
@@ -102,7 +102,7 @@ def test_a_stopped_runner_pauses_and_resumes_to_the_same_hash(
 ) -> None:
     name = f"stopped-by-{number.name.lower()}"
     command = ("--name", name, "--ticks", TICKS, "--durability", "group")
-    runner = RunnerProcess(environment, *command, "--pace", 20)
+    runner = ForkedRunner(environment, *command, "--pace", 20)
     runner.wait_for_ticks()
     runner.send(number)
     summary = runner.finish()
@@ -133,9 +133,9 @@ def test_a_second_runner_of_one_run_is_refused(
     module_store: PostgresStore, environment: dict[str, str], undisturbed: list[bytes]
 ) -> None:
     command = ("--name", "wanted-by-two", "--ticks", TICKS)
-    first = RunnerProcess(environment, *command, "--pace", 100)
+    first = ForkedRunner(environment, *command, "--pace", 100)
     first.wait_for_ticks()
-    second = RunnerProcess(environment, *command)
+    second = ForkedRunner(environment, *command)
     assert second.wait() == 1
     assert second.lines[-1]["type"] == "RunIsHeld"
     assert str(first.process.pid) in second.lines[-1]["error"]
@@ -150,7 +150,7 @@ def test_a_zombie_that_wakes_after_a_takeover_never_commits(
     module_store: PostgresStore, environment: dict[str, str], undisturbed: list[bytes], durability: str
 ) -> None:
     name = f"zombie-{durability}"
-    zombie = RunnerProcess(environment, "--name", name, "--ticks", TICKS, "--durability", durability, "--pace", 5)
+    zombie = ForkedRunner(environment, "--name", name, "--ticks", TICKS, "--durability", durability, "--pace", 5)
     zombie.wait_for_ticks()
     zombie.send(signal.SIGSTOP)
     run = module_store.find(name)
@@ -241,7 +241,7 @@ def test_a_server_lost_within_a_transaction_costs_nothing(
 def test_a_migration_killed_at_its_end_is_done_again(postgres_server: TestServer) -> None:
     fresh = postgres_server.fresh_database()
     where = {"POLIS_DATABASE_URL": fresh.admin_url}
-    killed = RunnerProcess(where, "--migrate-only", failpoint="in_migration")
+    killed = ForkedRunner(where, "--migrate-only", failpoint="in_migration")
     assert killed.wait() == -signal.SIGKILL
     with Database(settings_of(fresh)) as database:
         assert schema_status(database).current is None, "all of it or nothing"

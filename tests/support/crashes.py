@@ -20,6 +20,7 @@ import psutil
 from infrastructure.postgres_cluster import Cluster
 from infrastructure.postgres_process import processes_of
 from tests.support.homes import make_home
+from tests.support.runner_forks import Fork
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,14 +39,16 @@ class RunnerProcess:
         known = {k: v for k, v in os.environ.items() if not k.startswith("POLIS_")}
         # Opened anew to be read: the child writes where this one's offset is.
         self.log = tempfile.NamedTemporaryFile("w")  # noqa: SIM115 -- closed with this object
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tests.support.run_process", *map(str, arguments)],
-            cwd=ROOT, env=known | environment | {"POLIS_FAILPOINT": failpoint}, text=True,
-            stdout=subprocess.PIPE, stderr=self.log, start_new_session=True,
-        )  # fmt: skip
+        self.process = self._start([*map(str, arguments)], known | environment | {"POLIS_FAILPOINT": failpoint})
         self.said = ""
 
-    def wait(self, *, within_s: float = 90) -> int:
+    def _start(self, arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[str] | Fork:
+        return subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "tests.support.run_process", *arguments],
+            cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=self.log, start_new_session=True,
+        )  # fmt: skip
+
+    def wait(self, *, within_s: float = 90) -> int | None:
         """Wait for its end and return the exit code; kill it and fail if it takes too long."""
         try:
             self.said += self.process.communicate(timeout=within_s)[0]
@@ -85,6 +88,13 @@ class RunnerProcess:
         """Kill it as by `kill -9`, and everything that it started in its session."""
         self.process.kill()
         self.wait()
+
+
+class ForkedRunner(RunnerProcess):
+    """The same, forked from a process that has imported it: for tests in which its own start is of no account."""
+
+    def _start(self, arguments: list[str], environment: dict[str, str]) -> Fork:
+        return Fork(arguments, environment, self.log)
 
 
 @contextlib.contextmanager
