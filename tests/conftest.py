@@ -1,7 +1,9 @@
 """What all tests share: fixtures, and hypothesis with the same examples on every machine and day, and no clock."""
 
+import gc
 import signal
 
+import pytest
 from hypothesis import settings
 
 pytest_plugins = [
@@ -21,3 +23,14 @@ settings.load_profile("chronopolis")
 # Behind `make test &` of a script Ctrl-C is ignored, and so by all that tests start; but some tests are of Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# While tests are collected: what is read then stays, and looking through it for garbage was a quarter of the time.
+# Not by other thresholds: what is imported meanwhile may take them for Python's own.
+gc.disable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Look for garbage as Python does, from now on."""
+    gc.freeze()
+    gc.enable()

@@ -23,6 +23,7 @@ from chronopolis.cli.doctor_minds import minds
 from infrastructure.embedded_valkey import EmbeddedValkey
 from infrastructure.settings import Settings
 from workers import broker as broker_module
+from workers import crew as crew_module
 from workers.broker import Broker
 from workers.crew import Crew, Post, bound
 from workers.dispatch import Dispatcher, Publisher, round_trip_ms
@@ -87,10 +88,11 @@ def done(home: Path, monkeypatch: pytest.MonkeyPatch) -> Done:
 
 
 @pytest.fixture
-def crew(home: Path, valkey: EmbeddedValkey, done: Done) -> Iterator[Crew]:
+def crew(home: Path, valkey: EmbeddedValkey, done: Done, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crew]:
     with a_crew(home, valkey) as crew:
         eventually(lambda: Broker(valkey.url).workers())
         yield crew
+        monkeypatch.setattr(crew_module, "GRACE_S", 0.2)  # how a crew leaves has tests of its own
 
 
 def a_crew(home: Path, valkey: EmbeddedValkey, *more: str, concurrency: int = 2, queue: str = "minds") -> Crew:
