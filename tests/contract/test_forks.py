@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,11 @@ from domain.inputs import INTERVENTION, Input, InputKey
 from domain.ports import EventStore, Run
 from domain.scenario import Scenario, Scenarios
 from domain.terrain import make_terrain
+from infrastructure.postgres_store import PostgresStore
 from replay.scenario import apart_from
 from tests.support.memory_store import MemoryStore
-from tests.support.stores import chain_of, go_on, make_run
+from tests.support.postgres import FreshDatabase, TestServer
+from tests.support.stores import a_copy, chain_of, go_on, make_run, with_runs
 
 pytestmark = pytest.mark.contract
 
@@ -40,9 +43,29 @@ LEAN = {"hunger": 120, "sight": 2}
 GIFT = {"agent": 3, "endow": {"food": 9_000}}
 
 
+def make_parent(store: EventStore) -> Run:
+    return make_run(store, "parent", ticks=TICKS, configuration=VILLAGE)
+
+
+@pytest.fixture(scope="module")
+def with_parent(postgres_server: TestServer, migrated_template: str) -> Iterator[str]:
+    with with_runs(postgres_server, migrated_template, make_parent) as name:
+        yield name
+
+
+@pytest.fixture
+def migrated(
+    request: pytest.FixtureRequest, postgres_server: TestServer, migrated_template: str
+) -> Iterator[FreshDatabase]:
+    """A database for one test, with the run `parent` if it asks for that."""
+    template = request.getfixturevalue("with_parent") if "parent" in request.fixturenames else migrated_template
+    with a_copy(postgres_server, template) as fresh:
+        yield fresh
+
+
 @pytest.fixture
 def parent(store: EventStore) -> Run:
-    return make_run(store, "parent", ticks=TICKS, configuration=VILLAGE)
+    return store.find("parent") if isinstance(store, PostgresStore) else make_parent(store)
 
 
 def lived_on(store: EventStore, run: Run, target: int = TICKS) -> list[bytes]:

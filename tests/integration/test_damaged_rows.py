@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,8 +29,8 @@ from infrastructure import stretches
 from infrastructure.leaves import LINEAGE
 from infrastructure.postgres_store import PostgresStore
 from tests.support.commands import Said, calling
-from tests.support.postgres import FreshDatabase
-from tests.support.stores import TINY_WORLD, go_on, make_run, opened
+from tests.support.postgres import FreshDatabase, TestServer
+from tests.support.stores import TINY_WORLD, a_copy, go_on, make_run, opened, with_runs
 from tests.support.web import served
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -41,14 +41,32 @@ Ask = Callable[..., Said]
 Change = Callable[..., None]
 
 
+@pytest.fixture(scope="module")
+def with_line(postgres_server: TestServer, migrated_template: str) -> Iterator[str]:
+    def make(store: PostgresStore) -> None:
+        run = make_run(store, "first", ticks=TICKS)
+        for name, at in (("second", 8), ("third", 9)):
+            run = replay.fork(store, run, at=at, name=name)
+            go_on(store, run, TICKS)
+
+    with with_runs(postgres_server, migrated_template, make) as name:
+        yield name
+
+
+@pytest.fixture
+def migrated(
+    request: pytest.FixtureRequest, postgres_server: TestServer, migrated_template: str
+) -> Iterator[FreshDatabase]:
+    """A database for one test, with the runs of `line` if it asks for them."""
+    template = request.getfixturevalue("with_line") if "line" in request.fixturenames else migrated_template
+    with a_copy(postgres_server, template) as fresh:
+        yield fresh
+
+
 @pytest.fixture
 def line(postgres_store: PostgresStore) -> list[Run]:
     """A run, a fork of it, and a fork of that."""
-    found = [make_run(postgres_store, "first", ticks=TICKS)]
-    for name, at in (("second", 8), ("third", 9)):
-        found.append(replay.fork(postgres_store, found[-1], at=at, name=name))
-        go_on(postgres_store, found[-1], TICKS)
-    return found
+    return [postgres_store.find(name) for name in ("first", "second", "third")]
 
 
 @pytest.fixture

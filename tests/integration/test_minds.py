@@ -25,7 +25,8 @@ from domain.inputs import INTERVENTION, Input, InputKey, Inputs
 from domain.ports import Run
 from infrastructure.postgres_store import PostgresStore
 from replay import inputs_in_parts
-from tests.support.stores import chain_of
+from tests.support.postgres import FreshDatabase, TestServer
+from tests.support.stores import a_copy, chain_of, with_runs
 from workers import thinking as thinking_of_runs
 from workers.minds.scripted import ScriptedEngine
 from workers.minds.think import think
@@ -76,13 +77,30 @@ def kinds_of(store: PostgresStore, run: Run) -> dict[int, int]:
     return counted
 
 
+@pytest.fixture(scope="module")
+def with_lived(postgres_server: TestServer, migrated_template: str) -> Iterator[str]:
+    def live(store: PostgresStore) -> None:
+        summary = go(store, made(store, "lived"), TICKS)
+        assert (summary.status, summary.head_tick) == ("complete", TICKS)
+
+    with with_runs(postgres_server, migrated_template, live) as name:
+        yield name
+
+
+@pytest.fixture
+def migrated(
+    request: pytest.FixtureRequest, postgres_server: TestServer, migrated_template: str
+) -> Iterator[FreshDatabase]:
+    """A database for one test, with the run `lived` if it asks for that: others would find its answers again."""
+    template = request.getfixturevalue("with_lived") if "lived" in request.fixturenames else migrated_template
+    with a_copy(postgres_server, template) as fresh:
+        yield fresh
+
+
 @pytest.fixture
 def lived(postgres_store: PostgresStore) -> Run:
     """A run with minds to its end."""
-    run = made(postgres_store, "lived")
-    summary = go(postgres_store, run, TICKS)
-    assert (summary.status, summary.head_tick) == ("complete", TICKS)
-    return run
+    return postgres_store.find("lived")
 
 
 def test_a_run_with_minds_verifies_and_reexecutes_with_nobody_to_ask(postgres_store: PostgresStore, lived: Run) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,12 +42,28 @@ def migrated_template(postgres_server: TestServer) -> str:
     return DATABASE
 
 
+@contextmanager
+def a_copy(server: TestServer, template: str) -> Iterator[FreshDatabase]:
+    """Lend a copy of a database."""
+    fresh = server.fresh_database(template=template)
+    yield fresh
+    server.drop(fresh)
+
+
+@contextmanager
+def with_runs(server: TestServer, template: str, make: Callable[[PostgresStore], object]) -> Iterator[str]:
+    """Lend the name of a database in which runs were made, to be copied for every test that wants them."""
+    with a_copy(server, template) as fresh:
+        with opened(fresh) as store:
+            make(store)
+        yield fresh.name
+
+
 @pytest.fixture(scope="module")
 def module_database(postgres_server: TestServer, migrated_template: str) -> Iterator[FreshDatabase]:
     """A migrated database for the tests of one module."""
-    fresh = postgres_server.fresh_database(template=migrated_template)
-    yield fresh
-    postgres_server.drop(fresh)
+    with a_copy(postgres_server, migrated_template) as fresh:
+        yield fresh
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +76,8 @@ def module_store(module_database: FreshDatabase) -> Iterator[PostgresStore]:
 @pytest.fixture
 def migrated(postgres_server: TestServer, migrated_template: str) -> Iterator[FreshDatabase]:
     """A migrated database for one test."""
-    fresh = postgres_server.fresh_database(template=migrated_template)
-    yield fresh
-    postgres_server.drop(fresh)
+    with a_copy(postgres_server, migrated_template) as fresh:
+        yield fresh
 
 
 @pytest.fixture
@@ -118,6 +133,6 @@ def chain_of(store: EventStore, run: Run) -> list[bytes]:
 
 
 __all__ = [
-    "SMALL_WORLD", "TINY_WORLD", "chain_of", "go_on", "keep", "make_run",
-    "migrated", "migrated_template", "opened", "postgres_store", "settings_of", "store",
+    "SMALL_WORLD", "TINY_WORLD", "a_copy", "chain_of", "go_on", "keep", "make_run",
+    "migrated", "migrated_template", "opened", "postgres_store", "settings_of", "store", "with_runs",
 ]  # fmt: skip
