@@ -147,6 +147,10 @@ class ProgressDisplay:
         """Return the columns that tell how much is done."""
         raise NotImplementedError
 
+    def fields(self) -> dict[str, Any]:
+        """Return what is not known yet of what the columns tell: they are drawn before there is any progress."""
+        return {}
+
     def is_time(self) -> bool:
         """Whether it is time for a line again, where there is no bar; asked once a line."""
         if time.monotonic() - self._said < LINE_EVERY_S:
@@ -164,7 +168,7 @@ class ProgressDisplay:
                 redirect_stdout=False,  # or what a command writes there meanwhile would land on standard error
             )  # fmt: skip
             self._progress.start()
-            self._task = self._progress.add_task(self.doing, total=None)
+            self._task = self._progress.add_task(self.doing, total=None, **self.fields())
         return self
 
     def __exit__(

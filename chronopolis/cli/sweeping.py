@@ -178,11 +178,9 @@ class _Display(ProgressDisplay):
 
         return TaskProgressColumn(), TextColumn("{task.fields[runs]}")
 
-    def __enter__(self) -> _Display:
-        super().__enter__()
-        if self._progress is not None:
-            self._progress.update(self._task, runs="")
-        return self
+    def fields(self) -> dict[str, Any]:
+        """Return what is not known yet of what the columns tell."""
+        return {"runs": ""}
 
     def update(self, now: Progress) -> None:
         """Show it."""

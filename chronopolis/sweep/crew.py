@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from chronopolis.continuing import (
     command_to_resume,
@@ -74,6 +74,34 @@ class Progress:
     under_way: tuple[tuple[str, int], ...]
 
 
+class Process(Protocol):
+    """What there is to be done with the process of a run, as `subprocess.Popen` does it."""
+
+    def poll(self) -> int | None:
+        """Return its exit code; None while it goes on."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended."""
+        ...
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+
+def start_process(name: str, options: Sequence[str], settings: Any, said: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Go on with a run in a process and a session of its own."""
+    return subprocess.Popen(
+        command_to_resume(name, *options), env=environment_for(settings), start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
 @dataclass
 class _MemberRun:
     """A member that is there and goes on: in a process of ours, or in somebody else's, which is watched."""
@@ -81,7 +109,7 @@ class _MemberRun:
     member: Member
     run: Run
     head_tick: int
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     said: IO[bytes] | None = None
 
     def signal(self) -> None:
@@ -110,6 +138,7 @@ class SweepCrew:
     settings : where the processes find the database
     jobs : how many go on at a time
     options : of `polis resume` for each
+    launch : starts the process of a run, given its name, options, environment and where it says what it says
     alone_at_first : whether the first has to be under way before others begin, as while it compiles the rules
     on_progress, on_ending : called now and then, and for each that was run and ends
     """
@@ -123,12 +152,14 @@ class SweepCrew:
         settings: Any,
         jobs: int = 1,
         options: Sequence[str] = (),
+        launch: Callable[[str, Sequence[str], Any, IO[bytes]], Process] = start_process,
         alone_at_first: bool = False,
         on_progress: Callable[[Progress], None] = lambda progress: None,
         on_ending: Callable[[Ending], None] = lambda ending: None,
     ) -> None:
         self.store, self.sweep, self.jobs = store, sweep, jobs
         self._create, self._settings, self._options = create, settings, tuple(options)
+        self._launch = launch
         self._alone = alone_at_first
         self._on_progress, self._on_ending = on_progress, on_ending
         self._waiting = deque(sweep.members)
@@ -239,11 +270,10 @@ class SweepCrew:
             more = self.sweep.ticks - max(begun.head_tick, 0)
             wanted = [] if lease.target == self.sweep.ticks else [f"--ticks={more}"]
             begun.said = tempfile.TemporaryFile()  # noqa: SIM115  it is closed once the process has ended
-            begun.process = subprocess.Popen(
-                command_to_resume(member.name, *wanted, *self._options), env=environment_for(self._settings),
-                start_new_session=True, stdin=subprocess.DEVNULL, stdout=begun.said, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+            begun.process = self._launch(member.name, [*wanted, *self._options], self._settings, begun.said)
             self._under_way.append(begun)
+            if self._stopping.is_set():  # asked for while the process was being made, and so not of this one
+                begun.signal()
         return True
 
     def _found_or_made(self, member: Member) -> Run:
