@@ -206,7 +206,7 @@ def _run(
         crew = SweepCrew(
             store, planned, create=lambda member: _create(store, planned, member, groups),
             settings=Settings.from_environment(), jobs=jobs, options=options,
-            alone_at_first=to_compile, on_progress=display.update,
+            bring_back=store.database.ensure_running, alone_at_first=to_compile, on_progress=display.update,
             on_ending=lambda ending: output.say(ended(ending)),
         )  # fmt: skip
         with hearing(lambda times: _stop(output, crew, times)):

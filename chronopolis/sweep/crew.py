@@ -23,13 +23,14 @@ from chronopolis.continuing import (
     environment_failed,
     environment_for,
     error_type_told,
+    pause_told,
     problem_told,
     was_stopped,
 )
 from chronopolis.errors import WrongUsage
 from chronopolis.sweep.plan import Member, Sweep
-from domain.errors import RunExists, RunIsHeld, StoreUnavailable
-from domain.ports import Run
+from domain.errors import LeaseLost, RunExists, RunIsHeld, StoreUnavailable, UnknownRun
+from domain.ports import Lease, Run
 
 if TYPE_CHECKING:
     from workers.bootstrap import PostgresStore
@@ -38,6 +39,8 @@ _LOOK_EVERY_S = 0.25
 _SAID_BYTES = 8_192
 _STOPPING_S = 15.0
 _BEGINS_WITHIN_S = 20.0
+_AWAY_S = 30.0
+_WRITTEN_ELSEWHERE = (RunIsHeld.__name__, LeaseLost.__name__)
 
 WAITING, RUNNING, PAUSED, COMPLETE, DEGRADED, FAILED = "waiting", "running", "paused", "complete", "degraded", "failed"
 
@@ -139,6 +142,7 @@ class SweepCrew:
     jobs : how many go on at a time
     options : of `polis resume` for each
     launch : starts the process of a run, given its name, options, environment and where it says what it says
+    bring_back : starts the database again, if it is ours to start and is gone
     alone_at_first : whether the first has to be under way before others begin, as while it compiles the rules
     on_progress, on_ending : called now and then, and for each that was run and ends
     """
@@ -153,21 +157,24 @@ class SweepCrew:
         jobs: int = 1,
         options: Sequence[str] = (),
         launch: Callable[[str, Sequence[str], Any, IO[bytes]], Process] = start_process,
+        bring_back: Callable[[], None] = lambda: None,
         alone_at_first: bool = False,
         on_progress: Callable[[Progress], None] = lambda progress: None,
         on_ending: Callable[[Ending], None] = lambda ending: None,
     ) -> None:
         self.store, self.sweep, self.jobs = store, sweep, jobs
         self._create, self._settings, self._options = create, settings, tuple(options)
-        self._launch = launch
+        self._launch, self._bring_back = launch, bring_back
         self._alone = alone_at_first
         self._on_progress, self._on_ending = on_progress, on_ending
         self._waiting = deque(sweep.members)
         self._under_way: list[_MemberRun] = []
         self._elsewhere: list[_MemberRun] = []
         self._endings: dict[str, Ending] = {}
-        self._there: set[str] = set()
+        self._there: dict[str, Run] = {}
         self._made: set[int] = set()
+        self._first_seen: dict[int, float] = {}
+        self._away_since: float | None = None
         self._stopping = threading.Event()
         self._halted: str | None = None
 
@@ -181,15 +188,23 @@ class SweepCrew:
         CorruptHistory
             If one is damaged.
         """
-        self._there = self.store.names() & {member.name for member in self.sweep.members}
+        names = self.store.names()
         for member in self.sweep.members:
-            if member.name in self._there:
-                differences = member.differences(self.store.find(member.name), self.sweep.origin)
-                if differences:
-                    raise WrongUsage(
-                        f"run {member.name} is there and is another: {', '.join(differences)}",
-                        "Give this sweep another name, or `polis drop` that run.",
-                    )
+            if member.name in names:
+                with suppress(UnknownRun):  # somebody dropped it in this very moment
+                    self._found(member)
+
+    def _found(self, member: Member) -> Run:
+        """Return a member's run that is there, made by us or not."""
+        run = self.store.find(member.name)
+        differences = member.differences(run, self.sweep.origin)
+        if differences:
+            raise WrongUsage(
+                f"run {member.name} is there and is another: {', '.join(differences)}",
+                "Give this sweep another name, or `polis drop` that run.",
+            )
+        self._there[member.name] = run
+        return run
 
     def stop(self) -> None:
         """Ask all that go on here to stop: they finish their tick; asked once more, they leave at once."""
@@ -207,14 +222,16 @@ class SweepCrew:
         self.require_ours()
         try:
             while self._under_way or (self._may_begin and (self._waiting or self._elsewhere)):
-                while self._waiting and self._may_begin and len(self._under_way) < self._room:
-                    if not self._begin(self._waiting[0]):
-                        break
-                    self._waiting.popleft()
-                with suppress(StoreUnavailable):  # the processes wait until it is back
+                try:
+                    while self._waiting and self._may_begin and len(self._under_way) < self._room:
+                        self._begin(self._waiting[0])
+                        self._waiting.popleft()
                     self._look_at_ours()
                     self._look_at_others()
-                if self._under_way or self._elsewhere:
+                    self._away_since = None
+                except StoreUnavailable as error:
+                    self._wait_for_the_store(error)
+                if self._under_way or self._elsewhere or self._away_since is not None:
                     self._tell()
                     time.sleep(_LOOK_EVERY_S)
         finally:
@@ -223,6 +240,16 @@ class SweepCrew:
             self._note_ending(each, None)
         self._tell()
         return [self._endings.get(member.name, Ending(member)) for member in self.sweep.members]
+
+    def _wait_for_the_store(self, error: StoreUnavailable) -> None:
+        """Let it be away for a while, and for as long as a process of ours waits for it."""
+        now = time.monotonic()
+        self._away_since = now if self._away_since is None else self._away_since
+        if any(each.process is not None and each.process.poll() is None for each in self._under_way):
+            return
+        if self._stopping.is_set() or now - self._away_since >= _AWAY_S:
+            raise error
+        self._bring_back()
 
     @property
     def _may_begin(self) -> bool:
@@ -246,25 +273,26 @@ class SweepCrew:
 
     # -- one member ------------------------------------------------------------------------------------
 
-    def _begin(self, member: Member) -> bool:
-        """Begin a member; or note that it is complete, or written elsewhere. Return whether the store let us.
+    def _begin(self, member: Member) -> None:
+        """Begin a member; or note that it is complete, or written elsewhere.
 
         Raises
         ------
+        WrongUsage
+            If somebody else has meanwhile made a run of that name otherwise.
         StoreUnavailable
-            If no other goes on here, which would wait until it is back.
         """
+        run = self._there.get(member.name) or self._made_or_found(member)
         try:
-            run = self._found_or_made(member)
-            lease, head = self.store.lease(run), self.store.head(run)
-        except StoreUnavailable:
-            if self._under_way:
-                return False
-            raise
+            lease = self.store.lease(run)
+        except UnknownRun:  # dropped since it was found
+            run = self._made_or_found(member)
+            lease = self.store.lease(run)
+        head = self.store.head(run)
         begun = _MemberRun(member, run, -1 if head is None else head.tick)
         if begun.head_tick >= self.sweep.ticks:
             self._note_ending(begun, None)  # it was there already, which nobody need be told
-        elif lease.status == RUNNING or self._is_claimed(begun):
+        elif lease.status == RUNNING or self._is_claimed(begun, lease):
             self._elsewhere.append(begun)
         else:
             more = self.sweep.ticks - max(begun.head_tick, 0)
@@ -274,34 +302,36 @@ class SweepCrew:
             self._under_way.append(begun)
             if self._stopping.is_set():  # asked for while the process was being made, and so not of this one
                 begun.signal()
-        return True
 
-    def _found_or_made(self, member: Member) -> Run:
-        if member.name not in self._there:
-            self._there.add(member.name)
-            with suppress(RunExists):  # the same sweep, asked for on another machine, was quicker
-                run = self._create(member)
-                self._made.add(run.id)
-                return run
-        return self.store.find(member.name)
+    def _made_or_found(self, member: Member) -> Run:
+        try:
+            run = self._create(member)
+        except RunExists:  # the same sweep, asked for on another machine, was quicker; or another of the same name
+            return self._found(member)
+        self._made.add(run.id)
+        self._there[member.name] = run
+        return run
 
-    def _is_claimed(self, each: _MemberRun) -> bool:
-        """Whether somebody else has just made a run that has no tick yet: whoever makes one begins it."""
-        if each.head_tick > self.sweep.origin.tick or each.run.id in self._made:
+    def _is_claimed(self, each: _MemberRun, lease: Lease) -> bool:
+        """Whether somebody else has just made a run that nobody has written yet: whoever makes one begins it.
+
+        The database's clock and ours may differ by anything: that we saw it first a while ago is enough as well.
+        """
+        if lease.epoch > 0 or each.run.id in self._made:
             return False
+        seen_s = time.monotonic() - self._first_seen.setdefault(each.run.id, time.monotonic())
         age_s = (datetime.now(UTC) - datetime.fromisoformat(each.run.created_at)).total_seconds()
-        return age_s < _BEGINS_WITHIN_S
+        return max(age_s, seen_s) < _BEGINS_WITHIN_S
 
     def _look_at_ours(self) -> None:
         """Note how far those are that go on here, and which have ended."""
         for each in list(self._under_way):
             assert each.process is not None
             code = each.process.poll()
-            if self._has_moved(each):
-                self._alone = False
             if code is None:
+                self._alone = self._alone and not self._has_moved(each)
                 continue
-            if code and error_type_told(each.last_words()) == RunIsHeld.__name__:
+            if code and error_type_told(each.last_words()) in _WRITTEN_ELSEWHERE:
                 self._elsewhere.append(_MemberRun(each.member, each.run, each.head_tick))
             else:
                 self._on_ending(self._note_ending(each, code))
@@ -311,13 +341,18 @@ class SweepCrew:
     def _look_at_others(self) -> None:
         """Note how far those are that go on elsewhere; one that stopped short of the end waits to go on here."""
         for each in list(self._elsewhere):
-            self._has_moved(each)
-            if each.head_tick >= self.sweep.ticks:
-                self._note_ending(each, None)
-            elif self.store.lease(each.run).status != RUNNING and not self._is_claimed(each):
-                self._waiting.appendleft(each.member)
+            try:
+                lease = self.store.lease(each.run)
+                self._has_moved(each)
+            except UnknownRun:
+                self._on_ending(self._note_ending(each, None))
             else:
-                continue
+                if each.head_tick >= self.sweep.ticks:
+                    self._note_ending(each, None)
+                elif lease.status != RUNNING and not self._is_claimed(each, lease):
+                    self._waiting.appendleft(each.member)
+                else:
+                    continue
             self._elsewhere.remove(each)
 
     def _has_moved(self, each: _MemberRun) -> bool:
@@ -326,20 +361,23 @@ class SweepCrew:
         return each.head_tick > before
 
     def _note_ending(self, each: _MemberRun, code: int | None) -> Ending:
-        head = self.store.head(each.run)
-        tick, chain = (-1, None) if head is None else (head.tick, head.chain_hash.hex())
-        lease = self.store.lease(each.run)
-        status, problem = lease.status, lease.problem
-        if tick >= self.sweep.ticks and status in (PAUSED, COMPLETE, RUNNING):
-            status = COMPLETE  # as far as this sweep goes; the run may go further
-        elif code:
-            status = PAUSED if was_stopped(code) else status if status == DEGRADED else FAILED
-            problem = None if was_stopped(code) else _problem(code, each.last_words())
-            if environment_failed(code):
-                self._halted = problem
+        try:
+            lease, head = self.store.lease(each.run), self.store.head(each.run)
+        except UnknownRun as gone:
+            ending = Ending(each.member, None, FAILED, problem=str(gone))
+        else:
+            tick, chain = (-1, None) if head is None else (head.tick, head.chain_hash.hex())
+            status, problem = lease.status, lease.problem
+            if tick >= self.sweep.ticks and status in (PAUSED, COMPLETE, RUNNING):
+                status = COMPLETE  # as far as this sweep goes; the run may go further
+            elif code:
+                status = PAUSED if was_stopped(code) else status if status == DEGRADED else FAILED
+                problem = _problem(code, each.last_words())
+                if environment_failed(code):
+                    self._halted = problem
+            ending = Ending(each.member, each.run, status, tick, chain, problem)
         if each.said is not None:
             each.said.close()
-        ending = Ending(each.member, each.run, status, tick, chain, problem)
         self._endings[each.member.name] = ending
         return ending
 
@@ -356,7 +394,11 @@ class SweepCrew:
         ))  # fmt: skip
 
 
-def _problem(code: int, said: bytes) -> str:
+def _problem(code: int, said: bytes) -> str | None:
+    """Return why a process ended; None if it was asked to and nobody said why."""
+    if was_stopped(code):
+        told = pause_told(said)
+        return None if told is None else f"somebody had it pause, since {told['because']}"
     if code < 0:
         return f"its process was ended by {signal.Signals(-code).name}"
     return problem_told(said) or f"its process ended with code {code}"
