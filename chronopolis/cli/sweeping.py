@@ -124,7 +124,7 @@ def sweep(
     if twice := values.keys() & constants.keys():
         raise WrongUsage(f"--set and --vary {min(twice)}: give it to one of them")
     groups = adapter_groups(adapters or [])
-    genesis = Genesis(options | constants)
+    genesis = Genesis(options | constants, groups=groups)
     if parent is None:
         if at is not None:
             raise WrongUsage("--at says where runs are forked, and of which?", "Give --from RUN.")
@@ -186,10 +186,11 @@ class _Display(ProgressDisplay):
         """Show it."""
         runs = f"{now.ended:,} of {now.runs:,} runs"
         going_on = ", ".join(f"{name} at tick {max(tick, 0):,}" for name, tick in now.under_way[:2])
+        runs = f"{runs} · {going_on}" if going_on else runs
         if self._progress is not None:
-            self._progress.update(self._task, completed=now.ticks, total=now.ticks_in_all, runs=f"{runs} · {going_on}")
+            self._progress.update(self._task, completed=now.ticks, total=now.ticks_in_all, runs=runs)
         elif self.is_time():
-            self.output.say(f"{self.doing}: {runs}, {now.ticks:,} of {now.ticks_in_all:,} ticks; {going_on}")
+            self.output.say(f"{self.doing}: {now.ticks:,} of {now.ticks_in_all:,} ticks, {runs}")
 
 
 def _run(
@@ -202,6 +203,7 @@ def _run(
     to_compile = compiled_kernels() == 0
     if to_compile:
         output.say("the first run compiles the rules for this machine, once, for about half a minute; the others wait")
+    _require_minds(store, planned, groups)
     with _Display(output, f"sweep {planned.name}") as display:
         crew = SweepCrew(
             store, planned, create=lambda member: _create(store, planned, member, groups),
@@ -211,6 +213,18 @@ def _run(
         )  # fmt: skip
         with hearing(lambda times: _stop(output, crew, times)):
             return crew.run(), crew
+
+
+def _require_minds(store: Any, planned: Sweep, groups: dict[str, str]) -> None:
+    """Look whether the minds of runs that are still to be made can be had, before any of them is begun."""
+    from chronopolis.sweep import Genesis
+    from workers.bootstrap import Settings
+    from workers.staff import identity_of
+
+    if isinstance(planned.origin, Genesis):
+        names = store.names()
+        for mind in {member.configuration.mind for member in planned.members if member.name not in names}:
+            identity_of(mind, Settings.from_environment(), groups=groups)
 
 
 def _stop(output: Output, crew: SweepCrew, times: int) -> None:

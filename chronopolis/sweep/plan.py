@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import product
 
 from chronopolis.errors import WrongUsage
 from domain.configuration import Configuration, require_name, require_target
-from domain.errors import cut
+from domain.errors import InvalidConfiguration, cut
 from domain.ports import Run
 from domain.scenario import Scenario
 from replay.fork import changed
@@ -28,10 +28,14 @@ Setting = int | str
 
 @dataclass(frozen=True)
 class Genesis:
-    """Where runs begin that have nothing in common but constants, by name; what is left out is as usual."""
+    """Where runs begin that have nothing in common but constants, by name; what is left out is as usual.
+
+    `groups` says which adapter answers for a persona group.
+    """
 
     constants: Mapping[str, Setting]
     tick: int = 0
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def configuration(self, settings: Mapping[str, Setting]) -> Configuration:
         """Return that of a run with these settings."""
@@ -39,7 +43,14 @@ class Genesis:
 
     def departure(self, run: Run) -> str | None:
         """Return how a run begins elsewhere; None if it begins here."""
-        return None if run.parent is None else f"a fork of run number {run.parent}"
+        if run.parent is not None:
+            return f"a fork of run number {run.parent}"
+        theirs = run.engines.get("groups") or {}
+        return None if theirs == self.groups else f"adapters {_told(theirs)} instead of {_told(self.groups)}"
+
+
+def _told(groups: Mapping[str, str]) -> str:
+    return ", ".join(f"{group}={name}" for group, name in sorted(groups.items())) or "none"
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,11 @@ class ForkPoint:
         """Return how a run begins elsewhere; None if it is a fork made here."""
         if (run.parent, run.fork_tick) == (self.parent.id, self.tick):
             return None
-        return "no fork" if run.parent is None else f"a fork of run number {run.parent} at tick {run.fork_tick:,}"
+        if run.parent is None:
+            return "no fork"
+        if run.parent != self.parent.id:
+            return f"a fork of run number {run.parent} at tick {run.fork_tick:,}"
+        return f"a fork of {self.parent.name} at tick {run.fork_tick:,} instead of tick {self.tick:,}"
 
 
 @dataclass(frozen=True)
@@ -124,18 +139,36 @@ def plan_sweep(
         n *= len(each)
     if n > RUNS_MAX:
         raise WrongUsage(f"a sweep of {n:,} runs", f"At most {RUNS_MAX:,} can be swept at once.")
+    for seed in seeds:
+        if not -(2**63) <= seed < 2**63:
+            raise InvalidConfiguration("seed", seed, "must fit in 64 bits, signed")
     members = [
         _member(name, origin, seed, dict(zip(values, combination, strict=True)))
         for seed in seeds
         for combination in product(*values.values())
     ]
+    _require_unlike(members[: n // len(seeds)])
     return Sweep(name, ticks, origin, tuple(values), tuple(members))
 
 
 def _member(sweep: str, origin: Genesis | ForkPoint, seed: int, settings: dict[str, Setting]) -> Member:
+    configuration = origin.configuration(settings)  # first, since what is wrong there makes no name either
     name = "-".join((sweep, *(f"{key}{value}" for key, value in settings.items()), f"seed{seed}"))
     require_name(name)
-    return Member(name, seed, settings, origin.configuration(settings))
+    return Member(name, seed, settings, configuration)
+
+
+def _require_unlike(of_one_seed: Sequence[Member]) -> None:
+    """Refuse combinations of settings that make one and the same history: what is varied there does nothing."""
+    known: dict[str, Member] = {}
+    for member in of_one_seed:
+        other = known.setdefault(member.configuration.canonical(), member)
+        if other is not member:
+            (key, value), *_ = (each for each in member.settings.items() if other.settings[each[0]] != each[1])
+            raise WrongUsage(
+                f"--vary {key}: {value} and {other.settings[key]} make the same society",
+                "Vary what makes a difference here.",
+            )
 
 
 def seeds_of(text: str) -> list[int]:

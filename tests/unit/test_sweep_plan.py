@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,11 +11,12 @@ from hypothesis import strategies as st
 
 from chronopolis.cli.run_options import values_of
 from chronopolis.errors import WrongUsage
-from chronopolis.sweep import Ending, Fared, Genesis, groups_of, plan_sweep, seeds_of, spread_of
+from chronopolis.sweep import Ending, Fared, ForkPoint, Genesis, groups_of, plan_sweep, seeds_of, spread_of
 from chronopolis.sweep.crew import COMPLETE
 from domain.configuration import Configuration
 from domain.errors import InvalidConfiguration
 from domain.ports import Run
+from domain.scenario import Scenario
 
 pytestmark = pytest.mark.unit
 
@@ -78,6 +80,38 @@ def test_more_seeds_and_values_keep_the_names_of_those_that_are_there():
 def test_what_no_run_can_be_is_refused_before_any_is_made(given):
     with pytest.raises(InvalidConfiguration):
         _planned(**given)
+
+
+@pytest.mark.parametrize("seed", [2**63, -(2**63) - 1])
+def test_a_seed_that_no_run_can_have_is_refused_before_any_is_made(seed):
+    with pytest.raises(InvalidConfiguration, match="64 bits"):
+        _planned(seeds=[1, seed])
+
+
+@pytest.mark.parametrize("values", [{"Hunger": [1]}, {"hunger": ["é"]}])
+def test_what_is_wrong_with_a_setting_is_told_of_the_setting_and_not_of_the_name_that_it_makes(values):
+    with pytest.raises(InvalidConfiguration, match=r"no such setting|must be a whole number"):
+        _planned(values=values)
+
+
+@pytest.mark.parametrize("values", [{"homes": [0, 40]}, {"hunger": [30, 60], "think_delay": [5, 6]}])
+def test_values_that_make_the_same_society_are_refused(values):
+    with pytest.raises(WrongUsage, match="make the same society"):
+        _planned(values=values)
+    assert _planned(values={"mind": ["reflex", "scripted"]}).members
+
+
+def test_runs_with_other_adapters_and_forks_of_another_tick_are_others():
+    (member, *_), adapters = _planned().members, {"groups": {"farmer": "plain"}}
+    run = Run(1, member.name, 1, member.configuration, b"", engines=adapters)
+    assert member.differences(run, _FEW) == ["adapters farmer=plain instead of none"]
+    assert not member.differences(run, Genesis(_FEW.constants, groups={"farmer": "plain"}))
+    parent = Run(7, "old", 1, member.configuration, b"")
+    at_nine = ForkPoint(parent, 9, Scenario(1, member.configuration), {})
+    assert not member.differences(replace(run, parent=7, fork_tick=9), at_nine)
+    assert member.differences(replace(run, parent=7, fork_tick=8), at_nine) == [
+        "a fork of old at tick 8 instead of tick 9"
+    ]
 
 
 def test_too_many_runs_are_refused():
