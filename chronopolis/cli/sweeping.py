@@ -113,10 +113,10 @@ def sweep(
     if as_json and as_csv:
         raise WrongUsage("--json and --csv can't be meant together")
     told = list(dict.fromkeys(measures or _MEASURES))
-    if picture is not None:
-        require_picture(picture, len(told))
     for each in told:
         measure_named(each, MEASURES, ALIASES)
+    if picture is not None:
+        require_picture(picture, len(told))
     values, constants, wanted_seeds = values_of(varied or []), settings_of(settings or []), seeds_of(seeds)
     options: dict[str, Any] = {"agents": agents, "width": width, "height": height, "mind": mind}
     require_once(context, options, constants)
@@ -139,10 +139,11 @@ def sweep(
             options=[f"--durability={durability.value}", f"--answers={answers.value}", f"--patience={patience}"],
         )  # fmt: skip
         runs = _measured(output, store, planned, endings, told)
-        if picture is not None:
-            _draw(output, store, planned, runs, told, picture)
+        failed = None if picture is None else _draw(output, store, planned, runs, told, picture)
     tell(output, planned, runs, told, as_csv=as_csv)
-    _leave(output, planned, endings, crew)
+    if failed is not None:
+        raise failed
+    _leave(output, planned, [run.ending for run in runs], crew)
 
 
 def _fork_point(store: Any, parent: str, at: int | None, constants: dict[str, Any]) -> ForkPoint:
@@ -281,16 +282,26 @@ class _Measuring(ProgressDisplay):
             self.output.say(f"{self.doing}: {done:,} of {of:,} runs")
 
 
-def _draw(output: Output, store: Any, planned: Sweep, runs: list[Fared], names: list[str], picture: Path) -> None:
+def _draw(
+    output: Output, store: Any, planned: Sweep, runs: list[Fared], names: list[str], picture: Path
+) -> Exception | None:
+    """Draw a picture; return why there is none: the table is told before that is."""
     from chronopolis.sweep.figures import courses
     from chronopolis.sweep.picture import plot_sweep
+    from domain.errors import PolisError
 
     if not any(run.measures for run in runs):
         output.warn(f"--plot {picture}: no run is complete yet, so there is nothing to draw")
-        return
+        return None
     title = f"{planned.name}, to tick {planned.ticks:,}: mean and one standard deviation"
-    plot_sweep(courses(store, planned, runs, names), planned.varied, picture, title=title)
+    try:
+        with _Measuring(output, f"drawing {planned.name}") as display:
+            found = courses(store, planned, runs, names, on_progress=lambda done: display.update(done, len(runs)))
+        plot_sweep(found, planned.varied, picture, title=title)
+    except (PolisError, OSError) as error:
+        return error
     output.say(f"wrote {picture}")
+    return None
 
 
 def _leave(output: Output, planned: Sweep, endings: list[Ending], crew: SweepCrew) -> None:

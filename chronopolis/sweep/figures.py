@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from typing import Any
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 import replay
 from chronopolis.measured import drawn, value_of
-from chronopolis.sweep.crew import COMPLETE, Ending
+from chronopolis.sweep.crew import COMPLETE, FAILED, Ending
 from chronopolis.sweep.plan import Setting, Sweep
+from domain.errors import CorruptHistory, UnknownRun
 from domain.measures import ALIASES, MEASURES, measure_named, natural
 from domain.ports import EventStore
 
@@ -49,17 +50,19 @@ def fared(
 ) -> Iterator[Fared]:
     """Give each run its measures at the sweep's last tick; they are computed once and kept beside the run.
 
-    Raises
-    ------
-    CorruptHistory
+    One that turns out to be damaged, or that somebody drops meanwhile, has failed: the others are told all the same.
     """
     for ending in endings:
         if ending.status != COMPLETE or ending.run is None:
             yield Fared(ending)
             continue
-        amounts = replay.measure_series(
-            store, ending.run, list(names), sweep.ticks, sweep.ticks, on_progress=on_progress
-        )
+        try:
+            amounts = replay.measure_series(
+                store, ending.run, list(names), sweep.ticks, sweep.ticks, on_progress=on_progress
+            )
+        except (CorruptHistory, UnknownRun) as error:
+            yield Fared(replace(ending, status=FAILED, problem=str(error)))
+            continue
         yield Fared(ending, {name: value_of(name, float(amounts[name][0])) for name in names})
 
 
@@ -117,12 +120,18 @@ class Course:
 
 
 def courses(
-    store: EventStore, sweep: Sweep, runs: Sequence[Fared], names: Sequence[str]
+    store: EventStore,
+    sweep: Sweep,
+    runs: Sequence[Fared],
+    names: Sequence[str],
+    *,
+    on_progress: Callable[[int], None] = lambda done: None,
 ) -> dict[str, dict[tuple[Setting, ...], Course]]:
     """Return the course of each measure for each combination of settings, for a picture."""
     found: dict[str, dict[tuple[Setting, ...], list[list[float]]]] = {name: {} for name in names}
     ticks: dict[str, list[int]] = {}
-    for run in runs:
+    for done, run in enumerate(runs):
+        on_progress(done)
         if not run.measures or run.ending.run is None:
             continue
         key = tuple(run.ending.member.settings.values())
