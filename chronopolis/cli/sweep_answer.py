@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
 from chronopolis.cli.output import Output, plain
 
 if TYPE_CHECKING:
     from chronopolis.sweep import Ending, Fared, Group, Sweep
+
+
+_ANY_WIDTH = 10_000
+_ROUNDING = 1e-12
+"""Part of a mean below which a deviation is that of adding floats up."""
 
 
 def tell(output: Output, planned: Sweep, runs: list[Fared], names: list[str], *, as_csv: bool) -> None:
@@ -31,7 +37,14 @@ def tell(output: Output, planned: Sweep, runs: list[Fared], names: list[str], *,
             ],
         })  # fmt: skip
     else:
-        output.show(_table(planned, groups, names))
+        *forms, last = (
+            _table(planned, groups, names),
+            _long_table(planned, groups, names, units=True),
+            _long_table(planned, groups, names, units=False),
+        )
+        room = output.out.options.update(width=_ANY_WIDTH)
+        fitting = (each for each in forms if output.out.measure(each, options=room).maximum <= output.out.width)
+        output.show(next(fitting, last))
 
 
 def _origin_told(planned: Sweep) -> dict[str, Any]:
@@ -53,33 +66,72 @@ def _run_told(run: Fared) -> dict[str, Any]:
 
 
 def _table(planned: Sweep, groups: Sequence[Group], names: Sequence[str]) -> Any:
-    from rich import box
-    from rich.table import Table
-
+    """Return a row a setting, a column a measure."""
     from chronopolis.measured import unit_of
 
-    table = Table(box=box.SIMPLE_HEAD, title=f"{planned.name} at tick {planned.ticks:,}", title_justify="left")
-    for key in planned.varied:
-        table.add_column(key, justify="right")
-    table.add_column("runs", justify="right")
+    table = _begun(planned)
     for name in names:
         unit = unit_of(name)
-        table.add_column(f"{name}\n{unit}" if unit else name, justify="right")
+        table.add_column(f"{name}\n{unit}" if unit else name, justify="right", no_wrap=True)
     for group in groups:
-        runs = f"{group.runs:,}" if group.runs == group.of else f"{group.runs:,} of {group.of:,}"
-        spreads = [_spread(group.measures.get(name)) for name in names]
-        table.add_row(*(plain(value) for value in group.settings.values()), runs, *spreads)
+        table.add_row(*_whose(group), *(spread_told(group.measures.get(name), group.runs) for name in names))
     return table
 
 
-def _spread(spread: Any) -> str:
-    """Return a mean and its deviation to three digits of the latter, or of the former if there is none."""
+def _long_table(planned: Sweep, groups: Sequence[Group], names: Sequence[str], *, units: bool) -> Any:
+    """Return a row for each measure of each setting, for where columns would be too narrow to be read."""
+    from chronopolis.measured import unit_of
+
+    table = _begun(planned)
+    table.add_column("measure", no_wrap=True)
+    table.add_column("mean ± sd", justify="right", no_wrap=True)
+    if units:
+        table.add_column("unit", no_wrap=True)
+    for group in groups:
+        for name in names:
+            whose = _whose(group) if name == names[0] else [""] * (len(planned.varied) + 1)
+            told = spread_told(group.measures.get(name), group.runs)
+            table.add_row(*whose, name, told, *([unit_of(name)] if units else []))
+    return table
+
+
+def _begun(planned: Sweep) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=f"{planned.name} at tick {planned.ticks:,}", title_justify="left")
+    for key in (*planned.varied, "runs"):
+        table.add_column(key, justify="right", no_wrap=True)
+    return table
+
+
+def _whose(group: Group) -> list[Any]:
+    runs = f"{group.runs:,}" if group.runs == group.of else f"{group.runs:,} of {group.of:,}"
+    return [*(plain(value) for value in group.settings.values()), runs]
+
+
+def spread_told(spread: Any, runs: int) -> str:
+    """Return a mean and its deviation to two or three digits of the latter, or of the former if there is none.
+
+    In brackets, of how many runs they are, if not of all: a price is of those where something was sold.
+    """
     if spread is None or spread["mean"] is None:
         return "–"
     mean, sd = spread["mean"], spread["sd"]
+    if sd is not None and sd < abs(mean) * _ROUNDING:
+        sd = 0.0
+    told = f"{mean:,.{_digits(mean, sd)}f}"
+    told += "" if sd is None else f" ± {sd:,.{_digits(mean, sd)}f}"
+    return told if spread["n"] == runs else f"{told} ({spread['n']:,})"
+
+
+def _digits(mean: float, sd: float | None) -> int:
     size = abs(sd or mean)
-    digits = 0 if size >= 100 or (float(mean).is_integer() and not sd) else 1 if size >= 10 else 2 if size >= 1 else 3
-    return f"{mean:,.{digits}f}" + ("" if sd is None else f" ± {sd:,.{digits}f}")
+    if size >= 100 or (float(mean).is_integer() and not sd):
+        return 0
+    if size >= 0.001:
+        return 1 if size >= 10 else 2 if size >= 1 else 3
+    return min(9, 1 - floor(log10(size))) if size else 3
 
 
 def ended(ending: Ending) -> str:

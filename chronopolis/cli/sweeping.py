@@ -315,6 +315,7 @@ def _leave(output: Output, planned: Sweep, endings: list[Ending], crew: SweepCre
     done = f"{len(endings) - len(lacking):,} of {len(endings):,} runs of {planned.name} are complete"
     if failed:
         output.warn(f"{done}; {ended(failed[0])}" + (f", and {len(failed) - 1:,} more" if failed[1:] else ""))
-    output.quiet = False
-    output.say(f"{done}; the same command goes on")
+    else:
+        output.quiet = False
+        output.say(f"{done}; the same command goes on")
     raise typer.Exit(ENVIRONMENT if crew.halted is not None else CHECK_FAILED if failed else STOPPED)

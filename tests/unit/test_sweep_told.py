@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import replay
 from chronopolis import panels
+from chronopolis.cli.output import Output
+from chronopolis.cli.sweep_answer import spread_told, tell
 from chronopolis.errors import WrongUsage
-from chronopolis.sweep import Ending, Genesis, groups_of, picture, plan_sweep
+from chronopolis.sweep import Ending, Fared, Genesis, groups_of, picture, plan_sweep
 from chronopolis.sweep.crew import COMPLETE
 from chronopolis.sweep.figures import Course, fared
 from domain.errors import CorruptHistory
@@ -98,3 +102,35 @@ def test_a_full_disk_is_no_wrong_usage(tmp_path):
     os.symlink("/dev/full", full)
     with pytest.raises(OSError, match="No space left"):
         panels.save_figure(matplotlib.figure.Figure(), full)
+
+
+# -- the table -------------------------------------------------------------------------------------------------
+
+
+def spread(n: int, mean: float | None, sd: float | None) -> dict[str, float | int | None]:
+    return {"n": n, "mean": mean, "sd": sd}
+
+
+@pytest.mark.parametrize(
+    ("n", "mean", "sd", "told"),
+    [
+        (3, 30.0, 0.0, "30 ± 0"), (3, 262.0, 45.254, "262.0 ± 45.3"), (3, 0.137, 0.0092, "0.137 ± 0.009"),
+        (3, 0.136, 0.00042, "0.13600 ± 0.00042"), (3, 0.1, 1e-17, "0.100 ± 0.000"), (1, 4.0, None, "4 (1)"),
+        (2, 4.5, 0.707, "4.500 ± 0.707 (2)"), (0, None, None, "–"),
+    ],
+)  # fmt: skip
+def test_a_spread_is_told_to_digits_that_say_something_and_of_how_many_runs_it_is(n, mean, sd, told):
+    assert spread_told(spread(n, mean, sd), 3) == told
+
+
+@pytest.mark.parametrize("width", [60, 200])
+def test_no_figure_and_no_name_is_cut_or_broken_in_a_narrow_terminal(width):
+    output, out = Output(), io.StringIO()
+    output.out = Console(file=out, width=width)
+    names = ["population", "trades_so_far", "gini_wealth", "deaths_hunger_so_far", "paid_food_so_far"]
+    runs = [Fared(ending, dict.fromkeys(names, 1_234 + ending.member.seed)) for ending in endings()]
+    tell(output, PLANNED, runs, names, as_csv=False)
+    lines = out.getvalue().splitlines()
+    assert all(any(name in line.split() for line in lines) for name in names)
+    assert out.getvalue().count("1,235.500 ± 0.707") == 2 * len(names)
+    assert "…" not in out.getvalue()
