@@ -29,7 +29,9 @@ from chronopolis.continuing import (
 )
 from chronopolis.errors import WrongUsage
 from chronopolis.sweep.plan import Member, Sweep
+from domain.advance import Header
 from domain.errors import LeaseLost, RunExists, RunIsHeld, StoreUnavailable, UnknownRun
+from domain.inputs import DEEDS
 from domain.ports import Lease, Run
 
 if TYPE_CHECKING:
@@ -198,6 +200,11 @@ class SweepCrew:
         """Return a member's run that is there, made by us or not."""
         run = self.store.find(member.name)
         differences = member.differences(run, self.sweep.origin)
+        # Those of an ancestor are history that all share.
+        theirs = [given for source, given in self.store.interventions(run) if source == run.id]
+        own = [given.effect_tick for given in theirs if set(given.answer) & set(DEEDS)]  # else a reason alone
+        if own:
+            differences.append(f"somebody intervened at tick {min(own):,}")
         if differences:
             raise WrongUsage(
                 f"run {member.name} is there and is another: {', '.join(differences)}",
@@ -291,7 +298,7 @@ class SweepCrew:
         head = self.store.head(run)
         begun = _MemberRun(member, run, -1 if head is None else head.tick)
         if begun.head_tick >= self.sweep.ticks:
-            self._note_ending(begun, None)  # it was there already, which nobody need be told
+            self._note_ending(begun, None, (lease, head))  # it was there already, which nobody need be told
         elif lease.status == RUNNING or self._is_claimed(begun, lease):
             self._elsewhere.append(begun)
         else:
@@ -360,9 +367,11 @@ class SweepCrew:
         before, each.head_tick = each.head_tick, -1 if head is None else head.tick
         return each.head_tick > before
 
-    def _note_ending(self, each: _MemberRun, code: int | None) -> Ending:
+    def _note_ending(
+        self, each: _MemberRun, code: int | None, stands: tuple[Lease, Header | None] | None = None
+    ) -> Ending:
         try:
-            lease, head = self.store.lease(each.run), self.store.head(each.run)
+            lease, head = stands or (self.store.lease(each.run), self.store.head(each.run))
         except UnknownRun as gone:
             ending = Ending(each.member, None, FAILED, problem=str(gone))
         else:

@@ -19,6 +19,7 @@ from chronopolis.errors import WrongUsage
 from chronopolis.sweep import Genesis, SweepCrew, crew, plan_sweep
 from chronopolis.sweep.crew import Progress, _MemberRun
 from domain.errors import StoreUnavailable, UnknownRun
+from domain.inputs import INTERVENTION, NOBODY, Input, InputKey
 from tests.support.memory_store import MemoryStore
 from tests.support.stores import go_on
 
@@ -130,6 +131,15 @@ def test_a_run_of_that_name_that_another_sweep_makes_otherwise_in_the_meantime_i
     with pytest.raises(WrongUsage, match="dry-seed1 is there and is another: agents 6 instead of 5"):
         SweepCrew(world.store, world.sweep, create=another_is_quicker, settings=None, launch=world.launch).run()
     assert not world.processes
+
+
+def test_a_run_that_somebody_intervened_on_is_not_what_its_name_says():
+    world = World()
+    made = world.create(world.sweep.members[0])
+    given = {"by": "Ada", "why": "", "add": {"agents": 2}}
+    assert world.store.record_input(made, Input(InputKey(-1, NOBODY, INTERVENTION), 2, given))
+    with pytest.raises(WrongUsage, match="dry-seed1 is there and is another: somebody intervened at tick 2"):
+        world.crew().run()
 
 
 def test_a_run_that_is_dropped_before_its_turn_is_made_again():
