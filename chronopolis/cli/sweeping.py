@@ -201,8 +201,11 @@ def _run(
     from chronopolis.sweep import SweepCrew
     from workers.bootstrap import Settings
 
-    to_compile = compiled_kernels() == 0
-    if to_compile:
+    compiled = compiled_kernels()
+    to_compile = compiled == 0
+    if compiled is None:
+        output.warn("each run compiles the rules anew, for half a minute: `polis doctor` says why they can't be kept")
+    elif to_compile:
         output.say("the first run compiles the rules for this machine, once, for about half a minute; the others wait")
     _require_minds(store, planned, groups)
     with _Display(output, f"sweep {planned.name}") as display:

@@ -30,7 +30,7 @@ from chronopolis.continuing import (
 from chronopolis.errors import WrongUsage
 from chronopolis.sweep.plan import Member, Sweep
 from domain.advance import Header
-from domain.errors import LeaseLost, RunExists, RunIsHeld, StoreUnavailable, UnknownRun
+from domain.errors import LeaseLost, PolisError, RunExists, RunIsHeld, StoreUnavailable, UnknownRun
 from domain.inputs import DEEDS
 from domain.ports import Lease, Run
 
@@ -256,7 +256,8 @@ class SweepCrew:
             return
         if self._stopping.is_set() or now - self._away_since >= _AWAY_S:
             raise error
-        self._bring_back()
+        with suppress(PolisError):  # it may be killed once more while it comes back: there is another try
+            self._bring_back()
 
     @property
     def _may_begin(self) -> bool:
