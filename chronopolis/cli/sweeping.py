@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chronopolis.cli.errors import CHECK_FAILED, ENVIRONMENT, STOPPED
-from chronopolis.cli.live import ProgressDisplay
 from chronopolis.cli.options import (
     Adapters,
     Answers,
@@ -28,13 +27,12 @@ from chronopolis.cli.options import (
 from chronopolis.cli.output import Output
 from chronopolis.cli.run_options import groups_of as adapter_groups
 from chronopolis.cli.run_options import require_once, settings_of, values_of
-from chronopolis.cli.stopping import hearing
 from chronopolis.cli.sweep_answer import ended, tell
+from chronopolis.cli.sweep_driving import draw, measured, run_sweep
 
 if TYPE_CHECKING:
-    from chronopolis.sweep import Fared, ForkPoint, Member, Sweep, SweepCrew
-    from chronopolis.sweep.crew import Ending, Progress
-    from domain.ports import Run
+    from chronopolis.sweep import ForkPoint, Sweep, SweepCrew
+    from chronopolis.sweep.ending import Ending
 
 _MEASURES = ("population", "deaths_so_far", "hungry", "gini_wealth", "trades_so_far")
 """What is told of each setting if nobody names measures."""
@@ -134,12 +132,12 @@ def sweep(
     with open_store(say=output.say) as store:
         origin = genesis if parent is None else _fork_point(store, parent, at, constants)
         planned = plan_sweep(name, ticks=ticks, seeds=wanted_seeds, values=values, origin=origin)
-        endings, crew = _run(
+        endings, crew = run_sweep(
             output, store, planned, jobs=jobs or max(1, (os.cpu_count() or 1) // 2), groups=groups,
             options=[f"--durability={durability.value}", f"--answers={answers.value}", f"--patience={patience}"],
         )  # fmt: skip
-        runs = _measured(output, store, planned, endings, told)
-        failed = None if picture is None else _draw(output, store, planned, runs, told, picture)
+        runs = measured(output, store, planned, endings, told)
+        failed = None if picture is None else draw(output, store, planned, runs, told, picture)
     tell(output, planned, runs, told, as_csv=as_csv)
     if failed is not None:
         raise failed
@@ -168,148 +166,9 @@ def _require_none_of(context: typer.Context, *names: str) -> None:
             raise WrongUsage(f"--{option} and --from: forks have what their parent has", "Leave one of them out.")
 
 
-# -- running -------------------------------------------------------------------------------------------
-
-
-class _Display(ProgressDisplay):
-    """Shows how far a sweep is."""
-
-    def amounts(self) -> tuple[Any, ...]:
-        from rich.progress import TaskProgressColumn, TextColumn
-
-        return TaskProgressColumn(), TextColumn("{task.fields[runs]}")
-
-    def fields(self) -> dict[str, Any]:
-        """Return what is not known yet of what the columns tell."""
-        return {"runs": ""}
-
-    def update(self, now: Progress) -> None:
-        """Show it."""
-        runs = f"{now.ended:,} of {now.runs:,} runs"
-        going_on = ", ".join(f"{name} at tick {max(tick, 0):,}" for name, tick in now.under_way[:2])
-        runs = f"{runs} · {going_on}" if going_on else runs
-        if self._progress is not None:
-            self._progress.update(self._task, completed=now.ticks, total=now.ticks_in_all, runs=runs)
-        elif self.is_time():
-            self.output.say(f"{self.doing}: {now.ticks:,} of {now.ticks_in_all:,} ticks, {runs}")
-
-
-def _run(
-    output: Output, store: Any, planned: Sweep, *, jobs: int, groups: dict[str, str], options: list[str]
-) -> tuple[list[Ending], SweepCrew]:
-    from chronopolis.cli.doctor import compiled_kernels
-    from chronopolis.sweep import SweepCrew
-    from workers.bootstrap import Settings
-
-    compiled = compiled_kernels()
-    to_compile = compiled == 0
-    if compiled is None:
-        output.warn("each run compiles the rules anew, for half a minute: `polis doctor` says why they can't be kept")
-    elif to_compile:
-        output.say("the first run compiles the rules for this machine, once, for about half a minute; the others wait")
-    _require_minds(store, planned, groups)
-    with _Display(output, f"sweep {planned.name}") as display:
-        crew = SweepCrew(
-            store, planned, create=lambda member: _create(store, planned, member, groups),
-            settings=Settings.from_environment(), jobs=jobs, options=options,
-            bring_back=store.database.ensure_running, alone_at_first=to_compile, on_progress=display.update,
-            on_ending=lambda ending: output.say(ended(ending)),
-        )  # fmt: skip
-        with hearing(lambda times: _stop(output, crew, times)):
-            return crew.run(), crew
-
-
-def _require_minds(store: Any, planned: Sweep, groups: dict[str, str]) -> None:
-    """Look whether the minds of runs that are still to be made can be had, before any of them is begun."""
-    from chronopolis.sweep import Genesis
-    from workers.bootstrap import Settings
-    from workers.staff import identity_of
-
-    if isinstance(planned.origin, Genesis):
-        names = store.names()
-        for mind in {member.configuration.mind for member in planned.members if member.name not in names}:
-            identity_of(mind, Settings.from_environment(), groups=groups)
-
-
-def _stop(output: Output, crew: SweepCrew, times: int) -> None:
-    if times == 1:
-        output.say("stopping after the ticks at hand; once more leaves at once")
-    crew.stop()
-
-
-def _create(store: Any, planned: Sweep, member: Member, groups: dict[str, str]) -> Run:
-    from chronopolis.cli.driving import create_run
-    from chronopolis.forking import make_fork
-    from chronopolis.sweep import ForkPoint
-
-    origin = planned.origin
-    if isinstance(origin, ForkPoint):
-        settings = {**origin.constants, **member.settings}
-        made = make_fork(
-            store, origin.parent.name, at=origin.tick, name=member.name, settings=settings, seed=member.seed,
-            ticks=planned.ticks - origin.tick,
-        )  # fmt: skip
-        return store.find(made["name"])
-    return create_run(
-        store, member.name, seed=member.seed, configuration=member.configuration, target=planned.ticks, groups=groups
-    )
-
-
-# -- what came of it -------------------------------------------------------------------------------------------
-
-
-def _measured(output: Output, store: Any, planned: Sweep, endings: list[Ending], names: list[str]) -> list[Fared]:
-    from chronopolis.sweep.figures import fared
-
-    runs = []
-    with _Measuring(output, f"measuring {planned.name}") as display:
-        for run in fared(store, planned, endings, names):
-            runs.append(run)
-            display.update(len(runs), len(endings))
-    return runs
-
-
-class _Measuring(ProgressDisplay):
-    """Shows how many runs are measured."""
-
-    def amounts(self) -> tuple[Any, ...]:
-        from rich.progress import MofNCompleteColumn, TextColumn
-
-        return MofNCompleteColumn(), TextColumn("runs")
-
-    def update(self, done: int, of: int) -> None:
-        """Show it."""
-        if self._progress is not None:
-            self._progress.update(self._task, completed=done, total=of)
-        elif self.is_time():
-            self.output.say(f"{self.doing}: {done:,} of {of:,} runs")
-
-
-def _draw(
-    output: Output, store: Any, planned: Sweep, runs: list[Fared], names: list[str], picture: Path
-) -> Exception | None:
-    """Draw a picture; return why there is none: the table is told before that is."""
-    from chronopolis.sweep.figures import courses
-    from chronopolis.sweep.picture import plot_sweep
-    from domain.errors import PolisError
-
-    if not any(run.measures for run in runs):
-        output.warn(f"--plot {picture}: no run is complete yet, so there is nothing to draw")
-        return None
-    title = f"{planned.name}, to tick {planned.ticks:,}: mean and one standard deviation"
-    try:
-        with _Measuring(output, f"drawing {planned.name}") as display:
-            found = courses(store, planned, runs, names, on_progress=lambda done: display.update(done, len(runs)))
-        plot_sweep(found, planned.varied, picture, title=title)
-    except (PolisError, OSError) as error:
-        return error
-    output.say(f"wrote {picture}")
-    return None
-
-
 def _leave(output: Output, planned: Sweep, endings: list[Ending], crew: SweepCrew) -> None:
     """Leave with the code of what came of all: what failed goes before what was stopped."""
-    from chronopolis.sweep.crew import COMPLETE, DEGRADED, FAILED
+    from chronopolis.sweep.ending import COMPLETE, DEGRADED, FAILED
 
     lacking = [ending for ending in endings if ending.status != COMPLETE]
     if not lacking:

@@ -1,6 +1,7 @@
 """Sweeps: one scenario over many seeds and values, each combination a run of its own."""
 
-from chronopolis.sweep.crew import Ending, SweepCrew
+from chronopolis.sweep.crew import SweepCrew
+from chronopolis.sweep.ending import Ending
 from chronopolis.sweep.figures import Fared, Group, groups_of, spread_of
 from chronopolis.sweep.plan import ForkPoint, Genesis, Member, Sweep, plan_sweep, seeds_of
 

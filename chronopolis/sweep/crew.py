@@ -6,28 +6,19 @@ holder, and all wait for the end.
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any
 
-from chronopolis.continuing import (
-    command_to_resume,
-    environment_failed,
-    environment_for,
-    error_type_told,
-    pause_told,
-    problem_told,
-    was_stopped,
-)
+from chronopolis.continuing import environment_failed, error_type_told, was_stopped
 from chronopolis.errors import WrongUsage
+from chronopolis.sweep.ending import COMPLETE, DEGRADED, FAILED, PAUSED, RUNNING, Ending, Progress
+from chronopolis.sweep.member_run import MemberRun, Process, start_process
 from chronopolis.sweep.plan import Member, Sweep
 from domain.advance import Header
 from domain.errors import LeaseLost, PolisError, RunExists, RunIsHeld, StoreUnavailable, UnknownRun
@@ -38,98 +29,9 @@ if TYPE_CHECKING:
     from workers.bootstrap import PostgresStore
 
 _LOOK_EVERY_S = 0.25
-_SAID_BYTES = 8_192
-_STOPPING_S = 15.0
 _BEGINS_WITHIN_S = 20.0
 _AWAY_S = 30.0
 _WRITTEN_ELSEWHERE = (RunIsHeld.__name__, LeaseLost.__name__)
-
-WAITING, RUNNING, PAUSED, COMPLETE, DEGRADED, FAILED = "waiting", "running", "paused", "complete", "degraded", "failed"
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How far a member came.
-
-    Attributes
-    ----------
-    member
-    run : None of one that was never begun
-    status : waiting (not begun), running (elsewhere), paused, complete, degraded or failed
-    head_tick, head_hash : -1 and None before the first tick
-    problem : why, if there was one
-    """
-
-    member: Member
-    run: Run | None = None
-    status: str = WAITING
-    head_tick: int = -1
-    head_hash: str | None = None
-    problem: str | None = None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a sweep is: runs that have ended, ticks that are durable, and who goes on."""
-
-    ended: int
-    runs: int
-    ticks: int
-    ticks_in_all: int
-    under_way: tuple[tuple[str, int], ...]
-
-
-class Process(Protocol):
-    """What there is to be done with the process of a run, as `subprocess.Popen` does it."""
-
-    def poll(self) -> int | None:
-        """Return its exit code; None while it goes on."""
-        ...
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait until it has ended."""
-        ...
-
-    def send_signal(self, sig: int) -> None:
-        """Send it a signal."""
-        ...
-
-    def kill(self) -> None:
-        """End it at once."""
-        ...
-
-
-def start_process(name: str, options: Sequence[str], settings: Any, said: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Go on with a run in a process and a session of its own."""
-    return subprocess.Popen(
-        command_to_resume(name, *options), env=environment_for(settings), start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-
-
-@dataclass
-class _MemberRun:
-    """A member that is there and goes on: in a process of ours, or in somebody else's, which is watched."""
-
-    member: Member
-    run: Run
-    head_tick: int
-    process: Process | None = None
-    said: IO[bytes] | None = None
-
-    def signal(self) -> None:
-        """Ask its process to stop, if it is ours."""
-        if self.process is not None:
-            with suppress(ProcessLookupError):
-                self.process.send_signal(signal.SIGTERM)
-
-    def last_words(self) -> bytes:
-        """Return the end of what its process said."""
-        if self.said is None:
-            return b""
-        self.said.seek(0, 2)
-        self.said.seek(max(0, self.said.tell() - _SAID_BYTES))
-        return self.said.read()
 
 
 class SweepCrew:
@@ -170,8 +72,8 @@ class SweepCrew:
         self._alone = alone_at_first
         self._on_progress, self._on_ending = on_progress, on_ending
         self._waiting = deque(sweep.members)
-        self._under_way: list[_MemberRun] = []
-        self._elsewhere: list[_MemberRun] = []
+        self._under_way: list[MemberRun] = []
+        self._elsewhere: list[MemberRun] = []
         self._endings: dict[str, Ending] = {}
         self._there: dict[str, Run] = {}
         self._made: set[int] = set()
@@ -272,12 +174,7 @@ class SweepCrew:
         if self._under_way:
             self.stop()
         for each in self._under_way:
-            if each.process is not None:
-                try:
-                    each.process.wait(_STOPPING_S)
-                except subprocess.TimeoutExpired:
-                    each.process.kill()
-                    each.process.wait()
+            each.end()
 
     # -- one member ------------------------------------------------------------------------------------
 
@@ -297,7 +194,7 @@ class SweepCrew:
             run = self._made_or_found(member)
             lease = self.store.lease(run)
         head = self.store.head(run)
-        begun = _MemberRun(member, run, -1 if head is None else head.tick)
+        begun = MemberRun(member, run, -1 if head is None else head.tick)
         if begun.head_tick >= self.sweep.ticks:
             self._note_ending(begun, None, (lease, head))  # it was there already, which nobody need be told
         elif lease.status == RUNNING or self._is_claimed(begun, lease):
@@ -320,7 +217,7 @@ class SweepCrew:
         self._there[member.name] = run
         return run
 
-    def _is_claimed(self, each: _MemberRun, lease: Lease) -> bool:
+    def _is_claimed(self, each: MemberRun, lease: Lease) -> bool:
         """Whether somebody else has just made a run that nobody has written yet: whoever makes one begins it.
 
         The database's clock and ours may differ by anything: that we saw it first a while ago is enough as well.
@@ -340,7 +237,7 @@ class SweepCrew:
                 self._alone = self._alone and not self._has_moved(each)
                 continue
             if code and error_type_told(each.last_words()) in _WRITTEN_ELSEWHERE:
-                self._elsewhere.append(_MemberRun(each.member, each.run, each.head_tick))
+                self._elsewhere.append(MemberRun(each.member, each.run, each.head_tick))
             else:
                 self._on_ending(self._note_ending(each, code))
             self._under_way.remove(each)
@@ -363,13 +260,13 @@ class SweepCrew:
                     continue
             self._elsewhere.remove(each)
 
-    def _has_moved(self, each: _MemberRun) -> bool:
+    def _has_moved(self, each: MemberRun) -> bool:
         head = self.store.head(each.run)
         before, each.head_tick = each.head_tick, -1 if head is None else head.tick
         return each.head_tick > before
 
     def _note_ending(
-        self, each: _MemberRun, code: int | None, stands: tuple[Lease, Header | None] | None = None
+        self, each: MemberRun, code: int | None, stands: tuple[Lease, Header | None] | None = None
     ) -> Ending:
         try:
             lease, head = stands or (self.store.lease(each.run), self.store.head(each.run))
@@ -382,7 +279,7 @@ class SweepCrew:
                 status = COMPLETE  # as far as this sweep goes; the run may go further
             elif code:
                 status = PAUSED if was_stopped(code) else status if status == DEGRADED else FAILED
-                problem = _problem(code, each.last_words())
+                problem = each.problem(code)
                 if environment_failed(code):
                     self._halted = problem
             ending = Ending(each.member, each.run, status, tick, chain, problem)
@@ -404,14 +301,4 @@ class SweepCrew:
         ))  # fmt: skip
 
 
-def _problem(code: int, said: bytes) -> str | None:
-    """Return why a process ended; None if it was asked to and nobody said why."""
-    if was_stopped(code):
-        told = pause_told(said)
-        return None if told is None else f"somebody had it pause, since {told['because']}"
-    if code < 0:
-        return f"its process was ended by {signal.Signals(-code).name}"
-    return problem_told(said) or f"its process ended with code {code}"
-
-
-__all__ = ["COMPLETE", "DEGRADED", "FAILED", "PAUSED", "RUNNING", "WAITING", "Ending", "Progress", "SweepCrew"]
+__all__ = ["SweepCrew"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import replay
 from chronopolis.measured import drawn, value_of
-from chronopolis.sweep.crew import COMPLETE, FAILED, Ending
+from chronopolis.sweep.ending import COMPLETE, FAILED, Ending
 from chronopolis.sweep.plan import Setting, Sweep
 from domain.errors import CorruptHistory, UnknownRun
 from domain.measures import ALIASES, MEASURES, measure_named, natural

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from chronopolis.cli.output import Output, _console
-from chronopolis.cli.sweeping import _Display
+from chronopolis.cli.sweep_driving import SweepDisplay
 from chronopolis.errors import WrongUsage
 from chronopolis.sweep import Genesis, SweepCrew, crew, plan_sweep
-from chronopolis.sweep.crew import Progress, _MemberRun
+from chronopolis.sweep.ending import Progress
+from chronopolis.sweep.member_run import MemberRun
 from domain.errors import PolisError, StoreUnavailable, UnknownRun
 from domain.inputs import INTERVENTION, NOBODY, Input, InputKey
 from tests.support.memory_store import MemoryStore
@@ -255,7 +256,7 @@ def test_a_run_that_another_has_just_made_is_left_to_it_for_a_while_whatever_its
     world = World()
     made = world.create(world.sweep.members[0])
     created = (datetime.now(UTC) - timedelta(seconds=age_s)).isoformat()
-    each = _MemberRun(world.sweep.members[0], replace(made, created_at=created), -1)
+    each = MemberRun(world.sweep.members[0], replace(made, created_at=created), -1)
     sweeping, lease, clock = world.crew(), replace(world.store.lease(made), epoch=epoch), [100.0]
     monkeypatch.setattr(crew.time, "monotonic", lambda: clock[0])
     sweeping._is_claimed(each, lease)
@@ -273,6 +274,6 @@ def test_progress_is_shown_on_a_terminal_from_the_first_moment_on():
 
     output, screen = Output(), Terminal()
     output.err = _console(screen)
-    with _Display(output, "sweep dry") as display:
+    with SweepDisplay(output, "sweep dry") as display:
         display.update(Progress(1, 2, 5, 10, (("dry-seed2", 2),)))
     assert "dry-seed2 at tick 2" in screen.getvalue()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chronopolis.cli.run_options import values_of
 from chronopolis.errors import WrongUsage
 from chronopolis.sweep import Ending, Fared, ForkPoint, Genesis, groups_of, plan_sweep, seeds_of, spread_of
-from chronopolis.sweep.crew import COMPLETE
+from chronopolis.sweep.ending import COMPLETE
 from domain.configuration import Configuration
 from domain.errors import InvalidConfiguration
 from domain.ports import Run

@@ -16,7 +16,7 @@ from chronopolis.cli.output import Output
 from chronopolis.cli.sweep_answer import spread_told, tell
 from chronopolis.errors import WrongUsage
 from chronopolis.sweep import Ending, Fared, Genesis, groups_of, picture, plan_sweep
-from chronopolis.sweep.crew import COMPLETE
+from chronopolis.sweep.ending import COMPLETE
 from chronopolis.sweep.figures import Course, fared
 from domain.errors import CorruptHistory
 from domain.ports import Run
