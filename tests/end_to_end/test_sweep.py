@@ -143,7 +143,9 @@ def begun(*arguments: str) -> tuple[subprocess.Popen[str], psutil.Process]:
 def ended(process: subprocess.Popen[str]) -> tuple[str, list[dict[str, Any]]]:
     """Return what a sweep said on its way, and what it says of each run."""
     out, err = process.communicate(timeout=120)
-    return err, json.loads(out.splitlines()[-1])["runs"]
+    told = json.loads(out.splitlines()[-1])
+    assert "runs" in told, (told, err)
+    return err, told["runs"]
 
 
 def test_stopped_and_killed_the_same_command_goes_on_to_the_hashes_of_undisturbed_runs(polis):
