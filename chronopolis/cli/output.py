@@ -6,6 +6,7 @@ With ``--json`` the last line of standard output is one JSON object, also when t
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -58,11 +59,10 @@ class Output:
     def _to_err(self, sentence: str, style: str) -> None:
         try:
             self.err.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)
-        except (
-            OSError,
-            ValueError,
-            RuntimeError,
-        ):  # closed, or a signal came in the middle of a write: not worth a run
+        except ImportError:  # a signal came while the console was being imported
+            with contextlib.suppress(OSError, ValueError):
+                print(sentence, file=sys.stderr, flush=True)
+        except (OSError, ValueError, RuntimeError):  # closed, or one came in the middle of a write: not worth a run
             self.quiet = True
 
     def line(self, value: Mapping[str, Any]) -> None:

@@ -149,7 +149,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[str, list[dict[str, Any]]]:
 
 
 def test_stopped_and_killed_the_same_command_goes_on_to_the_hashes_of_undisturbed_runs(polis):
-    society = ("--agents", "200", "--ticks", "400")
+    society = ("--agents", "200", "--ticks", "1000")
     again = ("sweep", "troubled", *society, "--seeds", "1-2", "--durability", "tick", "--json")
 
     process, _ = begun(*again)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections import Counter
 from types import SimpleNamespace
 from typing import Any
@@ -166,3 +168,24 @@ def test_what_an_export_does_beyond_its_ticks_is_said(capsys):
             show()
     said = capsys.readouterr().err.splitlines()
     assert said == ["exporting otter: tick 80 of 99", "exporting otter: 50,000 rows of measures"]
+
+
+def test_a_remark_made_while_the_console_is_imported_is_made_plainly():
+    """As by what hears Ctrl-C, which may come in the middle of an import."""
+    code = """
+import sys, types
+from chronopolis.cli.output import Output
+
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "rich._emoji_codes" and self in sys.meta_path:
+            sys.meta_path.remove(self)
+            sys.modules[name] = types.ModuleType(name)  # as it stands there until its last line was run
+            Output().say("stopping")
+            del sys.modules[name]
+
+sys.meta_path.insert(0, Interrupting())
+Output().say("gone on")
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr
+    assert said == "stopping\ngone on\n"
