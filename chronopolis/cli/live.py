@@ -55,8 +55,10 @@ class RunDisplay(AbstractContextManager["RunDisplay"]):
         self._show(lambda: _picture(self.name, progress), lambda: _sentence(self.name, progress))
 
     def waiting(self, what: str) -> None:
-        """Show what a run waits for: nothing is to be told of its ticks meanwhile."""
-        self._show(lambda: _picture(self.name, self._newest, what), lambda: f"{self.name}: {what}")
+        """Show what a run waits for, beside the newest that is known of its ticks."""
+        known = self._newest
+        so_far = f"{self.name}: " if known is None else f"{_sentence(self.name, known)} · "
+        self._show(lambda: _picture(self.name, known, what), lambda: f"{so_far}{what}")
 
     def _show(self, picture: Callable[[], Any], sentence: Callable[[], str]) -> None:
         if self.output.quiet or self._broken:

@@ -77,6 +77,12 @@ def test_what_a_run_waits_for_stands_below_its_figures_and_is_a_line_where_there
         display.waiting(told)
         display.waiting(told)
     assert capsys.readouterr().err == f"otter: {told}\n"
+    with RunDisplay(Output(), "otter") as display:
+        display.update(p)
+        display._said -= 6.0
+        display.waiting("waiting for 1 thought")  # as a run with minds does most of the time: its ticks are told too
+    line = capsys.readouterr().err
+    assert line.startswith("otter: tick 7 of 9 · ") and line.endswith(" · waiting for 1 thought\n")
     with RunDisplay(Output(quiet=True), "otter") as display:
         display._said -= 6.0
         display.waiting(told)
