@@ -32,8 +32,8 @@ from domain.terrain import make_terrain
 from infrastructure.postgres_store import PostgresStore
 from replay.scenario import apart_from
 from tests.support.memory_store import MemoryStore
-from tests.support.postgres import FreshDatabase, TestServer
-from tests.support.stores import a_copy, chain_of, go_on, make_run, with_runs
+from tests.support.postgres import TestServer
+from tests.support.stores import chain_of, go_on, make_run, migrated_with, with_runs
 
 pytestmark = pytest.mark.contract
 
@@ -53,14 +53,7 @@ def with_parent(postgres_server: TestServer, migrated_template: str) -> Iterator
         yield name
 
 
-@pytest.fixture
-def migrated(
-    request: pytest.FixtureRequest, postgres_server: TestServer, migrated_template: str
-) -> Iterator[FreshDatabase]:
-    """A database for one test, with the run `parent` if it asks for that."""
-    template = request.getfixturevalue("with_parent") if "parent" in request.fixturenames else migrated_template
-    with a_copy(postgres_server, template) as fresh:
-        yield fresh
+migrated = migrated_with("with_parent", where="parent")
 
 
 @pytest.fixture

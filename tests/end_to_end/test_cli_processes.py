@@ -15,7 +15,7 @@ import pytest
 
 from chronopolis.cli import main
 from chronopolis.cli.errors import NOBODY_READS
-from tests.support.commands import Polis, home_with_server, owner_of, start
+from tests.support.commands import home_with_server, owner_of, start, wait_for_tick
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
@@ -34,16 +34,6 @@ def otter(home: Path) -> str:
     name = "testing-otter"
     assert main.run(["run", *SMALL, "--ticks", "60", "--seed", "7", "--name", name, "--quiet"]) == 0
     return name
-
-
-def wait_for_tick(polis: Polis, name: str, tick: int) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        said = polis("show", name, "--json")
-        if said.code == 0 and said.json["head_tick"] >= tick:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{name} never came to tick {tick}: {said}")
 
 
 # -- signals -----------------------------------------------------------------------------------------

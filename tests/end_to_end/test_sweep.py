@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from chronopolis.cli import main
-from tests.support.commands import Polis, home_with_server, start
+from tests.support.commands import Polis, home_with_server, start, wait_for_tick
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
@@ -122,16 +122,6 @@ def wait_for_a_child(process: int) -> psutil.Process:
             return next(child for child in children if "resume" in child.cmdline())
         time.sleep(0.05)
     raise AssertionError("no run was begun")
-
-
-def wait_for_tick(polis: Polis, name: str, tick: int) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        said = polis("show", name, "--json")
-        if said.code == 0 and said.json["head_tick"] >= tick:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{name} never came to tick {tick}")
 
 
 def begun(*arguments: str) -> tuple[subprocess.Popen[str], psutil.Process]:

@@ -30,7 +30,7 @@ from infrastructure.leaves import LINEAGE
 from infrastructure.postgres_store import PostgresStore
 from tests.support.commands import Said, calling
 from tests.support.postgres import FreshDatabase, TestServer
-from tests.support.stores import TINY_WORLD, a_copy, go_on, make_run, opened, with_runs
+from tests.support.stores import TINY_WORLD, go_on, make_run, migrated_with, opened, with_runs
 from tests.support.web import served
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -53,14 +53,7 @@ def with_line(postgres_server: TestServer, migrated_template: str) -> Iterator[s
         yield name
 
 
-@pytest.fixture
-def migrated(
-    request: pytest.FixtureRequest, postgres_server: TestServer, migrated_template: str
-) -> Iterator[FreshDatabase]:
-    """A database for one test, with the runs of `line` if it asks for them."""
-    template = request.getfixturevalue("with_line") if "line" in request.fixturenames else migrated_template
-    with a_copy(postgres_server, template) as fresh:
-        yield fresh
+migrated = migrated_with("with_line", where="line")
 
 
 @pytest.fixture

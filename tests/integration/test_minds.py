@@ -25,8 +25,8 @@ from domain.inputs import INTERVENTION, Input, InputKey, Inputs
 from domain.ports import Run
 from infrastructure.postgres_store import PostgresStore
 from replay import inputs_in_parts
-from tests.support.postgres import FreshDatabase, TestServer
-from tests.support.stores import a_copy, chain_of, with_runs
+from tests.support.postgres import TestServer
+from tests.support.stores import chain_of, migrated_with, with_runs
 from workers import thinking as thinking_of_runs
 from workers.minds.scripted import ScriptedEngine
 from workers.minds.think import think
@@ -87,14 +87,7 @@ def with_lived(postgres_server: TestServer, migrated_template: str) -> Iterator[
         yield name
 
 
-@pytest.fixture
-def migrated(
-    request: pytest.FixtureRequest, postgres_server: TestServer, migrated_template: str
-) -> Iterator[FreshDatabase]:
-    """A database for one test, with the run `lived` if it asks for that: others would find its answers again."""
-    template = request.getfixturevalue("with_lived") if "lived" in request.fixturenames else migrated_template
-    with a_copy(postgres_server, template) as fresh:
-        yield fresh
+migrated = migrated_with("with_lived", where="lived")  # others would find its answers again
 
 
 @pytest.fixture

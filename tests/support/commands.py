@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,17 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         [sys.executable, "-m", "chronopolis.cli.main", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+
+
+def wait_for_tick(polis: Polis, name: str, tick: int) -> None:
+    """Wait until a run has come to a tick."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        said = polis("show", name, "--json")
+        if said.code == 0 and said.json["head_tick"] >= tick:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{name} never came to tick {tick}: {said}")
 
 
 def owner_of(home: Path) -> psycopg.Connection[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,23 @@ def with_runs(server: TestServer, template: str, make: Callable[[PostgresStore],
         with opened(fresh) as store:
             make(store)
         yield fresh.name
+
+
+def migrated_with(runs: str, *, where: str) -> Any:
+    """Return the fixture `migrated` of a module: a database for one test, with runs if it asks for the fixture `where`.
+
+    `runs` names a fixture of the module that lends what `with_runs` does.
+    """
+
+    @pytest.fixture
+    def migrated(
+        request: pytest.FixtureRequest, postgres_server: TestServer, migrated_template: str
+    ) -> Iterator[FreshDatabase]:
+        template = request.getfixturevalue(runs) if where in request.fixturenames else migrated_template
+        with a_copy(postgres_server, template) as fresh:
+            yield fresh
+
+    return migrated
 
 
 @pytest.fixture(scope="module")
