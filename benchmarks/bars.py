@@ -80,7 +80,7 @@ def _ticks(result: Any) -> Iterator[Bar]:
             )  # fmt: skip
 
 
-_DRIFT = ("the same for 30 minutes", "no drift")
+_DRIFT = ("500 agents paced 10 ms for 30 minutes", "no drift")
 
 
 @_from("endurance", _DRIFT)
