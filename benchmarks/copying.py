@@ -1,9 +1,11 @@
-"""Copying: what a COPY of a tick's rows takes, by how many there are and whether the server gathers them.
+"""Copying: what a COPY of a tick's rows takes, by how many there are and how the server comes to write them.
 
 The server alone, synced by nobody: each COPY is rolled back. Postgres gathers up to 1,000 rows before it writes them,
 and 17 and later remember for each that it refers to the table's description. Equal references lie in one row of a
-hash, so that n of them cost n²; from there on the cost rises with the rows again. One by one there is nothing to
-remember, and each row has a record of its own in the WAL (`infrastructure/copy_statement.py`). The two take turns.
+hash, so that n of them cost n²; from there on the cost rises with the rows again. One by one, under a condition with a
+volatile function in it, there is nothing to remember, and each row has a record of its own in the WAL. With a mark
+after every hundred rows the server gathers no more than those (`infrastructure/copy_statement.py`): so a tick's are
+sent that somebody waits for. The three take turns.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ from benchmarks.samples import summary_of
 from domain.events import EventBatch
 from infrastructure.conversation import Conversation
 from infrastructure.copy_binary import HEADER, TRAILER, encode_rows
-from infrastructure.copy_statement import ONE_BY_ONE, copy_statement
+from infrastructure.copy_statement import ROWS_A_MARK, copy_statement
 from infrastructure.errors import InfrastructureError
 from infrastructure.postgres_store import PostgresStore
 
 SIZES = (50, 100, 200, 400, 600, 800, 1_000, 1_500, 2_000, 3_000, 4_000, 6_000, 8_000)
-WAYS = {"gathered": False, "one_by_one": True}
+WAYS = ("gathered", "one_by_one", "marked")
 
 
 def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
@@ -40,19 +42,26 @@ def measure(store: PostgresStore, plan: Plan) -> dict[str, Any]:
         for size in SIZES:
             plan.say(f"{size:,} rows")
             whole = EventBatch.concat([batch] * (1 + size // len(batch))).slice(0, size)
-            data = b"".join((HEADER, encode_rows(run.id, whole), TRAILER))
+            unmarked, marked = (
+                b"".join((HEADER, encode_rows(run.id, whole, rows_a_mark=n), TRAILER)) for n in (None, ROWS_A_MARK)
+            )
+            sent = {
+                "gathered": (copy_statement(leaf), unmarked),
+                "one_by_one": (f"{copy_statement(leaf)} WHERE random() IS NOT NULL", unmarked),
+                "marked": (copy_statement(), marked),
+            }
             took: dict[str, list[float]] = {way: [] for way in WAYS}
             wal = dict.fromkeys(WAYS, 0)
             for _ in range(rounds):
-                for way, one_by_one in WAYS.items():
+                for way in WAYS:
                     before = _wal(connection)
-                    took[way].append(_copy(connection, copy_statement(leaf, one_by_one=one_by_one), data))
+                    took[way].append(_copy(connection, *sent[way]))
                     wal[way] += _wal(connection) - before
             row = {
                 way: {"ms": summary_of(took[way]), "wal_bytes_a_row": round(wal[way] / rounds / size)} for way in WAYS
             }
             figures.append({"rows": size} | row)
-    return {"sizes": figures, "one_by_one": [ONE_BY_ONE.start, ONE_BY_ONE.stop - 1]}
+    return {"sizes": figures}
 
 
 def _wal(connection: psycopg.Connection[Any]) -> int:

@@ -115,10 +115,9 @@ def _memory(axes: Any, result: Any) -> None:
 
 def _copying(axes: Any, result: Any) -> None:
     rows = [r["rows"] for r in result["sizes"]]
-    for way in ("gathered", "one_by_one"):
+    for way in ("gathered", "one_by_one", "marked"):
         axes[0].plot(rows, [r[way]["ms"]["p50"] for r in result["sizes"]], ".-", label=way.replace("_", " "))
     axes[0].axvline(1_000, color="grey", linestyle="--", label="rows that the server gathers at most")
-    axes[0].axvspan(*result["one_by_one"], color="grey", alpha=0.1, label="taken one by one")
     axes[0].set(xlabel="rows (number)", ylabel="COPY, p50 (ms)", xlim=(0, None), ylim=(0, None), title="A COPY")
     axes[0].legend(fontsize=8)
 

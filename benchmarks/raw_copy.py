@@ -20,7 +20,7 @@ from domain.ports import Run
 from infrastructure.closing import beside_the_ticks
 from infrastructure.conversation import Conversation
 from infrastructure.copy_binary import HEADER, TRAILER
-from infrastructure.copy_statement import better_one_by_one, copy_statement
+from infrastructure.copy_statement import copy_statement
 from infrastructure.errors import InfrastructureError
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.scheduling import ask_for_short_slices
@@ -35,7 +35,7 @@ Part = tuple[str, int, list[memoryview]]
 
 
 def raw_copy(
-    store: PostgresStore, run: Run, commits: Sequence[Sequence[Part]], *, indexed: bool = False,
+    store: PostgresStore, run: Run, commits: Sequence[Sequence[Part]], *, marked: bool = False, indexed: bool = False,
     pace_ms: float | None = None,
 ) -> list[float]:  # fmt: skip
     """Send commits that a watched writer kept.
@@ -45,6 +45,7 @@ def raw_copy(
     store : PostgresStore, where the run is
     run : Run that sent them
     commits : as `WatchedWriter.commits` has them
+    marked : whether there are marks among the rows, as a run in mode `tick` sends them
     indexed : whether full stretches are closed meanwhile, as those of a run are
     pace_ms : from the start of one commit to the next; tight if None
 
@@ -55,16 +56,12 @@ def raw_copy(
     took: list[float] = []
     with _leaves(store, run, commits) as names, _closer(store, names if indexed else {}) as full:
         data = [[b"".join((HEADER, *rows, TRAILER)) for _, _, rows in commit] for commit in commits]
+        orders = ["; ".join(copy_statement(f"raw_{leaf}") for leaf, _, _ in commit) for commit in commits]
+        if marked:  # those take their way through the parent of the leaves
+            data = [[b"".join((HEADER, *(row for *_, rows in commit for row in rows), TRAILER))] for commit in commits]
+            orders = [copy_statement("raw_events")] * len(commits)
         with store.database.connect() as connection:
             # Outside a transaction block a query string is its own transaction: the fewest round trips there can be.
-            version = connection.info.server_version
-            orders = [
-                "; ".join(
-                    copy_statement(f"raw_{leaf}", one_by_one=better_one_by_one(rows, version))
-                    for leaf, rows, _ in commit
-                )
-                for commit in commits
-            ]
             connection.execute("SET synchronous_commit = on")
             ask_for_short_slices(0)  # as the writer of a run does for itself and its server process
             ask_for_short_slices(connection.info.backend_pid)
@@ -97,7 +94,12 @@ def _leaves(store: PostgresStore, run: Run, commits: Sequence[Sequence[Part]]) -
     with as_owner(store) as owner:
         owner.execute(
             "DROP TABLE IF EXISTS polis.raw_events; "
-            "CREATE TABLE polis.raw_events (LIKE polis.stored_events INCLUDING ALL) PARTITION BY RANGE (run, tick)"
+            "CREATE TABLE polis.raw_events (LIKE polis.stored_events INCLUDING ALL) PARTITION BY RANGE (run, tick); "
+            "CREATE TABLE polis.raw_marks PARTITION OF polis.raw_events "
+            "FOR VALUES FROM (0, MINVALUE) TO (0, MAXVALUE); "
+            "CREATE TRIGGER take_mark BEFORE INSERT ON polis.raw_marks "
+            "FOR EACH ROW EXECUTE FUNCTION polis.take_mark(); "
+            "GRANT INSERT ON polis.raw_events TO polis_app"
         )
         query = "SELECT leaf, tick_first, tick_end FROM polis.stretches WHERE run = %s AND leaf = ANY(%s)"
         for leaf, first, end in owner.execute(query, (run.id, wanted)).fetchall():

@@ -106,7 +106,7 @@ def _floor(store: PostgresStore, run: Run, ticks: int) -> tuple[int, list[float]
     writer = watched.last_writer
     assert writer is not None
     checkpoint(store)
-    return writer.rows_committed, raw_copy(store, run, writer.commits, pace_ms=10.0)
+    return writer.rows_committed, raw_copy(store, run, writer.commits, marked=True, pace_ms=10.0)
 
 
 def _shares(store: PostgresStore, run: Run, durability: str, pace_ms: float | None, seconds: float) -> dict[str, float]:

@@ -78,9 +78,14 @@ def _put_int8_or_null(out, at, value):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _encode(run, records, ends, payloads, out):  # type: ignore[no-untyped-def]
-    at, start = 0, np.int64(0)
+def _encode(run, records, ends, payloads, mark, rows_a_mark, out):  # type: ignore[no-untyped-def]
+    at, start, unmarked = 0, np.int64(0), 0
     for i in range(records.shape[0]):
+        if unmarked == rows_a_mark:
+            for j in range(mark.shape[0]):
+                out[at + j] = mark[j]
+            at, unmarked = at + mark.shape[0], 0
+        unmarked += 1
         e = records[i]
         _store(out, at, np.int16(13))  # type: ignore[call-arg]
         at = _put_int4(out, at + 2, run)
@@ -109,15 +114,28 @@ def _encode(run, records, ends, payloads, out):  # type: ignore[no-untyped-def]
     return at
 
 
-def encode_rows(run: int, events: EventBatch) -> memoryview:
+def encode_rows(run: int, events: EventBatch, *, rows_a_mark: int | None = None) -> memoryview:
     """Return the rows of a COPY BINARY stream, without its header and trailer.
 
-    A view of the buffer that they were written to: whoever sends them joins them into one piece anyway.
+    A view of the buffer that they were written to: whoever sends them joins them into one piece anyway. If asked,
+    there is a mark after every so many rows, a row of run 0 (`infrastructure/copy_statement.py`).
     """
+    every = rows_a_mark or len(events)
     payloads = np.frombuffer(events.payload_bytes, np.uint8) if events.payload_bytes else np.empty(0, np.uint8)
-    out = np.empty(len(events) * _ROW_MAX + len(payloads), np.uint8)
-    size = _encode(run, events.records, events.payload_ends, payloads, out)
+    marks = max(0, len(events) - 1) // max(1, every)
+    out = np.empty((len(events) + marks) * _ROW_MAX + len(payloads), np.uint8)
+    size = _encode(run, events.records, events.payload_ends, payloads, _MARK, every, out)
     return out[:size].data
+
+
+def mark_row(payload: bytes | None = None) -> bytes:
+    """Return a row of run 0, which is nobody's, with nothing in it but perhaps a payload."""
+    columns = 3 * [_INT4] + 8 * [_NULL] + [_INT2]
+    return b"".join((struct.pack(">h", 13), *columns, struct.pack(">i", len(payload)) + payload if payload else _NULL))
+
+
+_NULL, _INT2, _INT4 = struct.pack(">i", -1), struct.pack(">ih", 2, 0), struct.pack(">ii", 4, 0)
+_MARK = np.frombuffer(bytearray(mark_row()), np.uint8)
 
 
 # -- decoding ----------------------------------------------------------------------------------------

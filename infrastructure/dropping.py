@@ -20,8 +20,8 @@ from infrastructure.database import Database
 from infrastructure.errors import DropRefused, ReadByFork, TakesNoWrites
 
 # Dropping a partition keeps out whoever asks for its table, of whatever run, and waits for those who read it: each
-# try is short, so that nobody has to wait behind it.
-_TRY_S, _PAUSE_S, _TRIES = 1.0, 0.5, 10
+# try is short, so that nobody has to wait behind it long, the ticks of other runs least of all.
+_TRY_S, _PAUSE_S, _TRIES = 0.1, 0.2, 50
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,19 @@
-"""The transactions of a run's ticks: rows and headers into Postgres, fenced, in two round trips.
+"""The transactions of a run's ticks: rows and headers into Postgres, fenced, each as one query string.
 
 A transaction first takes the lease row FOR SHARE and checks its epoch, then counts the inputs of its ticks, then copies
-the events into their leaf, then inserts the headers, then commits. The server itself looks at lease and inputs before
-it takes a row, and refuses the whole string if they are not as the ticks were decided with. The inputs are counted by a
-statement of its own, after the lock is ours: whoever records an input holds the same row, so that none can slip in
-between.
+the events, then inserts the headers, then commits. The server itself looks at lease and inputs before it takes a row,
+and refuses the whole string if they are not as the ticks were decided with. The inputs are counted by a statement of
+its own, after the lock is ours: whoever records an input holds the same row, so that none can slip in between.
+
+A tick that somebody waits for is sent with marks among its rows (`infrastructure/copy_statement.py`), the last of which
+brings its header; of a group the headers are inserted by a statement of the string.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +26,8 @@ from domain.errors import InputsChanged, LeaseLost, StoreUnavailable
 from domain.events import CATALOGUE_VERSION
 from domain.ports import Run
 from infrastructure.conversation import Conversation
-from infrastructure.copy_binary import HEADER, TRAILER
-from infrastructure.copy_statement import better_one_by_one, copy_statement
+from infrastructure.copy_binary import HEADER, TRAILER, mark_row
+from infrastructure.copy_statement import copy_statement
 from infrastructure.errors import InfrastructureError, TakesNoWrites
 from infrastructure.failpoints import reach
 from infrastructure.leaves import LINEAGE
@@ -78,23 +80,23 @@ class TickTransactions:
     epoch : that the writer's lease has
     connection : of the writer, which nobody else uses while one of these works
     stretches : Stretches of the run
+    marked : whether there are marks among the rows of ticks
     """
 
-    def __init__(self, run: Run, *, epoch: int, connection: psycopg.Connection[Any], stretches: Stretches) -> None:
+    def __init__(
+        self, run: Run, *, epoch: int, connection: psycopg.Connection[Any], stretches: Stretches, marked: bool
+    ) -> None:
         self.run, self._epoch, self._connection, self._stretches = run, epoch, connection, stretches
-        self._count_inputs = self._inputs_query()
+        self._marked = marked
         self._begun: _Begun | None = None
-        self._rows_expected = run.configuration.agents  # of the next tick: as many as the one before had
+        self._prepare()
 
     def begin(self, tick: int, *, inputs_used: int = 0) -> None:
         """Let the server take the lock, look at the inputs and wait for rows, while the tick is being decided."""
         try:
-            leaf, _ = self._stretches.leaf_of(tick, self._connection)
-            copy = copy_statement(
-                leaf, one_by_one=better_one_by_one(self._rows_expected, self._connection.info.server_version)
-            )
+            query, _ = self._query([tick], inputs_used)
             conversation = Conversation(self._connection.pgconn)
-            conversation.begin("; ".join((*self._opening(tick, tick, inputs_used), copy)).encode())
+            conversation.begin(query)
             self._begun = _Begun(tick, conversation)
         except psycopg.Error as error:  # `commit` will find out
             _log.info("run %s: tick %s could not be begun: %s", self.run.name, tick, error)
@@ -111,20 +113,16 @@ class TickTransactions:
         """
         begun, self._begun = self._begun, None
         first, last = group[0].header.tick, group[-1].header.tick
-        rows = ", ".join(_header_row(self.run.id, p.header) for p in group)
-        headers = f"INSERT INTO polis.ticks VALUES {rows}; COMMIT"
         if begun is not None and begun.tick == first == last:
-            waiting = [[group[0].rows]]
-            self._send(begun.conversation, begun.conversation.answer(), waiting, first, last, afterwards=headers)
+            conversation, parts = begun.conversation, [slice(0, 1)]
+            result = conversation.answer()
         else:
-            parts = list(self._stretches.split([p.header.tick for p in group], self._connection))
-            copies = [copy_statement(leaf) for leaf, _ in parts]
-            opening = self._opening(first, last, sum(p.inputs_used for p in group))
+            inserted = () if self._marked else (self._insert([p.header for p in group]),)
+            query, parts = self._query([p.header.tick for p in group], sum(p.inputs_used for p in group), *inserted)
             conversation = Conversation(self._connection.pgconn)
-            result = conversation.ask("; ".join((*opening, *copies, headers)).encode())
-            waiting = [[p.rows for p in group[part]] for _, part in parts]
-            self._send(conversation, result, waiting, first, last)
-        self._rows_expected = group[-1].header.events
+            result = conversation.ask(query)
+        marks = [mark_row(_header_record(self.run.id, p.header)) for p in group] if self._marked else []
+        self._send(conversation, result, [[p.rows for p in group[part]] for part in parts], marks, first, last)
         reach("after_commit", first)
 
     def abandon(self) -> None:
@@ -139,46 +137,66 @@ class TickTransactions:
             begun.conversation.close()
             self._connection.pgconn.exec_(b"ROLLBACK")
 
+    def _query(self, ticks: Sequence[int], used: int, *headers: str) -> tuple[bytes, list[slice]]:
+        """Return the query string for some ascending ticks, and which of them each COPY in it is for.
+
+        Either the headers come among the rows, or here are the statements that take them.
+        """
+        copies = [(copy_statement(leaf), part) for leaf, part in self._stretches.split(ticks, self._connection)]
+        if self._marked:
+            copies = [(copy_statement(), slice(0, len(ticks)))]
+        opening = "BEGIN", "EXECUTE polis_lease", f"EXECUTE polis_check ({ticks[0]}, {ticks[-1]}, {used})"
+        query = "; ".join((*opening, *(copy for copy, _ in copies), *headers, "COMMIT"))
+        return query.encode(), [part for _, part in copies]
+
+    def _insert(self, headers: Sequence[Header]) -> str:
+        rows = ", ".join(_header_row(self.run.id, header) for header in headers)
+        return f"INSERT INTO polis.ticks_r{self.run.id} VALUES {rows}"
+
+    def _prepare(self) -> None:
+        """Let the server read and plan what each tick asks of it once."""
+        run, epoch = self.run.id, self._epoch
+        try:
+            self._connection.execute(f"PREPARE polis_lease AS SELECT FROM polis.leases WHERE run = {run} FOR SHARE")
+            self._connection.execute(
+                "PREPARE polis_check (int4, int4, int8) AS SELECT CASE "
+                f"WHEN (SELECT epoch FROM polis.leases WHERE run = {run}) IS DISTINCT FROM {epoch} "
+                f"THEN polis.refuse_ticks('{_LEASE_LOST}') "
+                f"WHEN {self._inputs_query()} <> $3 THEN polis.refuse_ticks('{_INPUTS_CHANGED}') END"
+            )
+        except psycopg.errors.UndefinedTable as error:
+            raise AppendRefused(self.run.name, str(error.diag.message_primary)) from None
+
     def _inputs_query(self) -> str:
-        """Return SQL that counts the inputs of ticks {first} … {last}, those of the ancestors included."""
-        own = f"(SELECT count(*) FROM polis.inputs_r{self.run.id} WHERE effect_tick BETWEEN {{first}} AND {{last}})"
+        """Return SQL that counts the inputs of ticks $1 … $2, those of the ancestors included."""
+        own = f"(SELECT count(*) FROM polis.inputs_r{self.run.id} WHERE effect_tick BETWEEN $1 AND $2)"
         if self.run.parent is None:
             return own
         rows = self._connection.execute(sql.SQL(LINEAGE).format(run=self.run.id)).fetchall()
         counts = [
-            f"(SELECT count(*) FROM polis.inputs_r{source} WHERE effect_tick BETWEEN {{first}} AND {{last}} "
+            f"(SELECT count(*) FROM polis.inputs_r{source} WHERE effect_tick BETWEEN $1 AND $2 "
             f"AND asked_tick BETWEEN {low - 1} AND {high})"
             for source, _, low, high, _ in rows
         ]
         return " + ".join(counts)
 
-    def _opening(self, first: int, last: int, used: int) -> tuple[str, ...]:
-        run, inputs = self.run.id, self._count_inputs.format(first=first, last=last)
-        return (
-            "BEGIN",
-            f"SELECT FROM polis.leases WHERE run = {run} FOR SHARE",
-            f"SELECT CASE WHEN (SELECT epoch FROM polis.leases WHERE run = {run}) IS DISTINCT FROM {self._epoch} "
-            f"THEN polis.refuse_ticks('{_LEASE_LOST}') "
-            f"WHEN {inputs} <> {used} THEN polis.refuse_ticks('{_INPUTS_CHANGED}') END",
-        )
-
     def _send(
         self, conversation: Conversation, result: psycopg.pq.abc.PGresult | None, parts: Sequence[Sequence[memoryview]],
-        first: int, last: int, *, afterwards: str | None = None,
+        marks: Sequence[bytes], first: int, last: int,
     ) -> None:  # fmt: skip
-        """Send each part to the COPY that waits for it, and what comes after the last."""
+        """Send each part to the COPY that waits for it, and after the last what headers come among the rows."""
         try:
             for k, part in enumerate(parts):
                 if result is None or result.status != ExecStatus.COPY_IN:
                     break
                 if k == 0:
                     reach("before_copy", first)
-                conversation.send((HEADER, *part, TRAILER))
+                conversation.send((HEADER, *part))
                 if k == len(parts) - 1:
                     reach("between_copy_and_header", first)
+                    conversation.send(marks)
+                conversation.send((TRAILER,))
                 result = conversation.end_copy()
-            if result is None and afterwards is not None:
-                result = conversation.ask(afterwards.encode())
             if result is not None:
                 self._raise_sql(result, first=first, last=last)
         finally:
@@ -209,6 +227,17 @@ class TickTransactions:
 
 def _header_row(run: int, h: Header) -> str:
     """Return a row of `ticks` as SQL: integers and our own hex digits, so nothing needs quoting."""
-    areas = ", ".join(str(a - (1 << 64) if a >= 1 << 63 else a) for a in h.areas)
-    hashes = ", ".join(f"'\\x{v.hex()}'" for v in (h.events_hash, h.state_hash, h.chain_hash))
-    return f"({run}, {h.tick}, {h.events}, {CATALOGUE_VERSION}, {hashes}, {areas})"
+    hashes = (f"'\\x{v.hex()}'" for v in (h.events_hash, h.state_hash, h.chain_hash))
+    return f"({run}, {h.tick}, {h.events}, {CATALOGUE_VERSION}, {', '.join(hashes)}, {', '.join(_areas(h))})"
+
+
+def _header_record(run: int, h: Header) -> bytes:
+    """Return the same as Postgres reads a record: a backslash is written twice."""
+    hashes = (rf"\\x{v.hex()}" for v in (h.events_hash, h.state_hash, h.chain_hash))
+    return (
+        ",".join((f"({run}", str(h.tick), str(h.events), str(CATALOGUE_VERSION), *hashes, *_areas(h))).encode() + b")"
+    )
+
+
+def _areas(h: Header) -> Iterator[str]:
+    return (str(a - (1 << 64) if a >= 1 << 63 else a) for a in h.areas)

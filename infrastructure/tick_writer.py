@@ -28,12 +28,13 @@ from domain.state import World
 from infrastructure import lease
 from infrastructure.allocation import BUFFERS_OF_TENS_OF_MB, keep_freed_memory
 from infrastructure.copy_binary import encode_rows
+from infrastructure.copy_statement import ROWS_A_MARK
 from infrastructure.database import Database
 from infrastructure.errors import TakesNoWrites
 from infrastructure.housekeeping import Housekeeper
 from infrastructure.scheduling import ask_for_short_slices
 from infrastructure.stretches import Stretches
-from infrastructure.tick_transactions import DiskFull, Pending, TickTransactions
+from infrastructure.tick_transactions import AppendRefused, DiskFull, Pending, TickTransactions
 from infrastructure.writer_figures import WriterFigures
 
 DURABILITIES = ("tick", "group")
@@ -79,6 +80,7 @@ class TickWriter:
         if durability not in DURABILITIES:
             raise InvalidConfiguration("durability", durability, f"must be one of {', '.join(DURABILITIES)}")
         self.database, self.run, self.durability = database, run, durability
+        self._rows_a_mark = ROWS_A_MARK if durability == "tick" else None  # of many ticks at once it would cost more
         self._target, self._take_over = target, take_over
         self.say = say or _log.warning
         self._on_wait = on_wait or (lambda what: None)
@@ -99,7 +101,9 @@ class TickWriter:
     # -- lease -------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        encode_rows(0, EventBatch.of(empty_records(1)))  # compiled before the clock starts
+        encode_rows(
+            0, EventBatch.of(empty_records(1)), rows_a_mark=self._rows_a_mark
+        )  # compiled before the clock starts
         ask_for_short_slices(0)
         if self.run.configuration.agents >= BUFFERS_OF_TENS_OF_MB:
             keep_freed_memory()
@@ -172,11 +176,17 @@ class TickWriter:
         connection = self.database.connect()
         if self.database.embedded is not None:
             ask_for_short_slices(connection.info.backend_pid)
-        connection.execute("SET synchronous_commit = on; SET tcp_keepalives_idle = 30; SET lock_timeout = '60s'")
+        connection.execute(
+            "SET synchronous_commit = on; SET tcp_keepalives_idle = 30; SET lock_timeout = '60s'; "
+            "SET plan_cache_mode = force_generic_plan"  # what each tick asks is planned once
+        )
         return connection
 
     def _transactions_on(self, connection: psycopg.Connection[Any]) -> TickTransactions:
-        return TickTransactions(self.run, epoch=self.epoch, connection=connection, stretches=self._stretches)
+        return TickTransactions(
+            self.run, epoch=self.epoch, connection=connection, stretches=self._stretches,
+            marked=self._rows_a_mark is not None,
+        )  # fmt: skip
 
     def _stored_head(self) -> int:
         assert self._connection is not None
@@ -209,7 +219,7 @@ class TickWriter:
 
     def append(self, events: EventBatch, header: Header, *, inputs_used: int = 0) -> None:
         """Take a tick; see `domain.ports.Appender.append`."""
-        pending = Pending(header, encode_rows(self.run.id, events), inputs_used)
+        pending = Pending(header, encode_rows(self.run.id, events, rows_a_mark=self._rows_a_mark), inputs_used)
         if self._thread is None:
             self._commit([pending])
             return
@@ -362,7 +372,7 @@ class TickWriter:
                 self._stretches.look(self._connection)  # one made within a transaction went with it
                 self._transactions = self._transactions_on(self._connection)
                 break
-            except LeaseLost:
+            except (LeaseLost, AppendRefused):
                 raise
             except (psycopg.Error, PolisError) as error:
                 if self._closing and not self._pending:

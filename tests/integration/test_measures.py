@@ -290,7 +290,7 @@ def test_what_an_earlier_release_kept_is_made_anew_and_not_misread(
 ) -> None:
     run = make_run(postgres_store, ticks=20)
     with psycopg.connect(migrated.admin_url) as connection:
-        for later in ("0011", "0010", "0009", "0008"):
+        for later in ("0012", "0011", "0010", "0009", "0008"):
             connection.execute((_MIGRATIONS / later / "drop.sql").read_text())
         connection.execute("UPDATE polis.alembic_version SET version_num = '0007'")
         connection.execute(

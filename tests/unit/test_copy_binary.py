@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from domain.events import EVENT_DTYPE, EventBatch, empty_records
-from infrastructure.copy_binary import encode_rows
+from infrastructure.copy_binary import encode_rows, mark_row
 
 pytestmark = pytest.mark.unit
 
@@ -45,3 +45,20 @@ def test_rows_are_encoded_as_copy_reads_them(seed):
     payloads = [(i, generator.bytes(int(generator.integers(1, 90)))) for i in range(0, 200, 3)]
     for batch in (EventBatch.of(records, payloads), EventBatch.of(records), EventBatch.of(empty_records(0))):
         assert bytes(encode_rows(41, batch)) == rows_of(41, batch)
+
+
+def test_a_mark_stands_between_so_many_rows_and_the_next():
+    records = empty_records(10)
+    records["ordinal"] = np.arange(10)
+    batch = EventBatch.of(records, [(3, b"words"), (9, b"more")])
+    rows = [rows_of(5, batch.slice(i, i + 1)) for i in range(10)]
+    for rows_a_mark in (1, 3, 5, 9, 10, 11):
+        groups = [b"".join(rows[i : i + rows_a_mark]) for i in range(0, 10, rows_a_mark)]
+        assert bytes(encode_rows(5, batch, rows_a_mark=rows_a_mark)) == mark_row().join(groups)
+
+
+def test_a_mark_is_a_row_of_nobodys_run():
+    null = struct.pack(">i", -1)
+    bare = struct.pack(">h", 13) + 3 * struct.pack(">ii", 4, 0) + 8 * null + struct.pack(">ih", 2, 0)
+    assert mark_row() == bare + null
+    assert mark_row(b"(1,2)") == bare + struct.pack(">i", 5) + b"(1,2)"
