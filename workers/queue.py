@@ -13,6 +13,7 @@ from workers.messages import PING, PRIORITY_STEPS, PROJECT, QUEUES, THINK
 
 DEADLINE_S = 30.0  # of an engine call, unless the request has another
 _MARGIN_S = 30.0
+_ASK_S = 0.2  # a worker that is to end finishes asking for messages first; fractions from Redis 6 on
 
 QUEUE_OF = {THINK: "minds", PROJECT: "memory", PING: "minds"}
 
@@ -87,6 +88,7 @@ def _settings(broker_url: str, visibility_timeout_s: float) -> dict[str, Any]:
         "broker_transport_options": {
             "polis_url": broker_url,  # for our transport; what kombu makes of it lacks the TLS options
             "visibility_timeout": visibility_timeout_s,
+            "polling_interval": _ASK_S,
             "unacked_restore_interval": 2,
             "unacked_restore_throttle": 1,
             "queue_order_strategy": "priority",
