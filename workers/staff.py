@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain.configuration import MINDS, canonical_json
 from domain.errors import InvalidConfiguration, PolisError
@@ -17,9 +17,11 @@ from domain.minds.percepts import percept_of
 from domain.ports import Engine, Run
 from domain.state import World
 from replay import scenarios_of
-from workers.crew import Crew, Post
-from workers.dispatch import Dispatcher
 from workers.thinking import Request, Thinking
+
+if TYPE_CHECKING:
+    from workers.crew import Crew
+    from workers.dispatch import Dispatcher
 
 _WITHOUT_MODEL = ("reflex", "scripted")
 _AT_ONCE = 2
@@ -185,6 +187,8 @@ def thinking_for(
 @contextmanager
 def _ringing(run: Run, settings: Any, *, say: Callable[[str], None] | None) -> Iterator[Ringing]:
     from workers.bootstrap import EmbeddedValkey, embedded_chroma, lend_engine
+    from workers.crew import Crew, Post
+    from workers.dispatch import Dispatcher
 
     at_once = _AT_ONCE_OF.get(run.configuration.mind, _AT_ONCE)
     with ExitStack() as stack:

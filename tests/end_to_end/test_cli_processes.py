@@ -153,6 +153,12 @@ def test_opening_a_store_loads_nothing_that_only_some_commands_need():
     assert not {"polars", "pyarrow", "httpx", "celery", "chromadb", "mesa_frames"} & set(said.stdout.split())
 
 
+def test_a_run_whose_minds_ask_no_model_loads_nothing_that_goes_to_a_broker():
+    code = "import sys, workers.staff; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
+    assert not {"redis", "celery", "httpx", "chromadb"} & set(said.stdout.split())
+
+
 # -- files -------------------------------------------------------------------------------------------
 
 
