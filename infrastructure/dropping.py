@@ -19,9 +19,10 @@ from domain.ports import DamagedRun, Run
 from infrastructure.database import Database
 from infrastructure.errors import DropRefused, ReadByFork, TakesNoWrites
 
-# Dropping a partition keeps out whoever asks for its table, of whatever run, and waits for those who read it: each
-# try is short, so that nobody has to wait behind it long, the ticks of other runs least of all.
-_TRY_S, _PAUSE_S, _TRIES = 0.1, 0.2, 50
+# Dropping a partition keeps out whoever asks for its table, of whatever run, and waits for those who read it. Ticks of
+# other runs wait behind a try, so the first are short; but among readers who come and go only a longer one gets in.
+_TRIES_S = (*10 * (0.1,), *5 * (0.2,), *5 * (0.5,), *8 * (1.0,))
+_PAUSE_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,10 @@ def drop_run(
     """
     with database.connect_as_owner() as connection:
         connection.execute("SET search_path = polis")
-        connection.execute(f"SET lock_timeout = {int(_TRY_S * 1000)}")
         missing: list[str] = []
-        for _ in range(_TRIES):
+        waited_for = hint = ""
+        for try_s in _TRIES_S:
+            connection.execute(f"SET lock_timeout = {int(try_s * 1000)}")
             try:
                 with connection.transaction():
                     connection.execute("SET LOCAL ROLE polis_maintenance")
@@ -151,15 +153,28 @@ def drop_run(
             except psycopg.errors.ReadOnlySqlTransaction as error:
                 raise TakesNoWrites(str(error.diag.message_primary)) from None
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-                on_wait("somebody reads history; trying again")
+                waited_for, hint = _in_the_way(connection)
+                on_wait(f"{waited_for}; trying again")
                 time.sleep(_PAUSE_S)
         else:
-            raise DropRefused(
-                run.name, "somebody reads history all the time", "Try again when long questions are through."
-            )
+            raise DropRefused(run.name, f"{waited_for} all the time", hint)
         stone = _tombstone(connection, run)
     assert stone is not None
     return replace(stone, missing=tuple(missing))
+
+
+def _in_the_way(connection: psycopg.Connection[Any]) -> tuple[str, str]:
+    """Return whom dropping waits for, and what to do about it: people who read, or a run that stopped within a tick."""
+    row = connection.execute(
+        "SELECT r.name FROM pg_locks k JOIN leases l ON l.backend = k.pid JOIN runs r USING (run) "
+        "WHERE k.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+        "AND k.relation = 'stored_events'::regclass AND k.granted AND k.mode = 'RowExclusiveLock' AND NOT EXISTS "
+        "(SELECT FROM pg_locks WHERE database = k.database AND relation = k.relation AND granted "
+        "AND mode = 'AccessShareLock' AND pid <> pg_backend_pid()) ORDER BY r.run LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return "somebody reads history", "Try again when long questions are through."
+    return f"run {row[0]} is in the middle of a tick", "If its process was stopped, let it go on, or end it."
 
 
 @contextmanager

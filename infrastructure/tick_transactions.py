@@ -93,6 +93,7 @@ class TickTransactions:
 
     def begin(self, tick: int, *, inputs_used: int = 0) -> None:
         """Let the server take the lock, look at the inputs and wait for rows, while the tick is being decided."""
+        assert self._marked, "the header comes with the rows, since COMMIT is on its way"
         try:
             query, _ = self._query([tick], inputs_used)
             conversation = Conversation(self._connection.pgconn)
@@ -164,7 +165,7 @@ class TickTransactions:
                 f"THEN polis.refuse_ticks('{_LEASE_LOST}') "
                 f"WHEN {self._inputs_query()} <> $3 THEN polis.refuse_ticks('{_INPUTS_CHANGED}') END"
             )
-        except psycopg.errors.UndefinedTable as error:
+        except psycopg.ProgrammingError as error:  # somebody changed the schema
             raise AppendRefused(self.run.name, str(error.diag.message_primary)) from None
 
     def _inputs_query(self) -> str:

@@ -120,7 +120,9 @@ class TickWriter:
                 self.database, self.run, self._stretches, self.figures, lambda: self._durable, epoch=self.epoch
             )
             self._housekeeper.start()
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, AppendRefused):
+                self.set_status("failed", problem=str(error))
             lease.release(self._connection)
             self._connection.close()
             raise
@@ -176,10 +178,7 @@ class TickWriter:
         connection = self.database.connect()
         if self.database.embedded is not None:
             ask_for_short_slices(connection.info.backend_pid)
-        connection.execute(
-            "SET synchronous_commit = on; SET tcp_keepalives_idle = 30; SET lock_timeout = '60s'; "
-            "SET plan_cache_mode = force_generic_plan"  # what each tick asks is planned once
-        )
+        connection.execute("SET synchronous_commit = on; SET tcp_keepalives_idle = 30; SET lock_timeout = '60s'")
         return connection
 
     def _transactions_on(self, connection: psycopg.Connection[Any]) -> TickTransactions:

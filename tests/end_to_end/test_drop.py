@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -148,8 +149,7 @@ def test_a_run_that_is_read_all_the_time_is_not_waited_for_for_ever(
     polis: Polis, postgres_store: PostgresStore, migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_run(postgres_store, "read", ticks=2)
-    monkeypatch.setattr("infrastructure.dropping._TRY_S", 0.1)
-    monkeypatch.setattr("infrastructure.dropping._TRIES", 2)
+    monkeypatch.setattr("infrastructure.dropping._TRIES_S", (0.1, 0.1))
     with postgres_store.database.connect(autocommit=False) as reader:
         reader.execute("SELECT count(*) FROM polis.stored_events")
         code, _, err = polis("drop", "read", "--because", "a trial", "--yes")
@@ -158,12 +158,27 @@ def test_a_run_that_is_read_all_the_time_is_not_waited_for_for_ever(
     assert polis("drop", "read", "--because", "a trial", "--yes")[0] == 0
 
 
+def test_a_run_that_was_stopped_within_a_tick_is_named_to_who_drops_another(
+    polis: Polis, postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(postgres_store, "dropped", ticks=2)
+    stopped = make_run(postgres_store, "stopped", ticks=2)
+    monkeypatch.setattr("infrastructure.dropping._TRIES_S", (0.1, 0.1))
+    with postgres_store.writer(stopped, durability="tick", target=5) as writer:
+        writer.begin(3)
+        time.sleep(0.3)  # by then its transaction holds what it needs
+        code, _, err = polis("drop", "dropped", "--because", "a trial", "--yes")
+    assert code == ENVIRONMENT
+    assert "run stopped is in the middle of a tick all the time\n" in err
+    assert "let it go on, or end it" in err
+    assert polis("drop", "dropped", "--because", "a trial", "--yes")[0] == 0
+
+
 def test_dropping_that_takes_its_time_says_what_goes_and_what_it_waits_for(
     polis: Polis, postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = postgres_store.total_events(make_run(postgres_store, "read", ticks=2))
-    monkeypatch.setattr("infrastructure.dropping._TRY_S", 0.1)
-    monkeypatch.setattr("infrastructure.dropping._TRIES", 2)
+    monkeypatch.setattr("infrastructure.dropping._TRIES_S", (0.1, 0.1))
     monkeypatch.setattr("chronopolis.cli.busy.LINE_EVERY_S", 0.03)
     with postgres_store.database.connect(autocommit=False) as reader:
         reader.execute("SELECT count(*) FROM polis.stored_events")

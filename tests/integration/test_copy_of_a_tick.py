@@ -72,10 +72,51 @@ def test_nobody_changes_where_marks_go(migrated: FreshDatabase) -> None:
                     connection.execute(statement)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             application.execute("INSERT INTO polis.copy_marks (run, tick, ordinal, kind) VALUES (0, 0, 0, 0)")
+        with pytest.raises(psycopg.errors.CheckViolation, match="no run has the number 0"):
+            application.execute("INSERT INTO polis.stored_events (run, tick, ordinal, kind) VALUES (0, 3, 1, 6)")
         with pytest.raises(psycopg.errors.InvalidTextRepresentation):
             owner.execute(
                 "INSERT INTO polis.stored_events (run, tick, ordinal, kind, payload) VALUES (0, 0, 0, 0, 'no header')"
             )
+
+
+def test_no_tick_is_taken_without_its_header(postgres_store: PostgresStore, migrated: FreshDatabase) -> None:
+    run = postgres_store.create("headless", seed=7, configuration=SMALL_WORLD, target=24)
+    with psycopg.connect(migrated.admin_url) as admin:
+        admin.execute("ALTER TABLE polis.copy_marks DISABLE TRIGGER take_mark")
+    with pytest.raises(tick_transactions.AppendRefused, match="always_empty"):
+        go_on(postgres_store, run, 24)
+    with psycopg.connect(migrated.admin_url) as admin:
+        assert admin.execute("SELECT count(*) FROM polis.stored_events").fetchone() == (0,)
+        assert admin.execute("SELECT count(*) FROM polis.ticks").fetchone() == (0,)
+        admin.execute("ALTER TABLE polis.copy_marks ENABLE ALWAYS TRIGGER take_mark")
+    go_on(postgres_store, run, 24)
+    assert replay.verify(postgres_store, run).ok
+
+
+def test_replication_roles_leave_the_header_where_it_belongs(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    with psycopg.connect(migrated.admin_url, autocommit=True) as admin:
+        admin.execute(f'ALTER DATABASE "{migrated.name}" SET session_replication_role = replica')
+    run = make_run(postgres_store, ticks=6, configuration=SMALL_WORLD)
+    assert replay.verify(postgres_store, run).ok
+
+
+def test_a_run_whose_inputs_somebody_took_away_has_failed_and_says_so(
+    postgres_store: PostgresStore, migrated: FreshDatabase
+) -> None:
+    run = make_run(postgres_store, ticks=6, configuration=SMALL_WORLD)
+    with psycopg.connect(migrated.admin_url) as admin:
+        admin.execute(f"DROP TABLE polis.inputs_r{run.id}")
+    with (
+        pytest.raises(tick_transactions.AppendRefused, match="inputs_r"),
+        postgres_store.writer(run, durability="tick", target=9),
+    ):
+        pass
+    with postgres_store.database.connect() as connection:
+        row = connection.execute("SELECT status, problem FROM polis.leases WHERE run = %s", (run.id,)).fetchone()
+    assert row is not None and row[0] == "failed" and f"inputs_r{run.id}" in row[1]
 
 
 def test_where_nobody_waits_there_are_no_marks(postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
