@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ from infrastructure.leaves import LINEAGE
 from infrastructure.stretches import Stretches
 
 _LEASE_LOST, _INPUTS_CHANGED = "PL001", "PL002"  # SQLSTATEs of polis.refuse_ticks
+_AS_SQL, _AS_RECORD = r"'\x{}'", r"\\x{}"  # how bytes are written: a record's backslash twice
 _LOCK_NOT_AVAILABLE, _DISK_FULL, _ONLY_READS = "55P03", "53100", "25006"
 
 _log = logging.getLogger(__name__)
@@ -122,7 +123,8 @@ class TickTransactions:
             query, parts = self._query([p.header.tick for p in group], sum(p.inputs_used for p in group), *inserted)
             conversation = Conversation(self._connection.pgconn)
             result = conversation.ask(query)
-        marks = [mark_row(_header_record(self.run.id, p.header)) for p in group] if self._marked else []
+        headers = [_row_of_ticks(self.run.id, p.header, _AS_RECORD) for p in group] if self._marked else []
+        marks = [mark_row(header.encode()) for header in headers]
         self._send(conversation, result, [[p.rows for p in group[part]] for part in parts], marks, first, last)
         reach("after_commit", first)
 
@@ -151,7 +153,7 @@ class TickTransactions:
         return query.encode(), [part for _, part in copies]
 
     def _insert(self, headers: Sequence[Header]) -> str:
-        rows = ", ".join(_header_row(self.run.id, header) for header in headers)
+        rows = ", ".join(_row_of_ticks(self.run.id, header, _AS_SQL) for header in headers)
         return f"INSERT INTO polis.ticks_r{self.run.id} VALUES {rows}"
 
     def _prepare(self) -> None:
@@ -193,10 +195,10 @@ class TickTransactions:
                 if k == 0:
                     reach("before_copy", first)
                 conversation.send((HEADER, *part))
-                if k == len(parts) - 1:
+                ends = k == len(parts) - 1
+                if ends:
                     reach("between_copy_and_header", first)
-                    conversation.send(marks)
-                conversation.send((TRAILER,))
+                conversation.send((*marks, TRAILER) if ends else (TRAILER,))
                 result = conversation.end_copy()
             if result is not None:
                 self._raise_sql(result, first=first, last=last)
@@ -226,19 +228,8 @@ class TickTransactions:
         raise AppendRefused(self.run.name, message)
 
 
-def _header_row(run: int, h: Header) -> str:
-    """Return a row of `ticks` as SQL: integers and our own hex digits, so nothing needs quoting."""
-    hashes = (f"'\\x{v.hex()}'" for v in (h.events_hash, h.state_hash, h.chain_hash))
-    return f"({run}, {h.tick}, {h.events}, {CATALOGUE_VERSION}, {', '.join(hashes)}, {', '.join(_areas(h))})"
-
-
-def _header_record(run: int, h: Header) -> bytes:
-    """Return the same as Postgres reads a record: a backslash is written twice."""
-    hashes = (rf"\\x{v.hex()}" for v in (h.events_hash, h.state_hash, h.chain_hash))
-    return (
-        ",".join((f"({run}", str(h.tick), str(h.events), str(CATALOGUE_VERSION), *hashes, *_areas(h))).encode() + b")"
-    )
-
-
-def _areas(h: Header) -> Iterator[str]:
-    return (str(a - (1 << 64) if a >= 1 << 63 else a) for a in h.areas)
+def _row_of_ticks(run: int, h: Header, bytes_as: str) -> str:
+    """Return a row of `ticks`: integers and our own hex digits, so nothing else needs quoting."""
+    hashes = (bytes_as.format(v.hex()) for v in (h.events_hash, h.state_hash, h.chain_hash))
+    areas = (str(a - (1 << 64) if a >= 1 << 63 else a) for a in h.areas)
+    return f"({run},{h.tick},{h.events},{CATALOGUE_VERSION},{','.join((*hashes, *areas))})"
