@@ -1,11 +1,11 @@
 """Copying: what a COPY of a tick's rows takes, by how many there are and how the server comes to write them.
 
 The server alone, synced by nobody: each COPY is rolled back. Postgres gathers up to 1,000 rows before it writes them,
-and remembers for each that it refers to the table's description. Equal references lie in one row of a
-hash, so that n of them cost n²; from there on the cost rises with the rows again. One by one, under a condition with a
-volatile function in it, there is nothing to remember, and each row has a record of its own in the WAL. With a mark
-after every hundred rows the server gathers no more than those (`infrastructure/copy_statement.py`): so a tick's are
-sent that somebody waits for. The three take turns.
+and remembers for each that it refers to the table's description. Equal references lie in one row of a hash, so that n
+of them cost n²; from there on the cost rises with the rows again. One by one, under a condition with a volatile
+function in it, there is nothing to remember, and each row has a record of its own in the WAL. With a mark after every
+hundred rows the server gathers no more than those (`infrastructure/copy_statement.py`): so a tick's are sent that
+somebody waits for. The three take turns.
 """
 
 from __future__ import annotations
