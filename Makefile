@@ -25,7 +25,7 @@ install:  ## make .venv from the lock
 	$(ONE_AT_A_TIME) $(MAKE) --silent .venv/.installed
 
 # Only the files of the packages in models.lock are used: what they depend on would build from source. A third of all
-# modules are of a client of Kubernetes that chromadb brings and nobody loads; some others are for another Python.
+# source is a client of Kubernetes that chromadb brings and nobody loads; some modules are for another Python.
 # The stamp is taken away first and put back last: no stamp, and the folder is made anew.
 .venv/.installed: pyproject.toml requirements.lock models.lock
 	if [ ! -e $@ ]; then \

@@ -101,9 +101,7 @@ class TickWriter:
     # -- lease -------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        encode_rows(
-            0, EventBatch.of(empty_records(1)), rows_a_mark=self._rows_a_mark
-        )  # compiled before the clock starts
+        encode_rows(0, EventBatch.of(empty_records(1)))  # compiled before the clock starts
         ask_for_short_slices(0)
         if self.run.configuration.agents >= BUFFERS_OF_TENS_OF_MB:
             keep_freed_memory()

@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -156,6 +157,30 @@ def test_a_run_that_is_read_all_the_time_is_not_waited_for_for_ever(
     assert code == ENVIRONMENT
     assert "somebody reads history all the time" in err
     assert polis("drop", "read", "--because", "a trial", "--yes")[0] == 0
+
+
+def test_among_readers_who_come_and_go_a_run_is_dropped_all_the_same(
+    polis: Polis, postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(postgres_store, "popular", ticks=2)
+    over = threading.Event()
+
+    def read(later_s: float) -> None:
+        with postgres_store.database.connect() as reader:
+            time.sleep(later_s)
+            while not over.is_set():
+                reader.execute("SELECT count(*), pg_sleep(0.5) FROM polis.stored_events")
+
+    readers = [threading.Thread(target=read, args=(later_s,)) for later_s in (0.0, 0.17, 0.33)]
+    for reader in readers:
+        reader.start()
+    try:
+        time.sleep(0.6)  # from here on somebody reads at any moment
+        assert polis("drop", "popular", "--because", "a trial", "--yes")[0] == 0
+    finally:
+        over.set()
+        for reader in readers:
+            reader.join()
 
 
 def test_a_run_that_was_stopped_within_a_tick_is_named_to_who_drops_another(
