@@ -135,7 +135,10 @@ class Tabs:
         self._free: list[Page] = []
 
     def lend(self) -> Page:
-        return self._free.pop() if self._free else self._context.new_page()
+        """Return a tab that is in front, as a new one would be: one behind another is drawn once a second."""
+        page = self._free.pop() if self._free else self._context.new_page()
+        page.bring_to_front()
+        return page
 
     def take_back(self, pages: list[Page], server: Server) -> None:
         """Make them as new, and forget what was kept in the profile; what can't be made so is closed."""
