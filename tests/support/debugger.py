@@ -19,6 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+SHELL = "chromium-headless-shell"  # the same without windows, which are drawn even where nobody sees them
 # What Debian's build needs to run headless as anybody, and to reach no other machine, whoever asks.
 BROWSER_ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
@@ -28,9 +29,10 @@ BROWSER_ARGUMENTS = (
 _NOT_INHERITED = ("PYTEST_CURRENT_TEST", "NICEGUI_SCREEN_TEST_PORT", "PYTEST_XDIST_WORKER")
 
 
-def chromium() -> str | None:
+def chromium(*, as_people_have_it: bool = False) -> str | None:
     """Return the path of a Chromium: POLIS_CHROMIUM, or the first that is found; None if there is none."""
-    return os.environ.get("POLIS_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    names = (*BROWSERS, SHELL) if as_people_have_it else (SHELL, *BROWSERS)
+    return os.environ.get("POLIS_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 @dataclass
