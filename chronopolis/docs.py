@@ -83,9 +83,9 @@ def _events_lines() -> Iterator[str]:
     yield "```"
     yield ""
     yield (
-        "*milli* is thousandths of a unit. A field with a *part* lies packed in a 64-bit column of `stored_events`: "
-        "shift right, then mask. An absent value is NULL in SQL and left out in JSON. Every event may also have a "
-        "cause:"
+        "*milli* is thousandths of a unit. A field with a *part* lies packed with others in one column of "
+        "`stored_events`: shift right, then mask. An absent value is NULL in SQL and left out in JSON. Every event may "
+        "also have a cause:"
     )
     yield ""
     yield from _fields_table(CAUSE)

@@ -4,7 +4,7 @@ An event is one 58-byte record of typed columns, and for some kinds a payload of
 Records of a tick lie in one contiguous array, so a tick is decided, folded, hashed and stored
 without a Python object per event. Each kind says what the columns mean for it; absent is -1.
 
-Five things are packed into 64-bit columns, because reading and writing a column costs more in
+Some things are packed into 64-bit columns, because reading and writing a column costs more in
 Postgres than shifting does (docs/decisions/0002-physical-layout.md):
 
 - `given`, `taken`: a good, how much of it moved, and what the agent holds *after*
@@ -175,6 +175,12 @@ TAKEN = (
     Field("taken_quantity", "taken", "quantity", "milli, or pieces", "how much of it came"),
     Field("taken_holding", "taken", "holding", "milli, or pieces", "what the agent holds of it afterwards"),
 )
+# The same columns where nothing comes in: an action uses something up.
+USED = (
+    TAKEN[0],
+    Field("taken_quantity", "taken", "quantity", "milli, or uses of a tool", "how much of it was used up"),
+    Field("taken_holding", "taken", "holding", "milli, or uses of a tool", "what the agent has of it afterwards"),
+)
 TIE = (
     Field("tie_slot", "detail", "high", meaning="place of the tie among the agent's ties"),
     Field("tie_strength", "detail", "low", "milli", "strength of the agent's tie to the target afterwards"),
@@ -260,7 +266,7 @@ AGENT_MOVED = EventKind(
 GOODS_GATHERED = EventKind(
     7, "GoodsGathered", "gatherings", "An agent took a resource from its cell, wearing its tool if it has one.",
     (AGENT, CELL, *GIVEN, Field("stock", "detail", unit="milli", meaning="what the cell holds of the good afterwards"),
-     *TAKEN, *NEEDS),
+     *USED, *NEEDS),
 )  # fmt: skip
 SKILL_IMPROVED = EventKind(
     8, "SkillImproved", "lessons", "Practice made an agent better.",
@@ -274,7 +280,7 @@ MEAL_EATEN = EventKind(9, "MealEaten", "meals", "An agent ate food that it held.
 AGENT_RESTED = EventKind(10, "AgentRested", "rests", "An agent rested.", (AGENT, *NEEDS))
 TOOL_CRAFTED = EventKind(
     11, "ToolCrafted", "crafts", "An agent made a tool of wood and of stone or ore.",
-    (AGENT, *GIVEN, *TAKEN, Field("tool_uses", "detail", unit="uses", meaning="uses of the tool afterwards"), *NEEDS),
+    (AGENT, *GIVEN, *USED, Field("tool_uses", "detail", unit="uses", meaning="uses of the tool afterwards"), *NEEDS),
 )  # fmt: skip
 AGENTS_MET = EventKind(
     12, "AgentsMet", "meetings", "An agent got to know another; its weakest tie made room if all were taken.",

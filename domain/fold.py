@@ -383,7 +383,7 @@ def fold_records(records, start, a, c, row_of, touched_cells, counters):  # type
     return records.shape[0]
 
 
-# -- kinds whose payload matters -------------------------------------------------------------------
+# -- kinds that need Python -------------------------------------------------------------------------
 
 
 def fold_world_founded(world: World, record: Any, payload: dict[str, Any]) -> None:

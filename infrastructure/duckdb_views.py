@@ -89,12 +89,12 @@ def _general(kind: EventKind) -> str:
     """Return the SELECT that gives a kind's events the columns of the view `events`."""
     columns = [f"'{kind.name}' AS kind"]
     columns += [f"{_whole(kind, name)} AS {name}" for name in ("agent", "target", "cell", "detail")]
+    own = {(f.name, f.column) for f in kind.fields}
     for prefix, fields in (("given", GIVEN), ("taken", TAKEN)):
-        names = {f.name for f in kind.fields}
         for part, f in zip(("good", "quantity", "holding"), fields, strict=True):
             missing = "NULL::VARCHAR" if part == "good" else "NULL::INTEGER"
-            columns.append(f"{f.name if f.name in names and f in kind.fields else missing} AS {prefix}_{part}")
-    columns += [f"{f.name if f in kind.fields else 'NULL::INTEGER'} AS {f.name}" for f in NEEDS]
+            columns.append(f"{f.name if (f.name, f.column) in own else missing} AS {prefix}_{part}")
+    columns += [f"{f.name if (f.name, f.column) in own else 'NULL::INTEGER'} AS {f.name}" for f in NEEDS]
     columns += [f.name for f in CAUSE]
     columns.append(f"{'payload' if kind.payload else 'NULL::VARCHAR'} AS payload")
     return f"SELECT run, tick, ordinal, {', '.join(columns)} FROM {kind.view}"

@@ -10,18 +10,13 @@ from itertools import islice
 from typing import Any
 
 from domain import events as ev
+from domain.minds.columns import INBOX_SLOTS, NEWS_SLOTS, RECENT_SLOTS
+from domain.minds.fold import RECENT_KINDS
 from replay.body_links import Derive
 from replay.link import Link, link_to
 from replay.timelines import Event, Timelines, parse_place, place_of
 
-RECENT_SLOTS = 4
-INBOX_SLOTS, NEWS_SLOTS = 3, 3
 MEMORIES_SHOWN = 12
-
-
-_RECENT = (
-    ev.GOODS_TRADED, ev.GOODS_GIVEN, ev.GIFT_RECEIVED, ev.CHILD_BORNE, ev.GOODS_INHERITED, ev.TOOL_CRAFTED,
-)  # fmt: skip
 
 
 def _requested(event: Event, look: Timelines) -> Iterator[Link]:
@@ -98,7 +93,7 @@ def _thought(event: Event, look: Timelines) -> Iterator[Link]:
     for heard in reversed(news):
         yield from link_to(heard, "news", **_shown(heard["text"], prompt))
     counted: Counter[str] = Counter()
-    for e in islice(look.backwards(who, after, _RECENT), RECENT_SLOTS):
+    for e in islice(look.backwards(who, after, RECENT_KINDS), RECENT_SLOTS):
         words = _bare(_in_words(e))
         counted[words] += 1
         shown = {"in_prompt": prompt.count(words) >= counted[words]} if prompt else {}  # it shows the newest of them

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from domain._jit import kernel
 from domain.codes import N_GOODS, N_RESOURCES
 from domain.columns import ALIVE, BORN, ID, N_STATE_COLUMNS, padded
-from domain.events import ABSENT, EventBatch, EventKind, good_of, quantity_of
+from domain.events import ABSENT, GOODS_TRADED, KIND_BY_NUMBER, EventBatch, EventKind, good_of, quantity_of
 from domain.measures.quotient import quotient
 from domain.rules.gather import stock_at
 from domain.state import World
 
 _KINDS, _DETAILS = 64, 16
-_TRADED = 14  # GoodsTraded
+assert max(KIND_BY_NUMBER) < _KINDS, "events of the newest kind would not be counted"
+_TRADED = GOODS_TRADED.number
 
 
 @kernel

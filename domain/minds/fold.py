@@ -225,11 +225,11 @@ IN_MIND: dict[int, Callable[[Any, Any, dict[str, Any]], None]] = {
 }
 """Number of a kind → its handler."""
 
-# What an agent keeps in its working memory, by kind of its own event.
-_RECENT = {
-    k.number
-    for k in (ev.GOODS_TRADED, ev.GOODS_GIVEN, ev.GIFT_RECEIVED, ev.CHILD_BORNE, ev.GOODS_INHERITED, ev.TOOL_CRAFTED)
-}
+RECENT_KINDS = (
+    ev.GOODS_TRADED, ev.GOODS_GIVEN, ev.GIFT_RECEIVED, ev.CHILD_BORNE, ev.GOODS_INHERITED, ev.TOOL_CRAFTED,
+)  # fmt: skip
+"""What an agent keeps in its working memory, by kind of its own event."""
+_RECENT = {kind.number for kind in RECENT_KINDS}
 _MILESTONES = {k.number for k in (ev.CHILD_BORNE, ev.GOODS_INHERITED, ev.GIFT_RECEIVED)}
 _THOUGHTS = {k.number for k in (ev.THOUGHT_REQUESTED, ev.THOUGHT_TAKEN, ev.THOUGHT_REFUSED)}
 _LIVES = np.array(sorted(_RECENT | _THOUGHTS | {ev.AGENT_DIED.number}), np.int16)

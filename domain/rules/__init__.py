@@ -1,4 +1,4 @@
-"""The reflex rules: what every agent does each tick under its intention. Vectorised, without chance of order.
+"""The reflex rules: what every agent does each tick under its intention. Compiled, without chance of order.
 
 `choose` reads the state of the tick's beginning and plans one action for each agent; `meet` pairs
 agents up, `gather` shares out stocks, `birth` gives away the free homes; `emit` writes it all down

@@ -12,7 +12,7 @@ import numpy as np
 from domain import events as ev
 from domain._jit import inline, kernel
 from domain._prefetch import FAR, ask_ahead, prefetch
-from domain.codes import N_GOODS, N_RESOURCES, NEED_FULL, Good
+from domain.codes import N_GOODS, N_RESOURCES, NEED_FULL, Good, Intention
 from domain.columns import (
     ACTED,
     N_TIES,
@@ -90,8 +90,8 @@ from domain.rules.words import PHRASES_A_TOPIC, answer_to, topic_of
 
 _FOOD, _WOOD, _STONE, _ORE, _TOOL = int(Good.FOOD), int(Good.WOOD), int(Good.STONE), int(Good.ORE), int(Good.TOOL)
 _UNIT = 1_000
+_SET_ON_REST = int(Intention.REST)
 _AHEAD = 16  # rows
-_REST_INTENTION = 4
 _INTENTION_FORMED, _AGENT_MOVED = ev.INTENTION_FORMED.number, ev.AGENT_MOVED.number
 _GOODS_GATHERED, _SKILL_IMPROVED = ev.GOODS_GATHERED.number, ev.SKILL_IMPROVED.number
 _MEAL_EATEN, _AGENT_RESTED, _TOOL_CRAFTED = ev.MEAL_EATEN.number, ev.AGENT_RESTED.number, ev.TOOL_CRAFTED.number
@@ -365,7 +365,7 @@ def emit_events(  # type: ignore[no-untyped-def]
                 births += 1
                 k += 1
             else:
-                change = REST_GAIN if p[P_INTENTION, i] == _REST_INTENTION else -IDLE_COST
+                change = REST_GAIN if p[P_INTENTION, i] == _SET_ON_REST else -IDLE_COST
                 _begin(out, k, tick, _AGENT_RESTED, p[P_ID, i], cause)
                 out[k].needs = needs_after(p, i, hunger, change, 0, 0)
                 k += 1

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from domain._jit import inline, kernel
 from domain._prefetch import FAR, prefetch
+from domain.codes import Good
 from domain.columns import CAPACITY, REGROWTH, SINCE, SKILLS, STOCK, Cells
 from domain.draws import draw_one
 from domain.rules.constants import CARRY, GATHER, REST, YIELD, YIELD_WITH_TOOL
@@ -23,6 +24,7 @@ from domain.rules.plan import (
 )
 
 _AHEAD = 16  # rows
+_TOOL = int(Good.TOOL)
 
 
 @inline
@@ -53,7 +55,7 @@ def stocks_at(cells: Cells, good: int, tick: int) -> NDArray[np.int64]:
 def wished_quantity(a, p, row, good):  # type: ignore[no-untyped-def]
     """Return how much an agent would take with its skill and tool, if there is enough."""
     amount = YIELD + a[SKILLS + good, row] // 2
-    if p[P_GOODS + 5, row] > 0:
+    if p[P_GOODS + _TOOL, row] > 0:
         amount += YIELD_WITH_TOOL
     return max(0, min(amount, CARRY - p[P_GOODS + good, row]))
 

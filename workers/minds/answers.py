@@ -69,7 +69,7 @@ def schema_of(percept: dict[str, Any], memories: Sequence[Recalled] = ()) -> dic
 
     Parameters
     ----------
-    percept : as `domain.percepts` makes it
+    percept : as `domain.minds.percepts` makes it
     memories : those listed in the prompt (`Prompt.used_memories`), for a reflection
     """
     properties: dict[str, Any]

@@ -68,7 +68,7 @@ def render(
 
     Parameters
     ----------
-    percept : as `domain.percepts` makes it
+    percept : as `domain.minds.percepts` makes it
     memories : what was retrieved; listed oldest first
     budget_tokens : what the prompt may cost. Memories are dropped first, the oldest before the others;
         then lines of the inbox, then recent events and news, each oldest first; then who is farthest
