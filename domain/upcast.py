@@ -2,8 +2,9 @@
 
 Hashes cover the stored bytes, so evolution can't break them. To change a kind: raise its `version` and
 `CATALOGUE_VERSION`, add the new catalogue to `VERSIONS_BY_CATALOGUE`, and register a pure function
-`upcast_v1_v2` here. They are applied in turn. None changes an event's kind or whose it is: events are chosen by both
-before.
+`upcast_v1_v2` here. They are applied in turn, by whatever folds events or reads them for people. SQL and Parquet
+show what is stored: a view of a kind with two versions asks `ticks.catalogue` which one a row is of. None changes an
+event's kind or whose it is: events are chosen by both before.
 """
 
 from __future__ import annotations
