@@ -187,9 +187,9 @@ _TRADE = (
 )  # fmt: skip
 
 _SOCIETY = (
-    _level("ties", "ties", f"Ties that the living keep, at most {N_TIES} each.",
+    _level("ties", "ties", f"Ties that the living keep, to the dead too, at most {N_TIES} each.",
            lambda look: int(np.count_nonzero(look.living[TIE_OTHER : TIE_OTHER + N_TIES] >= 0)), moved_by=_TYING),
-    _fraction("tie_strength", "0 to 1", "Mean strength of all ties.",
+    _fraction("tie_strength", "0 to 1", "Mean strength of all these ties.",
               mean_strength, moved_by=_TYING, source="tie strength [3]"),
     _events_of("meetings", ev.AGENTS_MET, "Agents that got to know another."),
     _events_of("utterances", ev.WORDS_SPOKEN, "Things said by rules."),
@@ -215,9 +215,10 @@ _MINDS = (
            moved_by=(ev.MEMORY_FORMED, ev.MEMORY_FORGOTTEN, *COMES_AND_GOES)),
     _level("awaiting", "agents", "Who wait for an answer.",
            lambda look: int(np.count_nonzero(look[THOUGHT_DUE] >= 0)),
-           moved_by=(ev.THOUGHT_REQUESTED, ev.THOUGHT_TAKEN, ev.THOUGHT_REFUSED, ev.REFLECTION_MADE)),
+           moved_by=(ev.THOUGHT_REQUESTED, ev.THOUGHT_TAKEN, ev.THOUGHT_REFUSED, ev.REFLECTION_MADE,
+                     *COMES_AND_GOES)),
     _events_of("intentions", ev.INTENTION_FORMED, "Intentions formed by rules."),
-    _events_of("interventions", ev.INTERVENTION_MADE, "Changes made from outside."),
+    _events_of("interventions", ev.INTERVENTION_MADE, "Interventions, those among them that were refused."),
     _flow("events", "events", "Everything that happened.", lambda look: len(look.events), ()),
 )  # fmt: skip
 

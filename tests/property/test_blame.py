@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from domain.advance import new_world
-from domain.events import EventBatch
+from domain.columns import THOUGHT_DUE
+from domain.events import AGENT_DIED, EventBatch
 from domain.expressions import AtTick, Expression, parse
 from domain.fold import fold
 from domain.measures import MEASURES, Look
@@ -51,6 +52,25 @@ def test_contributions_add_up_to_what_the_events_of_a_tick_did(name: str) -> Non
             causes = blame(one, before, events, {}, limit=10_000)
             change = value(one, after, events) - value(one, start, events.slice(0, 0))
             assert sum(c["contribution"] for c in causes) == pytest.approx(change, abs=1e-9), (tick, one.text)
+
+
+@pytest.mark.parametrize("name", ["minded", "every kind"])
+def test_each_measure_names_all_kinds_that_move_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted, looked_at = [parse(f"{measure} > 0") for measure in MEASURES], 0
+    for before, events in ticks_of(name):
+        dead = events.records["agent"][events.records["kind"] == AGENT_DIED.number]
+        awaited = any(before.agents[THOUGHT_DUE, before.row(int(agent))] >= 0 for agent in dead)
+        if before.tick < 0 or not (awaited or name == "every kind"):
+            continue
+        looked_at += 1
+        for one in wanted:
+            named = blame(one, before, events, {}, limit=10_000)
+            with monkeypatch.context() as patched:
+                patched.setattr(module, "_movers", lambda term, events: np.arange(len(events)))
+                assert named == blame(one, before, events, {}, limit=10_000), (before.tick + 1, one.text)
+        if looked_at == 6:
+            break
+    assert looked_at, "nobody died who was thinking"
 
 
 def test_only_what_touches_coins_is_blamed_for_them() -> None:
