@@ -127,7 +127,7 @@ def _paces(axis: Any, rows: pl.DataFrame) -> None:
 def _households(axis: Any, rows: pl.DataFrame) -> None:
     names = [f"{r['founded_by']}'s" for r in rows.iter_rows(named=True)]
     axis.barh(names, rows["coins"], height=0.7, label="coins of the living")
-    axis.barh(names, rows["coins_inherited"], height=0.3, label="ever inherited")
+    axis.barh(names, rows["coins_inherited"], height=0.3, label="left to them by others")
     axis.tick_params(axis="y", labelsize=7)
     axis.set(xlabel="coins")
     axis.invert_yaxis()
@@ -160,7 +160,7 @@ def _memories(axis: Any, rows: pl.DataFrame) -> None:
 
 _PICTURES: dict[str, Drawn] = {
     "01-inequality": _inequality,
-    "02-who-trades-with-whom": _heat("partner", "buyer_or_seller", "exchanges"),
+    "02-who-trades-with-whom": _heat("partner", "proposed_by", "exchanges"),
     "03-price-of-food": _price,
     "04-what-people-die-of": _deaths,
     "05-spread-of-a-rumour": _rumour,

@@ -1,7 +1,7 @@
 -- How does a rumour spread?
 -- The news that most people heard: who told whom, and how many mouths it had been through.
 WITH RECURSIVE widest AS (
-    SELECT news FROM news_heard GROUP BY news ORDER BY count(*) DESC, news LIMIT 1
+    SELECT news FROM news_heard GROUP BY news ORDER BY count(DISTINCT agent) DESC, news LIMIT 1
 ),
 heard AS (
     SELECT n.tick, n.ordinal, n.agent, n.target AS teller, n.text
