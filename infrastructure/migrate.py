@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from infrastructure import failpoints
 from infrastructure.database import Database
 from infrastructure.errors import LoginOnlyReads, MigrationFailed, SchemaTooNew, SchemaTooOld
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _FOLDER = Path(__file__).parent.parent / "migrations"
 # Two processes that migrate one database at once: the second waits here, then finds nothing to do.
@@ -126,11 +130,24 @@ def _run(database: Database, direction: str, revision: str) -> None:
             connection.execute(text("CREATE SCHEMA IF NOT EXISTS polis"))
             config.attributes["connection"] = connection
             getattr(command, direction)(config, revision)
+            _make_run_views(connection)
             failpoints.reach("in_migration")
     except (psycopg.Error, DBAPIError) as error:
         raise MigrationFailed(direction, _said(getattr(error, "orig", error))) from None
     finally:
         engine.dispose()
+
+
+def _make_run_views(connection: Connection) -> None:
+    """Make the views of one run anew, so that no revision has to think of it, nor to drop the one of a view it drops.
+
+    A view of schema `polis` without its like in `polis_run` would answer `polis sql RUN` too: over all runs.
+    """
+    from sqlalchemy import text
+
+    made_by = "polis.make_run_views()"  # since 0006
+    if connection.execute(text(f"SELECT to_regprocedure('{made_by}') IS NOT NULL")).scalar_one():
+        connection.execute(text(f"SELECT {made_by}"))
 
 
 def _said(error: BaseException) -> str:
