@@ -1,4 +1,4 @@
-"""What holds after any migration: every view over runs has its like over one run."""
+"""Revisions one at a time: what each adds it takes away again, and every view over runs has its like over one run."""
 
 from __future__ import annotations
 
@@ -11,20 +11,77 @@ import pytest
 
 from infrastructure import migrate
 from infrastructure.asking import Analyst
+from infrastructure.database import Database
 from infrastructure.migrate import downgrade, schema_status, upgrade
 from infrastructure.postgres_store import PostgresStore
 from tests.support.postgres import FreshDatabase
-from tests.support.stores import make_run
+from tests.support.stores import make_run, settings_of
 
 pytestmark = pytest.mark.integration
 
 # Bytes for a program, which looks them up by run and lineage.
 OVER_ALL_RUNS = {"snapshots"}
 
+# What a schema is made of, each thing with all that is said of it: a name that stays may mean something else.
+OBJECTS = """
+WITH ours AS (SELECT oid, nspname AS schema FROM pg_namespace WHERE nspname IN ('polis', 'polis_rollup', 'polis_run'))
+SELECT 'schema', schema, '', '' FROM ours UNION ALL
+SELECT 'relation ' || c.relkind::text, schema, c.relname, coalesce(pg_get_viewdef(c.oid), pg_get_partkeydef(c.oid), '')
+    || coalesce(' COMMENT ' || obj_description(c.oid, 'pg_class'), '')
+    || coalesce(' GRANT ' || (SELECT string_agg(g::text, ' ' ORDER BY g::text) FROM unnest(c.relacl) g), '')
+FROM pg_class c JOIN ours ON ours.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'S') UNION ALL
+SELECT 'columns', schema, c.relname,
+    (SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull,
+                                 pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, attnum)), ', ' ORDER BY attnum)
+     FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+FROM pg_class c JOIN ours ON ours.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v') UNION ALL
+SELECT 'index', schema, c.relname, pg_get_indexdef(c.oid)
+FROM pg_class c JOIN ours ON ours.oid = c.relnamespace WHERE c.relkind IN ('i', 'I') UNION ALL
+SELECT 'constraint', schema, conrelid::regclass::text || ' ' || conname, pg_get_constraintdef(p.oid)
+FROM pg_constraint p JOIN ours ON ours.oid = p.connamespace UNION ALL
+SELECT 'trigger', schema, c.relname || ' ' || tgname, tgenabled::text || ' ' || pg_get_triggerdef(t.oid)
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN ours ON ours.oid = c.relnamespace
+WHERE NOT tgisinternal UNION ALL
+SELECT 'function', schema, p.oid::regprocedure::text, pg_get_functiondef(p.oid)
+    || coalesce(' GRANT ' || (SELECT string_agg(g::text, ' ' ORDER BY g::text) FROM unnest(p.proacl) g), '')
+FROM pg_proc p JOIN ours ON ours.oid = p.pronamespace
+"""
+
 
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url, autocommit=True, options="-c search_path=pg_catalog") as connection:
         return connection.execute(query).fetchall()
+
+
+def objects(url: str) -> dict[tuple[str, ...], str]:
+    """Return all that there is, by kind, schema and name: the rows of `event_kinds` too."""
+    found = {(kind, schema, name): said for kind, schema, name, said in rows(url, OBJECTS) if "alembic" not in name}
+    if ("columns", "polis", "event_kinds") in found:
+        kinds = rows(url, "SELECT number, k::text FROM polis.event_kinds k")
+        found |= {("kind of event", "polis", str(number)): said for number, said in kinds}
+    return found
+
+
+def test_each_downgrade_leaves_what_there_was_before_its_upgrade(database: FreshDatabase) -> None:
+    revisions = migrate._known_revisions()[::-1]
+    before: dict[str, dict[tuple[str, ...], str]] = {}
+    with Database(settings_of(database)) as ours:
+        for revision in revisions:
+            if revision != revisions[0]:  # below the first nothing is ours but the empty schema
+                before[revision] = objects(database.admin_url)
+            migrate._run(ours, "upgrade", revision)
+        assert schema_status(ours).is_current
+        wrong = {}
+        for below, revision in zip(revisions[-2::-1], revisions[:0:-1], strict=True):
+            assert downgrade(ours, below).current == below
+            then, now = before[revision], objects(database.admin_url)
+            differing = {key for key in then.keys() | now.keys() if then.get(key) != now.get(key)}
+            if differing:
+                wrong[revision] = {key: (then.get(key), now.get(key)) for key in sorted(differing)}
+        assert wrong == {}
+        downgrade(ours)
+        assert not {key for key in objects(database.admin_url) if key[0] != "schema"}
 
 
 def one_more_revision(folder: Path, statements: str, back: str) -> None:
