@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from domain.configuration import Configuration
+from domain.configuration import CAME_LATER, Configuration
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def changes_between(before: Scenario, after: Scenario) -> dict[str, Any]:
     -------
     dict, {"settings": {name: {"before", "after"}}, "seed": {"before", "after"} or None}
     """
-    old, new = (json.loads(s.configuration.canonical()) for s in (before, after))
+    old, new = (CAME_LATER | json.loads(s.configuration.canonical()) for s in (before, after))
     names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     seeds = None if before.seed == after.seed else {"before": before.seed, "after": after.seed}
     return {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+import re
+from dataclasses import asdict, dataclass, fields, replace
 
 import pytest
 
 from domain import configuration as conf
 from domain.configuration import Configuration, canonical_json, genesis_hash
 from domain.errors import InvalidConfiguration
+from domain.scenario import Scenario, changes_between
 
 pytestmark = pytest.mark.unit
 
@@ -28,6 +30,14 @@ def test_every_number_is_accepted_at_its_bounds_and_refused_beyond_them(name):
         assert caught.value.field == name
         assert caught.value.value == value
         assert f"between {low:,} and {high:,}" in str(caught.value)
+
+
+def test_every_setting_has_its_bounds_and_is_described():
+    by_hand = {"mind"}
+    assert [f.name for f in fields(Configuration) if f.name not in by_hand] == list(conf._BOUNDS)
+    attributes = Configuration.__doc__.split("Attributes")[1].split("Notes")[0]
+    described = re.findall(r"^ *([\w, ]+) : ", attributes, re.MULTILINE)
+    assert ", ".join(described).split(", ") == [f.name for f in fields(Configuration)]
 
 
 @pytest.mark.parametrize("value", [True, 1.5, "12", None])
@@ -60,6 +70,7 @@ def test_the_canonical_form_is_sorted_json_without_spaces_and_comes_back(mind):
     values = asdict(configuration)
     if mind == "reflex":
         values = {name: value for name, value in values.items() if name not in conf._OF_MINDS}
+    values = dict(values.items() - conf.CAME_LATER.items())
     assert text == json.dumps(values, sort_keys=True, separators=(",", ":"))
     assert text.isascii()
     assert Configuration.from_mapping(json.loads(text)) == configuration
@@ -80,6 +91,29 @@ def test_a_society_without_minds_has_the_genesis_that_it_had_before_there_were_a
     assert not set(json.loads(Configuration(agents=10).canonical())) & set(conf._OF_MINDS)
     told = [Configuration(agents=10, **{name: conf._BOUNDS[name][1]}) for name in conf._OF_MINDS]
     assert {genesis_hash(7, c) for c in told} == {genesis_hash(7, Configuration(agents=10))}
+
+
+@pytest.mark.parametrize("mind", ["reflex", "scripted"])
+def test_a_setting_that_came_later_leaves_the_genesis_of_runs_before_it_as_it_was(mind, monkeypatch):
+    @dataclass(frozen=True)
+    class Later(Configuration):
+        tides: int = 3
+
+    before, after = Configuration(agents=10, mind=mind), Later(agents=10, mind=mind)
+    assert genesis_hash(7, after) != genesis_hash(7, before), "this is what it would do"
+    monkeypatch.setitem(conf.CAME_LATER, "tides", 3)
+    assert after.canonical() == before.canonical()
+    assert genesis_hash(7, after) == genesis_hash(7, before)
+    assert genesis_hash(7, replace(after, tides=4)) != genesis_hash(7, before)
+    assert Later.from_mapping(json.loads(before.canonical())) == after, "an earlier run is read back as it was"
+    told = changes_between(Scenario(7, after), Scenario(7, replace(after, tides=4)))
+    assert told["settings"] == {"tides": {"before": 3, "after": 4}}
+    assert changes_between(Scenario(7, before), Scenario(7, after))["settings"] == {}
+
+
+def test_what_came_later_is_left_out_at_its_default():
+    defaults = {f.name: f.default for f in fields(Configuration)}
+    assert conf.CAME_LATER.items() <= defaults.items()
 
 
 def test_the_genesis_hash_depends_on_the_seed_and_on_every_setting():
