@@ -42,6 +42,11 @@ class Run:
     engines: dict[str, Any] = field(default_factory=dict)
     created_at: str = ""
 
+    @property
+    def is_under_our_rules(self) -> bool:
+        """Whether this release can decide further ticks of it, or of a fork of it."""
+        return self._versions() == _our_versions()
+
     def require_our_rules(self) -> None:
         """Refuse to decide further ticks of a run that other rules made.
 
@@ -49,11 +54,12 @@ class Run:
         ------
         OtherRules
         """
-        theirs = (self.rules_version, self.state_version, self.hashing_version)
-        ours = (RULES_VERSION, STATE_VERSION, HASHING_VERSION)
-        if theirs != ours:
-            names = ("rules {}, state {}, hashing {}".format(*v) for v in (theirs, ours))
+        if not self.is_under_our_rules:
+            names = ("rules {}, state {}, hashing {}".format(*v) for v in (self._versions(), _our_versions()))
             raise OtherRules(self.name, *names)
+
+    def _versions(self) -> tuple[int, int, int]:
+        return self.rules_version, self.state_version, self.hashing_version
 
     def require_range(self, first: int, last: int | None, *, head: Header | None) -> int:
         """Return the last of ticks first … last, the head if it is None; refuse those that there are not.
@@ -71,6 +77,10 @@ class Run:
         if first > last:
             raise BeyondHead(self.name, last, newest, first)
         return last
+
+
+def _our_versions() -> tuple[int, int, int]:
+    return RULES_VERSION, STATE_VERSION, HASHING_VERSION
 
 
 @dataclass(frozen=True)

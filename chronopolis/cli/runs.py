@@ -148,13 +148,16 @@ def _about(store: Any, run: Run) -> dict[str, Any]:
         "hashing_version": run.hashing_version,
         "engines": run.engines,
     }
-    return values | {"next": _how_to_go_on(values)}
+    return values | {"next": _how_to_go_on(values, ours=run.is_under_our_rules)}
 
 
-def _how_to_go_on(values: dict[str, Any]) -> list[str]:
+def _how_to_go_on(values: dict[str, Any], *, ours: bool) -> list[str]:
     name, status = values["name"], values["status"]
+    looks = [f"polis state {name} --map", f"polis events {name} --tick {max(0, values['head_tick'])}"]
     if status == "running":
-        return [f"polis state {name} --map", f"polis events {name} --tick {max(0, values['head_tick'])}"]
+        return looks
+    if not ours:  # it can be neither resumed nor forked
+        return [f"polis verify {name}", *looks] if values["head_tick"] >= 0 else []
     if values["head_tick"] < values["target"]:
         return [f"polis resume {name}", *([f"polis verify {name}"] if values["head_tick"] >= 0 else [])]
     return [f"polis verify {name}", f"polis state {name} --map", f"polis resume {name} --ticks 1000"]
@@ -179,7 +182,7 @@ def _about_panel(v: dict[str, Any]) -> Any:
         "genesis": v["genesis_hash"],
         "made": f"{v['created_at']} under rules {v['rules_version']}, state {v['state_version']}, "
         f"hashing {v['hashing_version']}; engines {json.dumps(v['engines'])}",
-        "go on": "\n".join(v["next"]),
+        "go on": "\n".join(v["next"]) or None,
     }
     good = {"complete": True, "failed": False, "degraded": False}.get(v["status"])
     return facts(rows, title=f"{v['name']} · run {v['run']}", good=good)

@@ -19,6 +19,7 @@ import pytest
 import chronopolis
 from chronopolis import record
 from chronopolis.cli import live, main
+from domain.configuration import RULES_VERSION
 from domain.events import KINDS
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from tests.support.commands import Said, home_with_server, owner_of, start
@@ -144,6 +145,16 @@ def test_a_beginning_that_two_names_share_is_refused(polis):
     said = polis("show", "twin-ha")
     assert said.code == 2
     assert "twin-hare, twin-hawk" in said.err
+
+
+def test_a_run_under_other_rules_is_shown_with_what_works_there(polis, otter, monkeypatch):
+    monkeypatch.setattr("domain.ports.RULES_VERSION", RULES_VERSION + 1)
+    commands = polis("show", otter, "--json").json["next"]
+    assert [command.split()[1] for command in commands] == ["verify", "state", "events"]
+    for command in commands:
+        assert polis(*command.split()[1:]).code == 0, command
+    for refused in (("resume", otter, "--ticks", "1000"), ("fork", otter, "--at", "30")):
+        assert polis(*refused).code == 3, refused
 
 
 def test_runs_lists_every_run(polis, otter):
@@ -488,17 +499,25 @@ def test_a_fork_without_ticks_of_its_own_says_how_it_goes_on(polis, otter):
 # -- help, demo, Python ------------------------------------------------------------------------------
 
 
+def every_command(group, *path):
+    """Yield (name, command) of every command below a group, groups themselves left out."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from every_command(command, *path, name)
+        else:
+            yield " ".join((*path, name)), command
+
+
 def test_every_command_has_help_with_examples(polis):
-    root = main.typer.main.get_command(main.app)
-    commands = [(name, command) for name, command in root.commands.items() if not hasattr(command, "commands")]
-    commands += [(f"db {name}", command) for name, command in root.commands["db"].commands.items()]
+    commands = list(every_command(main.typer.main.get_command(main.app)))
     assert len(commands) > 15
+    assert {name.split()[0] for name, _ in commands if " " in name} >= {"db", "memory", "minds"}
     for name, command in commands:
         assert command.help, name
-        assert f"polis {name.split()[0]}" in command.epilog, name
+        assert f"polis {name.split()[0]}" in (command.epilog or ""), name
         said = polis(*name.split(), "--help")
-        assert said.code == 0
-        assert "Examples" in said.out
+        assert said.code == 0, name
+        assert "Examples" in said.out, name
 
 
 def test_the_version_names_rules_state_and_hashing(polis):
