@@ -25,7 +25,7 @@ def tell(output: Output, planned: Sweep, runs: list[Fared], names: list[str], *,
 
     groups = groups_of(planned, runs)
     if as_csv:
-        sys.stdout.write(frame_of(planned, runs, names).write_csv())
+        sys.stdout.write(frame_of(runs, names).write_csv())
         sys.stdout.flush()
     elif output.as_json:
         output.result({

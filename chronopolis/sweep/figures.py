@@ -95,7 +95,7 @@ def spread_of(values: Iterable[Value]) -> dict[str, float | int | None]:
     return {"n": n, "mean": mean, "sd": deviation, "least": min(there), "most": max(there)}
 
 
-def frame_of(sweep: Sweep, runs: Sequence[Fared], names: Sequence[str]) -> pl.DataFrame:
+def frame_of(runs: Sequence[Fared], names: Sequence[str]) -> pl.DataFrame:
     """Return one row a run: who it is, what was set, how it ended, and its measures, null where there are none."""
     rows: list[dict[str, Any]] = []
     for run in runs:

@@ -218,7 +218,7 @@ def test_hunger_names_the_last_meal_and_age_the_birth(told: dict[str, list[Event
 def test_all_kinds_but_those_made_by_hand_were_met(told: dict[str, list[Event]]) -> None:
     """So that the tests above speak of every kind that rules and minds bring about."""
     by_hand = {"WorldFounded", "CellFormed", "AgentJoined", "GoodsEndowed", "InterventionMade"}
-    by_hand |= {"ScenarioChanged", "StockChanged", "AgentLeft"}
+    by_hand |= {"ScenarioChanged", "StockChanged"}
     missing = {kind.name for kind in KINDS} - set(told) - by_hand
     assert missing <= {"GoodsGiven", "GiftReceived"}, missing
 
