@@ -46,7 +46,7 @@ from domain.personas import make_personas
 from domain.rules.birth import find_parents
 from domain.rules.cards import cards_of_capacity
 from domain.rules.choose import choose_rows, consider
-from domain.rules.constants import BEAR, DIE, DOWRY, HUNGRY, MOVE, REST, SPEAK
+from domain.rules.constants import BEAR, DIE, DOWRY, EVENTS_OF_A_DEATH, EVENTS_OF_AN_ACTION, HUNGRY, MOVE, REST, SPEAK
 from domain.rules.emit import emit_events
 from domain.rules.gather import share_stocks
 from domain.rules.meet import find_seekers, pair_up
@@ -283,7 +283,7 @@ class Decider:
         a, n, p = world.agents, world.n, self._plan
         dying = int(np.count_nonzero(p[P_ACTION, :n] == DIE))  # the dead of before included: only room is made
         first = len(before)
-        room = first + 3 * n + 7 * dying + 16  # a birth is the third event of a parent that forms an intention
+        room = first + EVENTS_OF_AN_ACTION * n + EVENTS_OF_A_DEATH * dying + 16
         out = np.empty(room, EVENT_DTYPE)
         phrases = np.full(room, -1, np.int32)
         if first:

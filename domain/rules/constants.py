@@ -31,5 +31,7 @@ BIRTH_FOOD, BIRTH_SATIETY, BIRTH_ODDS = 5_000, 6_000, 64  # one in so many a tic
 REST, MOVE, GATHER, EAT, CRAFT, PAIR, BEAR, DIE = 0, 1, 2, 3, 4, 5, 6, 7
 SPEAK = 8  # what was said is told already
 HELD = 9  # made to rest from outside: neither meets anybody nor has a child
+EVENTS_OF_AN_ACTION = 3  # at most: of an intention, of the action, and one more, such as a first meeting or a birth
+EVENTS_OF_A_DEATH = 7  # at most: of the death, and of each good that is inherited
 # Kinds of meeting.
 TALK, TRADE, GIVE = 0, 1, 2

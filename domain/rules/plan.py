@@ -55,6 +55,8 @@ P_TAKE_GOOD, P_TAKE_QUANTITY = P_MEETING + 3, P_MEETING + 4
 P_NEXT_GATHERER = P_MEETING + 5  # a linked list of rows
 P_LEFT = P_MEETING + 6  # of the stock, once those of lower rows and this one have gathered
 N_PLAN_COLUMNS = 32
+# Kernels look at no bounds: a number too large would be another agent's, or nobody's memory.
+assert max(value for name, value in vars().items() if name.startswith("P_")) < N_PLAN_COLUMNS
 _LINE = 16  # of such numbers in a cache line
 
 

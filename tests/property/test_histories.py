@@ -14,6 +14,7 @@ from domain.codes import N_GOODS, N_RESOURCES, NEED_FULL, Good
 from domain.configuration import Configuration
 from domain.events import KIND_BY_NUMBER
 from domain.fold import fold
+from domain.rules.constants import EVENTS_OF_A_DEATH, EVENTS_OF_AN_ACTION
 from tests.support.histories import SCENARIOS, History, every_kind, run, scenario
 
 pytestmark = pytest.mark.property
@@ -60,6 +61,19 @@ def test_every_living_agent_takes_exactly_one_action_a_tick(name):
             acted = batch.records[np.isin(batch.records["kind"], list(ACTIONS))]["agent"]
             assert sorted(acted.tolist()) == alive, f"tick {world.tick + 1}"
         fold(world, batch)
+
+
+def test_no_action_tells_more_events_than_there_is_room_for():
+    estates = (ev.AGENT_DIED.number, ev.GOODS_INHERITED.number)
+    most = {}
+    for name in ("calm", "harsh", "doomed", "fertile"):
+        told = np.concatenate([batch.records for batch in scenario(name).batches[1:]])
+        parents = np.where(told["kind"] == ev.AGENT_BORN.number, told["target"], told["agent"])
+        whose = np.where(np.isin(told["kind"], estates), -1, parents)
+        _, counts = np.unique(np.stack([told["tick"], whose])[:, whose >= 0], axis=1, return_counts=True)
+        most[name] = int(counts.max())
+    assert max(most.values()) == EVENTS_OF_AN_ACTION, most
+    assert EVENTS_OF_A_DEATH >= 1 + N_GOODS
 
 
 @every_scenario
