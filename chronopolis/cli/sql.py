@@ -23,14 +23,18 @@ def register(app: typer.Typer) -> None:
             "polis sql brave-otter -c 'SELECT kind, count(*) FROM events GROUP BY 1 ORDER BY 2 DESC'",
             "polis sql brave-otter -f question.sql --json | jq .",
             "polis sql brave-otter -c 'SELECT * FROM trades' --limit 0 --parquet trades.parquet",
-            "polis sql -c 'SELECT run, count(*) FROM deaths GROUP BY run'  # all runs, told apart by their column run",
+            "polis sql -c 'SELECT run, count(*) FROM deaths GROUP BY run'  # all runs; of a fork its own ticks",
         )
     )(sql)
 
 
 def sql(
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="Only this run, lineage resolved; all runs if left out.")
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="Only this run, all of its history; if left out all runs, of a fork its own ticks.",
+        ),
     ] = None,
     command: Annotated[
         list[str] | None, typer.Option("-c", "--command", metavar="QUERY", help="Ask this and leave; may be repeated.")
