@@ -271,12 +271,16 @@ _decoded = json.JSONDecoder().decode
 @inline
 def _is_sound(k, e, n_cells, n_agents):  # type: ignore[no-untyped-def]
     """Return whether the columns name places that exist, so that damaged history can't write outside of them."""
+    # Goods and cells whatever the kind, so that one that comes later is guarded before it has a clause of its own: the
+    # codes that some keep in `cell` are fewer than the cells of the smallest grid.
+    if e.cell < ABSENT or e.cell >= n_cells:
+        return False
     if e.given != ABSENT and (good_of(e.given) < 0 or good_of(e.given) >= N_GOODS):
         return False
     if e.taken != ABSENT and (good_of(e.taken) < 0 or good_of(e.taken) >= N_GOODS):
         return False
     if k == _AGENT_MOVED or k == _GOODS_GATHERED or k == _INTENTION_FORMED or k == _THOUGHT_TAKEN:
-        if e.cell < 0 or e.cell >= n_cells:
+        if e.cell < 0:
             return False
         if k == _GOODS_GATHERED:
             return e.given != ABSENT and good_of(e.given) < N_RESOURCES
@@ -323,6 +327,7 @@ def _ask_for_place(e, a, c, row_of):  # type: ignore[no-untyped-def]
 def fold_records(records, start, a, c, row_of, touched_cells, counters):  # type: ignore[no-untyped-def]
     """Fold records from `start` until one needs Python or makes no sense; return its position.
 
+    `row_of` ends with the newest agent: nobody can have a tie to one who is yet to come.
     `counters` holds [population, touched cells].
     """
     far = a.shape[1] > FAR
@@ -424,8 +429,10 @@ def fold_agent_joined(world: World, record: Any, payload: dict[str, Any]) -> Non
 
 def fold_agent_born(world: World, record: Any, payload: dict[str, Any]) -> None:
     """A child has a row, and what its parent gave it."""
-    row = _fold_newcomer(world, record, payload, parent=int(record["target"]))
     given = int(record["given"])
+    if given != ABSENT and not 0 <= good_of(given) < N_GOODS:
+        raise CorruptHistory(int(record["tick"]), int(record["ordinal"]), f"there is no good {good_of(given)}")
+    row = _fold_newcomer(world, record, payload, parent=int(record["target"]))
     if given != ABSENT:
         world.agents[GOODS + good_of(given), row] = holding_of(given)
 
@@ -538,7 +545,8 @@ def apply_events(world: World, events: EventBatch, start: int, stop: int) -> Non
             at += 1
             continue
         counters = np.array([world.population, world.n_touched_cells], np.int64)
-        stopped = fold_records(records, at, world.agents, world.cells, world.row_of, world.touched_cells, counters)
+        row_of = world.row_of[: world.next_agent]
+        stopped = fold_records(records, at, world.agents, world.cells, row_of, world.touched_cells, counters)
         world.population, world.n_touched_cells = int(counters[0]), int(counters[1])
         if stopped < n and int(records["kind"][stopped]) not in _IN_PYTHON:
             e = records[stopped]

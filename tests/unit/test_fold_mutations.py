@@ -175,6 +175,20 @@ def senseless() -> list[list[tuple[Any, bytes]]]:
         [event(ev.CELL_FORMED, cell=3, elevation=3, payload=land | {"stock": [1, -1, 1, 1]})],
         [event(ev.AGENT_JOINED, agent=3, cell=16, household=3, **NEEDS, payload=persona())],
         [event(ev.AGENT_JOINED, agent=9, cell=3, household=3, **NEEDS, payload=persona())],
+        [
+            event(
+                ev.AGENT_BORN,
+                agent=3,
+                target=1,
+                cell=3,
+                household=3,
+                good=6,
+                quantity=1,
+                holding=1,
+                **NEEDS,
+                payload=persona(),
+            )
+        ],
         [event(ev.SPEECH_MADE, agent=0, target=7, **tie, **NEEDS, payload=words)],
         [event(ev.SPEECH_MADE, agent=0, target=1, tie_slot=8, tie_strength=1, **NEEDS, payload=words)],
         [memory] * (MEMORY_SLOTS + 1),
@@ -227,8 +241,13 @@ def test_there_is_one_handler_a_kind_and_each_is_named_for_it():
     }
 
 
+def in_plain_python() -> ModuleType:
+    """Return the sources of the fold as Python runs them: an index outside of an array is an error there."""
+    return as_module(_BODIES, _BODIES)
+
+
 def test_the_fold_in_plain_python_equals_the_compiled_one():
-    assert not is_noticed(as_module(_BODIES, _BODIES))
+    assert not is_noticed(in_plain_python())
     assert not is_noticed(as_module(_MINDS, _MINDS))
 
 
