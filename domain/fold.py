@@ -8,6 +8,7 @@ payload matters (the terrain, arrivals, births) are folded in Python.
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ from domain.columns import (
     prospect_of,
 )
 from domain.errors import CorruptHistory
-from domain.events import ABSENT, EventBatch, good_of, holding_of, pack_cause
+from domain.events import ABSENT, EVENT_DTYPE, EventBatch, good_of, holding_of, pack_cause
 from domain.minds.fold import IN_MIND, fold_lives
 from domain.state import World
 from domain.threads import Threads
@@ -325,7 +326,7 @@ def _ask_for_place(e, a, c, row_of):  # type: ignore[no-untyped-def]
 
 @kernel
 def fold_records(records, start, a, c, row_of, touched_cells, counters):  # type: ignore[no-untyped-def]
-    """Fold records from `start` until one needs Python or makes no sense; return its position.
+    """Fold records from `start` until one needs Python, has no handler or makes no sense; return its position.
 
     `row_of` ends with the newest agent: nobody can have a tie to one who is yet to come.
     `counters` holds [population, touched cells].
@@ -338,7 +339,7 @@ def fold_records(records, start, a, c, row_of, touched_cells, counters):  # type
         k = e.kind
         if k == _INTERVENTION_MADE or k == _SCENARIO_CHANGED:
             continue  # what they do are events of their own
-        if k < _GOODS_ENDOWED or k > _INTERVENTION_MADE or e.agent < 0 or e.agent >= row_of.shape[0]:
+        if e.agent < 0 or e.agent >= row_of.shape[0]:
             return i
         row = row_of[e.agent]
         if row < 0 or not _is_sound(k, e, c.shape[1], row_of.shape[0]):
@@ -550,12 +551,21 @@ def apply_events(world: World, events: EventBatch, start: int, stop: int) -> Non
         world.population, world.n_touched_cells = int(counters[0]), int(counters[1])
         if stopped < n and int(records["kind"][stopped]) not in _IN_PYTHON:
             e = records[stopped]
-            kind = ev.KIND_BY_NUMBER.get(int(e["kind"]))
-            lives = world.row(int(e["agent"])) is not None
-            because = f"agent {e['agent']}, {'whose columns make no sense' if lives else 'who is not alive'}"
-            because = f"unknown kind {e['kind']}" if kind is None else f"{kind.name} of {because}"
-            raise CorruptHistory(int(e["tick"]), int(e["ordinal"]), because)
+            raise CorruptHistory(int(e["tick"]), int(e["ordinal"]), _why_not(world, e))
         at = stopped
+
+
+def _why_not(world: World, record: np.void) -> str:
+    """Return why the compiled loop stopped at a record that Python has no handler for either."""
+    kind, agent = ev.KIND_BY_NUMBER.get(int(record["kind"])), int(record["agent"])
+    if kind is None:
+        return f"unknown kind {record['kind']}"
+    if world.row(agent) is None:
+        return f"{kind.name} of agent {agent}, who is not alive"
+    columns = SimpleNamespace(**{name: int(record[name]) for name in EVENT_DTYPE.names or ()})
+    if _is_sound(kind.number, columns, world.cells.shape[1], world.next_agent):
+        return f"{kind.name} of agent {agent}: this release has no handler for that kind"
+    return f"{kind.name} of agent {agent}, whose columns make no sense"
 
 
 def _require_next_tick(world: World, events: EventBatch) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import domain.fold
 from domain import columns as col
 from domain import events as ev
 from domain.advance import new_world
@@ -138,6 +139,12 @@ def test_a_kind_that_nobody_knows_is_refused():
         batch.records["kind"] = number
         with pytest.raises(CorruptHistory, match=f"unknown kind {number}"):
             fold(a_world(), batch)
+
+
+def test_a_kind_that_nothing_folds_is_refused_by_name(monkeypatch):
+    monkeypatch.delitem(domain.fold._IN_PYTHON, ev.NEWS_HEARD.number)
+    with pytest.raises(CorruptHistory, match="NewsHeard of agent 0: this release has no handler for that kind"):
+        fold(a_world(), batch_of(1, event(ev.NEWS_HEARD, agent=0, payload={"news": "1:0", "text": "Gold!"})))
 
 
 # -- whatever a column says --------------------------------------------------------------------------
