@@ -7,6 +7,7 @@ fold that release's history to that release's hashes.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -15,12 +16,14 @@ import zstandard
 
 from domain.advance import Header, advance, genesis_hash, new_world
 from domain.columns import AREAS
-from domain.configuration import Configuration
+from domain.configuration import HASHING_VERSION, RULES_VERSION, STATE_VERSION, Configuration
 from domain.decide import Decider
 from domain.events import CATALOGUE_VERSION, EVENT_DTYPE, EventBatch
 from domain.inputs import Input, InputKey, Inputs
 
 FOLDER = Path(__file__).parent
+FIRST_VERSIONS = {"rules": 1, "state": 1, "hashing": 1}
+"""Of a run that was recorded before files said so."""
 # Short lives and hard times, so that births, deaths, inheritances and gifts are in it.
 CONFIGURATION = Configuration(
     agents=60, width=12, height=12, hunger=160, regrowth_percent=5, lifespan=600, adulthood=50, birth_interval=60
@@ -57,6 +60,7 @@ def save(path: Path, events: EventBatch, headers: list[Header]) -> None:
     about = {
         "configuration": json.loads(CONFIGURATION.canonical()),
         "seed": SEED,
+        "versions": {"rules": RULES_VERSION, "state": STATE_VERSION, "hashing": HASHING_VERSION},
         "catalogue": CATALOGUE_VERSION,
         "columns": [[name, EVENT_DTYPE[name].str] for name in EVENT_DTYPE.names or ()],
         "events": len(events),
@@ -69,6 +73,16 @@ def save(path: Path, events: EventBatch, headers: list[Header]) -> None:
     head = json.dumps(about).encode()
     body = events.records.tobytes() + events.payload_ends.astype("<i8").tobytes() + events.payload_bytes
     path.write_bytes(zstandard.ZstdCompressor(level=19).compress(len(head).to_bytes(8, "little") + head + body))
+
+
+def versions_of(about: dict) -> dict[str, int]:
+    """Return the versions of rules, state and hashing that a run was recorded with: they are part of its genesis."""
+    return about.get("versions", FIRST_VERSIONS)
+
+
+def recorded_runs(kind: str) -> list[Path]:
+    """Return the golden runs of a kind, by their release: 0.10.0 comes after 0.9.0."""
+    return sorted(FOLDER.glob(f"{kind}*.zst"), key=lambda path: [int(n) for n in re.findall(r"\d+", path.stem)])
 
 
 def load(path: Path) -> tuple[dict, EventBatch, list[Header]]:
