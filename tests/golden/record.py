@@ -1,7 +1,7 @@
-"""Record a golden run: ``python -m tests.golden.record RELEASE``. Done once a release, never again.
+"""Record the golden runs: ``python -m tests.golden.record RELEASE``. Done once a release, never again.
 
-The file holds every event as stored and every header, so that later releases prove that they still
-fold that release's history to that release's hashes.
+There is one of rules alone and one with minds. A file holds every event as stored, every header and the inputs, so that
+later releases prove that they still fold that release's history to that release's hashes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,13 @@ from domain.configuration import HASHING_VERSION, RULES_VERSION, STATE_VERSION, 
 from domain.decide import Decider
 from domain.events import CATALOGUE_VERSION, EVENT_DTYPE, EventBatch
 from domain.inputs import Input, InputKey, Inputs
+from tests.golden import minded
+from tests.support import histories
+from tests.support.minds import by_effect
 
 FOLDER = Path(__file__).parent
 FIRST_VERSIONS = {"rules": 1, "state": 1, "hashing": 1}
-"""Of a run that was recorded before files said so."""
+"""Of a run that was recorded before files said so; nor did they hold its inputs, which are `INPUTS`."""
 # Short lives and hard times, so that births, deaths, inheritances and gifts are in it.
 CONFIGURATION = Configuration(
     agents=60, width=12, height=12, hunger=160, regrowth_percent=5, lifespan=600, adulthood=50, birth_interval=60
@@ -42,26 +46,39 @@ INPUTS = {
 }
 
 
-def run() -> tuple[EventBatch, list[Header]]:
-    """Run it with this release's rules."""
-    world, chain = new_world(CONFIGURATION), genesis_hash(SEED, CONFIGURATION)
-    decider = Decider(SEED, CONFIGURATION)
+Run = tuple[EventBatch, list[Header]]
+
+
+def run(configuration: Configuration, seed: int, ticks: int, inputs: Mapping[int, Iterable[Input]]) -> Run:
+    """Run it with this release's rules; `inputs` are by the tick at which they take effect."""
+    world, chain = new_world(configuration), genesis_hash(seed, configuration)
+    decider = Decider(seed, configuration)
     batches, headers = [], []
-    for tick in range(TICKS + 1):
-        events, header = advance(world, decider, chain, Inputs(INPUTS.get(tick, ())))
+    for tick in range(ticks + 1):
+        events, header = advance(world, decider, chain, Inputs(inputs.get(tick, ())))
         chain = header.chain_hash
         batches.append(events)
         headers.append(header)
     return EventBatch.concat(batches), headers
 
 
-def save(path: Path, events: EventBatch, headers: list[Header]) -> None:
-    """Write events and headers, compressed."""
+def run_again(about: dict, headers: list[Header]) -> Run:
+    """Run a recorded run again, with what it was given then."""
+    given = by_effect(Input(InputKey(*key), tick, answer) for key, tick, answer in about.get("inputs", ())) or INPUTS
+    return run(Configuration.from_mapping(about["configuration"]), about["seed"], len(headers) - 1, given)
+
+
+def save(
+    path: Path, events: EventBatch, headers: list[Header], *, configuration: Configuration, seed: int,
+    inputs: Iterable[Input],
+) -> None:  # fmt: skip
+    """Write events, headers and inputs, compressed."""
     about = {
-        "configuration": json.loads(CONFIGURATION.canonical()),
-        "seed": SEED,
+        "configuration": json.loads(configuration.canonical()),
+        "seed": seed,
         "versions": {"rules": RULES_VERSION, "state": STATE_VERSION, "hashing": HASHING_VERSION},
         "catalogue": CATALOGUE_VERSION,
+        "inputs": [[i.key.as_tuple(), i.effect_tick, i.answer] for i in inputs],
         "columns": [[name, EVENT_DTYPE[name].str] for name in EVENT_DTYPE.names or ()],
         "events": len(events),
         "payload_bytes": len(events.payload_bytes),
@@ -110,9 +127,25 @@ def load(path: Path) -> tuple[dict, EventBatch, list[Header]]:
     return about, EventBatch(records, ends, payloads), headers
 
 
+def record_plain(path: Path) -> None:
+    """Record the run of rules alone."""
+    given = [one for inputs in INPUTS.values() for one in inputs]
+    save(path, *run(CONFIGURATION, SEED, TICKS, INPUTS), configuration=CONFIGURATION, seed=SEED, inputs=given)
+
+
+def record_minded(path: Path) -> None:
+    """Record the run with minds, and what they answered."""
+    history = histories.run(minded.SEED, minded.TICKS, minded.MINDED, given=minded.interventions())
+    given = [one for inputs in history.inputs.values() for one in inputs.rows]
+    events, headers = EventBatch.concat(history.batches), list(history.headers)
+    save(path, events, headers, configuration=minded.MINDED, seed=minded.SEED, inputs=given)
+
+
 if __name__ == "__main__":
-    target = FOLDER / f"v{sys.argv[1]}.zst"
-    if target.exists():
-        raise SystemExit(f"{target} is recorded already, and golden runs are never recorded again")
-    save(target, *run())
-    print(f"{target}: {target.stat().st_size:,} bytes")
+    targets = {FOLDER / f"v{sys.argv[1]}.zst": record_plain, FOLDER / f"minds-{sys.argv[1]}.zst": record_minded}
+    missing = [target for target in targets if not target.exists()]
+    if not missing:
+        raise SystemExit(f"Those of {sys.argv[1]} are recorded already, and golden runs are never recorded again")
+    for target in missing:
+        targets[target](target)
+        print(f"{target}: {target.stat().st_size:,} bytes")
