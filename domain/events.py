@@ -239,7 +239,7 @@ _PERSONA = {
     "given": "code of the given name",
     "family": "code of the family name",
     "occupation": "what the agent gathers when nothing presses",
-    "born": "tick of birth; negative for founders",
+    "born": "tick of birth, before that at which it came; so negative for founders",
     "lifespan": "ticks that this life can last",
     "traits": "milli-units in [0, 1000]: openness, conscientiousness, extraversion, agreeableness, neuroticism",
     "skills": "milli-units in [0, 1000]: farming, forestry, masonry, mining",
