@@ -100,7 +100,7 @@ def upgrade(database: Database) -> SchemaStatus:
 
 
 def downgrade(database: Database, revision: str = "base") -> SchemaStatus:
-    """Take the schema back; refused while it holds runs.
+    """Take the schema back; refused while it holds runs that the one before does not know, and to base any run.
 
     Raises
     ------
@@ -109,8 +109,25 @@ def downgrade(database: Database, revision: str = "base") -> SchemaStatus:
     status = schema_status(database)
     if status.is_later:
         raise SchemaTooNew(status.current, status.wanted)
+    if revision == "base" and status.current is not None:
+        _require_no_runs(database)
     _run(database, "downgrade", revision)
     return schema_status(database)
+
+
+def _require_no_runs(database: Database) -> None:
+    """Say at once what the first revision would: those before it name only the runs that they are about."""
+    try:
+        with database.connect_as_owner() as connection:
+            (runs,) = connection.execute("SELECT count(*) FROM polis.runs").fetchone() or (0,)
+    except psycopg.Error as error:
+        raise MigrationFailed("downgrade", _said(error)) from None
+    if runs:
+        raise MigrationFailed(
+            "downgrade",
+            f"the schema holds {runs:,} run{'' if runs == 1 else 's'}, and history can not be made again\n"
+            "Drop each run first, with `polis drop`.",
+        )
 
 
 def _run(database: Database, direction: str, revision: str) -> None:

@@ -99,10 +99,19 @@ def test_the_revisions_that_files_are_named_after_are_those_that_alembic_knows()
 
 def test_a_downgrade_is_refused_while_there_are_runs(postgres_store: PostgresStore) -> None:
     made = make_run(postgres_store, ticks=3)
-    with pytest.raises(MigrationFailed, match="holds 1 runs"):
+    with pytest.raises(MigrationFailed, match="holds 1 run, "):
         downgrade(postgres_store.database)
     require_schema(postgres_store.database)
     assert replay.verify(postgres_store, made).ok
+
+
+def test_a_downgrade_is_refused_for_all_runs_and_not_for_what_a_few_of_them_have(postgres_store: PostgresStore) -> None:
+    parent = make_run(postgres_store, "parent", ticks=3)
+    replay.fork(postgres_store, parent, at=3, name="lean", settings={"regrowth_percent": 20})
+    go_on(postgres_store, postgres_store.find("lean"), 6)
+    with pytest.raises(MigrationFailed, match=r"holds 2 runs, .*\nDrop each run first, with `polis drop`") as refused:
+        downgrade(postgres_store.database)
+    assert "drop_run" not in str(refused.value)
 
 
 def test_two_that_migrate_at_once_do_it_once(database: FreshDatabase) -> None:
