@@ -44,7 +44,7 @@ _TOO_EARLY = 0.02  # of what there is to read: how much it shrinks can't be told
 # The newest tick of a fork that has not begun is its parent's, or that one's parent's. Good for the schema of every
 # release, and it ends where somebody made a run its own ancestor, which the view `lineage` does not.
 _HEADS = """
-SELECT r.run, r.name, p.name AS parent, coalesce(h.tick, s.tick) AS head_tick,
+SELECT r.run, r.name, p.name AS parent, coalesce(h.tick, s.tick, -1) AS head_tick,
        encode(coalesce(h.chain_hash, s.chain_hash), 'hex') AS head_hash
 FROM polis.runs r LEFT JOIN polis.runs p ON p.run = r.parent
 LEFT JOIN LATERAL (SELECT tick, chain_hash FROM polis.ticks t WHERE t.run = r.run ORDER BY tick DESC LIMIT 1) h ON true
@@ -112,7 +112,7 @@ def dump_database(
 
 
 def heads_in(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
-    """Return each run of a database with its newest tick, whatever the schema."""
+    """Return each run of a database with its newest tick, -1 before the first, whatever the schema."""
     found = connection.execute(_HEADS)
     names = [column.name for column in found.description or ()]
     return [dict(zip(names, row, strict=True)) for row in found]

@@ -127,7 +127,7 @@ def _panel(values: dict[str, Any], rows: dict[str, Any], *, title: str) -> Any:
 
     table = Table.grid(padding=(0, 2))
     for run in values["runs"]:
-        tick = "not begun" if run["head_tick"] is None else f"tick {run['head_tick']:,}"
+        tick = "not begun" if run["head_tick"] < 0 else f"tick {run['head_tick']:,}"
         table.add_row(plain(run["name"]), tick, run["head_hash"] or "")
     title = f"{len(values['runs']):,} run{'' if len(values['runs']) == 1 else 's'} · {title}"
     return facts(rows | ({"runs": table} if values["runs"] else {}), title=title, good=not values.get("damaged"))

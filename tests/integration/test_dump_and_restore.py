@@ -355,6 +355,18 @@ def test_the_commands_dump_and_restore_and_verify(
         assert polis("drop", "otter", "--because", "a trial", "--yes").code == 0
 
 
+def test_a_run_that_has_not_begun_stands_before_the_first_tick_in_a_dump_as_among_runs(
+    polis: Polis, migrated: FreshDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(migrated) as store:
+        store.create("later", seed=7, configuration=SMALL_WORLD, target=9)
+    monkeypatch.setenv("POLIS_DATABASE_URL", migrated.admin_url)
+    (dumped,) = polis("db", "dump", str(tmp_path / "d"), "--json").json["runs"]
+    assert (dumped["name"], dumped["head_tick"], dumped["head_hash"]) == ("later", -1, None)
+    assert '"head_tick": -1' in polis("runs", "--json").out
+    assert "later  not begun" in polis("db", "dump", str(tmp_path / "d"), "--force").out
+
+
 def test_what_can_be_no_dump_is_wrong_usage(polis: Polis, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no dump")
     for given in (tmp_path / "text", tmp_path / "absent", tmp_path, ""):
