@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 
 from domain.errors import StoreUnavailable
-from infrastructure.database import Database
+from infrastructure.database import Database, in_one_line
 from infrastructure.scheduling import yield_to_ticks
 from infrastructure.stretches import Stretches
 
@@ -155,7 +155,7 @@ class Closer:
                 connection().execute("SET max_parallel_maintenance_workers = 1")  # the other core has nothing to do
             self._stretches.close(first, connection())
         except Exception as error:  # whatever it is, ticks go on
-            self._stuck, self.refused = True, str(error).strip() or type(error).__name__
+            self._stuck, self.refused = True, in_one_line(error)
             if not self._finishing:  # at the end, whoever ends it says how many are left, and why
                 self._note(error)
             return self._finishing and self._is_worth_going_on(first, error)

@@ -148,7 +148,7 @@ class Database:
         except psycopg.OperationalError as error:
             if may_not_set_role(error):
                 raise LoginOnlyReads(self.admin_conninfo()) from None
-            raise StoreUnavailable(_first_line(error)) from None
+            raise StoreUnavailable(in_one_line(error)) from None
         # A plan for 13 columns gains nothing from workers or from being kept.
         connection.prepare_threshold = None
         connection.adapters.register_loader("timestamptz", _Moment)
@@ -163,7 +163,7 @@ class Database:
             full = with_options(conninfo, *_SESSION)
             return psycopg.connect(full, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S)
         except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
-            raise DatabaseUnreachable(conninfo, _first_line(error)) from None
+            raise DatabaseUnreachable(conninfo, in_one_line(error)) from None
 
     @property
     def engine(self) -> Engine:
@@ -187,7 +187,7 @@ class Database:
         except InternalError as error:
             if not isinstance(error.orig, psycopg.errors.ReadOnlySqlTransaction):
                 raise
-            raise TakesNoWrites(_first_line(error.orig)) from None
+            raise TakesNoWrites(in_one_line(error.orig)) from None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -228,6 +228,8 @@ def with_options(url: str, *settings: str) -> str:
     return make_conninfo(url, options=" ".join([known, *(f"-c {setting}" for setting in settings)]).strip())
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
+def in_one_line(error: BaseException) -> str:
+    """Return what is wrong in one line: of the database's errors without where in its code, or in ours, that was."""
+    said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    lines = (said or str(error)).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -18,7 +18,7 @@ import psycopg
 from domain.configuration import STATE_VERSION
 from domain.ports import Run
 from infrastructure.closing import AWAY, Closer, beside_the_ticks
-from infrastructure.database import Database
+from infrastructure.database import Database, in_one_line
 from infrastructure.failpoints import reach
 from infrastructure.scheduling import yield_to_ticks
 from infrastructure.snapshots import digest_of, encode_snapshot
@@ -74,7 +74,7 @@ class Housekeeper:
         left = len(self._stretches.closable(self._durable()))
         if finish and left:
             what = "1 full stretch of events has" if left == 1 else f"{left} full stretches of events have"
-            self._figures.problems.append(f"{what} no indexes yet: {self._closer.refused or 'the server was away'}")
+            self._append_problem(f"{what} no indexes yet", self._closer.refused)
         if self._connection is not None:
             self._connection.close()
 
@@ -154,11 +154,17 @@ class Housekeeper:
         if left:
             self._figures.snapshots_failed += left
             what = "1 snapshot" if left == 1 else f"{left} snapshots"
-            self._figures.problems.append(f"{what} could not be kept: {self._away_because or 'the server was away'}")
+            self._append_problem(f"{what} could not be kept", self._away_because)
+
+    def _append_problem(self, what: str, because: str) -> None:
+        """Tell what is missing, and why unless that was told while ticks went on."""
+        because = because or "the server was away"
+        told = any(because in problem for problem in self._figures.problems)
+        self._figures.problems.append(what if told else f"{what}: {because}")
 
     def _note(self, error: Exception) -> None:
         """Record what was refused; what is away for a while is tried again."""
-        because = str(error).strip() or type(error).__name__
+        because = in_one_line(error)
         self._away_because = because if isinstance(error, AWAY) else self._away_because
         if not isinstance(error, AWAY) and because not in self._figures.problems:
             self._figures.problems.append(because)

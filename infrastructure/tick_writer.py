@@ -29,7 +29,7 @@ from infrastructure import lease
 from infrastructure.allocation import BUFFERS_OF_TENS_OF_MB, keep_freed_memory
 from infrastructure.copy_binary import encode_rows
 from infrastructure.copy_statement import ROWS_A_MARK
-from infrastructure.database import Database
+from infrastructure.database import Database, in_one_line
 from infrastructure.errors import TakesNoWrites
 from infrastructure.housekeeping import Housekeeper
 from infrastructure.scheduling import ask_for_short_slices
@@ -276,7 +276,7 @@ class TickWriter:
             )
             self._recorded = problem or ""
         except psycopg.Error as error:
-            self.say(f"run {self.run.name}: its status could not be recorded: {error}")
+            self.say(f"run {self.run.name}: its status could not be recorded: {in_one_line(error)}")
 
     def keep_snapshot(self, world: World) -> None:
         """Have this state kept as a snapshot, by another thread, once its tick is durable."""

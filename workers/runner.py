@@ -236,7 +236,9 @@ class Runner:
                 self._on_end(writer.figures.stretches_left)
             except Exception as error:
                 # Whatever it is, whoever looks next is told that nobody writes this run any more, and why.
-                because = str(error) if isinstance(error, PolisError) else f"{type(error).__name__}: {error}"
+                because = str(error)
+                if not isinstance(error, PolisError):  # a driver's goes on about where in its SQL that was
+                    because = f"{type(error).__name__}: {because}".partition("\n")[0]
                 writer.set_status("failed", problem=because)
                 raise
         return self._summary(writer=writer, target=target, **told)

@@ -111,6 +111,8 @@ def test_nobody_waits_for_a_closer_that_cannot_close(postgres_store: PostgresSto
     head = postgres_store.head(run)
     assert head is not None and head.tick == 8 * TICKS_A_STRETCH
     assert summary.status == "degraded" and "close_stretch" in str(summary.problem)
+    for problem in (str(summary.problem), str(postgres_store.lease(run).problem)):
+        assert problem.count("close_stretch") == 1 and len(problem.splitlines()) == 1, problem
 
 
 @pytest.mark.parametrize("kind", [psycopg.errors.UndefinedFunction, psycopg.errors.DiskFull])
