@@ -55,7 +55,7 @@ class Database:
     Parameters
     ----------
     settings : Settings
-    progress : callable, optional, told what takes longer than a second
+    progress : callable, optional, told what takes longer than a second; as `say`, also for who works with it
     embedded : EmbeddedPostgres, optional, for tests that share one
     """
 
@@ -67,6 +67,7 @@ class Database:
         embedded: EmbeddedPostgres | None = None,
     ) -> None:
         self.settings = settings
+        self.say = progress or (lambda sentence: None)
         self.embedded = embedded
         if embedded is None and settings.database_url is None:
             self.embedded = EmbeddedPostgres(settings.home, progress=progress)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import psycopg
 import pytest
 
+from chronopolis.cli.errors import exit_code_of
 from infrastructure import migrate
 from infrastructure.asking import Analyst
 from infrastructure.database import Database
+from infrastructure.errors import MigrationFailed
 from infrastructure.migrate import downgrade, schema_status, upgrade
 from infrastructure.postgres_store import PostgresStore
 from tests.support.postgres import FreshDatabase
@@ -127,3 +131,28 @@ def test_all_that_has_a_run_is_there_for_one_run_too(migrated: FreshDatabase) ->
     assert over_all - over_one == OVER_ALL_RUNS
     views = {name for (name,) in rows(migrated.admin_url, "SELECT viewname FROM pg_views WHERE schemaname = 'polis'")}
     assert views <= over_one, "also those that have no run of their own, but read what has"
+
+
+@pytest.mark.parametrize("goes", [True, False])
+def test_who_upgrades_is_told_whom_it_waits_for_and_waits_for_nobody_for_ever(
+    migrated: FreshDatabase, monkeypatch: pytest.MonkeyPatch, goes: bool
+) -> None:
+    monkeypatch.setattr(migrate, "_PATIENCE_S", 20.0 if goes else 2.0)
+    told: list[str] = []
+    reading = psycopg.connect(migrated.read_url, application_name="a notebook")
+    with Database(settings_of(migrated), progress=told.append) as ours, reading as reader:
+        assert downgrade(ours, "0010").current == "0010" and told == []
+        reader.execute("SELECT count(*) FROM polis.lineage")
+        whom = rf"session {reader.info.backend_pid} of the database, as polis_read \(a notebook\)"
+        if goes:
+            Timer(2.0, reader.rollback).start()
+            assert upgrade(ours).is_current
+        else:
+            with pytest.raises(
+                MigrationFailed, match=f"nothing was changed: {whom}, in .* locks in its way"
+            ) as refused:
+                upgrade(ours)
+            assert exit_code_of(refused.value) == 3
+            assert f"SELECT pg_terminate_backend({reader.info.backend_pid})" in str(refused.value)
+            assert schema_status(ours).current == "0010"
+    assert len(told) == 1 and re.match(f"the schema waits for {whom}, in a transaction since ..:..:.. UTC; ", told[0])
