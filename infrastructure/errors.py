@@ -220,7 +220,7 @@ class ExportRefused(ExportFailed):
 
 
 class BackupFailed(InfrastructureError):
-    """A dump could not be written or restored; file and database are as they were.
+    """A dump could not be written or restored; file and database are as they were, unless it says otherwise.
 
     Parameters
     ----------

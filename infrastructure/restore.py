@@ -7,6 +7,7 @@ not know (`transaction_timeout`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -19,9 +20,9 @@ from typing import IO, Any
 import psycopg
 from psycopg import sql
 
-from infrastructure.database import Database
+from infrastructure.database import Database, in_one_line
 from infrastructure.dump import SCHEMAS, heads_in
-from infrastructure.errors import BackupFailed, BackupRefused, TakesNoWrites
+from infrastructure.errors import BackupFailed, BackupRefused, DatabaseUnreachable, MigrationFailed, TakesNoWrites
 from infrastructure.files import says_disk_full
 from infrastructure.migrate import LOCK, require_known, schema_status, upgrade
 from infrastructure.postgres_programs import client_programs, end, login, what_went_wrong
@@ -50,6 +51,14 @@ DROP SCHEMA {", ".join(SCHEMAS)} CASCADE;
 """
 _AFTER = "COMMIT;\n"
 
+# A run that somebody has made since, gone on with or dropped has a row that another transaction than psql's wrote.
+# The schema's revision is always one of psql's, also where the dump has no run.
+_UNTOUCHED = """
+SELECT count(DISTINCT written_by) <= 1 FROM (
+    SELECT xmin::text FROM polis.runs UNION ALL SELECT xmin::text FROM polis.leases UNION ALL
+    SELECT xmin::text FROM polis.tombstones UNION ALL SELECT xmin::text FROM polis.alembic_version) AS r (written_by)
+"""
+
 
 @dataclass(frozen=True)
 class DumpInfo:
@@ -75,7 +84,7 @@ def restore_database(database: Database, file: Path, *, on_progress: Progress | 
     SchemaTooNew
         If a later release made the dump.
     BackupFailed, DatabaseUnreachable, TakesNoWrites, MigrationFailed
-        If it could not be done: the database has no histories, as before.
+        If it could not be done: the database has no histories, as before, unless a `BackupFailed` says that it has.
     """
     file = file.absolute()
     with database.connect_as_owner() as connection:
@@ -87,7 +96,10 @@ def restore_database(database: Database, file: Path, *, on_progress: Progress | 
     # database, so no dump has them: they are made as for a new database.
     upgrade(database)
     _restore(database, file, programs, version, info, on_progress)
-    upgrade(database)
+    try:
+        upgrade(database)
+    except (MigrationFailed, DatabaseUnreachable, psycopg.Error) as error:
+        raise _taken_away(database, file, info, error) from None
     size = file.stat().st_size
     with database.connect_as_owner() as connection:
         _gather_statistics(connection, lambda: on_progress(size, size) if on_progress is not None else None)
@@ -177,6 +189,34 @@ def _not_empty(what: str) -> BackupRefused:
         "the database", f"has {what} already, and a dump is restored into one that has none",
         "Set POLIS_HOME to a new folder, or POLIS_DATABASE_URL to an empty database.",
     )  # fmt: skip
+
+
+def _taken_away(database: Database, file: Path, info: DumpInfo, error: Exception) -> BackupFailed:
+    """Take away what came and could not be brought to this release; return what to say of it, also if it has to stay.
+
+    Between psql's transaction and the upgrade's anybody can have begun to work with it, so no more than what psql
+    brought is taken away.
+    """
+    because = error.because if isinstance(error, MigrationFailed | DatabaseUnreachable) else in_one_line(error)
+    because, *hints = because.splitlines()
+    why = f"of schema {info.schema} and can't be brought to this release's: {because}"
+    try:
+        with database.connect_as_owner() as connection, connection.transaction():
+            connection.execute("SET LOCAL lock_timeout = '20s'; SET LOCAL client_min_messages = warning")
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+            connection.execute("LOCK TABLE polis.runs, polis.leases, polis.tombstones IN ACCESS EXCLUSIVE MODE")
+            (untouched,) = connection.execute(_UNTOUCHED).fetchone() or (False,)
+            if untouched:
+                names = sql.SQL(", ").join(sql.Identifier(name) for name in SCHEMAS)
+                connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(names))
+    except (DatabaseUnreachable, psycopg.Error):
+        untouched = False
+    if not untouched:
+        hint = " ".join([*hints, "Put that right; then `polis db upgrade` brings them to it, and nothing is lost."])
+        return BackupFailed("the database", f"has all histories of {file} now, but they are {why}", hint)
+    with contextlib.suppress(MigrationFailed, DatabaseUnreachable, psycopg.Error):
+        upgrade(database)  # as empty as before, and good for use
+    return BackupFailed(file, f"it is {why}", " ".join([*hints, "Nothing was restored."]))
 
 
 # -- the programs ------------------------------------------------------------------------------------

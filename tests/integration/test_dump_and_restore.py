@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -22,7 +23,7 @@ from infrastructure import dump, postgres_programs, restore
 from infrastructure.database import Database
 from infrastructure.dump import SCHEMAS, dump_database
 from infrastructure.errors import BackupFailed, BackupRefused, SchemaTooNew, TakesNoWrites
-from infrastructure.migrate import downgrade, upgrade
+from infrastructure.migrate import downgrade, schema_status, upgrade
 from infrastructure.postgres_account import find_binaries
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.restore import restore_database
@@ -241,6 +242,48 @@ def test_a_dump_that_is_cut_off_restores_nothing(told: Path, empty: FreshDatabas
             there = connection.execute("SELECT to_regclass('polis.runs')").fetchone()
             if there != (None,):
                 assert connection.execute("SELECT count(*) FROM polis.runs").fetchone() == (0,)
+
+
+@pytest.fixture
+def stuck(database: FreshDatabase, tmp_path: Path) -> Path:
+    """A dump of one run of an earlier schema, which something in it keeps from being upgraded."""
+    file = tmp_path / "old.dump"
+    with opened(database) as store:
+        upgrade(store.database)
+        make_run(store, "told", ticks=5)
+        downgrade(store.database, "0011")
+        with store.database.connect_as_owner() as connection:
+            connection.execute("CREATE TABLE polis.copy_marks (n int)")  # as 0012 would
+        dump_database(store.database, file)
+    return file
+
+
+def test_histories_that_can_not_be_upgraded_are_not_restored(stuck: Path, empty: FreshDatabase) -> None:
+    with opened(empty) as target:
+        with pytest.raises(BackupFailed, match=r"of schema 0011 and can't be .*\nNothing was restored") as caught:
+            restore_database(target.database, stuck)
+        assert exit_code_of(caught.value) == 3
+        assert schema_status(target.database).is_current and target.runs() == []
+        make_run(target, ticks=2)  # as empty as before, and good for use
+
+
+def test_histories_that_somebody_works_with_before_they_are_upgraded_stay_and_that_is_said(
+    stuck: Path, empty: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring = restore._restore
+
+    def bring_and_go_on(database: Database, *how: Any) -> None:
+        bring(database, *how)
+        with database.connect_as_owner() as connection:
+            connection.execute("UPDATE polis.leases SET target = 9")  # as an earlier release's `polis resume` does
+
+    monkeypatch.setattr(restore, "_restore", bring_and_go_on)
+    with Database(settings_of(empty)) as target:
+        with pytest.raises(BackupFailed, match=r"^the database has all .* 0011 and can't be .*\n.*`polis db upgrade`"):
+            restore_database(target, stuck)
+        assert schema_status(target).current == "0011"
+        with target.connect_as_owner() as connection:
+            assert connection.execute("SELECT name FROM polis.runs").fetchall() == [("told",)]
 
 
 def test_a_role_that_is_missing_is_named(told: Path, migrated: FreshDatabase, empty: FreshDatabase) -> None:
