@@ -14,6 +14,7 @@ from domain.advance import advance
 from domain.events import INTERVENTION_MADE
 from domain.inputs import INTERVENTION, Input, InputKey, Inputs
 from domain.ports import Run
+from domain.warm_up import warm_up
 from tests.support.memory_store import MemoryStore
 from tests.support.stores import TINY_WORLD
 from workers import runner, thinking
@@ -49,6 +50,7 @@ class SlowStore(MemoryStore):
 
 @pytest.fixture
 def slow() -> Iterator[SlowStore]:
+    warm_up(minds=True)  # or what is to come in twenty seconds would wait for the compiler
     store = SlowStore()
     yield store
     store.let(2**31 - 1)
