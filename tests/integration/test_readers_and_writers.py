@@ -27,10 +27,17 @@ EXECUTE FUNCTION polis.hold_back();
 """
 
 
+def compiled(store: PostgresStore) -> None:
+    """Return when all that a writer and a reader run is compiled: what is timed here would wait for it."""
+    go_on(store, made := make_run(store, name="compiled", ticks=2), 4, durability="group")
+    assert replay.verify(store, made).ok
+
+
 def test_readers_stop_before_a_tick_whose_transaction_is_held_back(
     postgres_store: PostgresStore, migrated: FreshDatabase
 ) -> None:
     made = postgres_store.create("held", seed=HISTORY.seed, configuration=TINY_WORLD, target=20)
+    compiled(postgres_store)
     with psycopg.connect(migrated.admin_url, autocommit=True) as connection:
         connection.execute(HOLD_BACK)
         connection.execute("GRANT EXECUTE ON FUNCTION polis.hold_back TO polis_app")
@@ -65,6 +72,7 @@ def test_readers_stop_before_a_tick_whose_transaction_is_held_back(
 def test_a_reader_beside_a_running_writer_sees_whole_ticks_only(
     postgres_store: PostgresStore, migrated: FreshDatabase
 ) -> None:
+    compiled(postgres_store)
     made = make_run(postgres_store, ticks=2)
 
     def write() -> None:
