@@ -21,7 +21,7 @@ from psycopg.adapt import Buffer, Loader
 from psycopg.conninfo import make_conninfo
 
 from domain.errors import StoreUnavailable
-from infrastructure.database import FORM, Database, may_not_set_role, with_options
+from infrastructure.database import FORM, Database, in_one_line, may_not_set_role, with_options
 from infrastructure.errors import BadQuery, LoginMayNot, QueryTimedOut, SessionEnded
 
 ROLE = "polis_read"
@@ -82,7 +82,7 @@ class Analyst:
         except psycopg.OperationalError as error:
             if may_not_set_role(error):
                 raise LoginMayNot(database.admin_conninfo(), ROLE) from None
-            raise StoreUnavailable(_first_line(error)) from None
+            raise StoreUnavailable(in_one_line(error)) from None
         self._connection.read_only = True
         self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         for name in ("numeric", "json", "jsonb", "bytea"):
@@ -228,7 +228,7 @@ _LOADERS: dict[str, type[Loader]] = {"numeric": _Number, "json": _Text, "jsonb":
 
 def _named(error: psycopg.Error, query: str, *, struck: bool, timeout_s: float) -> Exception:
     """Return the error as ours: what was wrong with the query, or that its time was up, or that the server is gone."""
-    said = error.diag.message_primary or _first_line(error)
+    said = in_one_line(error)
     if struck or (isinstance(error, psycopg.errors.QueryCanceled) and "timeout" in said):
         return QueryTimedOut(timeout_s)
     if isinstance(error, psycopg.errors.AdminShutdown):
@@ -241,7 +241,3 @@ def _named(error: psycopg.Error, query: str, *, struck: bool, timeout_s: float) 
         return StoreUnavailable(said)
     position = int(error.diag.statement_position) if error.diag.statement_position else None
     return BadQuery(said, query, position, error.diag.message_hint or "")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
