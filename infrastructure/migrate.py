@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 
-from domain.errors import PolisError
 from infrastructure import failpoints
 from infrastructure.database import Database
 from infrastructure.errors import LoginOnlyReads, MigrationFailed, SchemaTooNew, SchemaTooOld
+from infrastructure.lock_wait import LockWait
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -25,14 +22,6 @@ LOCK = 20_815
 """Key of the advisory lock that whoever changes the schema holds."""
 # For one lock. Whoever asks for a table that a migration waits for, even to read it, waits behind the migration.
 _PATIENCE_S = 60.0
-_SAY_AFTER_S = 1.0
-
-_IN_THE_WAY = """
-SELECT format('session %%s of the database, as %%s', pid, coalesce(usename, 'nobody'))
-    || coalesce(' (' || nullif(application_name, '') || ')', '')
-    || coalesce(to_char(xact_start AT TIME ZONE 'UTC', '", in a transaction since "HH24:MI:SS" UTC"'), ''), pid
-FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(%s)) ORDER BY xact_start, pid LIMIT 1
-"""
 
 
 @dataclass(frozen=True)
@@ -153,7 +142,7 @@ def _run(database: Database, direction: str, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     engine = create_engine("postgresql+psycopg://", creator=database.connect_as_owner)
-    waiting = _Waiting(database)
+    waiting = LockWait(database, _PATIENCE_S)
     try:
         with engine.begin() as connection:
             driver = connection.connection.driver_connection
@@ -175,50 +164,6 @@ def _run(database: Database, direction: str, revision: str) -> None:
         raise MigrationFailed(direction, _said(original)) from None
     finally:
         engine.dispose()
-
-
-class _Waiting:
-    """Whom a migration waits for: looked for from another session, and said once it takes longer than a second."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._ended = threading.Event()
-        self._whom, self._pid = "", 0
-
-    @contextmanager
-    def watched(self, pid: int) -> Iterator[None]:
-        """Watch the session `pid` meanwhile."""
-        watching = threading.Thread(target=self._watch, args=(pid,), name="polis-migration", daemon=True)
-        watching.start()
-        try:
-            yield
-        finally:
-            self._ended.set()
-            watching.join()
-
-    def given_up(self) -> str:
-        """Return what to say of a lock that could not be had."""
-        if not self._whom:
-            return f"somebody had locks in its way for {_PATIENCE_S:g} s\nTry again when all that use it are through."
-        return (
-            f"{self._whom}, had locks in its way for {_PATIENCE_S:g} s\n"
-            f"Try again when that is through, or end it: SELECT pg_terminate_backend({self._pid})"
-        )
-
-    def _watch(self, pid: int) -> None:
-        if self._ended.wait(_SAY_AFTER_S):
-            return
-        try:
-            with self._database.connect_as_owner() as connection:
-                while True:
-                    row = connection.execute(_IN_THE_WAY, (pid,)).fetchone()
-                    if row is not None and row[0] != self._whom:
-                        self._whom, self._pid = row
-                        self._database.say(f"the schema waits for {self._whom}; {_PATIENCE_S:g} s at most")
-                    if self._ended.wait(_SAY_AFTER_S):
-                        return
-        except (psycopg.Error, PolisError):
-            return  # it waits all the same, and can't say for whom
 
 
 def _make_run_views(connection: Connection) -> None:
