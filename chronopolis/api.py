@@ -37,10 +37,13 @@ from chronopolis.given import (
 )
 from chronopolis.measured import measures_frame
 from chronopolis.moment import Moment
+from chronopolis.people import find_agent
 from chronopolis.sentences import Names
 from chronopolis.standing import standing_of
+from chronopolis.survey import frame_of, require_minds, whom_to_ask
 from domain.columns import AREAS
 from domain.configuration import Configuration
+from domain.state import World
 from replay.bisect import Bisection, bisect
 from replay.watch import last_where
 from workers.bootstrap import Browsing, PostgresStore, Settings, export_run, open_store
@@ -372,6 +375,95 @@ class History:
         expression = text("expression", expression)
         first, last = self._ticks(first, last)
         return last_where(self._store, self._run, expression, first=first, last=last)
+
+    # -- what its agents say -----------------------------------------------------------------------
+
+    def interview(
+        self, agent: int | str, question: str, *, tick: int | None = None, mind: str | None = None
+    ) -> dict[str, Any]:
+        """Ask an agent something as of a tick, the newest by default; nothing of the run changes.
+
+        Returns
+        -------
+        dict with "agent", "person", "tick", "answer", "memories", "mind", "engine", "prompt", tokens and latency
+
+        Raises
+        ------
+        UnknownAgent, WrongUsage, InvalidConfiguration, MindError, BeyondHead
+        """
+        from workers.interviews import interviewer
+        from workers.minds.survey import question_of
+
+        asked, world = question_of(text("question", question)), self._world_with_minds(tick)
+        who = find_agent(world, self.name, str(plain(agent)))
+        with interviewer(self._store, self._run, world, mind=mind, settings=self._settings) as asking:
+            told = asking.interview(who, asked.text)
+        return {"agent": who, "tick": world.tick} | told | {"mind": asking.mind}
+
+    def survey(
+        self,
+        question: str,
+        *,
+        choices: Iterable[str] = (),
+        scale: str | None = None,
+        keep_order: bool = False,
+        reasons: bool = False,
+        agents: Iterable[int | str] = (),
+        occupation: str | None = None,
+        sample: int | None = None,
+        tick: int | None = None,
+        mind: str | None = None,
+    ) -> pl.DataFrame:
+        """Put one question to many agents as of a tick, the newest by default; nothing of the run changes.
+
+        Parameters
+        ----------
+        question : str
+        choices : what may be answered, listed to each agent in an order of its own; none: any words
+        scale : such as "1-7", instead of choices
+        keep_order : list choices alike to all
+        reasons : ask for a reason, too
+        agents : ids or names; all who live by default
+        occupation : only theirs
+        sample : int, at most so many, drawn by run and tick
+        tick : int, optional
+        mind : another engine than the run's own
+
+        Returns
+        -------
+        polars.DataFrame, a row an agent: `chronopolis.survey.SCHEMA`. Joined with `at(tick).agents` on "agent" it can
+        be compared by anything that the state holds.
+
+        Raises
+        ------
+        UnknownAgent, WrongUsage, InvalidConfiguration, MindError, BeyondHead
+        """
+        from workers.interviews import interviewer
+        from workers.minds.survey import question_of
+
+        asked = question_of(
+            text("question", question),
+            choices=words(choices),
+            scale=None if scale is None else text("scale", scale),
+            keeps_order=truth("keep_order", keep_order),
+            reasons=truth("reasons", reasons),
+        )
+        world = self._world_with_minds(tick)
+        named = [agents] if isinstance(agents, int | str) or not isinstance(agents, Iterable) else agents
+        wanted = whom_to_ask(
+            world, self.name, seed=self.seed, agents=[str(plain(each)) for each in named],
+            occupation=None if occupation is None else text("occupation", occupation),
+            sample=None if sample is None else whole("sample", sample),
+        )  # fmt: skip
+        with interviewer(self._store, self._run, world, mind=mind, settings=self._settings) as asking:
+            return frame_of(asking.survey(wanted, asked))
+
+    def _world_with_minds(self, tick: int | None) -> World:
+        world = replay.at(self._store, self._run, self._tick("tick", tick))
+        require_minds(self.name, world)
+        return world
+
+    # -- whether it holds, and what else it might have been ----------------------------------------
 
     def verify(self, *, deep: bool = False) -> replay.Verification:
         """Fold everything from tick 0 and compare with what is recorded."""

@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.configuration import MINDS, canonical_json
 from domain.errors import InvalidConfiguration, PolisError
-from domain.minds.percepts import percept_of
 from domain.ports import Engine, Run
-from domain.state import World
-from replay import scenarios_of
 from workers.thinking import Request, Thinking
 
 if TYPE_CHECKING:
@@ -247,32 +244,4 @@ def lent_mind(
         yield engine, own.get("groups", {})
 
 
-def interviewed(
-    store: Any, run: Run, world: World, agent: int, question: str, *, mind: str | None, say: Callable[[str], None]
-) -> dict[str, Any]:
-    """Ask an agent something as of a past state; nothing of the run changes.
-
-    Raises
-    ------
-    MindError, MemoryUnavailable
-    """
-    from workers.bootstrap import Settings, open_memory_index
-    from workers.memories import wait_until_covered
-    from workers.minds.interview import interview
-
-    scenarios = scenarios_of(store, run)
-    configuration = scenarios.at(world.tick).configuration
-    percept = percept_of(world, agent, seed=scenarios.root.seed, configuration=configuration)
-    wanted = mind or run.configuration.mind
-    settings = Settings.from_environment()
-    with ExitStack() as stack:
-        engine, adapters = stack.enter_context(lent_mind(run, wanted, settings, say=say))
-        percept["adapter"] = adapters.get(percept["group"])
-        index = stack.enter_context(open_memory_index(store, settings, say=say))
-        wait_until_covered(store, index, run, world.tick, timeout_s=60.0)
-        memories = index.retrieve(store.lineage(run), agent, tick=world.tick, query=question, k=8)
-        told = interview(engine, memories, percept, question)
-    return told | {"person": percept["name"], "mind": wanted}
-
-
-__all__ = ["InProcess", "identity_of", "interviewed", "lent_mind", "thinking_for"]
+__all__ = ["InProcess", "identity_of", "lent_mind", "thinking_for"]

@@ -38,6 +38,7 @@ from chronopolis.cli import (
     standard_io,
     state,
     stopping,
+    surveying,
     sweeping,
     thinking,
     watching,
@@ -123,6 +124,7 @@ checking.register(app)
 diffing.register(app)
 causes.register(app)
 thinking.register(app)
+surveying.register(app)
 forking.register(app)
 measuring.register(app)
 bisecting.register(app)

@@ -224,30 +224,23 @@ def interview(
     """Ask an agent something, as of any past tick. The run is only read: nothing of it changes."""
     from chronopolis.people import find_agent
     from chronopolis.record import require_tick
+    from chronopolis.survey import require_minds
     from workers.bootstrap import open_store
-    from workers.minds.plain import plain as as_quoted
-    from workers.minds.words import QUESTION_MAX
-    from workers.staff import interviewed
+    from workers.interviews import interviewer
+    from workers.minds.survey import question_of
 
     output = Output(as_json=as_json)
-    quoted = as_quoted(question, limit=2 * QUESTION_MAX)  # as the model would see it
-    if not quoted:
-        raise WrongUsage("an empty question")
-    if len(quoted) > QUESTION_MAX:
-        raise WrongUsage(f"the question is too long: a prompt has room for {QUESTION_MAX} characters of it")
+    asked = question_of(question)
     with open_store(say=output.say) as store:
         found = store.find(run)
         wanted = require_tick(store, found, tick)
         import replay
 
         world = replay.at(store, found, wanted)
-        if world.minds is None:
-            raise WrongUsage(
-                f"run {found.name} has no minds: its agents follow rules alone",
-                "Run one with --mind llama, and ask there.",
-            )
+        require_minds(found.name, world)
         who = find_agent(world, found.name, agent)
-        told = interviewed(store, found, world, who, question.strip(), mind=mind, say=output.say)
+        with interviewer(store, found, world, mind=mind, say=output.say) as asking:
+            told = asking.interview(who, asked.text) | {"mind": asking.mind}
     values = {"run": found.id, "name": found.name, "agent": who, "tick": wanted} | told
     if as_json:
         output.result(values)

@@ -1,4 +1,4 @@
-"""The pages about forks, causes, seeking, sweeps and differences come true: every command, and each line of Python.
+"""Pages of docs/ come true: every command, and each line of Python.
 
 POLIS_WRITE_STORY=1 writes into the pages what they print now.
 """
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("name", ["forks.md", "seek-and-diff.md", "sweeps.md", "why.md"])
+@pytest.mark.parametrize("name", ["forks.md", "seek-and-diff.md", "surveys.md", "sweeps.md", "why.md"])
 def test_every_command_of_the_page_prints_what_it_says(
     name: str, migrated: FreshDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,11 +69,11 @@ def test_attempts_are_shown_as_they_were_counted(attempts: int | None, words: st
 
 def test_a_question_too_long_for_a_prompt_is_refused_and_not_cut_in_silence(polis: Polis) -> None:  # noqa: F811
     said = polis("interview", "mayfly", "--agent", "0", "Why? " * (QUESTION_MAX // 5 + 1), "--json")
-    assert said.code == 2 and said.json["error"]["type"] == "WrongUsage"
+    assert said.code == 2 and said.json["error"]["type"] == "InvalidConfiguration"
     assert f"{QUESTION_MAX} characters" in said.err
 
 
 @pytest.mark.parametrize("question", ["", "  ", "<>", "###"])
 def test_a_question_of_which_a_model_would_see_nothing_is_refused(polis: Polis, question: str) -> None:  # noqa: F811
     said = polis("interview", "mayfly", "--agent", "0", question, "--json")
-    assert said.code == 2 and "an empty question" in said.err
+    assert said.code == 2 and "nothing in it" in said.err

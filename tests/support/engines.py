@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import threading
 import time
@@ -41,6 +42,7 @@ class Engines:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     engines: Engines
+    body: dict[str, Any]
 
     def do_GET(self) -> None:
         if self.path == "/not_http/health":
@@ -54,6 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
         behaviour, _, _ = self.path.lstrip("/").partition("/")
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.engines.asked.append(body)
+        self.body = body
         self.engines.headers.append(dict(self.headers.items()))
         with contextlib.suppress(OSError):  # whoever asked went away
             _BEHAVIOURS[behaviour](self)
@@ -117,9 +120,47 @@ def _cut(h: _Handler) -> None:
     _hangs_up(h)
 
 
+def _chosen(h: _Handler) -> None:
+    """Take the choice that is listed first, in words as an engine says it that knows no schema."""
+    listed = re.findall(r"^- (.*)$", h.body["messages"][1]["content"].partition("Choices:\n")[2], re.MULTILINE)
+    h._send(answer(f"Well. {listed[0]}, I would say."))
+
+
+def _now_and_then(h: _Handler) -> None:
+    """Say nothing of use to every third."""
+    if len(h.engines.asked) % 3:
+        _chosen(h)
+    else:
+        h._send(answer("That is a strange thing to ask."))
+
+
+def _soon_away(h: _Handler) -> None:
+    if len(h.engines.asked) > 12:
+        _hangs_up(h)
+    else:
+        _chosen(h)
+
+
+def _busy_at_first(h: _Handler) -> None:
+    if len(h.engines.asked) < 4:
+        _status(429, "slow down")(h)
+    else:
+        _chosen(h)
+
+
+def _slow(h: _Handler) -> None:
+    time.sleep(0.5)
+    _chosen(h)
+
+
 _BEHAVIOURS: dict[str, Callable[[_Handler], None]] = {
     "good": lambda h: h._send(GOOD),
     "thinks": lambda h: h._send(answer(None, reasoning_content="I am tired.") if len(h.engines.asked) == 1 else GOOD),
+    "chosen": _chosen,
+    "now_and_then": _now_and_then,
+    "soon_away": _soon_away,
+    "busy_at_first": _busy_at_first,
+    "slow": _slow,
     "late": _late,
     "drips": _drips,
     "ten_megabytes": _ten_megabytes,

@@ -23,11 +23,11 @@ SAY_MAX, INSIGHT_MAX = 80, 120
 """Characters that are kept."""
 SAY_ASKED, INSIGHT_ASKED = 40, 84
 """Characters that an engine is asked to keep to, so that the answer fits into `ANSWER_TOKENS`."""
-ANSWER_TOKENS = {"intention": 32, "reflection": 32, "interview": 80}
+ANSWER_TOKENS = {"intention": 32, "reflection": 32, "interview": 80, "survey": 48}
 """Every token costs a pass through the model: so keys are short words, and who is meant stands in the act."""
 CITES_MAX = 3
 _TEXT_MAX = 4_000
-_THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
+THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 
 
 class AnswerUnusable(MindError):
@@ -111,7 +111,7 @@ def parse(text: str, percept: dict[str, Any], memories: Sequence[Recalled] = ())
     AnswerUnusable
         Saying why. Nothing else, whatever the text is.
     """
-    found = _object_in(text)
+    found = object_in(text)
     try:
         if percept.get("purpose") == "reflection":
             return _reflection(ReflectionAnswer.model_validate(found), memories)
@@ -124,7 +124,7 @@ def parse(text: str, percept: dict[str, Any], memories: Sequence[Recalled] = ())
 
 def parse_free(text: str, *, limit: int = 400) -> str:
     """Return the words of a free answer; raise `AnswerUnusable` if there are none."""
-    words = plain(_THOUGHTS.sub(" ", str(text)[: 8 * _TEXT_MAX]), limit=limit)
+    words = plain(THOUGHTS.sub(" ", str(text)[: 8 * _TEXT_MAX]), limit=limit)
     if not words:
         raise AnswerUnusable("it says nothing")
     return words
@@ -170,13 +170,18 @@ def _reflection(said: ReflectionAnswer, memories: Sequence[Recalled]) -> dict[st
     return {"insight": insight, "cites": [memories[number - 1].id for number in numbers]}
 
 
-def _object_in(text: str) -> dict[str, Any]:
-    """Return the JSON object that a text is, or that it holds after thoughts and within a fence."""
+def object_in(text: str) -> dict[str, Any]:
+    """Return the JSON object that a text is, or that it holds after thoughts and within a fence.
+
+    Raises
+    ------
+    AnswerUnusable
+    """
     if not isinstance(text, str) or not text.strip():
         raise AnswerUnusable("it is empty")
     if len(text) > 8 * _TEXT_MAX:
         raise AnswerUnusable(f"it is {len(text):,} characters long")
-    text = _THOUGHTS.sub("", text).strip()
+    text = THOUGHTS.sub("", text).strip()
     start = text.find("{")
     if start < 0:
         raise AnswerUnusable("it holds no JSON object")

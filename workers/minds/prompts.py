@@ -24,7 +24,7 @@ from workers.minds.words import LINE_MAX, QUESTION_MAX, sides_of, view_of
 
 TEMPLATE_VERSION = 2
 """Raised whenever the same percept would give another prompt, be it by a template or by `words`."""
-PURPOSES = ("intention", "reflection", "interview")
+PURPOSES = ("intention", "reflection", "interview", "survey")
 BUDGET_TOKENS = 300
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -63,6 +63,8 @@ def render(
     count_tokens: Callable[[str], int] | None = None,
     purpose: str | None = None,
     question: str = "",
+    choices: Sequence[str] = (),
+    reasons: bool = False,
 ) -> Prompt:
     """Return the prompt for a thought.
 
@@ -75,8 +77,9 @@ def render(
         off; then the backstory. The instruction and the newest line of the inbox never are, so a
         budget that is too small even for them is exceeded.
     count_tokens : counts the tokens of a text; by default `estimate_tokens`
-    purpose : "intention", "reflection" or "interview"; by default the percept's
+    purpose : one of `PURPOSES`; by default the percept's
     question : what an interviewer asks
+    choices, reasons : of a survey, what may be answered, as it is to be listed, and whether to say why
     """
     purpose = purpose or str(percept.get("purpose", "intention"))
     assert purpose in PURPOSES, purpose
@@ -84,6 +87,7 @@ def render(
     kept = sorted(memories, key=lambda m: (m.born, _ordinal(m.id)))
     view = view_of(percept)
     view["question"] = plain(question, limit=QUESTION_MAX)
+    view["choices"], view["reasons"] = list(choices), reasons
     view["addressee"] = _addressee(percept)
     view["proposal"] = _proposal(percept, view["addressee"])
     while True:

@@ -104,6 +104,8 @@ class ScriptedEngine:
             text = _told(percept)
         elif percept.get("purpose") == "reflection":
             text = json.dumps(_reflected(percept, wanted.seed))
+        elif percept.get("purpose") == "survey":
+            text = json.dumps(_chosen(percept, wanted.seed), ensure_ascii=False)
         else:
             text = json.dumps(_decided(percept, wanted.seed), ensure_ascii=False)
         return Completed(text=text, tokens_in=0, tokens_out=0, latency_ms=0, adapter=None, engine=f"scripted {VERSION}")
@@ -253,6 +255,12 @@ def _told(percept: dict[str, Any]) -> str:
     last = f" I remember: {plain(memories[-1]['text'], limit=100)}" if memories else ""
     doing = _DOING.get(str(percept.get("intention")), "get by")
     return f"I am {percept.get('name')}, {percept.get('occupation')}. I mean to {doing} and hold {goods}.{last}"
+
+
+def _chosen(percept: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Return one of the choices of a survey, whatever the question: it has no opinions."""
+    chosen = {"answer": percept["choices"][_dice(percept, seed, "survey", len(percept["choices"]))]}
+    return chosen | ({"because": "It is as good as any."} if percept["reasons"] else {})
 
 
 def _dice(percept: dict[str, Any], seed: int, what: str, sides: int) -> int:

@@ -1,0 +1,255 @@
+"""`polis survey`: one question to many agents."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chronopolis.cli.errors import CHECK_FAILED
+from chronopolis.cli.live import ProgressDisplay
+from chronopolis.cli.options import AsJson, Quiet, RunName, examples
+from chronopolis.cli.output import Output, plain
+from chronopolis.errors import WrongUsage
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from chronopolis.survey import Tally
+    from domain.ports import Run
+    from domain.state import World
+    from workers.minds.survey import Question
+
+_BAR = 24
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command(
+        epilog=examples(
+            "polis survey brave-otter 'Do you trust your neighbours?' --choice yes --choice no --choice 'hard to say'",
+            "polis survey brave-otter 'How content are you?' --scale 1-7 --tick 900 --by occupation",
+            "polis survey brave-otter 'How content are you?' --scale 1-7 --by coin --plot content.png",
+            "polis survey brave-otter 'What do you fear?' --sample 20  # in their own words",
+            "polis survey brave-otter 'Is bread dear?' --choice yes --choice no --reasons --csv > bread.csv",
+        )
+    )(survey)
+
+
+def survey(
+    run: RunName,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to ask.")],
+    tick: Annotated[int | None, typer.Option("--tick", min=0, metavar="T", help="As of which tick.")] = None,
+    choices: Annotated[
+        list[str] | None,
+        typer.Option("--choice", metavar="C", help="What may be answered; at least two, or none: any words."),
+    ] = None,
+    scale: Annotated[
+        str | None, typer.Option(metavar="A-B", help="Numbers to choose from, such as 1-7, instead of choices.")
+    ] = None,
+    keep_order: Annotated[
+        bool, typer.Option("--keep-order", help="List choices alike to all, not to each in an order of its own.")
+    ] = False,
+    reasons: Annotated[bool, typer.Option("--reasons", help="Ask for a reason, too: it takes longer.")] = False,
+    agents: Annotated[
+        list[str] | None,
+        typer.Option("--agent", metavar="A", help="Id or name of one to ask, may be repeated; all if left out."),
+    ] = None,
+    occupation: Annotated[str | None, typer.Option(metavar="O", help="Ask only them, such as farmer.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(metavar="N", help="Ask so many, drawn by run and tick: the same each time.")
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Compare groups, by a column of agents: occupation, or coin (in quarters).",
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Write a picture of the answers, .png or .svg.")
+    ] = None,
+    mind: Annotated[str | None, typer.Option(help="Another engine than the run's own.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV with a line of names: a line an agent.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask many agents the same, as of any past tick. The run is only read: nothing of it changes.
+
+    Each answers with the persona, state and memories of that tick. Whoever gives no answer is counted, and told of.
+    """
+    import replay
+    from chronopolis.panels import require_picture
+    from chronopolis.record import require_tick
+    from chronopolis.survey import draw_tallies, frame_of, groups_by, require_minds, tallies, took_first, whom_to_ask
+    from workers.bootstrap import open_store
+    from workers.interviews import interviewer
+    from workers.minds.survey import question_of
+
+    output = Output(as_json=as_json, quiet=quiet)
+    if as_json and as_csv:
+        raise WrongUsage("--json and --csv can't be meant together")
+    question = question_of(text, choices=choices or (), scale=scale, keeps_order=keep_order, reasons=reasons)
+    if not question.choices and (by is not None or picture is not None):
+        raise WrongUsage("--by and --plot count answers", "Give choices or a scale to choose from.")
+    if picture is not None:
+        require_picture(picture)
+    began = time.monotonic()
+    replies: list[dict[str, Any]] = []
+    with open_store(say=output.say) as store:
+        found = store.find(run)
+        world = replay.at(store, found, require_tick(store, found, tick))
+        require_minds(found.name, world)
+        wanted = whom_to_ask(
+            world, found.name, seed=found.seed, agents=agents or (), sample=sample, occupation=occupation
+        )
+        groups = None if by is None else groups_by(world, by, wanted)
+        stopped: BaseException | None = None
+        try:
+            with interviewer(store, found, world, mind=mind, say=output.say) as asking:
+                who = asking.mind
+                with SurveyDisplay(output, f"asking {found.name}") as display:
+                    for reply in asking.survey(wanted, question):
+                        replies.append(reply)
+                        display.update(len(replies), len(wanted))
+        except BaseException as error:
+            if not replies:
+                raise
+            stopped = error
+    frame = frame_of(replies)
+    counted = tallies(frame, question, groups) if question.choices else []
+    told = _told(found, world, question, frame, counted, asked=len(wanted), mind=who)
+    told |= {"took_first": took_first(frame, question, world.tick)}
+    told |= {"by": by, "seconds": round(time.monotonic() - began, 1)}
+    if picture is not None and counted[0].answered:
+        draw_tallies(counted, picture, title=f"{question.text} ({found.name}, tick {world.tick:,})")
+        output.say(f"wrote {picture}")
+    if as_csv:
+        sys.stdout.write(_flat(frame).write_csv())
+        output.hand_on()
+    elif as_json:
+        output.result(told | {"answers": frame.to_dicts()})
+    else:
+        _show(output, told, frame, counted)
+    if told["unanswered"]:
+        output.warn(f"{told['unanswered']:,} of {len(frame):,} gave no answer; the first: {told['problem']}")
+    if stopped is not None:
+        output.warn(f"{len(frame):,} of {len(wanted):,} were asked before it ended")
+        raise stopped
+    if not told["answered"]:
+        raise typer.Exit(CHECK_FAILED)
+
+
+class SurveyDisplay(ProgressDisplay):
+    """Shows how many have been asked."""
+
+    def amounts(self) -> tuple[Any, ...]:
+        """Return the columns that tell how much is done."""
+        from rich.progress import MofNCompleteColumn, TextColumn
+
+        return MofNCompleteColumn(), TextColumn("agents")
+
+    def update(self, done: int, of: int) -> None:
+        """Show that `done` of them have been asked."""
+        if self._progress is not None:
+            self._progress.update(self._task, completed=done, total=of)
+        elif self.is_time():
+            self.output.say(f"{self.doing}: {done:,} of {of:,} agents")
+
+
+def _told(
+    run: Run, world: World, question: Question, frame: pl.DataFrame, counted: list[Tally], *, asked: int, mind: str
+) -> dict[str, Any]:
+    problems = frame["problem"].drop_nulls()
+    engines = frame["engine"].drop_nulls().unique(maintain_order=True).to_list()
+    return {
+        "run": run.id,
+        "name": run.name,
+        "tick": world.tick,
+        "question": question.text,
+        "choices": list(question.choices),
+        "mind": mind,
+        "engine": engines[0] if engines else None,
+        "asked": asked,
+        "answered": len(frame) - len(problems),
+        "unanswered": len(problems),
+        "problem": problems[0] if len(problems) else None,
+        "complete": len(frame) == asked,
+        "tallies": [tally.as_dict() for tally in counted],
+        "tokens": {"in": int(frame["tokens_in"].sum()), "out": int(frame["tokens_out"].sum())},
+    }
+
+
+def _flat(frame: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    return frame.with_columns(pl.col("memories").list.join(" "))
+
+
+# -- for people --------------------------------------------------------------------------------------
+
+
+def _show(output: Output, told: dict[str, Any], frame: pl.DataFrame, counted: list[Tally]) -> None:
+    output.show(plain(f"{told['name']} · tick {told['tick']:,} · {told['engine'] or told['mind']}: {told['question']}"))
+    if not counted:
+        output.show(_words(frame))
+    else:
+        output.show(_counts(counted[0]))
+        if len(counted) > 1:
+            output.show(_by_group(told["by"], counted[1:]))
+        if frame["because"].drop_nulls().len():
+            output.show(_words(frame))
+    rest = f", {told['unanswered']:,} gave no answer" if told["unanswered"] else ""
+    output.show(plain(f"{told['answered']:,} of {told['asked']:,} answered{rest}"))
+    if told["took_first"] is not None:
+        chance = told["answered"] / len(told["choices"])
+        output.show(plain(f"{told['took_first']:,} took what was listed to them first; by chance {chance:,.0f} would"))
+    spent = told["tokens"]
+    output.show(plain(f"took {told['seconds']:,} s, {spent['in']:,} tokens in, {spent['out']:,} out"))
+
+
+def _table(*titles: str) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for title in titles:
+        table.add_column(title.rstrip(">"), justify="right" if title.endswith(">") else "left")
+    return table
+
+
+def _counts(tally: Tally) -> Any:
+    table = _table("answer", "agents>", "%>", "")
+    most = max(1, *tally.counts.values())
+    for choice, count in tally.counts.items():
+        share = 100 * count / max(1, tally.answered)
+        table.add_row(plain(choice), f"{count:,}", f"{share:.1f}", "█" * round(_BAR * count / most))
+    if tally.mean is not None:
+        table.add_section()
+        table.add_row("mean", f"{tally.mean:.2f}", "", "" if tally.sd is None else f"standard deviation {tally.sd:.2f}")
+    return table
+
+
+def _by_group(column: str, counted: list[Tally]) -> Any:
+    scale = any(tally.mean is not None for tally in counted)
+    table = _table(
+        "group", "answered>", *(f"{choice} %>" for choice in counted[0].counts), *(["mean>"] if scale else [])
+    )
+    for tally in counted:
+        shares = [f"{100 * count / max(1, tally.answered):.0f}" for count in tally.counts.values()]
+        mean = [] if not scale else ["" if tally.mean is None else f"{tally.mean:.2f}"]
+        table.add_row(plain(tally.group), f"{tally.answered:,}", *shares, *mean)
+    return table
+
+
+def _words(frame: pl.DataFrame) -> Any:
+    reasons = bool(frame["because"].drop_nulls().len())
+    table = _table("agent>", "name", "occupation", "answer", *(["because"] if reasons else []))
+    for row in frame.iter_rows(named=True):
+        said = row["answer"] if row["problem"] is None else f"({row['problem']})"
+        words = [plain(row["because"] or "")] if reasons else []
+        table.add_row(str(row["agent"]), plain(row["name"]), row["occupation"], plain(said), *words)
+    return table

@@ -1,0 +1,252 @@
+"""Surveys: who is asked, what they said as a frame, how many said what, a picture."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from chronopolis.errors import WrongUsage
+from chronopolis.panels import require_picture, save_figure
+from chronopolis.people import find_agent, living, people_frame
+
+if TYPE_CHECKING:
+    from domain.state import World
+    from workers.minds.survey import Question
+
+GROUPS_MAX = 8
+"""Values of a column by which answers are grouped one by one; a number with more is cut into quarters."""
+
+_NO_GROUP = ("agent", "name", "born", "cell", "parent", "goal", "last_birth", "thought_due", "_tick", "_ordinal")
+"""Columns, or ends of them, of which nearly everybody has another value."""
+
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "agent": pl.Int64, "name": pl.String, "occupation": pl.String, "answer": pl.String, "because": pl.String,
+    "problem": pl.String, "memories": pl.List(pl.String), "tokens_in": pl.Int64, "tokens_out": pl.Int64,
+    "latency_ms": pl.Int64, "engine": pl.String, "adapter": pl.String,
+}  # fmt: skip
+"""Columns of a survey: null where there is none. `problem` says why there is no answer."""
+
+
+def require_minds(run: str, world: World) -> None:
+    """Refuse to ask agents who have no words.
+
+    Raises
+    ------
+    WrongUsage
+    """
+    if world.minds is None:
+        raise WrongUsage(
+            f"run {run} has no minds: its agents follow rules alone", "Run one with --mind llama, and ask there."
+        )
+
+
+def whom_to_ask(
+    world: World, run: str, *, seed: int, agents: Iterable[str] = (), sample: int | None = None,
+    occupation: str | None = None,
+) -> list[int]:  # fmt: skip
+    """Return the ids of the living agents that are meant, in order.
+
+    Parameters
+    ----------
+    world : World that is asked about
+    run : its name, for errors
+    seed : of the run: which agents a sample holds is a function of it and of the tick
+    agents : ids or names; all who live if there are none
+    sample : at most so many; a larger sample holds the smaller ones
+    occupation : only theirs
+
+    Raises
+    ------
+    UnknownAgent, WrongUsage
+    """
+    found = sorted({find_agent(world, run, each) for each in agents}) or [agent for agent, _ in living(world)]
+    if occupation is not None:
+        works = dict(people_frame(world).select("agent", "occupation").iter_rows())
+        if occupation not in set(works.values()):
+            there = ", ".join(sorted(set(works.values())))
+            raise WrongUsage(f"nobody is {occupation!r} at tick {world.tick:,}", f"There are: {there}.")
+        found = [agent for agent in found if works[agent] == occupation]
+    if not found:
+        raise WrongUsage(f"run {run}: nobody who is meant lives at tick {world.tick:,}")
+    if sample is not None:
+        if sample < 1:
+            raise WrongUsage(f"a sample of {sample} asks nobody", "Give 1 or more.")
+        drawn = sorted(found, key=lambda agent: hashlib.sha256(f"{seed}:{world.tick}:{agent}".encode()).digest())
+        found = sorted(drawn[:sample])
+    return found
+
+
+def frame_of(replies: Iterable[dict[str, Any]]) -> pl.DataFrame:
+    """Return what was said as a frame, one row an agent: `SCHEMA`."""
+    rows = [{**reply, "memories": [memory["id"] for memory in reply["memories"]]} for reply in replies]
+    return pl.DataFrame([{name: row[name] for name in SCHEMA} for row in rows], schema=SCHEMA)
+
+
+def took_first(frame: pl.DataFrame, question: Question, tick: int) -> int | None:
+    """Return how many took the choice that was listed to them first; None where all read the same list.
+
+    By chance it would be one in so many as there are choices: what is above that is the model's leaning, not theirs.
+    """
+    if question.keeps_order or not question.choices:
+        return None
+    said = frame.select("agent", "answer").iter_rows()
+    return sum(answer == question.listed_to(agent, tick)[0] for agent, answer in said)
+
+
+# -- how many said what ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many of a group took each choice.
+
+    Attributes
+    ----------
+    group : what they have in common; "all" of everybody
+    counts : by choice, in the order of the question
+    mean, sd : of a scale, over those who answered: mean and sample standard deviation; else None
+    """
+
+    group: str
+    counts: dict[str, int]
+    mean: float | None = None
+    sd: float | None = None
+
+    @property
+    def answered(self) -> int:
+        """How many took any."""
+        return sum(self.counts.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {"group": self.group, "answered": self.answered, "counts": self.counts, "mean": self.mean, "sd": self.sd}
+
+
+def tallies(frame: pl.DataFrame, question: Question, groups: pl.DataFrame | None = None) -> list[Tally]:
+    """Return how many took each choice: of everybody, then of each group.
+
+    Parameters
+    ----------
+    frame : of a survey
+    question : with choices
+    groups : of `groups_by`, optional
+    """
+    found = [_tally("all", frame, question)]
+    if groups is not None:
+        joined = frame.join(groups, on="agent", how="left")
+        for group in groups["group"].unique(maintain_order=True):
+            found.append(_tally(group, joined.filter(pl.col("group") == group), question))
+    return found
+
+
+def _tally(group: str, frame: pl.DataFrame, question: Question) -> Tally:
+    said = frame["answer"].drop_nulls().to_list()
+    counts = {choice: said.count(choice) for choice in question.choices}
+    if not question.is_scale or not said:
+        return Tally(group, counts)
+    numbers = np.array([int(each) for each in said])
+    sd = round(float(numbers.std(ddof=1)), 3) if len(numbers) > 1 else None
+    return Tally(group, counts, round(float(numbers.mean()), 3), sd)
+
+
+def groups_by(world: World, column: str, agents: Sequence[int]) -> pl.DataFrame:
+    """Return who belongs to which group, by a column of the living agents; many numbers are cut into quarters.
+
+    Returns
+    -------
+    polars.DataFrame of "agent" and "group", a text; by group in order
+
+    Raises
+    ------
+    WrongUsage
+        If there is no such column, or it has too many values.
+    """
+    people = (
+        people_frame(world).with_columns(age=world.tick - pl.col("born")).filter(pl.col("agent").is_in(list(agents)))
+    )
+    known = [name for name in people.columns if not name.endswith(_NO_GROUP) and not name.startswith("tie_")]
+    if column not in known:
+        raise WrongUsage(f"--by {column}: agents have no such column", f"There are: {', '.join(known)}.")
+    values = people.select("agent", pl.col(column).alias("value"))
+    if values["value"].n_unique() <= GROUPS_MAX:
+        named = values.with_columns(group=pl.col("value").cast(pl.String).fill_null("none"))
+        return named.sort("value", "agent", nulls_last=True).select("agent", "group")
+    if not values.schema["value"].is_numeric():
+        raise WrongUsage(f"--by {column}: {values['value'].n_unique():,} values make too many groups")
+    return _quarters(values)
+
+
+def _quarters(values: pl.DataFrame) -> pl.DataFrame:
+    """Return groups of about a quarter each, equal values together, named by the least and the most in them."""
+    known = values.filter(pl.col("value").is_not_null()).sort("value", "agent")
+    rank = pl.col("value").rank("min") - 1
+    cut = known.with_columns(quarter=(rank * 4 // known.height).cast(pl.Int64))
+    ends = cut.group_by("quarter").agg(low=pl.col("value").min(), high=pl.col("value").max())
+    told = ends.with_columns(
+        group=pl.when(pl.col("low") == pl.col("high"))
+        .then(pl.format("{}", "low"))
+        .otherwise(pl.format("{} to {}", "low", "high"))
+    )
+    named = cut.join(told, on="quarter").sort("quarter", "agent").select("agent", "group")
+    lacking = values.filter(pl.col("value").is_null()).select("agent", group=pl.lit("none"))
+    return pl.concat([named, lacking])
+
+
+# -- a picture ---------------------------------------------------------------------------------------
+
+
+def draw_tallies(found: Sequence[Tally], path: Path, *, title: str) -> None:
+    """Write a picture of the shares that took each choice, a bar a group; equal answers, equal bytes.
+
+    Raises
+    ------
+    WrongUsage
+        If it can't be written there.
+    OSError
+        If the disk is full.
+    """
+    require_picture(path)
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "chronopolis"
+    import matplotlib.pyplot as plt
+
+    shown = [tally for tally in found if tally.answered]
+    choices = list(found[0].counts)
+    colours = matplotlib.colormaps["viridis"](np.linspace(0.1, 0.95, len(choices)))
+    figure, axis = plt.subplots(figsize=(8, 1.6 + 0.45 * len(shown)))
+    try:
+        left = np.zeros(len(shown))
+        rows = np.arange(len(shown))[::-1]
+        for choice, colour in zip(choices, colours, strict=True):
+            share = np.array([100 * tally.counts[choice] / tally.answered for tally in shown])
+            axis.barh(rows, share, left=left, color=colour, label=choice, height=0.75)
+            for row, start, width in zip(rows, left, share, strict=True):
+                if width >= 8:
+                    light = colour[:3] @ np.array([0.299, 0.587, 0.114]) > 0.55
+                    axis.text(start + width / 2, row, f"{width:.0f}", ha="center", va="center", fontsize=8,
+                              color="black" if light else "white")  # fmt: skip
+            left += share
+        axis.set_yticks(rows, [f"{tally.group} ({tally.answered:,})" for tally in shown], fontsize=9)
+        axis.set_xlim(0, 100)
+        axis.set_xlabel("% of those who answered")
+        axis.set_title(title, fontsize=10, loc="left", wrap=True)
+        for side in ("top", "right"):
+            axis.spines[side].set_visible(False)
+        figure.legend(loc="outside lower center", ncols=min(len(choices), 7), fontsize=8, frameon=False)
+        figure.set_layout_engine("constrained")
+        save_figure(figure, path)
+    finally:
+        plt.close(figure)
+
+
+__all__ = [
+    "SCHEMA", "Tally", "draw_tallies", "frame_of", "groups_by", "require_minds", "tallies", "took_first", "whom_to_ask",
+]  # fmt: skip

@@ -1,0 +1,229 @@
+"""`polis survey` and `interview` on a real database, a real Chroma and engines over HTTP, good and bad."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import chronopolis
+from domain.errors import PolisError
+from tests.support.commands import Polis, Said, home_with_server, polis  # noqa: F401
+from tests.support.engines import Engines, closed_port, engines  # noqa: F401
+from workers.minds import patient
+from workers.minds.survey import question_of
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+SOCIETY = ("--agents", "30", "--width", "10", "--height", "10", "--seed", "7", "--mind", "scripted", "--quiet")
+TRUST = ("Do you trust your neighbours?", "--choice", "yes", "--choice", "no", "--choice", "hard to say")
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    with home_with_server() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _made(home: Path) -> None:
+    from chronopolis.cli import main
+
+    assert main.run(["run", *SOCIETY, "--ticks", "60", "--name", "town"]) == 0
+    assert main.run(["run", *SOCIETY, "--ticks", "3", "--mind", "reflex", "--name", "mute"]) == 0
+
+
+@dataclass(frozen=True)
+class Openly:
+    """`polis survey town` by an engine over HTTP; `away` makes one that is gone not be waited for."""
+
+    polis: Polis
+    engines: Engines
+    monkeypatch: pytest.MonkeyPatch
+
+    def ask(self, behaviour: str, *options: str) -> Said:
+        return self.ask_at(self.engines.url(behaviour), *options)
+
+    def ask_at(self, url: str, *options: str) -> Said:
+        self.monkeypatch.setenv("POLIS_MIND_MODEL", "base")
+        self.monkeypatch.setenv("POLIS_MIND_URL", url)
+        return self.polis("survey", "town", *TRUST, "--mind", "openai", "--json", *options)
+
+    def away(self) -> None:
+        self.monkeypatch.setattr(patient, "_PAUSE_S", 1e9)
+
+
+@pytest.fixture
+def openly(polis: Polis, engines: Engines, monkeypatch: pytest.MonkeyPatch) -> Openly:  # noqa: F811
+    return Openly(polis, engines, monkeypatch)
+
+
+def test_everybody_who_lives_is_asked_and_nothing_of_the_run_changes(polis: Polis) -> None:  # noqa: F811
+    before = polis("show", "town", "--json").json
+    told = polis("survey", "town", *TRUST, "--by", "occupation", "--json").json
+    living = [each["agent"] for each in polis("state", "town", "--agents", "--json").json["agents"]]
+    assert [each["agent"] for each in told["answers"]] == living
+    assert (told["asked"], told["answered"], told["unanswered"], told["complete"]) == (
+        len(living),
+        len(living),
+        0,
+        True,
+    )
+    everybody, *groups = told["tallies"]
+    assert everybody["counts"] == {
+        choice: sum(each["answer"] == choice for each in told["answers"]) for choice in told["choices"]
+    }
+    assert {group["group"] for group in groups} == {each["occupation"] for each in told["answers"]}
+    for group in groups:
+        assert group["answered"] == sum(each["occupation"] == group["group"] for each in told["answers"])
+    assert polis("show", "town", "--json").json == before
+    assert polis("verify", "town", "--json").json["ok"]
+    assert polis("survey", "town", *TRUST, "--by", "occupation", "--json").json["answers"] == told["answers"]
+
+
+def test_a_past_tick_is_asked_with_the_memories_of_that_tick(polis: Polis) -> None:  # noqa: F811
+    for tick in (10, 60):
+        told = polis("survey", "town", "What do you remember?", "--tick", str(tick), "--json").json
+        born = [int(memory.partition(":")[0]) for each in told["answers"] for memory in each["memories"]]
+        assert told["tick"] == tick and all(at <= tick for at in born)
+        assert tick < 60 or any(at > 10 for at in born)
+
+
+def test_its_csv_and_its_tables_tell_the_same(polis: Polis) -> None:  # noqa: F811
+    rows = list(csv.DictReader(io.StringIO(polis("survey", "town", *TRUST, "--sample", "9", "--csv").out)))
+    told = polis("survey", "town", *TRUST, "--sample", "9", "--json").json
+    assert [(int(row["agent"]), row["answer"]) for row in rows] == [(e["agent"], e["answer"]) for e in told["answers"]]
+    shown = " ".join(polis("survey", "town", *TRUST, "--sample", "9").out.split())
+    for choice, count in told["tallies"][0]["counts"].items():
+        assert f"{choice} {count} {100 * count / 9:.1f}" in shown
+    assert "9 of 9 answered" in shown
+
+
+def test_a_picture_is_written(polis: Polis, tmp_path: Path) -> None:  # noqa: F811
+    said = polis("survey", "town", "Content?", "--scale", "1-7", "--by", "coin", "--plot", str(tmp_path / "c.png"))
+    assert said.code == 0 and "mean" in said.out
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_engine_that_knows_no_schema_is_understood(openly: Openly) -> None:
+    told = openly.ask("chosen").json
+    assert told["unanswered"] == 0 and told["tokens"]["in"] == 40 * told["asked"]
+    asked = question_of(TRUST[0], choices=told["choices"])
+    assert all(each["answer"] == asked.listed_to(each["agent"], 60)[0] for each in told["answers"])
+    assert len({each["answer"] for each in told["answers"]}) == 3
+
+
+def test_who_gives_no_answer_is_counted_and_told_of(openly: Openly) -> None:
+    said = openly.ask("now_and_then")
+    told = said.json
+    without = [each for each in told["answers"] if each["answer"] is None]
+    assert said.code == 0 and told["unanswered"] == len(without) > 0
+    assert told["answered"] + told["unanswered"] == told["asked"] == len(told["answers"])
+    assert {each["problem"] for each in without} == {told["problem"]}
+    assert "names none of the choices" in told["problem"] and "gave no answer" in said.err
+
+
+def test_an_engine_that_is_busy_is_asked_again(openly: Openly) -> None:
+    told = openly.ask("busy_at_first", "--sample", "5").json
+    assert (told["answered"], told["unanswered"]) == (5, 0)
+
+
+def test_of_an_engine_that_goes_away_what_was_answered_is_told(openly: Openly) -> None:
+    openly.away()
+    said = openly.ask("soon_away")
+    told, error = said.lines
+    assert said.code == 3 and error["error"]["type"] == "EngineUnavailable"
+    assert not told["complete"] and 0 < told["answered"] == len(told["answers"]) < told["asked"]
+    assert "were asked before it ended" in said.err
+
+
+@pytest.mark.parametrize(("behaviour", "error"), [("no_key", "Invalid API Key"), ("garbage", "JSON")])
+def test_an_engine_that_answers_nobody_is_not_asked_for_all(openly: Openly, behaviour: str, error: str) -> None:
+    said = openly.ask(behaviour)
+    assert said.code != 0 and error in said.err
+    assert len(openly.engines.asked) <= 24
+
+
+def test_an_engine_that_is_not_there_is_said_so(openly: Openly) -> None:
+    openly.away()
+    said = openly.ask_at(f"http://127.0.0.1:{closed_port()}/v1")
+    assert said.code == 3 and len(said.lines) == 1 and "127.0.0.1" in said.json["error"]["message"]
+
+
+def test_ctrl_c_tells_what_was_answered_until_then(home: Path, engines: Engines) -> None:  # noqa: F811
+    about = {"POLIS_MIND_URL": engines.url("slow"), "POLIS_MIND_MODEL": "base", "POLIS_HOME": str(home)}
+    words = ["survey", "town", *TRUST, "--mind", "openai", "--json"]
+    asking = subprocess.Popen(
+        [sys.executable, "-m", "chronopolis.cli.main", *words], env=os.environ | about, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until = time.monotonic() + 120
+    while len(engines.asked) < 16 and time.monotonic() < until:
+        time.sleep(0.02)
+    asking.send_signal(signal.SIGINT)
+    out, err = asking.communicate(timeout=60)
+    assert asking.returncode == 130, err
+    assert '"complete": false' in out.splitlines()[0] and "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("options", "because"),
+    [
+        (("mute", *TRUST), "has no minds"),
+        (("town", ""), "nothing in it"),
+        (("town", "x", "--choice", "a"), "must be 2"),
+        (("town", "x", "--by", "coin"), "Give choices"),
+        (("town", *TRUST, "--by", "name"), "no such column"),
+        (("town", *TRUST, "--occupation", "king"), "farmer"),
+        (("town", *TRUST, "--agent", "Nobody At All"), "lives there"),
+        (("town", *TRUST, "--tick", "99"), "no tick 99"),
+        (("town", *TRUST, "--sample", "0"), "asks nobody"),
+        (("town", *TRUST, "--mind", "lama"), "no such mind"),
+        (("town", *TRUST, "--json", "--csv"), "together"),
+        (("town", *TRUST, "--plot", "x.gif"), ".png or .svg"),
+        (("nowhere", *TRUST), "no run"),
+    ],
+)
+def test_what_can_not_be_meant_is_refused_in_a_line(polis: Polis, options: tuple[str, ...], because: str) -> None:  # noqa: F811
+    said = polis("survey", *options)
+    assert said.code == 2 and because in said.err and "Traceback" not in said.err
+
+
+def test_python_has_the_same_answers_and_joins_them_with_the_state(polis: Polis) -> None:  # noqa: F811
+    told = polis("survey", "town", *TRUST, "--json").json
+    with chronopolis.open("town") as run:
+        frame = run.survey(TRUST[0], choices=told["choices"])
+        joined = frame.join(run.at().agents, on="agent")
+        spoken = run.interview(told["answers"][0]["name"], "Who are you?", tick=10)
+    assert frame.select("agent", "answer").rows() == [(each["agent"], each["answer"]) for each in told["answers"]]
+    assert joined.height == frame.height and joined["coin"].dtype == pl.Int64
+    said = polis(
+        "interview", "town", "--agent", str(told["answers"][0]["agent"]), "--tick", "10", "Who are you?", "--json"
+    )
+    assert said.json["answer"] == spoken["answer"] and said.json["tick"] == spoken["tick"] == 10
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"question": 5}, {"question": ""}, {"choices": [1, 2]}, {"choices": "yes"}, {"scale": 7}, {"scale": "x"},
+        {"sample": "x"}, {"sample": 0}, {"agents": [3.5]}, {"agents": [True]}, {"agents": "Nobody At All"},
+        {"occupation": 3}, {"occupation": "king"}, {"tick": -1}, {"tick": 1.5}, {"mind": 3}, {"mind": "reflex"},
+        {"reasons": "no"}, {"keep_order": 1}, {"agents": 3.5}, {"agents": None}, {"choices": None}, {"choices": 3},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_arguments_that_mean_nothing_are_refused_in_words(_made: None, wrong: dict[str, object]) -> None:
+    asked = {"question": "x"} | ({} if {"choices", "scale"} & wrong.keys() else {"scale": "1-3"}) | wrong
+    with chronopolis.open("town") as run, pytest.raises(PolisError):
+        run.survey(**asked)

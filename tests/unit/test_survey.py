@@ -1,0 +1,268 @@
+"""Surveys: what is asked, in which order choices are read, what counts as an answer, who is asked, and the count."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chronopolis.errors import UnknownAgent, WrongUsage
+from chronopolis.survey import _quarters, draw_tallies, frame_of, groups_by, tallies, took_first, whom_to_ask
+from domain.configuration import Configuration
+from domain.errors import InvalidConfiguration
+from domain.ports import Completed, Completion
+from domain.state import World
+from tests.support.histories import run
+from tests.support.percepts import MEMORIES, percept
+from workers.minds.answers import AnswerUnusable
+from workers.minds.scripted import ScriptedEngine
+from workers.minds.survey import CHOICE_MAX, CHOICES_MAX, put_question, question_of, read_choice
+from workers.minds.words import QUESTION_MAX
+
+pytestmark = pytest.mark.unit
+
+TRUST = question_of("Do you trust your neighbours?", choices=("yes", "no", "hard to say"))
+
+
+class Saying:
+    """An engine that says one thing after the other."""
+
+    def __init__(self, *texts: str) -> None:
+        self.texts, self.asked = list(texts), list[Completion]()
+        self.identity: dict[str, Any] = {}
+
+    def complete(self, wanted: Completion, *, timeout_s: float) -> Completed:
+        self.asked.append(wanted)
+        return Completed(self.texts.pop(0), 10, 5, 1, None, "saying")
+
+    def close(self) -> None:
+        pass
+
+
+# -- the question ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "because"),
+    [
+        ("", {}, "nothing in it"),
+        ("<>", {"scale": "1-3"}, "nothing in it"),
+        ("y " * QUESTION_MAX, {}, "too long"),
+        ("x", {"choices": ["yes"]}, "must be 2 to"),
+        ("x", {"choices": [str(n) for n in range(CHOICES_MAX + 1)]}, "must be 2 to"),
+        ("x", {"choices": ["yes", "Yes"]}, "must differ"),
+        ("x", {"choices": ["yes", "{yes}"]}, "must differ"),
+        ("x", {"choices": ["yes", ""]}, "ordinary characters"),
+        ("x", {"choices": ["yes", "n" * (CHOICE_MAX + 1)]}, "ordinary characters"),
+        ("x", {"choices": ["yes", "no"], "scale": "1-3"}, "together with choices"),
+        ("x", {"scale": "3-1"}, "such as 1-7"),
+        ("x", {"scale": "1-1"}, "such as 1-7"),
+        ("x", {"scale": "1-100"}, "such as 1-7"),
+        ("x", {"scale": "a-b"}, "such as 1-7"),
+        ("x", {"reasons": True}, "there are none"),
+        ("x", {"keeps_order": True}, "there are none"),
+    ],
+)
+def test_a_question_that_nobody_could_answer_is_refused(text: str, options: dict[str, Any], because: str) -> None:
+    with pytest.raises(InvalidConfiguration, match=because):
+        question_of(text, **options)
+
+
+@pytest.mark.parametrize(("scale", "first", "last"), [("1-7", "1", "7"), ("0..10", "0", "10"), ("-3 - 3", "-3", "3")])
+def test_a_scale_is_its_numbers_in_order(scale: str, first: str, last: str) -> None:
+    question = question_of("How content are you?", scale=scale)
+    assert (question.choices[0], question.choices[-1]) == (first, last)
+    assert question.listed_to(3, 120) == question.choices
+
+
+def test_each_reads_the_choices_in_an_order_of_its_own_and_always_the_same() -> None:
+    orders = [TRUST.listed_to(agent, 120) for agent in range(600)]
+    assert orders == [TRUST.listed_to(agent, 120) for agent in range(600)]
+    assert {frozenset(order) for order in orders} == {frozenset(TRUST.choices)}
+    counted = Counter(orders)
+    assert len(counted) == 6 and min(counted.values()) > 60
+    told = question_of(TRUST.text, choices=TRUST.choices, keeps_order=True)
+    assert {told.listed_to(agent, 120) for agent in range(20)} == {TRUST.choices}
+
+
+# -- the answer --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ('{"answer": "yes"}', "yes"),
+        ('{"answer": " HARD TO SAY "}', "hard to say"),
+        ('<think>no, no</think>```json\n{"answer": "yes", "because": "no"}\n```', "yes"),
+        ("I would say no.", "no"),
+        ("It is Hard to say, honestly.", "hard to say"),
+        ('{"answer": "hard to say', "hard to say"),
+    ],
+)
+def test_an_answer_is_read_where_it_names_one_choice(text: str, choice: str) -> None:
+    assert read_choice(text, TRUST) == (choice, None)
+
+
+@pytest.mark.parametrize("text", ["", "maybe", "yes and no", '{"answer": "maybe"}', '{"answer": null}', "{}", "nobody"])
+def test_an_answer_that_names_none_or_several_is_none(text: str) -> None:
+    with pytest.raises(AnswerUnusable):
+        read_choice(text, TRUST)
+
+
+def test_a_choice_within_another_is_no_second_one() -> None:
+    question = question_of("How is it?", choices=("good", "very good"))
+    assert read_choice("Very good!", question)[0] == "very good"
+    assert read_choice("good", question)[0] == "good"
+
+
+@given(st.text(max_size=200))
+def test_whatever_an_engine_says_is_a_choice_or_unusable(text: str) -> None:
+    with contextlib.suppress(AnswerUnusable):
+        assert read_choice(text, TRUST)[0] in TRUST.choices
+
+
+def test_the_prompt_lists_the_choices_and_the_schema_takes_no_other() -> None:
+    engine = Saying('{"answer": "no", "because": "I was robbed."}')
+    question = question_of(TRUST.text, choices=TRUST.choices, reasons=True)
+    told = put_question(engine, MEMORIES, percept(), question)
+    assert (told["answer"], told["because"]) == ("no", "I was robbed.")
+    (wanted,) = engine.asked
+    assert wanted.schema is not None
+    assert wanted.schema["properties"]["answer"]["enum"] == list(TRUST.choices)
+    assert wanted.schema["required"] == ["answer", "because"]
+    listed = "\n".join(f"- {choice}" for choice in question.listed_to(3, 120))
+    assert f"Choices:\n{listed}\nWhat do you answer?" in told["prompt"]
+    assert "because (what makes" in told["prompt"] and TRUST.text in told["prompt"]
+    assert {m["id"] for m in told["memories"]} == {m.id for m in MEMORIES}
+
+
+def test_an_answer_that_can_not_be_used_is_asked_for_once_more() -> None:
+    engine = Saying("maybe", '{"answer": "no"}')
+    assert put_question(engine, MEMORIES, percept(), TRUST)["answer"] == "no"
+    assert "That can't be used" in engine.asked[1].messages[-1]["content"]
+    with pytest.raises(AnswerUnusable):
+        put_question(Saying("maybe", "perhaps", '{"answer": "no"}'), MEMORIES, percept(), TRUST)
+
+
+def test_the_scripted_mind_takes_some_choice_always_the_same() -> None:
+    told = [put_question(ScriptedEngine(), MEMORIES, percept(agent=agent), TRUST) for agent in range(40)]
+    assert {each["answer"] for each in told} == set(TRUST.choices)
+    again = [put_question(ScriptedEngine(), MEMORIES, percept(agent=agent), TRUST) for agent in range(40)]
+    assert again == told
+
+
+def test_without_choices_it_is_an_interview() -> None:
+    told = put_question(Saying("I fear the winter."), MEMORIES, percept(), question_of("What do you fear?"))
+    assert (told["answer"], told["because"]) == ("I fear the winter.", None)
+
+
+# -- who is asked ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return run(7, 30, Configuration(agents=40, width=12, height=12)).replayed()
+
+
+def test_all_who_live_are_asked_unless_some_are_named(world: World) -> None:
+    everybody = whom_to_ask(world, "town", seed=7)
+    assert len(everybody) == world.population and everybody == sorted(everybody)
+    assert whom_to_ask(world, "town", seed=7, agents=["5", "3", "3"]) == [3, 5]
+    with pytest.raises(UnknownAgent):
+        whom_to_ask(world, "town", seed=7, agents=["Nobody At All"])
+
+
+def test_a_sample_is_always_the_same_and_a_larger_one_holds_it(world: World) -> None:
+    samples = [whom_to_ask(world, "town", seed=7, sample=n) for n in (1, 5, 20, 1_000)]
+    assert [len(each) for each in samples] == [1, 5, 20, world.population]
+    assert all(set(less) <= set(more) for less, more in itertools.pairwise(samples))
+    assert samples[1] == whom_to_ask(world, "town", seed=7, sample=5) != whom_to_ask(world, "town", seed=8, sample=5)
+    with pytest.raises(WrongUsage, match="asks nobody"):
+        whom_to_ask(world, "town", seed=7, sample=0)
+
+
+def test_an_occupation_that_nobody_has_is_named_with_those_there_are(world: World) -> None:
+    farmers = whom_to_ask(world, "town", seed=7, occupation="farmer")
+    assert 0 < len(farmers) < world.population
+    with pytest.raises(WrongUsage, match="farmer"):
+        whom_to_ask(world, "town", seed=7, occupation="king")
+
+
+# -- the count ---------------------------------------------------------------------------------------
+
+
+def _replies(*answers: str | None) -> pl.DataFrame:
+    blank = {"because": None, "memories": [], "tokens_in": 1, "tokens_out": 1, "latency_ms": 1, "engine": "x",
+             "adapter": None, "occupation": "farmer"}  # fmt: skip
+    return frame_of(
+        blank | {"agent": k, "name": f"N{k}", "answer": answer, "problem": None if answer else "it is empty"}
+        for k, answer in enumerate(answers)
+    )
+
+
+def test_answers_are_counted_by_choice_and_those_without_are_left_out() -> None:
+    (tally,) = tallies(_replies("yes", None, "yes", "no"), TRUST)
+    assert tally.counts == {"yes": 2, "no": 1, "hard to say": 0}
+    assert (tally.answered, tally.mean, tally.sd) == (3, None, None)
+
+
+def test_how_many_took_what_was_listed_first_tells_of_a_model_that_leans() -> None:
+    leaning = _replies(*(TRUST.listed_to(agent, 120)[0] for agent in range(30)))
+    assert took_first(leaning, TRUST, 120) == 30
+    assert 0 < (took_first(_replies(*30 * ["yes"]), TRUST, 120) or 0) < 30
+    assert took_first(_replies(None, None), TRUST, 120) == 0
+    assert took_first(_replies("1"), question_of("How?", scale="1-3"), 120) is None
+
+
+def test_a_scale_has_a_mean_and_a_standard_deviation() -> None:
+    question = question_of("How content?", scale="1-7")
+    (tally,) = tallies(_replies("1", "4", "7", None), question)
+    assert (tally.mean, tally.sd) == (4.0, 3.0)
+    (one,) = tallies(_replies("4"), question)
+    assert (one.mean, one.sd) == (4.0, None)
+    (nobody,) = tallies(_replies(None), question)
+    assert (nobody.mean, nobody.sd, nobody.answered) == (None, None, 0)
+
+
+def test_groups_are_counted_beside_all(world: World) -> None:
+    everybody = whom_to_ask(world, "town", seed=7)
+    groups = groups_by(world, "occupation", everybody)
+    assert sorted(groups["agent"].to_list()) == everybody
+    frame = frame_of(
+        {"agent": k, "name": "N", "occupation": "x", "answer": "yes", "because": None, "problem": None, "memories": [],
+         "tokens_in": 1, "tokens_out": 1, "latency_ms": 1, "engine": "x", "adapter": None}
+        for k in everybody
+    )  # fmt: skip
+    first, *rest = tallies(frame, TRUST, groups)
+    assert first.group == "all" and [tally.group for tally in rest] == sorted({tally.group for tally in rest})
+    assert sum(tally.counts["yes"] for tally in rest) == first.counts["yes"] == len(everybody)
+    with pytest.raises(WrongUsage, match="no such column"):
+        groups_by(world, "name", everybody)
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(-50, 50)), min_size=1, max_size=60))
+def test_quarters_hold_everybody_once_and_equal_values_together(values: list[int | None]) -> None:
+    frame = pl.DataFrame({"agent": list(range(len(values))), "value": pl.Series(values, dtype=pl.Int64)})
+    groups = _quarters(frame)
+    assert sorted(groups["agent"].to_list()) == list(range(len(values)))
+    by_value = frame.join(groups, on="agent").group_by("value").agg(pl.col("group").n_unique())
+    assert set(by_value["group"].to_list()) == {1}
+    assert groups.filter(pl.col("group") != "none")["group"].n_unique() <= 4
+
+
+def test_equal_answers_make_an_equal_picture(tmp_path: Path) -> None:
+    counted = tallies(_replies("yes", "no", "no"), TRUST)
+    for name in ("a.svg", "b.svg", "a.png", "b.png"):
+        draw_tallies(counted, tmp_path / name, title="Trust?")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    (other,) = tallies(_replies("yes", "yes", "no"), TRUST)
+    draw_tallies([other], tmp_path / "c.svg", title="Trust?")
+    assert (tmp_path / "c.svg").read_bytes() != (tmp_path / "a.svg").read_bytes()

@@ -1,0 +1,153 @@
+"""Interviews: agents are asked, one or many, as of one past state. The run is only read; nothing of it changes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from domain.errors import EngineUnavailable, MindError
+from domain.minds.percepts import percept_of
+from domain.ports import Engine, MemoryIndex, Run
+from domain.state import World
+from replay import scenarios_of
+from workers.minds.interview import interview
+from workers.minds.patient import PatientEngine
+from workers.minds.survey import Question, put_question
+from workers.staff import lent_mind
+
+RECALLED = 8
+"""Memories that a question brings to mind: nobody waits, so more than for a thought."""
+_AT_ONCE_OF = {"scripted": 1, "llama": 4, "vllm": 16, "openai": 8}
+"""How many are asked at a time: nobody waits for the first, so more than in a run."""
+_GIVEN_UP_AFTER = 8
+"""Failures from the beginning, without one answer, after which nobody else is asked."""
+
+
+class Interviewer:
+    """Asks agents as of one state; made by `interviewer`.
+
+    Attributes
+    ----------
+    world : World that is asked about
+    mind : which mind answers
+    """
+
+    def __init__(
+        self, store: Any, run: Run, world: World, *, mind: str, engine: Engine, adapters: dict[str, str],
+        index: MemoryIndex,
+    ) -> None:  # fmt: skip
+        self.world, self.mind = world, mind
+        self._engine, self._adapters, self._index = PatientEngine(engine), adapters, index
+        self._lineage = store.lineage(run)
+        scenarios = scenarios_of(store, run)
+        self._seed, self._configuration = scenarios.root.seed, scenarios.at(world.tick).configuration
+
+    def interview(self, agent: int, question: str) -> dict[str, Any]:
+        """Return what an agent says to a question, as `workers.minds.interview.interview` does, with "person".
+
+        Raises
+        ------
+        MindError, MemoryUnavailable
+        """
+        percept, memories = self._moment_of(agent, question)
+        return interview(self._engine, memories, percept, question) | {"person": percept["name"]}
+
+    def survey(self, agents: Sequence[int], question: Question) -> Iterator[dict[str, Any]]:
+        """Put a question to agents, as many at a time as the engine is good for; yield what each says, in their order.
+
+        Parameters
+        ----------
+        agents : ids of living agents
+        question : Question
+
+        Yields
+        ------
+        as `put_question` returns, with "agent", "name", "occupation" and "problem": why there is no answer, else None
+
+        Raises
+        ------
+        EngineUnavailable, MemoryUnavailable
+            After what was answered so far.
+        MindError
+            If nobody at all gets an answer.
+        """
+        at_once, asked, done, answered = _AT_ONCE_OF[self.mind], iter(agents), 0, 0
+        waiting: deque[tuple[dict[str, Any], Future[dict[str, Any]]]] = deque()
+        with ThreadPoolExecutor(at_once, "polis-survey") as pool:
+            try:
+                while True:
+                    while len(waiting) < 2 * at_once and (agent := next(asked, None)) is not None:
+                        percept, memories = self._moment_of(agent, question.text)
+                        about = {"agent": agent, "name": percept["name"], "occupation": percept["group"]}
+                        waiting.append((about, pool.submit(put_question, self._engine, memories, percept, question)))
+                    if not waiting:
+                        return
+                    about, reply = waiting.popleft()
+                    try:
+                        told = reply.result() | {"problem": None}
+                        answered += 1
+                    except MindError as error:
+                        if isinstance(error, EngineUnavailable) or (not answered and done + 1 >= _GIVEN_UP_AFTER):
+                            raise
+                        told = _NOTHING | {"problem": str(error.reason)}
+                    done += 1
+                    yield about | told
+            finally:
+                for _, reply in waiting:
+                    reply.cancel()
+
+    def _moment_of(self, agent: int, question: str) -> tuple[dict[str, Any], Sequence[Any]]:
+        percept = percept_of(self.world, agent, seed=self._seed, configuration=self._configuration)
+        percept["adapter"] = self._adapters.get(percept["group"])
+        return percept, self._index.retrieve(self._lineage, agent, tick=self.world.tick, query=question, k=RECALLED)
+
+
+_NOTHING: dict[str, Any] = {
+    "answer": None, "because": None, "memories": [], "tokens_in": None, "tokens_out": None, "latency_ms": None,
+    "engine": None, "adapter": None, "prompt": None, "template": None,
+}  # fmt: skip
+
+
+@contextmanager
+def interviewer(
+    store: Any,
+    run: Run,
+    world: World,
+    *,
+    mind: str | None = None,
+    settings: Any = None,
+    say: Callable[[str], None] | None = None,
+) -> Iterator[Interviewer]:
+    """Lend an interviewer: engine and memories are up for as long, memories as far as the state.
+
+    Parameters
+    ----------
+    store : PostgresStore
+    run : Run, with minds
+    world : a state of it
+    mind : another engine than the run's own
+    settings : Settings, optional; by default as the environment says
+    say : told what is started and waited for
+
+    Raises
+    ------
+    InvalidConfiguration
+        If there is no such mind, or it has no words.
+    MindError, MemoryUnavailable
+    """
+    from workers.bootstrap import Settings, open_memory_index
+    from workers.memories import wait_until_covered
+
+    wanted = mind or run.configuration.mind
+    settings = settings or Settings.from_environment()
+    with ExitStack() as stack:
+        engine, adapters = stack.enter_context(lent_mind(run, wanted, settings, say=say))
+        index = stack.enter_context(open_memory_index(store, settings, say=say))
+        wait_until_covered(store, index, run, world.tick, timeout_s=60.0)
+        yield Interviewer(store, run, world, mind=wanted, engine=engine, adapters=adapters, index=index)
+
+
+__all__ = ["Interviewer", "interviewer"]

@@ -1,0 +1,228 @@
+"""A question that is put to many agents alike: with choices, one of which each takes, or in their own words.
+
+The choices are listed to each agent in an order of its own, since models lean towards what stands first; a scale, or
+choices that are told to keep their order, are listed as they are. Nothing is recorded: looking changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.errors import InvalidConfiguration
+from domain.ports import Completed, Completion, Engine, Recalled
+from workers.minds.answers import ANSWER_TOKENS, THOUGHTS, AnswerUnusable, object_in, repair_messages
+from workers.minds.interview import INTERVIEW_BUDGET, interview
+from workers.minds.plain import plain
+from workers.minds.prompts import render
+from workers.minds.words import QUESTION_MAX
+
+CHOICES_MAX, CHOICE_MAX, REASON_MAX = 26, 60, 120
+"""How many choices there may be, the characters of one, and those that are kept of a reason."""
+_REASON_ASKED = 60
+_REASON_TOKENS = 32
+_SCALE = re.compile(r"\s*(-?\d{1,3})\s*(?:-|\.\.|–)\s*(-?\d{1,3})\s*")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What all are asked; make one with `question_of`.
+
+    Attributes
+    ----------
+    text : the question, as a model sees it
+    choices : what may be answered; none: any words
+    keeps_order : whether the choices are listed alike to all
+    is_scale : whether they are numbers
+    reasons : whether each is asked to say why
+    """
+
+    text: str
+    choices: tuple[str, ...] = ()
+    keeps_order: bool = False
+    is_scale: bool = False
+    reasons: bool = False
+
+    def listed_to(self, agent: int, tick: int) -> tuple[str, ...]:
+        """Return the choices in the order that an agent reads them: a function of question, agent and tick."""
+        if self.keeps_order:
+            return self.choices
+        return tuple(sorted(self.choices, key=lambda choice: _digest(self.text, agent, tick, choice)))
+
+
+def question_of(
+    text: str,
+    *,
+    choices: Sequence[str] = (),
+    scale: str | None = None,
+    keeps_order: bool = False,
+    reasons: bool = False,
+) -> Question:
+    """Return the question that is meant.
+
+    Parameters
+    ----------
+    text : any; a model sees it as quoted speech
+    choices : what may be answered; none: any words
+    scale : such as "1-7", instead of choices
+    keeps_order : list the choices alike to all
+    reasons : ask for a reason, too
+
+    Raises
+    ------
+    InvalidConfiguration
+        If there is nothing to ask, or nothing to choose among.
+    """
+    asked = plain(text, limit=2 * QUESTION_MAX)
+    if not asked:
+        raise InvalidConfiguration("question", text, "there is nothing in it that a model would see")
+    if len(asked) > QUESTION_MAX:
+        because = f"is too long: a prompt has room for {QUESTION_MAX} characters of it"
+        raise InvalidConfiguration("question", f"{asked[:40]}…", because)
+    if scale is not None:
+        if choices:
+            raise InvalidConfiguration("scale", scale, "can't be meant together with choices")
+        return Question(asked, _numbers(scale), keeps_order=True, is_scale=True, reasons=reasons)
+    if not choices:
+        if reasons or keeps_order:
+            raise InvalidConfiguration("choices", "", "there are none: reasons and an order are asked of choices")
+        return Question(asked)
+    found = tuple(plain(choice, limit=2 * CHOICE_MAX) for choice in choices)
+    for given, seen in zip(choices, found, strict=True):
+        if not seen or len(seen) > CHOICE_MAX:
+            raise InvalidConfiguration("choice", given, f"must be 1 to {CHOICE_MAX} ordinary characters")
+    if len({choice.casefold() for choice in found}) < len(found):
+        raise InvalidConfiguration("choices", ", ".join(found), "must differ")
+    if not 2 <= len(found) <= CHOICES_MAX:
+        raise InvalidConfiguration("choices", ", ".join(found), f"must be 2 to {CHOICES_MAX}")
+    return Question(asked, found, keeps_order=keeps_order, reasons=reasons)
+
+
+def put_question(
+    engine: Engine,
+    memories: Sequence[Recalled],
+    percept: dict[str, Any],
+    question: Question,
+    *,
+    timeout_s: float = 60.0,
+    temperature_milli: int = 700,
+) -> dict[str, Any]:
+    """Return what an agent answers.
+
+    Parameters
+    ----------
+    engine : who answers
+    memories : what the question brought to mind
+    percept : of the tick that is asked about
+    question : Question
+
+    Returns
+    -------
+    as `interview` does, with "because" (None unless asked for); "answer" is one of the choices where there are any
+
+    Raises
+    ------
+    MindError
+        As the engine does, and `AnswerUnusable` if it says nothing that was among the choices, twice.
+    """
+    if not question.choices:
+        told = interview(engine, memories, percept, question.text, timeout_s=timeout_s,
+                         temperature_milli=temperature_milli)  # fmt: skip
+        return told | {"because": None}
+    percept = {**percept, "purpose": "survey"}
+    listed = question.listed_to(int(percept["agent"]), int(percept["tick"]))
+    prompt = render(
+        percept, memories, budget_tokens=INTERVIEW_BUDGET, question=question.text, choices=listed,
+        reasons=question.reasons,
+    )  # fmt: skip
+    used = prompt.used_memories
+    wanted = Completion(
+        messages=prompt.messages,
+        schema=_schema(question),
+        max_tokens=ANSWER_TOKENS["survey"] + (_REASON_TOKENS if question.reasons else 0),
+        seed=int.from_bytes(hashlib.sha256(prompt.text.encode()).digest()[:4], "big") & 0x7FFFFFFF,
+        adapter=percept.get("adapter"),
+        temperature_milli=temperature_milli,
+        percept={**percept, "question": question.text, "choices": listed, "reasons": question.reasons},
+    )
+    done, answer, because = _answered(engine, wanted, question, timeout_s)
+    return {
+        "answer": answer,
+        "because": because,
+        "memories": [{"id": m.id, "score": m.score, "text": m.text} for m in used],
+        "tokens_in": done.tokens_in,
+        "tokens_out": done.tokens_out,
+        "latency_ms": done.latency_ms,
+        "engine": done.engine,
+        "adapter": done.adapter,
+        "prompt": prompt.text,
+        "template": prompt.template_hash,
+    }
+
+
+def read_choice(text: str, question: Question) -> tuple[str, str | None]:
+    """Return which choice an answer takes, and why; an engine without schemas may say it in plain words.
+
+    Raises
+    ------
+    AnswerUnusable
+        If it takes none, or several.
+    """
+    by_name = {choice.casefold(): choice for choice in question.choices}
+    try:
+        found = object_in(text)
+    except AnswerUnusable:
+        words = plain(THOUGHTS.sub(" ", str(text)), limit=2_000).casefold()
+        named = [choice for key, choice in by_name.items() if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", words)]
+        # "very good" names "good" as well, and means itself.
+        longest = [c for c in named if not any(c != other and c.casefold() in other.casefold() for other in named)]
+        if len(longest) != 1:
+            raise AnswerUnusable("it names none of the choices, or several") from None
+        return longest[0], None
+    said = plain(found.get("answer", ""), limit=2 * CHOICE_MAX)
+    if said.casefold() not in by_name:
+        raise AnswerUnusable(f"answer: {plain(said, limit=CHOICE_MAX)!r} is none of the choices")
+    because = plain(found.get("because") or "", limit=REASON_MAX) if question.reasons else ""
+    return by_name[said.casefold()], because or None
+
+
+def _answered(
+    engine: Engine, wanted: Completion, question: Question, timeout_s: float
+) -> tuple[Completed, str, str | None]:
+    """Return what was answered, at the second attempt if the first can't be used."""
+    done = engine.complete(wanted, timeout_s=timeout_s)
+    try:
+        return done, *read_choice(done.text, question)
+    except AnswerUnusable as error:
+        messages = repair_messages(wanted.messages, done.text, error.because)
+    again = Completion(
+        messages=messages, schema=wanted.schema, max_tokens=wanted.max_tokens, seed=wanted.seed + 1,
+        adapter=wanted.adapter, temperature_milli=wanted.temperature_milli, percept=wanted.percept,
+    )  # fmt: skip
+    done = engine.complete(again, timeout_s=timeout_s)
+    return done, *read_choice(done.text, question)
+
+
+def _schema(question: Question) -> dict[str, Any]:
+    properties: dict[str, Any] = {"answer": {"type": "string", "enum": list(question.choices)}}
+    if question.reasons:
+        properties["because"] = {"type": "string", "minLength": 1, "maxLength": _REASON_ASKED}
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _numbers(scale: str) -> tuple[str, ...]:
+    found = _SCALE.fullmatch(scale)
+    low, high = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= high - low < CHOICES_MAX:
+        raise InvalidConfiguration("scale", scale, f"must be such as 1-7, of at most {CHOICES_MAX} numbers")
+    return tuple(str(number) for number in range(low, high + 1))
+
+
+def _digest(*parts: object) -> bytes:
+    return hashlib.sha256("\0".join(str(part) for part in parts).encode()).digest()
+
+
+__all__ = ["Question", "put_question", "question_of", "read_choice"]
