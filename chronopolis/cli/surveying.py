@@ -236,7 +236,7 @@ def _counts(tally: Tally) -> Any:
 def _by_group(column: str, counted: list[Tally]) -> Any:
     scale = any(tally.mean is not None for tally in counted)
     table = _table(
-        "group", "answered>", *(f"{choice} %>" for choice in counted[0].counts), *(["mean>"] if scale else [])
+        column, "answered>", *(f"{choice} %>" for choice in counted[0].counts), *(["mean>"] if scale else [])
     )
     for tally in counted:
         shares = [f"{100 * count / max(1, tally.answered):.0f}" for count in tally.counts.values()]
