@@ -22,6 +22,7 @@
     │   ├── UnknownEvent              a tick without an event of that ordinal
     │   ├── RunIsHeld                 another runner writes this run
     │   ├── LeaseLost                 a newer runner took this run over; nothing was written
+    │   ├── TicksLost                 a database came back without ticks that were durable; nothing was written
     │   ├── InputsChanged             a tick was decided with other inputs than are recorded for it
     │   ├── TickHasBegun              an input for a tick that is history
     │   ├── OtherRules                the run was made under rules that this release does not have
@@ -286,6 +287,22 @@ class LeaseLost(StoreError):
         return (
             f"run {self.run}, tick {self.tick}: another runner took this run over (our epoch was {self.epoch}), "
             "so nothing was written; this runner stops"
+        )
+
+
+class TicksLost(StoreError):
+    """A database that was away came back without ticks that were durable, so nothing was written behind them."""
+
+    def __init__(self, run: str, first: int, last: int) -> None:
+        super().__init__(run, first, last)
+        self.run, self.first, self.last = run, first, last
+
+    def __str__(self) -> str:
+        return (
+            f"run {self.run}, ticks {self.first} to {self.last}: they were durable, and the database that came back "
+            "does not have them, so nothing was written\n"
+            "It is an earlier copy, or a standby that was behind. Bring the right one back, or "
+            f"`polis resume {self.run}` makes them again."
         )
 
 

@@ -377,6 +377,8 @@ class Appender(Protocol):
             If another runner took the run over: nothing was written.
         InputsChanged
             If the tick was decided with other inputs than are recorded for it now: nothing was written.
+        TicksLost
+            If the store was away and came back without ticks that were durable: nothing was written behind them.
         """
         ...
 

@@ -5,7 +5,8 @@ has begun while the tick was still being decided. In mode `group` a thread commi
 the last commit, at most `MAX_TICKS_IN_FLIGHT`, as one transaction.
 
 If the server goes away the writer waits, says so, connects again, takes the lock again under the
-epoch that it had, looks which ticks are there, and sends the rest. Nothing is lost or doubled.
+epoch that it had, looks which ticks are there, and sends the rest. Nothing is lost or doubled; and where the server
+that came back has lost ticks itself, nothing is written behind the hole.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, Self
 import psycopg
 
 from domain.advance import Header
-from domain.errors import InvalidConfiguration, LeaseLost, PolisError, StoreUnavailable
+from domain.errors import InvalidConfiguration, LeaseLost, PolisError, StoreUnavailable, TicksLost
 from domain.events import EventBatch, empty_records
 from domain.ports import Run
 from domain.state import World
@@ -315,6 +316,8 @@ class TickWriter:
             try:
                 if attempt:  # the commit may have been done before its acknowledgement was lost
                     head = self._stored_head()
+                    if head < self._durable:  # what was synced is gone: it is not the database that went away
+                        raise TicksLost(self.run.name, head + 1, self._durable)
                     group = [p for p in group if p.header.tick > head]
                     self._durable = max(self._durable, head)
                 if group:

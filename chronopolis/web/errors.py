@@ -132,8 +132,8 @@ class Problem(BaseModel):
 _STATUS = {
     "UnknownRun": 404, "RunDropped": 404, "UnknownAgent": 404, "UnknownEvent": 404, "NothingFound": 404,
     "BeyondHead": 404, "NoTicksYet": 404, "NoSuchPage": 404,
-    "RunExists": 409, "RunIsHeld": 409, "LeaseLost": 409, "TickHasBegun": 409, "OtherRules": 409, "ChildFailed": 409,
-    "NothingRuns": 409,
+    "RunExists": 409, "RunIsHeld": 409, "LeaseLost": 409, "TicksLost": 409, "TickHasBegun": 409, "OtherRules": 409,
+    "ChildFailed": 409, "NothingRuns": 409,
     "Superseded": 429, "NotBuilt": 501, "CorruptHistory": 500,
     "StoreUnavailable": 503, "TakesNoWrites": 503, "Busy": 503, "TookTooLong": 503,
     "EngineUnavailable": 503, "EngineTimedOut": 503, "MemoryUnavailable": 503, "MemoryBehind": 503,

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from domain.errors import StoreUnavailable, UnknownRun
+from domain.errors import StoreUnavailable, TicksLost, UnknownRun
 from infrastructure import tick_writer
 from infrastructure.database import Database
 from infrastructure.housekeeping import Housekeeper
@@ -70,6 +70,37 @@ def test_a_lock_that_somebody_holds_too_long_is_waited_for(
     holding.join()
     assert "lock timeout" in said[0] and "going on" in said[-1]
     assert chain_of(postgres_store, run) == [header.chain_hash for header in SHORT.headers[:2]]
+
+
+@pytest.mark.parametrize("durability", ["tick", "group"])
+def test_nothing_is_written_behind_durable_ticks_that_a_database_has_lost_while_it_was_away(
+    postgres_store: PostgresStore, migrated: FreshDatabase, durability: str
+) -> None:
+    run = postgres_store.create("promoted", seed=SHORT.seed, configuration=TINY_WORLD, target=20)
+    said = r"ticks 4 to 9: (?s:.*) `polis resume promoted` makes"
+    with pytest.raises(TicksLost, match=said), postgres_store.writer(run, durability=durability) as writer:
+        for batch, header in zip(SHORT.batches[:10], SHORT.headers[:10], strict=True):
+            writer.append(batch, header)
+        writer.flush()
+        lag_behind(migrated, run.id, 4)
+        for batch, header in zip(SHORT.batches[10:12], SHORT.headers[10:12], strict=True):
+            writer.append(batch, header)
+        writer.flush()
+    assert chain_of(postgres_store, run) == [header.chain_hash for header in SHORT.headers[:4]]
+    assert go_on(postgres_store, run, 19).status == "complete"
+    assert chain_of(postgres_store, run) == [header.chain_hash for header in SHORT.headers[:20]]
+
+
+def lag_behind(database: FreshDatabase, run: int, tick: int) -> None:
+    """Be the standby that takes over without these ticks: end all sessions, with those from `tick` on gone."""
+    with psycopg.connect(database.admin_url) as standby:
+        standby.execute("SET session_replication_role = replica")  # no trigger keeps history as it is
+        for table in ("ticks", "stored_events", "snapshots"):
+            standby.execute(f"DELETE FROM polis.{table} WHERE run = {run} AND tick >= {tick}")  # type: ignore[arg-type]
+        standby.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 def test_a_run_that_is_to_stop_waits_no_more_for_a_database_that_stays_away(
