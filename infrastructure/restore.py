@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -34,6 +34,10 @@ _AT_ONCE = 1 << 18
 _LOOK_EVERY_S = 0.2
 _KNOWS_TRANSACTION_TIMEOUT = 170_000
 _NOT_EMPTY = "the database has histories"
+# Since the minor releases of November 2026 a server marks every column that it makes, for itself. Programs from before
+# write that down as if somebody had set it, and servers from before refuse it.
+_MARK_OF_SERVER = re.compile(rb"^ALTER TABLE ONLY \S+ ALTER COLUMN \S+ SET \(pg_attver='?\d+'?\);\n", re.MULTILINE)
+_ROWS = re.compile(rb"^COPY \S+ \(.*\) FROM stdin;$", re.MULTILINE)
 
 # An upgrade that somebody begins meanwhile waits for the lock, and then finds what was restored.
 _BEFORE = f"""\
@@ -181,7 +185,8 @@ def _require_empty(connection: psycopg.Connection[Any]) -> None:
             "Take a URL of the login that ran `polis db upgrade`.",
         ) from None
     if runs or tombstones:
-        raise _not_empty(f"{runs:,} runs" if runs else f"tombstones of {tombstones:,} runs")
+        what, n = ("", runs) if runs else ("tombstones of ", tombstones)
+        raise _not_empty(f"{what}{n:,} run{'' if n == 1 else 's'}")
 
 
 def _not_empty(what: str) -> BackupRefused:
@@ -272,19 +277,35 @@ def _pump(
     """Hand what pg_restore writes to psql; False if that ended before."""
     assert reader.stdout is not None
     size = os.fstat(source.fileno()).st_size
-    begin = b""
-    while len(begin) < _AT_ONCE and (chunk := os.read(reader.stdout.fileno(), _AT_ONCE)):
-        begin += chunk
-    if version < _KNOWS_TRANSACTION_TIMEOUT:
-        begin = begin.replace(b"\nSET transaction_timeout = 0;\n", b"\n", 1)
-    if not _say(writer, _BEFORE.encode() + begin):
+    chunks = iter(lambda: os.read(reader.stdout.fileno(), _AT_ONCE), b"")  # type: ignore[union-attr]
+    if not _say(writer, _BEFORE.encode()):
         return False
-    while chunk := os.read(reader.stdout.fileno(), _AT_ONCE):
+    for chunk in _understood(chunks, version):
         if not _say(writer, chunk):
             return False
         if on_progress is not None:
             on_progress(os.lseek(source.fileno(), 0, os.SEEK_CUR), size)  # pg_restore reads by this very descriptor
     return True
+
+
+def _understood(chunks: Iterable[bytes], version: int) -> Iterator[bytes]:
+    """Yield SQL of pg_restore without what a server does not know; rows, and all behind the first, as they are."""
+    rest, in_rows = b"", False
+    for chunk in chunks:
+        if in_rows:
+            yield chunk
+            continue
+        first_rows = _ROWS.search(rest := rest + chunk)
+        in_rows = first_rows is not None
+        ends = first_rows.start() if first_rows is not None else rest.rfind(b"\n") + 1
+        definitions, rest = _MARK_OF_SERVER.sub(b"", rest[:ends]), rest[ends:]
+        if version < _KNOWS_TRANSACTION_TIMEOUT:
+            definitions = definitions.replace(b"SET transaction_timeout = 0;\n", b"", 1)
+        yield definitions
+        if in_rows:
+            yield rest
+    if not in_rows:
+        yield rest
 
 
 def _say(writer: subprocess.Popen[bytes], text: bytes) -> bool:

@@ -19,6 +19,7 @@ import pytest
 
 import replay
 from chronopolis.cli.errors import exit_code_of
+from domain.inputs import INTERVENTION, Input, InputKey
 from infrastructure import dump, postgres_programs, restore
 from infrastructure.database import Database
 from infrastructure.dump import SCHEMAS, dump_database
@@ -323,6 +324,41 @@ def test_a_server_that_is_older_than_the_one_of_the_dump_is_told_as_that(
             restore_database(target, told)
         assert exit_code_of(as_new.value) == exit_code_of(older.value) == 3
         make_run(PostgresStore(target), ticks=2)  # as empty as before, and good for use
+
+
+def test_what_a_later_server_notes_of_its_columns_is_not_restored_into_one_that_does_not_know_it(
+    postgres_store: PostgresStore, migrated: FreshDatabase, empty: FreshDatabase, tmp_path: Path
+) -> None:
+    run = make_run(postgres_store, "told", ticks=5)
+    note = b"ALTER TABLE ONLY polis.event_kinds ALTER COLUMN name SET (pg_attver=42437664);\n"
+    row = Input(InputKey(0, 1, INTERVENTION), 6, {"by": "ana", "why": note.decode()})
+    postgres_store.record_input(run, row)
+    with psycopg.connect(migrated.admin_url, autocommit=True) as server:
+        server.execute(
+            "UPDATE pg_attribute SET attoptions = '{pg_attver=42437664}' WHERE attnum > 0 AND attrelid IN "
+            "(SELECT oid FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'polis'::regnamespace)"
+        )
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match="unrecognized parameter"):
+            server.execute(note)
+    file = tmp_path / "later.dump"
+    dump_database(postgres_store.database, file)
+    written = subprocess.run([find_binaries() / "pg_restore", "-f-", file], capture_output=True, check=True).stdout
+    if note not in written:
+        pytest.skip("these programs leave the note out themselves")
+    with Database(settings_of(empty)) as target:
+        restore_database(target, file)
+        store = PostgresStore(target)
+        assert replay.verify(store, store.find("told")).ok
+        assert [given.answer for given in store.inputs_after(run, 0)[6].rows] == [row.answer]
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 64, 10_000])
+def test_rows_are_restored_as_they_are_whatever_they_look_like(at_once: int) -> None:
+    note = b"ALTER TABLE ONLY polis.texts ALTER COLUMN text SET (pg_attver=42437664);\n"
+    rows = b"COPY polis.texts (hash, text) FROM stdin;\n" + note + b"SET transaction_timeout = 0;\n\\.\n"
+    written = b"SET transaction_timeout = 0;\nCREATE TABLE polis.texts (text text);\n" + note + b"\n" + rows
+    chunks = [written[k : k + at_once] for k in range(0, len(written), at_once)]
+    assert b"".join(restore._understood(chunks, 150_000)) == b"CREATE TABLE polis.texts (text text);\n\n" + rows
 
 
 def test_a_database_that_only_reads_is_told_as_that(told: Path, empty: FreshDatabase) -> None:
