@@ -190,7 +190,7 @@ class _Clock:
 def _conninfo(database: Database, run: str | None) -> str:
     """Return how an analyst connects: as the reading role, to the views of one run or of all."""
     path = "polis" if run is None else "polis_run,polis"
-    options = [*FORM, f"search_path={path}", "default_transaction_read_only=on"]
+    options = [*FORM, *database.lasting, f"search_path={path}", "default_transaction_read_only=on"]
     options += ["client_connection_check_interval=2s"]
     # Views upon views leave the planner guessing that a join gives one row; a nested loop over a whole run for each of
     # the many that there are then takes minutes. Hash and merge joins are never far from the best.

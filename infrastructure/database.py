@@ -37,12 +37,15 @@ FORM = (
 """Settings of every session, as they follow ``-c``: what we send and read has one form, whatever a role, a database or
 a server has for others. pg_dump does the same."""
 
-# Who counts the inputs of a tick has to see what was committed while it waited for the lease's row; an input is durable
-# when that is said; and no time-out of a role's ends the reading of a whole run, or the session that holds its lock.
-_SESSION = (
-    *FORM, "default_transaction_isolation=read\\ committed", "synchronous_commit=on",
-    "statement_timeout=0", "idle_in_transaction_session_timeout=0", "idle_session_timeout=0",
-)  # fmt: skip
+# Who counts the inputs of a tick has to see what was committed while it waited for the lease's row; and an input is
+# durable when that is said.
+_SESSION = (*FORM, "default_transaction_isolation=read\\ committed", "synchronous_commit=on")
+
+# No time-out of a role's ends the reading of a whole run, the session that holds its lock, or one that thinks of its
+# next question.
+_LASTING = ("statement_timeout=0", "idle_in_transaction_session_timeout=0", "idle_session_timeout=0")
+_LASTING_SINCE_17 = ("transaction_timeout=0",)
+_KNOWS_TRANSACTION_TIMEOUT = 170_000
 
 
 DriverError = psycopg.Error
@@ -72,6 +75,7 @@ class Database:
         if embedded is None and settings.database_url is None:
             self.embedded = EmbeddedPostgres(settings.home, progress=progress)
         self._engine: Engine | None = None
+        self._version = 0
         self.readers = ReadConnections(self.connect)
 
     def open(self) -> Self:
@@ -84,9 +88,9 @@ class Database:
         if self.embedded is not None:
             self.embedded.attach()
         with self._connect(self.admin_conninfo()) as connection:
-            version = connection.info.server_version
-        if version < OLDEST_POSTGRES:
-            raise DatabaseTooOld(self.admin_conninfo(), version)
+            self._version = connection.info.server_version
+            if self._version < OLDEST_POSTGRES:
+                raise DatabaseTooOld(self.admin_conninfo(), self._version)
         return self
 
     def close(self) -> None:
@@ -106,6 +110,11 @@ class Database:
     ) -> None:
         self.close()
 
+    @property
+    def lasting(self) -> tuple[str, ...]:
+        """Settings, as they follow ``-c``, of a session that no time-out of a role's ends; known once it is open."""
+        return _LASTING + (_LASTING_SINCE_17 if self._version >= _KNOWS_TRANSACTION_TIMEOUT else ())
+
     # -- who connects as whom ----------------------------------------------------------------------
 
     def admin_conninfo(self) -> str:
@@ -118,9 +127,11 @@ class Database:
     def app_conninfo(self) -> str:
         """Return how the application connects: as `polis_app`, in schema `polis`."""
         if self.settings.database_url is not None:
-            return with_options(self.settings.database_url, *_SESSION, "role=polis_app", "search_path=polis")
+            known = self.settings.database_url
+            return with_options(known, *_SESSION, *self.lasting, "role=polis_app", "search_path=polis")
         assert self.embedded is not None
-        return with_options(self.embedded.url("polis_app", over="socket"), *_SESSION, "search_path=polis")
+        known = self.embedded.url("polis_app", over="socket")
+        return with_options(known, *_SESSION, *self.lasting, "search_path=polis")
 
     def app_conninfo_uri(self) -> str:
         """Return `app_conninfo` as a URI, which is the form that ADBC takes."""
@@ -161,7 +172,7 @@ class Database:
 
     def _connect(self, conninfo: str) -> psycopg.Connection[Any]:
         try:
-            full = with_options(conninfo, *_SESSION)
+            full = with_options(conninfo, *_SESSION, *self.lasting)
             return psycopg.connect(full, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S)
         except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
             raise DatabaseUnreachable(conninfo, in_one_line(error)) from None

@@ -78,13 +78,16 @@ def test_an_input_that_a_tick_waited_for_is_seen_whatever_the_isolation(
 
 
 def test_no_time_out_of_a_role_ends_a_session_of_ours_and_what_it_commits_is_synced(migrated: FreshDatabase) -> None:
-    ends = ("statement_timeout", "idle_session_timeout", "idle_in_transaction_session_timeout")
+    ends = ["statement_timeout", "idle_session_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"]
     set_for_all(migrated, dict.fromkeys(ends, "100ms") | {"synchronous_commit": "off"})
     with opened(migrated) as store, store.database.connect() as app, store.database.connect_as_owner() as owner:
         time.sleep(0.3)
         for connection in (app, owner):
             assert connection.execute("SELECT pg_sleep(0.2)::text").fetchone() == ("",)
             assert connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
+        with Analyst(store.database) as analyst:
+            time.sleep(0.3)  # as who thinks of a question does
+            assert list(analyst.ask("SELECT 1 FROM pg_sleep(0.2)")) == [[(1,)]]
 
 
 def test_a_database_that_takes_no_writes_for_a_while_is_waited_for(migrated: FreshDatabase) -> None:
