@@ -23,7 +23,7 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
 from domain.errors import StoreUnavailable
 from infrastructure.embedded_postgres import EmbeddedPostgres
-from infrastructure.errors import DatabaseTooOld, DatabaseUnreachable, LoginOnlyReads, TakesNoWrites
+from infrastructure.errors import DatabaseTooOld, DatabaseUnreachable, LoginOnlyReads, PoolerInBetween, TakesNoWrites
 from infrastructure.read_connections import ReadConnections
 from infrastructure.settings import Settings
 
@@ -46,6 +46,9 @@ _SESSION = (*FORM, "default_transaction_isolation=read\\ committed", "synchronou
 _LASTING = ("statement_timeout=0", "idle_in_transaction_session_timeout=0", "idle_session_timeout=0")
 _LASTING_SINCE_17 = ("transaction_timeout=0",)
 _KNOWS_TRANSACTION_TIMEOUT = 170_000
+
+_ASKED = "polis.session"
+"""A setting that no server has, by which a session tells whether what it was to begin with has reached the server."""
 
 
 DriverError = psycopg.Error
@@ -83,7 +86,7 @@ class Database:
 
         Raises
         ------
-        DatabaseUnreachable, DatabaseTooOld, EmbeddedPostgresFailed, DataFolderUnusable
+        DatabaseUnreachable, PoolerInBetween, DatabaseTooOld, EmbeddedPostgresFailed, DataFolderUnusable
         """
         if self.embedded is not None:
             self.embedded.attach()
@@ -91,6 +94,8 @@ class Database:
             self._version = connection.info.server_version
             if self._version < OLDEST_POSTGRES:
                 raise DatabaseTooOld(self.admin_conninfo(), self._version)
+            if connection.execute(f"SELECT current_setting('{_ASKED}', true)").fetchone() != ("ours",):
+                raise PoolerInBetween(self.admin_conninfo(), "the server was told none of the settings of a session")
         return self
 
     def close(self) -> None:
@@ -172,9 +177,11 @@ class Database:
 
     def _connect(self, conninfo: str) -> psycopg.Connection[Any]:
         try:
-            full = with_options(conninfo, *_SESSION, *self.lasting)
+            full = with_options(conninfo, *_SESSION, *self.lasting, f"{_ASKED}=ours")
             return psycopg.connect(full, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S)
         except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+            if "unsupported startup parameter" in str(error):
+                raise PoolerInBetween(conninfo, in_one_line(error)) from None
             raise DatabaseUnreachable(conninfo, in_one_line(error)) from None
 
     @property

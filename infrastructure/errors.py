@@ -5,6 +5,7 @@
     PolisError
     └── InfrastructureError
         ├── DatabaseUnreachable       the database named by a URL does not answer, or refuses us
+        │   └── PoolerInBetween       what answers is a pooler, which keeps from the server what a session begins with
         ├── LoginMayNot               the login of a URL may not put on a role that it needs
         │   └── LoginOnlyReads        that of the application, without which nothing is written
         ├── TakesNoWrites             the database answers and only reads for now; a StoreUnavailable, too
@@ -72,6 +73,17 @@ class DatabaseUnreachable(InfrastructureError):
         return (
             f"the database {self.url} can't be reached: {self.because}\n"
             "Check that it runs and that POLIS_DATABASE_URL is right, or unset it to use the embedded one."
+        )
+
+
+class PoolerInBetween(DatabaseUnreachable):
+    """A pooler answers for the database, and keeps from it what a session of ours begins with: its role among it."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.url} leads to a pooler, such as PgBouncer, and not to the database itself: {self.because}\n"
+            "Name the Postgres behind it in POLIS_DATABASE_URL: polis keeps a few sessions, with a role, settings and "
+            "locks of their own."
         )
 
 
