@@ -22,6 +22,10 @@ LOCK = 20_815
 """Key of the advisory lock that whoever changes the schema holds."""
 # For one lock. Whoever asks for a table that a migration waits for, even to read it, waits behind the migration.
 _PATIENCE_S = 60.0
+_RIGHTS = (
+    "It takes the database's owner with CREATEROLE, or ADMIN OPTION on polis_app, polis_read and polis_maintenance "
+    "where another login made these, or a superuser: docs/keeping.md has it."
+)
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,8 @@ def _run(database: Database, direction: str, revision: str) -> None:
         original = getattr(error, "orig", error)
         if isinstance(original, psycopg.errors.LockNotAvailable):
             raise MigrationFailed(direction, waiting.given_up()) from None
+        if isinstance(original, psycopg.errors.InsufficientPrivilege):
+            raise MigrationFailed(direction, f"{_said(original).partition(chr(10))[0]}\n{_RIGHTS}") from None
         raise MigrationFailed(direction, _said(original)) from None
     finally:
         engine.dispose()

@@ -33,8 +33,21 @@ def weak(database: FreshDatabase, tmp_path: Path) -> Iterator[Settings]:
 
 
 def test_a_login_that_may_make_no_schema_is_told_that_the_migration_was_refused(weak: Settings) -> None:
-    with Database(weak) as database, pytest.raises(MigrationFailed, match="permission denied"):
+    with Database(weak) as database, pytest.raises(MigrationFailed, match="permission denied") as caught:
         upgrade(database)
+    assert "takes the database's owner with CREATEROLE" in str(caught.value), "and told whose it is to do"
+
+
+def test_an_owner_who_may_not_change_the_roles_of_another_is_told_what_it_takes(
+    weak: Settings, database: FreshDatabase
+) -> None:
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {database.name} OWNER TO weak")
+        try:
+            with Database(weak) as opened, pytest.raises(MigrationFailed, match="ADMIN OPTION on polis_app"):
+                upgrade(opened)
+        finally:
+            connection.execute(f"ALTER DATABASE {database.name} OWNER TO postgres")
 
 
 def test_the_doctor_says_what_it_may_not_look_at(weak: Settings) -> None:
