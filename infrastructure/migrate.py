@@ -102,8 +102,22 @@ def upgrade(database: Database) -> SchemaStatus:
         return status
     if status.is_later:
         raise SchemaTooNew(status.current, status.wanted)
+    if status.current is None:
+        _require_all_characters(database)
     _run(database, "upgrade", "head")
     return schema_status(database)
+
+
+def _require_all_characters(database: Database) -> None:
+    """Say at once what a revision, or the first word of a name or a mind that is not ASCII, would."""
+    with database.connect_as_owner() as connection:
+        encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise MigrationFailed(
+            "upgrade",
+            f"the database is in {encoding}, and texts of histories are in UTF8\n"
+            "Make one that is: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+        )
 
 
 def downgrade(database: Database, revision: str = "base") -> SchemaStatus:

@@ -18,7 +18,8 @@ from infrastructure.database import Database
 from infrastructure.errors import MigrationFailed
 from infrastructure.migrate import downgrade, schema_status, upgrade
 from infrastructure.postgres_store import PostgresStore
-from tests.support.postgres import FreshDatabase
+from infrastructure.settings import Settings
+from tests.support.postgres import FreshDatabase, TestServer
 from tests.support.stores import make_run, settings_of
 
 pytestmark = pytest.mark.integration
@@ -131,6 +132,20 @@ def test_all_that_has_a_run_is_there_for_one_run_too(migrated: FreshDatabase) ->
     assert over_all - over_one == OVER_ALL_RUNS
     views = {name for (name,) in rows(migrated.admin_url, "SELECT viewname FROM pg_views WHERE schemaname = 'polis'")}
     assert views <= over_one, "also those that have no run of their own, but read what has"
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_without_all_characters_gets_no_schema(postgres_server: TestServer, encoding: str) -> None:
+    url = postgres_server.url("postgres", "poor")
+    with psycopg.connect(postgres_server.url("postgres", "postgres"), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE poor ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+        try:
+            with Database(Settings(Path("/nonexistent"), url)) as database:
+                with pytest.raises(MigrationFailed, match=f"is in {encoding}, .*\nMake one that is: CREATE DATABASE"):
+                    upgrade(database)
+                assert schema_status(database).current is None
+        finally:
+            admin.execute("DROP DATABASE poor")
 
 
 @pytest.mark.parametrize("goes", [True, False])
