@@ -266,5 +266,5 @@ def client_url(url: str) -> str:
     if parts.scheme != "redis+socket":
         return url
     database = parse_qs(parts.query).get("virtual_host", ["0"])[0].lstrip("/") or "0"
-    login = f":{parts.password}@" if parts.password else ""
+    login = f"{parts.username or ''}:{parts.password}@" if parts.password else ""
     return f"unix://{login}{unquote(parts.path)}?db={database}"

@@ -184,9 +184,12 @@ def thinking_for(
 @contextmanager
 def _ringing(run: Run, settings: Any, *, say: Callable[[str], None] | None) -> Iterator[Ringing]:
     from workers.bootstrap import EmbeddedValkey, embedded_chroma, lend_engine
+    from workers.broker import Broker
     from workers.crew import Crew, Post
     from workers.dispatch import Dispatcher
 
+    if settings.broker_url is not None:
+        Broker(settings.broker_url).close()  # one that is away is waited for, and an address of none never answers
     at_once = _AT_ONCE_OF.get(run.configuration.mind, _AT_ONCE)
     with ExitStack() as stack:
         engine = stack.enter_context(lend_engine(dict(run.engines), settings, slots=at_once, say=say))

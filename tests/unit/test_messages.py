@@ -8,14 +8,17 @@ import pickle
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from domain.errors import PolisError, StoreUnavailable, UnknownRun
+from infrastructure.settings import Settings
 from workers import errors, messages
 from workers.broker import client_url
 from workers.errors import BadMessage, CrewFailed, QueueUnavailable
 from workers.queue import celery_app
+from workers.staff import thinking_for
 from workers.tasks import patiently, run_of
 from workers.transport import problem_of
 
@@ -87,10 +90,19 @@ def test_an_envelope_is_opened_only_if_it_is_ours():
 def test_brokers_are_redis_and_a_sockets_url_is_said_as_each_client_takes_it():
     assert client_url("redis+socket:///run/v.sock") == "unix:///run/v.sock?db=0"
     assert client_url("redis+socket:///run/v.sock?virtual_host=3") == "unix:///run/v.sock?db=3"
+    assert client_url("redis+socket://:b%40@/run/v.sock") == "unix://:b%40@/run/v.sock?db=0"
+    assert client_url("redis+socket://ana:b%40@/run/v.sock") == "unix://ana:b%40@/run/v.sock?db=0"
     assert client_url("rediss://host/1") == "rediss://host/1"
     for url in ("amqp://host", "host:6379", ""):
         with pytest.raises(QueueUnavailable, match="must begin with"):
             celery_app(url)
+
+
+@pytest.mark.parametrize("url", ["amqp://host", "redis://:a/b@host:6379/0"])
+def test_a_run_is_not_begun_with_an_address_that_is_no_brokers(tmp_path, url):
+    thinks: Any = SimpleNamespace(configuration=SimpleNamespace(thinks=True, mind="openai"), engines={})
+    with pytest.raises(QueueUnavailable), thinking_for(None, thinks, Settings(home=tmp_path, broker_url=url)):
+        pass
 
 
 def test_the_application_takes_json_alone_keeps_no_results_and_acknowledges_late():
