@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from domain.errors import StoreUnavailable
 from domain.ports import Run
-from infrastructure.database import Database
+from infrastructure.database import Database, in_one_line
 from infrastructure.errors import TakesNoWrites
 
 BLOCK = 1_000
@@ -93,6 +93,6 @@ class Rollups:
             with self._database.connect() as connection:
                 yield connection
         except psycopg.errors.ReadOnlySqlTransaction as error:
-            raise TakesNoWrites(str(error).strip()) from None
+            raise TakesNoWrites(in_one_line(error)) from None
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise StoreUnavailable((str(error).strip().splitlines() or ["the connection broke"])[0]) from None

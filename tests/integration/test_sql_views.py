@@ -270,8 +270,9 @@ def test_what_only_reads_is_asked_without_what_would_have_to_be_kept_first(
     with opened(migrated) as store:
         assert store.measure_blocks(run.id, ["population"], 0, 120) == []
         for writing in (lambda: rollups.refresh(store, run), lambda: drop_run(store.database, run, "a trial")):
-            with pytest.raises(TakesNoWrites):
+            with pytest.raises(TakesNoWrites) as caught:
                 writing()
+            assert "CONTEXT" not in str(caught.value) and len(str(caught.value).splitlines()) == 2
 
 
 def test_rollups_go_with_their_run(postgres_store, migrated):
