@@ -150,6 +150,19 @@ class Database:
         assert self.embedded is not None
         return self.embedded.url(role)  # type: ignore[arg-type]
 
+    def url_for_others(self, role: str = "polis_read") -> str:
+        """Return `public_url` for a client that knows nothing of us: it puts on the role, and finds the tables."""
+        url = self.public_url(role)
+        if self.settings.database_url is None or role not in ("polis_read", "polis_app"):
+            return url  # each has a login of its own there, and settings that come with it
+        settings = (f"role={role}", "search_path=polis,public")
+        if "://" not in url:
+            return with_options(url, *settings)
+        options = conninfo_to_dict(with_options(url, *settings))[
+            "options"
+        ]  # with those that the URL has: the last counts
+        return f"{url}{'&' if '?' in url else '?'}options={quote(str(options))}"
+
     def connect(self, *, autocommit: bool = True) -> psycopg.Connection[Any]:
         """Open a connection as the application.
 

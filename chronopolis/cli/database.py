@@ -173,7 +173,7 @@ def url(role: WhichRole = Role.READ, idle_minutes: IdleMinutes = 60.0, as_json: 
             holder, fresh = start_holder(settings.home, idle_minutes=idle_minutes)
             if fresh:
                 output.say(_kept_up(holder.pid, holder.idle_minutes))
-        address = database.public_url(_USERS[role])
+        address = database.url_for_others(_USERS[role])
     if as_json:
         output.result({"url": address, "role": role.value, "embedded": settings.database_url is None})
     else:

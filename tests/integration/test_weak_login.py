@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from chronopolis.cli.doctor import _database
 from infrastructure.asking import Analyst
@@ -76,6 +77,20 @@ def test_a_login_that_only_reads_is_told_so_and_not_that_the_store_went_away(
         assert "polis_read:***@" in str(caught.value)
         again = pickle.loads(pickle.dumps(caught.value))
         assert (str(again), vars(again)) == (str(caught.value), vars(caught.value))
+
+
+@pytest.mark.parametrize("how", ["{}", "{}?sslmode=prefer&options=-c%20work_mem%3D8MB", "keywords"])
+def test_a_url_for_others_has_the_role_that_was_asked_for_also_on_ones_own_database(
+    migrated: FreshDatabase, tmp_path: Path, how: str
+) -> None:
+    given = make_conninfo(migrated.admin_url) if how == "keywords" else how.format(migrated.admin_url)
+    with Database(Settings(home=tmp_path, database_url=given)) as database:
+        for role, user in (("polis_read", "polis_read"), ("polis_app", "polis_app"), ("postgres", "postgres")):
+            with psycopg.connect(database.url_for_others(role)) as other:
+                assert other.execute("SELECT current_user::text").fetchone() == (user,)
+                assert "work_mem" not in how or other.execute("SHOW work_mem").fetchone() == ("8MB",)
+                if role != "postgres":
+                    assert other.execute("SELECT count(*) FROM heads").fetchone() == (0,)
 
 
 def test_a_login_that_may_do_nothing_is_told_what_it_lacks(migrated: FreshDatabase, tmp_path: Path) -> None:
