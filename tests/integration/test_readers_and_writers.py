@@ -58,7 +58,7 @@ def test_readers_stop_before_a_tick_whose_transaction_is_held_back(
             seen.append(-1 if head is None else head.tick)
             if head is not None:
                 read = [t for b in postgres_store.read(made, 0, 99) for t in set(b.records["tick"].tolist())]
-                assert sorted(read) == list(range(head.tick + 1))
+                assert sorted(read) == list(range(len(read))) and head.tick < len(read) <= 5  # it may go on meanwhile
                 assert replay.verify(postgres_store, made).ok
             threading.Event().wait(0.02)
         assert max(seen) == 4 and seen == sorted(seen), "everything after the tick that is held back waits with it"
