@@ -41,8 +41,10 @@ from chronopolis.people import find_agent
 from chronopolis.sentences import Names
 from chronopolis.standing import standing_of
 from chronopolis.survey import frame_of, require_minds, whom_to_ask
+from domain.advance import Header
 from domain.columns import AREAS
 from domain.configuration import Configuration
+from domain.errors import RunDropped
 from domain.state import World
 from replay.bisect import Bisection, bisect
 from replay.watch import last_where
@@ -131,14 +133,27 @@ class History:
     @property
     def head_tick(self) -> int:
         """The newest tick, -1 before the first; asked anew each time, since a run may be going on."""
-        head = self._store.head(self._run)
+        head = self._head()
         return -1 if head is None else head.tick
 
     @property
     def head_hash(self) -> str | None:
         """The chain hash of the newest tick: the fingerprint of the whole history up to it."""
-        head = self._store.head(self._run)
+        head = self._head()
         return None if head is None else head.chain_hash.hex()
+
+    def _head(self) -> Header | None:
+        """Return the newest header, None before the first.
+
+        Raises
+        ------
+        RunDropped
+            If somebody has dropped the run since it was opened: it has no tick either, and never will.
+        """
+        head = self._store.head(self._run)
+        if head is None:
+            self._store.lease(self._run)
+        return head
 
     # -- its history -------------------------------------------------------------------------------
 
@@ -467,6 +482,7 @@ class History:
 
     def verify(self, *, deep: bool = False) -> replay.Verification:
         """Fold everything from tick 0 and compare with what is recorded."""
+        self._head()  # else nothing at all, which is all that is left of a run that was dropped, would be called whole
         return replay.verify(self._store, self._run, deep=truth("deep", deep))
 
     # -- what if -------------------------------------------------------------------------------------
@@ -559,6 +575,7 @@ class History:
         UnknownAgent, TickHasBegun, WrongUsage
         """
         at, by = None if at is None else whole("at", at), None if by is None else text("by", by)
+        self._head()  # a run that was dropped says so
         return intervene(self._store, self._run, plain(deeds), agent=plain(agent), at=at, by=by, why=text("why", why))
 
     def resume(self, ticks: int | None = None, *, durability: str = "tick", answers: str = "reuse") -> dict[str, Any]:
@@ -592,6 +609,8 @@ class History:
             where = f"tick {self.head_tick:,}"
         except RunClosed:
             where = "closed"
+        except RunDropped:
+            where = "dropped"
         except Exception:  # whatever the database has: a notebook shows this unasked
             where = "the database does not answer"
         return f"<run {self.name} ({self.id}): {where}, seed {self.seed}>"

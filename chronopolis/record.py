@@ -45,9 +45,12 @@ def head_tick(reader: HistoryReader, run: Run) -> int:
     Raises
     ------
     NoTicksYet
+    RunDropped
+        If somebody has dropped the run since it was found: it has no head either.
     """
     head = reader.head(run)
     if head is None:
+        reader.lease(run)
         raise NoTicksYet(run.name)
     return head.tick
 
@@ -57,7 +60,7 @@ def require_tick(reader: HistoryReader, run: Run, tick: int | None) -> int:
 
     Raises
     ------
-    BeyondHead, NoTicksYet
+    BeyondHead, NoTicksYet, RunDropped
     """
     head = head_tick(reader, run)
     if tick is None:

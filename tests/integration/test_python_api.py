@@ -11,12 +11,13 @@ import pytest
 import replay
 from chronopolis.api import History, runs
 from chronopolis.errors import RunClosed, UnknownAgent, WrongUsage
-from domain.errors import BeyondHead, InvalidConfiguration
+from domain.errors import BeyondHead, InvalidConfiguration, RunDropped
 from domain.ports import Run
+from infrastructure.dropping import drop_run
 from infrastructure.parquet_export import export_run
 from infrastructure.postgres_store import PostgresStore
 from tests.support.histories import scenario
-from tests.support.stores import TINY_WORLD, keep
+from tests.support.stores import TINY_WORLD, keep, make_run
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -182,6 +183,23 @@ def test_a_closed_run_says_so_and_what_to_do(store: PostgresStore, run: Run) -> 
     assert moment.agents["agent"][0] == alive, "a moment is a copy of its own"
     assert f"harsh at tick {HEAD}" in repr(moment)
     closed.close()
+
+
+def test_a_run_that_was_dropped_while_it_was_open_says_so_whatever_is_asked_of_it(store: PostgresStore) -> None:
+    run = make_run(store, "gone", ticks=6)
+    with History("gone", settings=store.database.settings) as opened:
+        moment = opened.at(3)
+        drop_run(store.database, run, "a trial")
+        for ask in (
+            lambda: opened.head_tick, lambda: opened.head_hash, lambda: opened.status, lambda: opened.ticks,
+            lambda: opened.at(3), opened.at, opened.events, opened.measures, opened.verify, lambda: opened.why("3:0"),
+            lambda: opened.bisect("tick > 3"), lambda: opened.diff(tick_a=1, tick_b=2), opened.fork,
+            lambda: opened.intervene(agent=0, rest=True), lambda: opened.export("never-written"),
+        ):  # fmt: skip
+            with pytest.raises(RunDropped, match="because 'a trial'"):
+                ask()
+        assert repr(opened) == f"<run gone ({run.id}): dropped, seed {run.seed}>"
+        assert moment.population == moment.agents.height, "a moment is a copy of its own"
 
 
 def test_how_a_run_is_shown_never_fails(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
