@@ -523,6 +523,7 @@ def test_what_lies_outside_the_limits_is_refused_by_name(get: Get, path: str) ->
      ("diff?a=brave-otter&b=brave-otter&tick=9999", ("'tick'", "tick_a")),
      ("runs/brave-otter/terrain?version=1", ("'version'", "There are v.")),
      ("runs/brave-otter/marks?tick=3", ("'tick'", "It takes none.")),
+     ("runs/brave-otter/state?tick=3&agent=1&tick=4", ("state takes tick once",)),
      ("runs/brave-otter/state?of=cells", ("format=arrow",)),
      ("runs/brave-otter/state?of=cells&format=arrow&agent=3", ("no agent",))],
 )  # fmt: skip

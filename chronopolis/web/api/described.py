@@ -6,9 +6,9 @@ The first line of what they say is their summary, the rest their description.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
@@ -28,25 +28,33 @@ class Described(APIRoute):
         super().__init__(path, endpoint, **given)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what answers, after a look at the names of the parameters: one misspelt would ask something else."""
+        """Return what answers, after a look at the parameters: one misspelt, or given twice, asks something else."""
         answer, known = super().get_route_handler(), _parameters(self.dependant)
 
         async def checked(request: Request) -> Response:
-            for name in request.query_params:
-                if name not in known and self.path.startswith("/api/"):
+            for name in request.query_params if self.path.startswith("/api/") else ():
+                if name not in known:
                     raise WrongUsage(f"{request.url.path} has no parameter {shown(name)}", _instead(name, known))
+                if not known[name] and len(request.query_params.getlist(name)) > 1:  # the last alone would be read
+                    raise WrongUsage(f"{request.url.path} takes {name} once")
             return await answer(request)
 
         return checked
 
 
-def _parameters(dependant: Dependant) -> list[str]:
-    """Return the names of the query parameters of an endpoint and of what it depends on."""
-    own = [field.alias for field in dependant.query_params]
-    return own + [name for inner in dependant.dependencies for name in _parameters(inner)]
+def _parameters(dependant: Dependant) -> dict[str, bool]:
+    """Return the query parameters of an endpoint and of what it depends on, by name: whether it may be repeated."""
+    found = {field.alias: _is_list(field.field_info.annotation) for field in dependant.query_params}
+    for inner in dependant.dependencies:
+        found |= _parameters(inner)
+    return found
 
 
-def _instead(name: str, known: list[str]) -> str:
+def _is_list(annotation: Any) -> bool:
+    return any(get_origin(each) is list for each in (annotation, *get_args(annotation)))
+
+
+def _instead(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, known, 1)
     if near:
         return f"Did you mean {near[0]}? There are {', '.join(known)}."
