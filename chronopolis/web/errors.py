@@ -218,6 +218,9 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         if error.status_code == 404:
             return problem_of(NoSuchPage(request.url.path))
+        if error.status_code == 400 and error.__cause__ is not None:  # a body that could not be taken apart
+            because = "it is not UTF-8" if isinstance(error.__cause__, UnicodeError) else "it is nested too deeply"
+            return problem(422, "InvalidRequest", f"the body is not JSON: {because}")
         kind = {405: "MethodNotAllowed", 413: "BodyTooLarge"}.get(error.status_code, "Refused")
         return problem(error.status_code, kind, str(error.detail), error.headers)
 

@@ -554,6 +554,15 @@ def test_a_body_that_is_no_json_is_told_what_is_wrong_with_it(
         assert words in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [(b'{"why": "\xff"}', "it is not UTF-8"), (b"[" * 100_000, "it is nested too deeply")],
+)  # fmt: skip
+def test_a_body_that_can_not_be_taken_apart_is_told_why(client: httpx.Client, body: bytes, words: str) -> None:
+    answer = client.post("/api/runs/brave-otter/fork", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (422, f"the body is not JSON: {words}")
+
+
 def test_what_is_nobodys_is_told_in_json_too(client: httpx.Client, get: Get) -> None:
     assert get("/api/nothing/here", status=404)["type"] == "NoSuchPage"
     for method, path, allowed in (
