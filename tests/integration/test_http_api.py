@@ -563,6 +563,20 @@ def test_a_body_that_can_not_be_taken_apart_is_told_why(client: httpx.Client, bo
     assert (answer.status_code, answer.json()["error"]["message"]) == (422, f"the body is not JSON: {words}")
 
 
+@pytest.mark.parametrize(
+    ("what", "body", "words"),
+    [("fork", {"at": True, "run_on": "no"},
+      "at: Input should be a valid integer; run_on: Input should be a valid boolean"),
+     ("intervene", {"agent": 1, "endow": {"food": True}}, "endow.food: Input should be a valid integer"),
+     ("continue", {"ticks": "10"}, "ticks: Input should be a valid integer")],
+)  # fmt: skip
+def test_what_a_body_holds_is_not_taken_for_something_else(
+    client: httpx.Client, what: str, body: dict[str, Any], words: str
+) -> None:
+    answer = client.post(f"/api/runs/brave-otter/{what}", json=body)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (422, words)
+
+
 def test_what_is_nobodys_is_told_in_json_too(client: httpx.Client, get: Get) -> None:
     assert get("/api/nothing/here", status=404)["type"] == "NoSuchPage"
     for method, path, allowed in (

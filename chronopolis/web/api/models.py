@@ -204,10 +204,14 @@ class Freely(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class ForkWanted(BaseModel):
-    """What a fork is to be."""
+class Wanted(BaseModel):
+    """What is asked for in a body: of the types that are named, since true is no tick."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ForkWanted(Wanted):
+    """What a fork is to be."""
 
     at: int = Field(ge=0, le=2**31 - 1, description="the last tick that both share")
     name: str | None = Field(None, max_length=63)
@@ -222,10 +226,8 @@ class ForkWanted(BaseModel):
     run_on: bool = Field(False, description="whether to go on with it at once, as /continue does")
 
 
-class InterventionWanted(BaseModel):
+class InterventionWanted(Wanted):
     """How the world is to be changed from outside, at a tick that has not begun."""
-
-    model_config = ConfigDict(extra="forbid")
 
     agent: int | str | None = Field(None, description="id or name; null if it concerns the world")
     at: int | None = Field(None, ge=1, le=2**31 - 1, description="tick of effect; soon if left out")
@@ -239,10 +241,8 @@ class InterventionWanted(BaseModel):
     stock: dict[str, Any] | None = Field(None, max_length=8)
 
 
-class ContinueWanted(BaseModel):
+class ContinueWanted(Wanted):
     """How far a run is to go on."""
-
-    model_config = ConfigDict(extra="forbid")
 
     ticks: int = Field(ge=1, le=1_000_000_000, description="beyond its newest tick")
     break_at: str | None = Field(
