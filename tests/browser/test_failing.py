@@ -99,6 +99,36 @@ def test_a_frame_that_failed_once_is_asked_for_again(village: Open, watched: Wat
     assert failed, "the frame was here before it was asked for"
 
 
+def test_a_tick_that_somebody_damaged_is_said_to_be_and_time_runs_up_to_it(village: Open, watched: Watched) -> None:
+    watched.forgiven = ("500",)
+    page = village("?tick=140&agent=7")
+    message = "tick 150, event 2: unknown kind 207"
+    asked: list[str] = []
+
+    def damaged(route: Route) -> None:
+        query = {name: int(value) for name, value in re.findall(r"(first|count|tick)=(\d+)", route.request.url)}
+        if query.get("tick", query.get("first", 0) + query.get("count", 1) - 1) < 150:
+            return route.continue_()
+        asked.append(route.request.url)
+        return route.fulfill(status=500, json={"error": {"type": "CorruptHistory", "message": message}})
+
+    page.route(re.compile("/(agents/7|frames)[?]"), damaged)
+    page.evaluate("window.polis.clock.refetch(), window.polis.clock.setSpeed(64), window.polis.clock.play()")
+    page.wait_for_function("window.polis.clock.tick === 149 && !window.polis.clock.playing")
+    page.keyboard.press("ArrowRight")
+    said = f"ick 150 can't be shown, this run is damaged: {message}"
+    expect(page.locator(".lag")).to_have_text(f"t{said}")
+    expect(page.locator("[data-test=inspector]")).to_contain_text(f"T{said}")
+    expect(page.locator("[data-test=inspector]")).not_to_contain_text("ticks old")
+    many = len(asked)
+    page.wait_for_timeout(2500)  # after which a frame is asked for again that failed
+    assert len(asked) == many, "asking again does not help"
+    page.keyboard.press("ArrowLeft")
+    drawn(page, 149)
+    expect(page.locator(".lag")).to_be_hidden()
+    expect(page.locator(".who .soft")).to_contain_text("ticks old")
+
+
 def test_panels_are_of_the_cursors_tick_again_once_a_database_that_was_away_is_back(
     village: Open, server: Server, watched: Watched
 ) -> None:

@@ -148,6 +148,7 @@ export class Clock extends Emitter {
     clearTimeout(this.#resting);
     this.#resting = setTimeout(() => {
       if (this.playing || this.head < 0) return;
+      if (this.#endsAt(this.tick)) return;
       if (this.#allHave(this.tick)) return this.#fetchNear();
       for (const track of this.tracks) track.store.requestAgain(track.at(this.tick), this.#sequence);
       this.#rest();
@@ -208,10 +209,15 @@ export class Clock extends Emitter {
     }
     this.#dirty = true; // agents are drawn on their way from tick to tick
     if (tick !== this.tick) this.#arriveAt(tick);
+    if (waits && this.#endsAt(tick + direction)) this.pause();
     if (tick === end) {
       if (direction > 0 && this.follow) this.#moved = 0;
       else this.pause();
     }
+  }
+
+  #endsAt(tick) {
+    return this.tracks.some((track) => track.store.damage(track.at(tick)));
   }
 
   #arriveAt(tick) {

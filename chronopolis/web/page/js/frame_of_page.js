@@ -118,14 +118,18 @@ export function frameOfPage(session) {
   };
 }
 
-/** Says which tick the map shows while that is not yet the cursor's. */
-function lagChip({ clock, map }) {
+/** Says which tick the map shows while that is not yet the cursor's, or why it never will be. */
+function lagChip({ clock, map, store }) {
   const chip = el("div.lag", { role: "status", hidden: true });
   const look = settled(160, () => {
-    chip.hidden = !map.frame || map.frame.tick === clock.tick;
-    if (!chip.hidden) fill(chip, `tick ${whole(map.frame.tick)}, on the way to ${whole(clock.tick)}…`);
+    const damage = store.damage(clock.tick);
+    chip.classList.toggle("bad", Boolean(damage));
+    chip.hidden = !damage && (!map.frame || map.frame.tick === clock.tick);
+    if (damage) fill(chip, `tick ${whole(clock.tick)} can't be shown, this run is damaged: ${damage}`);
+    else if (!chip.hidden) fill(chip, `tick ${whole(map.frame.tick)}, on the way to ${whole(clock.tick)}…`);
   });
   clock.on("cursor", look);
+  clock.on("error", look);
   map.on("drawn", (frame) => {
     if (frame.tick === clock.tick) chip.hidden = true;
   });

@@ -9,6 +9,7 @@ const BATCH = 32;
 const FAR = 4 * BATCH; // ticks from the cursor beyond which nobody waits for a batch any more
 const REST_MS = 2000;
 const LONGEST_REST_MS = 30000;
+const DAMAGED = "CorruptHistory"; // asking again would not help
 const STUCK_MS = 300; // after which a single frame gives up its place to a newer wish
 
 const padded = (bytes) => (bytes + 3) & ~3;
@@ -65,6 +66,8 @@ export class FrameStore {
   #generation = 0;
   #restUntil = 0; // after a failure nothing is read ahead, or asked for again, for a while
   #failures = 0; // one after the other
+  #damaged = new Map(); // tick → why there will be no frame of it
+  #batch = BATCH;
 
   constructor(run) {
     this.run = run;
@@ -86,6 +89,11 @@ export class FrameStore {
 
   has(tick) {
     return this.#kept.has(tick);
+  }
+
+  /** Why there will be no frame of a tick: somebody changed the history that leads to it. */
+  damage(tick) {
+    return this.#damaged.get(tick);
   }
 
   get figures() {
@@ -111,7 +119,7 @@ export class FrameStore {
   request(tick, sequence) {
     for (const [first, { last, control }] of this.#ahead) if (first > tick + FAR || last < tick - FAR) control.abort();
     this.#wanted = null;
-    if (this.has(tick) || this.#sent.has(tick)) return;
+    if (this.has(tick) || this.damage(tick) || this.#sent.has(tick)) return;
     this.#wanted = { tick, sequence };
     if (this.#sent.size >= AT_ONCE) {
       const [oldest] = this.#sent.values();
@@ -135,7 +143,7 @@ export class FrameStore {
     try {
       await this.#fetch(tick, 1, sequence, control.signal);
     } catch (error) {
-      this.#failed(error);
+      this.#failed(error, tick, 1);
     } finally {
       if (this.#sent.get(tick) === mine) this.#sent.delete(tick);
       this.#pump();
@@ -164,8 +172,16 @@ export class FrameStore {
     }
   }
 
-  #failed(error) {
+  #failed(error, first, count) {
     if (error.name === "AbortError") return;
+    if (error.type === DAMAGED && count > 1) {
+      this.#batch = 1; // of some of these ticks there may be frames
+      return;
+    }
+    if (error.type === DAMAGED) {
+      this.#damaged.set(first, error.message);
+      return this.onError(error);
+    }
     this.#restUntil = performance.now() + Math.min(LONGEST_REST_MS, REST_MS * 2 ** this.#failures++);
     this.onError(error);
   }
@@ -191,21 +207,22 @@ export class FrameStore {
     if (this.#ahead.size >= AT_ONCE || performance.now() < this.#restUntil) return;
     const last = direction > 0 ? Math.min(this.head, tick + many) : Math.max(0, tick - many);
     for (let t = tick; direction > 0 ? t <= last : t >= last; t += direction) {
-      if (this.has(t) || this.#sent.has(t) || this.#isAhead(t)) continue;
-      const first = Math.floor(t / BATCH) * BATCH;
-      const end = Math.min(first + BATCH - 1, this.head);
+      if (this.damage(t) && t !== tick) return;
+      if (this.damage(t) || this.has(t) || this.#sent.has(t) || this.#isAhead(t)) continue;
+      const first = Math.floor(t / this.#batch) * this.#batch;
+      const end = Math.min(first + this.#batch - 1, this.head);
       const control = new AbortController();
       const mine = { last: end, control };
       this.#ahead.set(first, mine);
       this.#fetch(first, end - first + 1, -1, control.signal)
-        .catch((error) => this.#failed(error))
+        .catch((error) => this.#failed(error, first, end - first + 1))
         .finally(() => this.#ahead.get(first) === mine && this.#ahead.delete(first));
       if (this.#ahead.size >= AT_ONCE) return;
     }
   }
 
   #isAhead(tick) {
-    const first = Math.floor(tick / BATCH) * BATCH;
+    const first = Math.floor(tick / this.#batch) * this.#batch;
     return (this.#ahead.get(first)?.last ?? -1) >= tick;
   }
 }

@@ -38,7 +38,13 @@ export function inspector(session) {
       showTop();
       show();
     },
-    { onError: (error) => (error.status === 404 && !isWithoutRun(error) ? unknown() : session.problem(error)) },
+    {
+      onError: (error) => {
+        if (error.status === 404 && !isWithoutRun(error)) return unknown();
+        if (error.type === "CorruptHistory") damaged(error);
+        session.problem(error);
+      },
+    },
   );
   // Lists of the past are looked up once the cursor rests.
   const slowly = settled(
@@ -50,6 +56,17 @@ export function inspector(session) {
   function unknown() {
     fill(top, el("h2", `Agent ${selected.agent}`), el("p.faint", "There is no such agent in this run by now."));
     fill(body);
+  }
+
+  /** What is known of another tick must not stand beside this one. */
+  function damaged({ message }) {
+    fill(
+      top,
+      el("h2", session.people.name(selected.agent)),
+      el("p.bad", `Tick ${whole(session.clock.tick)} can't be shown, this run is damaged: ${message}`),
+    );
+    fill(body);
+    answer = null;
   }
 
   function showTop() {
