@@ -167,6 +167,23 @@ def test_in_a_narrow_window_there_is_a_map_and_everything_is_in_reach(new_page: 
     assert set(heads) <= {1}
 
 
+@pytest.mark.parametrize("size", [(640, 360), (375, 667), (844, 390)])
+@pytest.mark.parametrize("path", [f"/run/{VILLAGE}?tick=140&agent=7", f"/compare?a={VILLAGE}&b={VILLAGE}"])
+def test_in_a_low_window_the_panels_and_every_button_of_the_map_are_in_reach(
+    new_page: Open, path: str, size: tuple[int, int]
+) -> None:
+    page = new_page(path)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    drawn(page)
+    panel = page.locator(".side .panel:visible, .side > section:visible").first.bounding_box()
+    assert panel
+    assert panel["height"] > 120
+    for button in page.locator(":is(.map-buttons, .side-head) button").all():
+        button.click(trial=True, timeout=2000)  # scrolled to, and covered by nothing
+    if size[0] < 720:
+        expect(page.locator("canvas.timeline")).to_be_in_viewport(ratio=1)
+
+
 def test_the_timeline_is_a_slider_for_those_who_can_not_see_it(village: Open) -> None:
     page = village("?tick=140")
     slider = page.get_by_role("slider", name=f"Timeline of {VILLAGE}")
