@@ -180,6 +180,10 @@ def test_in_a_low_window_the_panels_and_every_button_of_the_map_are_in_reach(
     assert panel["height"] > 120
     for button in page.locator(":is(.map-buttons, .side-head) button").all():
         button.click(trial=True, timeout=2000)  # scrolled to, and covered by nothing
+    for legend in page.locator(".legend").all():
+        box = legend.bounding_box()
+        assert box
+        assert box["height"] < 40, "one line: the map is to be seen"
     if size[0] < 720:
         expect(page.locator("canvas.timeline")).to_be_in_viewport(ratio=1)
 
@@ -190,6 +194,29 @@ def test_the_timeline_is_a_slider_for_those_who_can_not_see_it(village: Open) ->
     expect(slider).to_have_attribute("aria-valuenow", "140")
     expect(slider).to_have_attribute("aria-valuemax", "260")
     expect(slider).to_have_attribute("aria-valuetext", "tick 140 of 260")
+
+
+def test_where_the_systems_colours_are_forced_on_it_a_page_still_says_what_is_chosen(village: Open) -> None:
+    page = village("?tick=140&agent=7")
+    page.emulate_media(forced_colors="active")
+    try:
+        expect(page.locator("[data-test=segment-now]")).to_be_visible()
+        for chosen, other, what in (
+            ("#tab-agent", "#tab-events", "borderBottomColor"),
+            ("[data-test=segment-now]", "[data-test=segment-life]", "backgroundColor"),
+        ):
+            seen = [page.locator(each).evaluate(f"(e) => getComputedStyle(e).{what}") for each in (chosen, other)]
+            assert seen[0] != seen[1], what
+        chosen = page.locator("[data-test=segment-now]")
+        chosen.evaluate("(e) => (e.parentElement.style.outlineColor = 'Highlight')")
+        highlight = chosen.evaluate("(e) => getComputedStyle(e.parentElement).outlineColor")
+        assert chosen.evaluate("(e) => getComputedStyle(e).backgroundColor") == highlight
+        keys = page.locator(".legend .dot").evaluate_all("all => all.map((e) => getComputedStyle(e).backgroundColor)")
+        assert len(set(keys)) == len(keys) > 1
+        bars = page.locator(".meter-track i").evaluate_all("all => all.map((e) => getComputedStyle(e).backgroundColor)")
+        assert len(set(bars)) == 3, "a bar for each need"
+    finally:
+        page.emulate_media(forced_colors="none")
 
 
 # Every text that is seen, with the colour behind it: what is faded on purpose (as disabled buttons are) is left out.
