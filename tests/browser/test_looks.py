@@ -130,6 +130,12 @@ def test_everything_has_a_name_and_nothing_runs_over_the_edge(new_page: Open, pa
             .map((each) => each.outerHTML.slice(0, 120))"""
     )  # fmt: skip
     assert not nameless
+    assert page.evaluate("document.documentElement.lang") == "en"
+    expect(page.get_by_role("main")).to_have_count(1)
+    expect(page.locator(".polis th:empty")).to_have_count(0)
+    for splitter in page.get_by_role("separator").all():
+        width = page.locator(".side").evaluate("(e) => e.offsetWidth")
+        expect(splitter).to_have_attribute("aria-valuenow", str(width))
     wide, high = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
     assert (wide, high) <= (1280, 720)
     over = page.evaluate(

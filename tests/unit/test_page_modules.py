@@ -68,3 +68,24 @@ def test_every_colour_that_is_used_is_one_of_both_themes() -> None:
     used = set(re.findall(r"var\(--([a-z-]+)\)", sheet + "".join(SOURCES.values())))
     assert light == dark
     assert used - {"sort"} <= light
+
+
+# Of the colours of texts and of what they stand on, rows under the hand included, as the sheet has them for each theme.
+_TEXTS = ("ink", "soft", "faint", "accent", "fork", "intervention", "found", "bad")
+_GROUNDS = ("page", "panel", "raised", "hover", "accent-soft")
+
+
+def _light(colour: str) -> float:
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_a_text_can_be_read_on_whatever_it_may_stand(theme: int) -> None:
+    sheet = (PAGE / "js" / "look.css").read_text()
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", re.findall(r"\{[^}]*--page:[^}]*\}", sheet)[theme]))
+    for text in _TEXTS:
+        for ground in _GROUNDS:
+            low, high = sorted((_light(colours[text]), _light(colours[ground])))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, f"{text} on {ground}"

@@ -136,7 +136,7 @@ export function differencePanel(comparison) {
     headed = true;
     return el(
       "table.diff",
-      first && el("thead", el("tr", el("th"), ...["A", "B"].map((letter) => el("th.num", el("b.letter", letter))))),
+      first && el("thead", el("tr", el("th", el("span.unseen", "What")), ...["A", "B"].map((letter) => el("th.num", el("b.letter", letter))))),
       el(
         "tbody",
         entries.map((each) =>

@@ -36,7 +36,7 @@ export async function startRuns(root) {
         el(
           "tr",
           ["", "Run", "State", "Tick", "Agents", "Minds", "Seed", "Made"].map((title) =>
-            el("th", { scope: "col" }, title),
+            el("th", { scope: "col" }, title || el("span.unseen", "Compare")),
           ),
         ),
       ),

@@ -9,7 +9,6 @@ export function splitter(side, onChange) {
   const set = (width) => {
     const kept = clamp(width, LEAST, Math.min(MOST, window.innerWidth - 360));
     side.style.width = `${kept}px`;
-    handle.setAttribute("aria-valuenow", Math.round(kept));
     onChange();
     return kept;
   };
@@ -31,6 +30,7 @@ export function splitter(side, onChange) {
       localStorage.setItem(KEY, set(side.offsetWidth + by));
     },
   });
+  new ResizeObserver(() => handle.setAttribute("aria-valuenow", side.offsetWidth)).observe(side);
   const kept = Number(localStorage.getItem(KEY));
   if (kept) set(kept);
   return handle;
