@@ -184,11 +184,31 @@ _GENERAL = (
 )
 
 
+# What each key of a payload holds, whatever is in it today: frames of several runs are put together, and polars would
+# make another column of one in which nobody said a word. What a fork changed has a shape of its own each time.
+_INTEGERS = ("asked", "born", "call", "family", "given", "height", "lifespan", "width")
+_TEXTS = (
+    "act", "answer", "because", "biome", "by", "conversation", "instead_of", "memory", "name", "news", "occupation",
+    "pledge", "proposal", "purpose", "refused", "text", "unsaid", "why",
+)  # fmt: skip
+PAYLOAD_TYPES: dict[str, pl.DataType] = {
+    **dict.fromkeys(_INTEGERS, pl.Int64()),
+    **dict.fromkeys(_TEXTS, pl.String()),
+    **dict.fromkeys(("capacity", "regrowth", "skills", "stock", "traits"), pl.List(pl.Int64)),
+    "cites": pl.List(pl.String),
+    "minds": pl.Boolean(),
+    "seed": pl.Struct({"after": pl.Int64, "before": pl.Int64}),
+    "terms": pl.Struct(
+        {"give": pl.String, "quantity": pl.Int64, "take": pl.String, "taken": pl.Int64, "work": pl.String}
+    ),
+}
+
+
 def events_frame(batches: Iterator[EventBatch], kind: EventKind | None) -> pl.DataFrame:
     """Return events as a frame: of one kind with that kind's own columns, else with the general ones.
 
     Coded values are words, absent ones null. Payload keys are columns of their own for one kind; for
-    all kinds together `payload` is the JSON text.
+    all kinds together `payload` is the JSON text. A column is of the same type in every run, also where it is empty.
     """
     frames, waiting, size = [_frame(EventBatch(np.empty(0, EVENT_DTYPE), np.empty(0, np.int64)), kind)], [], 0
     for batch in batches:
@@ -211,7 +231,7 @@ def _frame(events: EventBatch, kind: EventKind | None) -> pl.DataFrame:
     }
     if kind is None:
         names = {number: k.name for number, k in KIND_BY_NUMBER.items()}
-        columns["kind"] = [names[int(number)] for number in records["kind"]]
+        columns["kind"] = pl.Series([names[int(number)] for number in records["kind"]], dtype=pl.String)
     for f in (*(_GENERAL if kind is None else kind.fields), *CAUSE):
         columns[f.name] = _column(f, records)
     if kind is None:
@@ -222,7 +242,7 @@ def _frame(events: EventBatch, kind: EventKind | None) -> pl.DataFrame:
         values = [json.loads(events.payload(i) or b"{}") for i in range(len(events))]
         for key in kind.payload:
             if key not in columns:
-                columns[key] = [value.get(key) for value in values]
+                columns[key] = pl.Series([value.get(key) for value in values], dtype=PAYLOAD_TYPES.get(key))
     return pl.DataFrame(columns)
 
 

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import replay
 from chronopolis.api import History, runs
 from chronopolis.errors import RunClosed, UnknownAgent, WrongUsage
+from chronopolis.record import PAYLOAD_TYPES
 from domain.errors import BeyondHead, InvalidConfiguration, RunDropped
+from domain.events import KINDS
 from domain.ports import Run
 from infrastructure.dropping import drop_run
 from infrastructure.parquet_export import export_run
@@ -106,6 +109,21 @@ def test_a_tick_is_a_whole_number(history: History) -> None:
     for beyond in (lambda: history.fork(ticks=10**12), lambda: history.resume(10**12)):
         with pytest.raises(InvalidConfiguration, match="between 0 and 2,000,000,000"):
             beyond()
+
+
+def test_frames_of_events_are_put_together_whatever_happened_in_a_run(store: PostgresStore, history: History) -> None:
+    make_run(store, "quiet", ticks=3)
+    with History("quiet", settings=store.database.settings) as quiet:
+        for kind in (*(each.name for each in KINDS), None, ["AgentDied", "WordsSpoken"]):
+            one, other = quiet.events(kind, first=1), history.events(kind)
+            same = one.schema == other.schema or kind == "ScenarioChanged"
+            assert same, kind
+            assert pl.Null not in one.drop("settings", strict=False).dtypes, kind
+
+
+def test_the_type_of_every_key_of_a_payload_is_known() -> None:
+    keys = {key for kind in KINDS for key in kind.payload}
+    assert keys - set(PAYLOAD_TYPES) == {"settings"}, "their shape is another in each fork"
 
 
 def test_several_kinds_and_measures_may_come_in_a_list(history: History) -> None:
