@@ -10,7 +10,7 @@ import atexit
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, nullcontext
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self, cast
@@ -45,6 +45,7 @@ from domain.advance import Header
 from domain.columns import AREAS
 from domain.configuration import Configuration
 from domain.errors import RunDropped
+from domain.ports import Run
 from domain.state import World
 from replay.bisect import Bisection, bisect
 from replay.watch import last_where
@@ -102,6 +103,16 @@ class History:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Open the same run anew where it is unpickled, as in a process of a pool: no connection goes there.
+
+        Raises
+        ------
+        RunClosed
+        """
+        self._head()
+        return partial(History, settings=self._settings), (self.id,)
 
     # -- what it is made of, and where it stands ---------------------------------------------------
 
@@ -345,15 +356,10 @@ class History:
         WrongUsage, BeyondHead, UnknownEvent
         """
         event, effects = address(event), truth("effects", effects)
-        found = causes.why(
-            self._store, self._run, event, depth=depth, breadth=breadth, horizon=horizon, effects=effects
-        )
-        return replace(found, naming=lambda: self._names_for(found))
-
-    def _names_for(self, found: causes.Explained) -> Names:
-        """Return how everybody of an answer is called; it may be drawn after this run was closed."""
-        with open_store(self._settings) as store:
-            return causes.names_for(store, self._run, found)
+        return causes.why(
+            self._store, self._run, event, depth=depth, breadth=breadth, horizon=horizon, effects=effects,
+            naming=partial(_names_for, self._settings, self._run),
+        )  # fmt: skip
 
     def bisect(
         self, expression: str, *, first: int = 0, last: int | None = None, method: str | None = None, limit: int = 10
@@ -614,6 +620,12 @@ class History:
         except Exception:  # whatever the database has: a notebook shows this unasked
             where = "the database does not answer"
         return f"<run {self.name} ({self.id}): {where}, seed {self.seed}>"
+
+
+def _names_for(settings: Settings | None, run: Run, found: replay.Causes) -> Names:
+    """Return how everybody of an answer is called; it may be drawn after its run was closed, or in another process."""
+    with open_store(settings) as store:
+        return causes.names_for(store, run, found)
 
 
 _RUNS = {

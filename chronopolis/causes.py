@@ -56,9 +56,9 @@ def address(text: str) -> tuple[int, int]:
 
 def why(
     store: EventStore, run: Run, event: str, *, depth: int = DEPTH, breadth: int = BREADTH, horizon: int = HORIZON,
-    effects: bool = True,
+    effects: bool = True, naming: Callable[[Causes], Names] | None = None,
 ) -> Explained:  # fmt: skip
-    """Return what led to an event and what came of it; see `replay.why`.
+    """Return what led to an event and what came of it; see `replay.why`. `naming` says how all are called, later on.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def why(
     tick, ordinal = address(event)
     require_tick(store, run, tick)
     found = replay.why(store, run, tick, ordinal, depth=depth, breadth=breadth, horizon=horizon, effects=effects)
-    return Explained(**vars(found), naming=partial(names_for, store, run, found))
+    return Explained(**vars(found), naming=partial(naming or partial(names_for, store, run), found))
 
 
 def names_for(store: EventStore, run: Run, found: Causes) -> Names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -218,6 +219,22 @@ def test_a_run_that_was_dropped_while_it_was_open_says_so_whatever_is_asked_of_i
                 ask()
         assert repr(opened) == f"<run gone ({run.id}): dropped, seed {run.seed}>"
         assert moment.population == moment.agents.height, "a moment is a copy of its own"
+
+
+def test_a_run_and_what_was_asked_of_it_may_be_sent_to_another_process(store: PostgresStore, run: Run) -> None:
+    with History("harsh", settings=store.database.settings) as opened:
+        explained = pickle.loads(pickle.dumps(opened.why("5:0")))
+        moment = pickle.loads(pickle.dumps(opened.at(5)))
+        with moment.history as another:
+            assert another is not opened
+            assert another.head_hash == opened.head_hash
+            assert moment.state_hash == opened.at(5).state_hash
+        with pytest.raises(RunClosed):
+            another.at(3)
+        assert opened.at(5).state_hash == moment.state_hash, "each has a share of its own"
+    assert explained._repr_svg_().startswith("<svg")
+    with pytest.raises(RunClosed, match="open it again"):
+        pickle.dumps(opened)
 
 
 def test_how_a_run_is_shown_never_fails(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
