@@ -52,6 +52,15 @@ class Difference:
     configuration_from: dict[str, int]
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        sides = " and ".join(
+            f"{run.name} at tick {world.tick}" for run, world in ((self.a, self.world_a), (self.b, self.world_b))
+        )
+        apart = self.first_divergence if self.a.id != self.b.id else None  # of one run, it parts from nobody
+        parted = "" if apart is None else f", which part at tick {apart['tick']}"
+        found = ", ".join(f"{many:,} of {area}" for area, many in self.counts.items())
+        return f"<{sides}{parted}: {'identical' if self.identical else found or 'nothing differs'}>"
+
     @cached_property
     def counts(self) -> dict[str, int]:
         """How many differences there are in each area."""

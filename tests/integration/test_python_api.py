@@ -168,6 +168,14 @@ def test_runs_are_compared_by_id_too(history: History) -> None:
     assert history.diff(history.id, tick=3).identical
 
 
+def test_a_difference_is_shown_in_a_line_and_not_with_both_states(history: History) -> None:
+    assert repr(history.diff(history.id)) == f"<harsh at tick {HEAD} and harsh at tick {HEAD}: identical>"
+    shown = repr(history.diff(tick_a=3, tick_b=9))
+    assert shown.startswith("<harsh at tick 3 and harsh at tick 9: ")
+    assert " of agents" in shown
+    assert len(shown) < 300
+
+
 def test_an_intervention_from_python_is_recorded(store: PostgresStore, history: History) -> None:
     with history.fork(at=9, name="told") as child:
         made = child.intervene(agent=4, news="The well is dry.", at=12, why="to see")
