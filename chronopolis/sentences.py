@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from unicodedata import category
 
 Event = dict[str, Any]
 Names = Callable[[int], str]
@@ -23,6 +24,7 @@ _ACTS = {
     "refuse": "refused", "thank": "thanked", "gossip": "passed news on to",
 }  # fmt: skip
 _PIECES = {"coin": "coin", "tool": "tool use"}  # all else is in thousandths of a unit
+_STEERING, _JOINERS = frozenset(("Cc", "Cf", "Zl", "Zp")), "\u200c\u200d"
 _MARKED = re.compile("\0([0-9]+)\0")
 
 
@@ -65,7 +67,16 @@ def _who(key: str = "agent") -> Callable[[Event, Names], str]:
 _me, _other = _who(), _who("target")
 
 
+def inert(text: str) -> str:
+    """Return what somebody wrote as it may be shown: nothing in it steers a terminal, or turns what follows round.
+
+    Joiners are left: scripts and pictures are made with them.
+    """
+    return "".join(" " if category(c) in _STEERING and c not in _JOINERS else c for c in text)
+
+
 def _quoted(text: str, most: int = 90) -> str:
+    text = inert(text)
     return f"“{text if len(text) <= most else text[: most - 1].rstrip() + '…'}”"
 
 
@@ -99,7 +110,7 @@ def _intervention(e: Event, names: Names) -> str:
     why = f", {_quoted(e['why'])}" if e.get("why") else ""
     refused = f"; refused: {e['refused']}" if e.get("refused") else ""
     about = f" with {_me(e, names)}" if "agent" in e else ""
-    return f"{e.get('by') or 'somebody'} intervened{about}{why}{refused}"
+    return f"{inert(e.get('by') or 'somebody')} intervened{about}{why}{refused}"
 
 
 def _scenario(e: Event, names: Names) -> str:

@@ -87,6 +87,8 @@ def events(
 def _event_line(event: dict[str, Any]) -> Any:
     from rich.text import Text
 
+    from chronopolis.sentences import inert
+
     values = dict(event)
     tick, ordinal, kind = values.pop("tick"), values.pop("ordinal"), values.pop("kind")
     cause = (values.pop("cause_tick", None), values.pop("cause_ordinal", None))
@@ -98,7 +100,7 @@ def _event_line(event: dict[str, Any]) -> Any:
     if "target" in values:
         line.append(f" → {values.pop('target')}", "cyan")
     for name, value in values.items():
-        line.append(f"  {name} ", "dim").append(value if isinstance(value, str) else json.dumps(value))
+        line.append(f"  {name} ", "dim").append(inert(value) if isinstance(value, str) else json.dumps(value))
     if cause[0] is not None:
         line.append(f"  ← {cause[0]}:{cause[1]}", "dim")
     return line

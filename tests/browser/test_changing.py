@@ -248,6 +248,13 @@ def test_the_panel_of_a_run_names_its_parent_and_what_has_just_been_marked(new_p
     expect(panel).to_contain_text(": raise stock_food at McLeods")  # as it was written
     page.keyboard.press("b")
     expect(panel.locator("section", has_text="Bookmarks")).to_contain_text("150")
+    page.keyboard.press("i")
+    page.select_option("[data-test=intervention-sort]", "stock")
+    page.fill("[data-test=intervention-why]", "\u202e" + "W" * 300)  # one word, that would turn what stands before it
+    page.locator("[data-test=submit]").click()
+    expect(panel).to_contain_text("W" * 300)
+    expect(panel).not_to_contain_text("\u202e")
+    assert panel.evaluate("(panel) => panel.scrollWidth <= panel.clientWidth")
 
 
 def test_a_long_name_pushes_nothing_out_of_the_panel_or_the_list(new_page: Open, server: Server) -> None:

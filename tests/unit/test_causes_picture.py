@@ -13,6 +13,7 @@ import replay
 from chronopolis import causes
 from chronopolis.causes_layout import BOX_WIDTH, NODES_MAX, Box, lay_out
 from chronopolis.causes_picture import draw, svg
+from chronopolis.cli.events import _event_line
 from chronopolis.errors import WrongUsage
 from chronopolis.naming import names_in
 from chronopolis.sentences import amount, parts, sentence
@@ -72,6 +73,21 @@ def test_a_sentence_in_parts_is_the_sentence_with_ids_where_names_stand() -> Non
         assert "".join(f"<{part}>" if isinstance(part, int) else part for part in told) == sentence(
             event, lambda agent: f"<{agent}>"
         )
+
+
+def test_what_somebody_wrote_steers_no_terminal_and_turns_no_line() -> None:
+    event = {
+        "kind": "InterventionMade",
+        "tick": 3,
+        "ordinal": 0,
+        "by": "\u202ean\x1b[2Ja",
+        "why": "to\x1b]0;x\x07 see\n",
+    }
+    for said in (sentence(event), _event_line(event).plain):
+        assert said.isprintable()
+        assert " an [2Ja" in said
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    assert family in sentence(event | {"why": family}), "joiners are of what is written"
 
 
 def test_names_stand_in_sentences_and_unknown_kinds_are_named(found: Causes) -> None:

@@ -34,6 +34,9 @@ export function words(name) {
   return capital(spaced);
 }
 
+/** What somebody wrote, as it may be shown: nothing in it turns the order of what follows. */
+export const inert = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => ("\u200c\u200d".includes(c) ? c : " "));
+
 export const address = (event) => `${event.tick}:${event.ordinal}`;
 
 /** A time as somebody would say it: "3 min ago". */

@@ -1,6 +1,7 @@
 // What is marked on the timeline: forks, interventions, snapshots, bookmarks, and what was found.
 
 import { get, runPath } from "./api.js";
+import { inert } from "./format.js";
 
 const kept = new Map(); // run → {at, marks}; the server's are asked for at most once in this time
 const FRESH_MS = 2500;
@@ -43,5 +44,5 @@ export async function allMarks(session) {
 
 function told(each, people) {
   const who = Number.isInteger(each.agent) && each.agent >= 0 ? ` · ${people.name(each.agent)}` : "";
-  return `Intervention${each.by ? ` by ${each.by}` : ""}${who}${each.why ? `: ${each.why}` : ""}`;
+  return `Intervention${each.by ? ` by ${inert(each.by)}` : ""}${who}${each.why ? `: ${inert(each.why)}` : ""}`;
 }
