@@ -551,5 +551,16 @@ def test_measures_are_charts_that_follow_the_cursor_and_lead_back_to_it(village:
         return roundNumbers(-0.06, 1.06, 3, { wholeOnly: true });
     }"""
     assert page.evaluate(axis) == [0, 1]
+    # And figures on an axis can be told apart.
+    figures = """async (all) => {
+        const { figures } = await import("chronopolis/format.js");
+        return figures(all);
+    }"""
+    for all_of_them, told in (
+        ([0, 2, 4], ["0", "2", "4"]), ([15_900, 15_950, 16_000], ["15.9K", "15.95K", "16K"]),
+        ([0.9991, 0.9993, 0.9995], ["0.9991", "0.9993", "0.9995"]),
+        ([2_000_100, 2_000_200], ["2.0001M", "2.0002M"]), ([7], ["7"]),
+    ):  # fmt: skip
+        assert page.evaluate(figures, all_of_them) == told
     page.locator("[data-measure=energy]").scroll_into_view_if_needed()
     shot(page, "measures")

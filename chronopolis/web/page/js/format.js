@@ -17,6 +17,16 @@ export function figure(n) {
   return size >= 100 ? short(Math.round(n)) : n.toFixed(size >= 10 ? 1 : size >= 1 ? 2 : 3);
 }
 
+/** Several figures that stand beside each other, with as many digits as tell them apart. */
+export function figures(all) {
+  let told = all.map(figure);
+  for (let digits = 3; new Set(told).size < all.length && digits < 13; digits++) {
+    const format = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: digits });
+    told = all.map((n) => format.format(n));
+  }
+  return told;
+}
+
 /** Thousandths as units: 2500 → "2.5". */
 export const milli = (n) =>
   n === null || n === undefined ? "–" : (n / 1000).toFixed(Math.abs(n) % 100 ? 2 : 1).replace(/\.?0+$/, "") || "0";

@@ -1,7 +1,7 @@
 // A line chart on a canvas: a few series over ticks, the cursor of the clock, a click that goes there.
 
 import { clamp, el, fitted } from "./dom.js";
-import { figure, whole } from "./format.js";
+import { figure, figures, whole } from "./format.js";
 import { roundNumbers } from "./scale.js";
 
 const PAD = { left: 40, right: 8, top: 6, bottom: 16 };
@@ -54,7 +54,9 @@ export function lineChart({ label, high = 84, onSeek, low = null, top = null }) 
     context.font = "10px Roboto, system-ui, sans-serif";
     const faint = style.getPropertyValue("--faint").trim();
     const line = style.getPropertyValue("--line").trim();
-    for (const v of roundNumbers(bounds[0], bounds[1], 3, { wholeOnly: counted })) {
+    const levels = roundNumbers(bounds[0], bounds[1], 3, { wholeOnly: counted });
+    const told = figures(levels);
+    for (const [k, v] of levels.entries()) {
       const y = Math.round(yOf(v)) + 0.5;
       if (y < PAD.top - 1 || y > high - PAD.bottom + 1) continue;
       context.fillStyle = line;
@@ -62,7 +64,7 @@ export function lineChart({ label, high = 84, onSeek, low = null, top = null }) 
       context.fillStyle = faint;
       context.textBaseline = "middle";
       context.textAlign = "right";
-      context.fillText(figure(v), PAD.left - 5, y);
+      context.fillText(told[k], PAD.left - 5, y);
     }
     context.textBaseline = "alphabetic";
     for (const t of roundNumbers(range[0], range[1], Math.max(2, inner() / 90), { wholeOnly: true })) {
