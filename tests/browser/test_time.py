@@ -218,6 +218,19 @@ def test_a_link_restores_run_tick_agent_and_panel(village: Open) -> None:
     expect(page).to_have_url(re.compile(r"tick=151&agent=7"))
 
 
+@pytest.mark.parametrize("tick", [0, 260])
+def test_the_cursor_is_whole_at_either_end(village: Open, tick: int) -> None:
+    page = village(f"?tick={tick}")
+    wide = """() => {
+        const { canvas, colours } = window.polis.timeline;
+        const row = canvas.getContext("2d").getImageData(0, canvas.height / 2, canvas.width, 1).data;
+        const accent = [1, 3, 5].map((k) => parseInt(colours.accent.slice(k, k + 2), 16));
+        return [...Array(canvas.width).keys()].filter((x) => accent.every((v, k) => row[4 * x + k] === v)).length;
+    }"""
+    page.wait_for_function("window.polis.timeline.density")
+    assert page.evaluate(wide) == 2
+
+
 def test_snapshots_are_marked_faintly_on_the_timeline(village: Open, server: Server) -> None:
     page = village()
     page.wait_for_function("window.polis.timeline.marks.length > 0")

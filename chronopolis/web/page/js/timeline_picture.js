@@ -118,7 +118,7 @@ export function drawMarks(timeline, context, wide, high) {
 export function drawCursor(timeline, context, wide, high) {
   const x = timeline.scale.toX(timeline.clock.tick, wide);
   context.fillStyle = timeline.colours.accent;
-  context.fillRect(x - 1, LANE - 4, 2, high - BASE - LANE + 4);
+  context.fillRect(clamp(x - 1, 0, wide - 2), LANE - 4, 2, high - BASE - LANE + 4);
   const text = whole(timeline.clock.tick);
   context.font = "600 11px Roboto, system-ui, sans-serif";
   const half = context.measureText(text).width / 2 + 6;
