@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from chronopolis.cli.standard_io import draw_plainly
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -92,6 +94,7 @@ def _console(file: Any) -> Console:
             # rich would leave with 1; that nobody reads any more is for `main` to say.
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
+    draw_plainly(file)
     width = None if file.isatty() or os.environ.get("COLUMNS") else _WIDTH_OF_A_PIPE
     return PipedConsole(file=file, width=width, highlight=False, soft_wrap=False)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
+import json
 import os
 import sys
 from typing import Any, TextIO
@@ -38,6 +40,7 @@ def take_up() -> None:
     """Put something in the place of what is closed, and let errors of standard output say that they are.
 
     The next file would get the number of what is closed, and a connection to the database would get our output.
+    What the encoding of a locale has no letter for is escaped, so that it is still told, and JSON is still JSON.
     """
     for number in (0, 1, 2):
         try:
@@ -48,9 +51,44 @@ def take_up() -> None:
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     was: Any = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = io.TextIOWrapper(
-        io.BufferedWriter(_Output(1, "w", closefd=False)), encoding=was.encoding, errors=was.errors,
+        io.BufferedWriter(_Output(1, "w", closefd=False)), encoding=was.encoding,
+        errors=was.errors if _has_all(was.encoding) else _ESCAPED,
         line_buffering=was.line_buffering, write_through=was.write_through,
     )  # fmt: skip
+
+
+def draw_plainly(stream: Any) -> None:
+    """Let ornaments that the encoding of a stream lacks be drawn with what it has, one letter for one."""
+    if isinstance(stream, io.TextIOWrapper) and not _has_all(stream.encoding):
+        stream.reconfigure(errors=_DRAWN)
+
+
+def _has_all(encoding: str) -> bool:
+    return codecs.lookup(encoding).name.startswith("utf")
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join(_escaped(letter) for letter in error.object[error.start : error.end]), error.end
+
+
+def _draw(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    letters = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(letter) or _escaped(letter) for letter in letters), error.end
+
+
+def _escaped(letter: str) -> str:
+    # As JSON does it, in which \x and \U, those of Python, mean nothing.
+    return json.dumps(letter)[1:-1]
+
+
+_ESCAPED, _DRAWN = "polis-escaped", "polis-drawn"
+_PLAIN = {"●": "o", "·": "-", "←": "<", "→": ">", "…": "~", "–": "-", "░": ".", "“": '"', "”": '"'} | dict(
+    zip("▁▂▃▄▅▆▇█", "12345678", strict=True)
+)
+codecs.register_error(_ESCAPED, _escape)
+codecs.register_error(_DRAWN, _draw)
 
 
 def nobody_reads() -> bool:

@@ -177,7 +177,8 @@ def test_a_reader_that_goes_away_is_no_error_of_ours(home, otter, words):
 def redirected(how: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `polis` with its files redirected as a shell does."""
     command = ["sh", "-c", f'exec "$@" {how}', "sh", sys.executable, "-m", "chronopolis.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    encoding = os.environ.get("PYTHONIOENCODING", "utf-8")
+    return subprocess.run(command, capture_output=True, encoding=encoding, timeout=100, check=False)
 
 
 def test_a_command_does_its_work_where_its_standard_files_are_closed(polis, otter):
@@ -208,6 +209,22 @@ def test_output_that_takes_no_more_is_named_and_leaves_with_three(polis, otter):
 def test_a_command_leaves_with_its_own_code_where_nobody_can_be_told(home):
     for how in (">/dev/full", "2>/dev/full", ">/dev/full 2>/dev/full"):
         assert redirected(how, "run", "--agents", "0", "--json").returncode == 2
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_an_encoding_has_no_letter_for_is_drawn_for_people_and_escaped_for_programs(
+    polis, otter, monkeypatch, tmp_path, encoding
+):
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)  # as a locale without UTF-8 does
+    for words in (("state", otter, "--map"), ("events", otter), ("measures", otter), ("verify", otter), ("--help",)):
+        said = redirected("", *words)
+        assert said.returncode == 0, said
+        assert "\\u" not in said.stdout
+    query = tmp_path / "letters.sql"
+    query.write_text("SELECT '·→😀' AS letters", encoding="utf-8")
+    said = redirected(f">'{tmp_path}/letters.json'", "sql", otter, "--file", str(query), "--json")
+    assert said.returncode == 0, said
+    assert json.loads((tmp_path / "letters.json").read_text(encoding=encoding)) == {"letters": "·→😀"}
 
 
 @pytest.mark.parametrize("words", [(), ("run",)], ids=["of all", "of one"])
