@@ -38,6 +38,8 @@ def _folder() -> str:
 
 
 def _can_be_written(folder: str) -> bool:
+    if folder.startswith("~"):  # whose home nobody knows, and a folder of that name is not meant
+        return False
     try:
         os.makedirs(folder, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -52,6 +52,12 @@ def test_rules_that_can_not_be_kept_are_compiled_anew(tmp_path: Path) -> None:
     assert not list((tmp_path / "village").rglob("*.nbc"))
 
 
+def test_where_nobody_knows_whose_home_it_is_no_folder_is_made_for_rules(tmp_path: Path) -> None:
+    kept, where, told = compiled(rules(tmp_path / "village", 1), HOME="~")  # as where the user has no account
+    assert (kept, told) == (False, 1)
+    assert not (_ROOT / "~").exists() and not where.exists()
+
+
 def test_whoever_compiles_rules_is_told_and_whoever_loads_kept_ones_is_not(tmp_path: Path) -> None:
     code = _COMPILE.replace(
         "print(", "told = []\nwith _jit.told_of_compiling(told.append):\n    rules.answer()\nprint(told)\nprint("
