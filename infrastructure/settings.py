@@ -9,6 +9,8 @@ from pathlib import Path
 
 import platformdirs
 
+from infrastructure.errors import DataFolderUnusable
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -50,12 +52,15 @@ class Settings:
         Returns
         -------
         Settings
+
+        Raises
+        ------
+        DataFolderUnusable
+            If nobody can say where the home is.
         """
         environ = os.environ if environ is None else environ
-        home = environ.get("POLIS_HOME")
-        folder = Path(home).expanduser() if home else platformdirs.user_data_path("chronopolis")
         return cls(
-            home=folder.absolute(),
+            home=_home(environ.get("POLIS_HOME")),
             database_url=environ.get("POLIS_DATABASE_URL") or None,
             broker_url=environ.get("POLIS_BROKER_URL") or None,
             chroma_url=environ.get("POLIS_CHROMA_URL") or None,
@@ -63,3 +68,15 @@ class Settings:
             mind_model=environ.get("POLIS_MIND_MODEL") or None,
             mind_key=environ.get("POLIS_MIND_KEY") or None,
         )
+
+
+def _home(given: str | None) -> Path:
+    try:
+        folder = (Path(given).expanduser() if given else platformdirs.user_data_path("chronopolis")).absolute()
+        folder.resolve()  # as each server will
+    except (OSError, RuntimeError) as error:  # no folder of such a user, or links that lead back to themselves
+        place = Path(given or "the user's data folder")
+        raise DataFolderUnusable(
+            place, str(error).rstrip("."), "Set POLIS_HOME to the whole path of a folder."
+        ) from None
+    return folder

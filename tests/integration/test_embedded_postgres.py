@@ -543,6 +543,13 @@ def test_a_small_machine_gets_smaller_settings() -> None:
     assert "x = 'it''s'" in as_conf({"x": "it's"})
 
 
+def test_a_home_that_nobody_can_find_is_no_mistake_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for home in (str(tmp_path / "loop"), "~no-such-user/polis"):
+        with pytest.raises(DataFolderUnusable, match="Set POLIS_HOME to the whole path"):
+            Settings.from_environment({"POLIS_HOME": home})
+
+
 def test_settings_come_from_the_environment_and_hide_the_password(tmp_path: Path) -> None:
     assert Settings.from_environment({"POLIS_HOME": str(tmp_path)}) == Settings(tmp_path, None)
     default = Settings.from_environment({"POLIS_HOME": "", "POLIS_DATABASE_URL": ""})
