@@ -95,6 +95,11 @@ class Cluster:
                 self.folder, "its name is not UTF-8, and where Postgres is must be told as text",
                 "Set POLIS_HOME to a folder that has another name.",
             )  # fmt: skip
+        if len(str(self.folder).splitlines()) > 1:
+            raise DataFolderUnusable(
+                self.folder, "there is a line break in its name, and Postgres notes where it is in a line of a file",
+                "Set POLIS_HOME to a folder that has another name.",
+            )  # fmt: skip
         with usable(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             self.log.parent.mkdir(mode=0o700, exist_ok=True)

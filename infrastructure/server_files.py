@@ -15,9 +15,10 @@ SOCKET_FOLDER_LENGTH_MAX = 85  # sun_path is 104 on some systems, and Postgres a
 
 
 def socket_folder(folder: Path, name: str) -> Path:
-    """Return where the server of `folder` has its socket, in a path that is short enough.
+    """Return where the server of `folder` has its socket, in a path that is short enough and without a comma.
 
-    The same for all who share it, unless the path is too long: then for those of one TMPDIR.
+    The same for all who share it, unless the path is not so: then for those of one TMPDIR. Where a socket is,
+    Postgres and its clients take for a list with commas.
 
     Parameters
     ----------
@@ -25,7 +26,7 @@ def socket_folder(folder: Path, name: str) -> Path:
     name : str, the server's, and no other home's
     """
     own = folder / "socket"
-    if len(os.fsencode(own)) <= SOCKET_FOLDER_LENGTH_MAX:
+    if len(os.fsencode(own)) <= SOCKET_FOLDER_LENGTH_MAX and "," not in str(own):
         return own
     return Path(tempfile.gettempdir()).resolve() / name
 

@@ -474,6 +474,17 @@ def test_a_home_that_is_a_file_is_refused(home: Path) -> None:
         EmbeddedPostgres(home / "file").attach()
 
 
+def test_a_home_with_a_comma_in_its_name_serves(home: Path) -> None:
+    with EmbeddedPostgres(home / "Snow, Sana", settings=SMALL) as server:
+        psycopg.connect(server.url("postgres", over="socket")).close()
+        assert server.is_running
+
+
+def test_a_home_with_a_line_break_in_its_name_is_refused(home: Path) -> None:
+    with pytest.raises(DataFolderUnusable, match="line break"):
+        EmbeddedPostgres(home / "Snow\nSana").attach()
+
+
 def test_a_server_that_does_not_start_shows_its_log(made_home: Path) -> None:
     with pytest.raises(EmbeddedPostgresFailed, match="no_such_setting") as caught:
         EmbeddedPostgres(made_home, settings={**SMALL, "no_such_setting": "1"}).attach()
