@@ -145,10 +145,12 @@ def server_account(data: Path) -> Account:
     me = os.geteuid()
     if me != 0:
         if owner not in (None, me):
+            # Not as the owner of the data: where root runs polis, that is a system user without the passwords.
+            whose = _user_name(data.parent.stat().st_uid)
             raise DataFolderUnusable(
                 data,
                 f"it belongs to {_user_name(owner)} and we are {_user_name(me)}",
-                f"Run polis as {_user_name(owner)}, or set POLIS_HOME to a folder of your own.",
+                f"Run polis as {whose}, or set POLIS_HOME to a folder of your own.",
             )
         return Account(_user_name(me), me, os.getegid())
     if owner:  # keep the user that it was made by, whichever system users have come since

@@ -23,6 +23,7 @@ from infrastructure import postgres_cluster
 from infrastructure import postgres_server as serving
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.errors import DatabaseUnreachable, DataFolderUnusable, EmbeddedPostgresFailed
+from infrastructure.postgres_account import server_account
 from infrastructure.postgres_process import PidFile, is_alive, processes_of
 from infrastructure.postgres_server import recovers
 from infrastructure.postgres_tuning import TUNED, as_conf, fit_to_machine, size_bytes
@@ -483,6 +484,18 @@ def test_a_home_with_a_comma_in_its_name_serves(home: Path) -> None:
 def test_a_home_with_a_line_break_in_its_name_is_refused(home: Path) -> None:
     with pytest.raises(DataFolderUnusable, match="line break"):
         EmbeddedPostgres(home / "Snow\nSana").attach()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs it as somebody else")
+def test_who_may_not_use_a_home_is_sent_to_its_owner_and_not_to_the_user_of_the_server(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = home / "postgres" / "data"
+    data.mkdir(parents=True)
+    os.chown(data, 1, 1)
+    monkeypatch.setattr(os, "geteuid", lambda: 2)
+    with pytest.raises(DataFolderUnusable, match="Run polis as root"):
+        server_account(data)
 
 
 def test_a_server_that_does_not_start_shows_its_log(made_home: Path) -> None:
