@@ -80,6 +80,13 @@ class Account:
             )
         return int(started.stdout)
 
+    def has_name(self) -> bool:
+        """Return whether the system knows a name for this user; a container may run us as any number."""
+        try:
+            return bool(pwd.getpwuid(self.uid).pw_name)
+        except KeyError:
+            return False
+
     def own(self, path: Path) -> None:
         """Make `path` this user's."""
         if self._other(self.uid) is not None:

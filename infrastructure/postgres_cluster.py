@@ -142,12 +142,20 @@ class Cluster:
             # An orphaned initdb may still be writing there; what it leaves is swept next time.
             shutil.rmtree(rest, ignore_errors=True)
         made, lost = self.data.exists() and any(self.data.iterdir()), not self.passwords_file.exists()
+        if made and not lost:
+            return
+        if not account.has_name():
+            raise DataFolderUnusable(
+                self.folder,
+                f"we are {account.name}, who has no account here, and Postgres makes no folder for such a user",
+                "Make an account with that number (in a container, a line in /etc/passwd), run polis as another user, "
+                "or name a Postgres of your own in POLIS_DATABASE_URL.",
+            )
         if lost:
             self._write_passwords()
         passwords = "".join(f"ALTER ROLE {r} PASSWORD '{p}';\n" for r, p in self.passwords().items())
         if made:
-            if lost:
-                self._single_user(self.data, passwords, binaries, account)
+            self._single_user(self.data, passwords, binaries, account)
             return
         new = self.folder / f"data.new-{os.getpid()}-{secrets.token_hex(4)}"
         new.mkdir(mode=0o700)

@@ -23,7 +23,8 @@ from infrastructure import postgres_cluster
 from infrastructure import postgres_server as serving
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.errors import DatabaseUnreachable, DataFolderUnusable, EmbeddedPostgresFailed
-from infrastructure.postgres_account import server_account
+from infrastructure.postgres_account import Account, find_binaries, server_account
+from infrastructure.postgres_cluster import Cluster
 from infrastructure.postgres_process import PidFile, is_alive, processes_of
 from infrastructure.postgres_server import recovers
 from infrastructure.postgres_tuning import TUNED, as_conf, fit_to_machine, size_bytes
@@ -53,7 +54,7 @@ def home() -> Iterator[Path]:
     """A short one, and not below pytest's own folder, which each session of pytest closes to other users."""
     with short_lived_folder("polis-t-") as folder:
         yield folder
-        for process in list(processes_of(postgres_cluster.Cluster(folder).name)):  # a failed test's
+        for process in list(processes_of(Cluster(folder).name)):  # a failed test's
             process.kill()
 
 
@@ -484,6 +485,12 @@ def test_a_home_with_a_comma_in_its_name_serves(home: Path) -> None:
 def test_a_home_with_a_line_break_in_its_name_is_refused(home: Path) -> None:
     with pytest.raises(DataFolderUnusable, match="line break"):
         EmbeddedPostgres(home / "Snow\nSana").attach()
+
+
+def test_a_user_without_a_name_is_told_so(home: Path) -> None:
+    nobody = Account("user number 54321", 54321, 54321)
+    with pytest.raises(DataFolderUnusable, match=r"user number 54321, who has no account.*POLIS_DATABASE_URL"):
+        Cluster(home).make_data(find_binaries(), nobody)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs it as somebody else")
