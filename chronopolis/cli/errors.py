@@ -37,6 +37,10 @@ _USAGE = (
     "UnknownMeasure", "InvalidExpression", "ReadByFork", "BackupRefused",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingAnswer", "MissingInput", "InvalidInput", "RandomnessForbidden")
+_OF_THE_MACHINE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO,
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EFBIG,
+)  # fmt: skip
 
 
 class Stopped(Exception):
@@ -86,8 +90,9 @@ def _is_environment(error: Exception) -> bool:
     if isinstance(error, OutputFailed):
         return True
     if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
-    return is_refusal(error)
+        return error.errno in _OF_THE_MACHINE
+    # A limit of this user's, as `ulimit -u` and `ulimit -v` set it: Python has no type for that of threads.
+    return isinstance(error, MemoryError) or str(error) == "can't start new thread" or is_refusal(error)
 
 
 def report(error: Exception, code: int, *, as_json: bool) -> None:

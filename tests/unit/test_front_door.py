@@ -40,6 +40,8 @@ def test_exit_codes_tell_usage_from_environment_and_from_our_own_mistakes():
     assert exit_code_of(UnknownRun("x")) == WRONG_USAGE
     assert exit_code_of(errors.HolderFailed("x")) == ENVIRONMENT
     assert exit_code_of(OSError(28, "No space left on device")) == ENVIRONMENT
+    for limit in (MemoryError(), OSError(24, "Too many open files"), RuntimeError("can't start new thread")):
+        assert exit_code_of(limit) == ENVIRONMENT
     assert exit_code_of(KeyError("x")) == OUR_MISTAKE
 
 
