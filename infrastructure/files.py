@@ -35,7 +35,9 @@ def disk_full(folder: Path, because: str) -> DataFolderUnusable:
 
 def says_disk_full(text: str) -> bool:
     """Return whether a Postgres program printed that the disk, or a quota, is full."""
-    return "No space left on device" in text or "Disk quota exceeded" in text
+    # Of shared memory it says the same, in a container that was given next to none: that is no disk of ours.
+    lines = [line for line in text.splitlines() if "shared memory" not in line]
+    return any("No space left on device" in line or "Disk quota exceeded" in line for line in lines)
 
 
 def write_file(path: Path, text: str, account: Account | None, *, mode: int = 0o600) -> None:

@@ -23,6 +23,7 @@ from infrastructure import postgres_cluster
 from infrastructure import postgres_server as serving
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.errors import DatabaseUnreachable, DataFolderUnusable, EmbeddedPostgresFailed
+from infrastructure.files import says_disk_full
 from infrastructure.postgres_account import Account, find_binaries, server_account
 from infrastructure.postgres_cluster import Cluster
 from infrastructure.postgres_process import PidFile, is_alive, processes_of
@@ -503,6 +504,12 @@ def test_who_may_not_use_a_home_is_sent_to_its_owner_and_not_to_the_user_of_the_
     monkeypatch.setattr(os, "geteuid", lambda: 2)
     with pytest.raises(DataFolderUnusable, match="Run polis as root"):
         server_account(data)
+
+
+def test_shared_memory_that_is_full_is_not_taken_for_a_disk() -> None:
+    no_room = 'could not resize shared memory segment "/PostgreSQL.1" to 1048576 bytes: No space left on device'
+    assert not says_disk_full(f"FATAL:  {no_room}")
+    assert says_disk_full(f'LOG:  {no_room}\nFATAL:  could not write to file "x": No space left on device')
 
 
 def test_a_server_that_does_not_start_shows_its_log(made_home: Path) -> None:
