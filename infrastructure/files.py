@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 from infrastructure.errors import DataFolderUnusable
-from infrastructure.postgres_account import Account
+from infrastructure.postgres_account import Account, user_name
 
 
 @contextlib.contextmanager
@@ -23,9 +24,24 @@ def usable(folder: Path) -> Iterator[None]:
             raise disk_full(place, "its disk, or our share of it, is full") from error
         if error.filename is None:
             raise  # not about a file
-        raise DataFolderUnusable(
-            place, str(error.strerror), "Set POLIS_HOME to a folder that this user may write to."
-        ) from error
+        because, remedy = str(error.strerror), "Set POLIS_HOME to a folder that this user may write to."
+        if error.errno in (errno.EACCES, errno.EPERM) and (found := _anothers_within_ours(place)) is not None:
+            whose, ours = found
+            because += f", since it belongs to {whose}, as after a polis that was run with sudo"
+            remedy = f"Take back all that is yours: sudo chown -R {user_name(os.geteuid())} {shlex.quote(str(ours))}"
+        raise DataFolderUnusable(place, because, remedy) from error
+
+
+def _anothers_within_ours(place: Path) -> tuple[str, Path] | None:
+    """Return whose `place` or the folder above it is, and the next folder above that is ours, if there is one."""
+    whose = None
+    for folder in (place, *place.parents):
+        with contextlib.suppress(OSError):
+            uid = folder.stat().st_uid
+            if uid == os.geteuid():
+                return None if whose is None else (whose, folder)
+            whose = whose or user_name(uid)
+    return None
 
 
 def disk_full(folder: Path, because: str) -> DataFolderUnusable:

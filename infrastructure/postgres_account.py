@@ -153,13 +153,13 @@ def server_account(data: Path) -> Account:
     if me != 0:
         if owner not in (None, me):
             # Not as the owner of the data: where root runs polis, that is a system user without the passwords.
-            whose = _user_name(data.parent.stat().st_uid)
+            whose = user_name(data.parent.stat().st_uid)
             raise DataFolderUnusable(
                 data,
-                f"it belongs to {_user_name(owner)} and we are {_user_name(me)}",
+                f"it belongs to {user_name(owner)} and we are {user_name(me)}",
                 f"Run polis as {whose}, or set POLIS_HOME to a folder of your own.",
             )
-        return Account(_user_name(me), me, os.getegid())
+        return Account(user_name(me), me, os.getegid())
     if owner:  # keep the user that it was made by, whichever system users have come since
         try:
             entry = pwd.getpwuid(owner)
@@ -201,7 +201,8 @@ def clean_environment() -> Mapping[str, str]:
     return {**kept, "LC_ALL": "C"}
 
 
-def _user_name(uid: int | None) -> str:
+def user_name(uid: int | None) -> str:
+    """Return the name of a user, or, of one without an account here, the number."""
     try:
         return pwd.getpwuid(uid or 0).pw_name
     except KeyError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
+import shlex
 import signal
 import socket
 import subprocess
@@ -23,8 +25,8 @@ from infrastructure import postgres_cluster
 from infrastructure import postgres_server as serving
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.errors import DatabaseUnreachable, DataFolderUnusable, EmbeddedPostgresFailed
-from infrastructure.files import says_disk_full
-from infrastructure.postgres_account import Account, find_binaries, server_account
+from infrastructure.files import says_disk_full, usable
+from infrastructure.postgres_account import Account, find_binaries, server_account, user_name
 from infrastructure.postgres_cluster import Cluster
 from infrastructure.postgres_process import PidFile, is_alive, processes_of
 from infrastructure.postgres_server import recovers
@@ -504,6 +506,19 @@ def test_who_may_not_use_a_home_is_sent_to_its_owner_and_not_to_the_user_of_the_
     monkeypatch.setattr(os, "geteuid", lambda: 2)
     with pytest.raises(DataFolderUnusable, match="Run polis as root"):
         server_account(data)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make something that is another's")
+def test_what_root_left_in_a_home_is_said_to_be_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "Ana's home"
+    (home / "engines").mkdir(parents=True)
+    os.chown(home, 2, 2)
+    monkeypatch.setattr(os, "geteuid", lambda: 2)
+    for name in ("engines/wanted.json", "elsewhere"):
+        with pytest.raises(DataFolderUnusable) as caught, usable(home):
+            raise PermissionError(errno.EACCES, "Permission denied", str(home / name))
+        assert ("belongs to root" in str(caught.value)) == (name != "elsewhere")
+        assert (f"sudo chown -R {user_name(2)} {shlex.quote(str(home))}" in str(caught.value)) == (name != "elsewhere")
 
 
 def test_shared_memory_that_is_full_is_not_taken_for_a_disk() -> None:
