@@ -158,7 +158,7 @@ def _run(database: Database, direction: str, revision: str) -> None:
     from sqlalchemy.exc import DBAPIError
 
     config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))  # it is read as a template
     engine = create_engine("postgresql+psycopg://", creator=database.connect_as_owner)
     waiting = LockWait(database, _PATIENCE_S)
     try:

@@ -121,6 +121,16 @@ def test_a_view_whose_migration_forgets_the_views_of_one_run_is_over_one_run_too
     assert left == (None, None)
 
 
+def test_a_checkout_may_have_a_percent_sign_in_its_path(
+    database: FreshDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "50%done"
+    shutil.copytree(migrate._FOLDER, folder)
+    monkeypatch.setattr(migrate, "_FOLDER", folder)
+    upgrade(Database(Settings(tmp_path, database.admin_url)))
+    assert rows(database.admin_url, "SELECT count(*) FROM polis.runs") == [(0,)]
+
+
 def test_all_that_has_a_run_is_there_for_one_run_too(migrated: FreshDatabase) -> None:
     query = (
         "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'run' "
