@@ -47,7 +47,8 @@ _ANSWER_TIMEOUT_S = 2.0
 # What the `chroma` script does, without importing the whole of chromadb for it.
 _PROGRAM = "import sys, chromadb_rust_bindings as chroma; chroma.cli(['chroma', *sys.argv[1:]])"
 _BANNER = "Saving data to|Connect to|Getting started|☁|- Sign up|- Copy your data"
-_ENVIRONMENT = ("RUST_LOG=warn", "ANONYMIZED_TELEMETRY=False")
+# Python reads where its packages are in the encoding of the locale: in C, with none that lie in a folder like Zoë's.
+_ENVIRONMENT = ("RUST_LOG=warn", "ANONYMIZED_TELEMETRY=False", "LC_ALL=C.UTF-8")
 
 
 class EmbeddedChroma(SharedServer):

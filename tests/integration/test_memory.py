@@ -7,6 +7,8 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -428,3 +430,13 @@ class TestDropping:
         monkeypatch.setenv("POLIS_CHROMA_URL", chroma.url)
         assert main.run(["memory", "rebuild", str(gone.id)]) == 0
         assert self.kept_of(chroma, postgres_store, embedder, gone) == []
+
+
+def test_the_server_finds_its_packages_wherever_they_are(server: EmbeddedChroma, tmp_path: Path) -> None:
+    (tmp_path / "Zoë").mkdir()
+    (tmp_path / "here.pth").write_text(str(tmp_path / "Zoë"), encoding="utf-8")  # as of an editable installation
+    environment = psutil.Process(server.pids()[0]).environ()
+    code = (
+        f"import site, sys; site.addsitedir({str(tmp_path)!r}); sys.exit(sys.path[-1:] != [{str(tmp_path / 'Zoë')!r}])"
+    )
+    subprocess.run([sys.executable, "-I", "-c", code], env=environment, check=True)
