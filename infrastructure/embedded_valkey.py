@@ -26,6 +26,7 @@ import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 
@@ -68,7 +69,7 @@ class EmbeddedValkey(SharedServer):
     @property
     def url(self) -> str:
         """The broker's URL, as Celery takes it; the same after every restart."""
-        return f"redis+socket://{self.socket}"
+        return f"redis+socket://{quote(str(self.socket))}"
 
     @property
     def is_running(self) -> bool:

@@ -22,7 +22,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -267,4 +267,4 @@ def client_url(url: str) -> str:
         return url
     database = parse_qs(parts.query).get("virtual_host", ["0"])[0].lstrip("/") or "0"
     login = f"{parts.username or ''}:{parts.password}@" if parts.password else ""
-    return f"unix://{login}{unquote(parts.path)}?db={database}"
+    return f"unix://{login}{parts.path}?db={database}"

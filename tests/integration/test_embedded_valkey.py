@@ -15,11 +15,13 @@ from pathlib import Path
 import psutil
 import pytest
 import redis
+from kombu import Connection
 
 from infrastructure import embedded_valkey
 from infrastructure.embedded_valkey import EmbeddedValkey
 from infrastructure.errors import EmbeddedServerFailed, EmbeddedValkeyFailed
 from infrastructure.settings import Settings
+from workers.broker import Broker
 
 pytestmark = pytest.mark.integration
 
@@ -52,6 +54,13 @@ def other_polis(home: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
     )
+
+
+def test_its_url_leads_to_it_whatever_its_home_is_called(home: Path) -> None:
+    with EmbeddedValkey(home / "No. 1? #2 50%41 Zoë") as server:
+        assert Broker(server.url).workers() == []
+        with Connection(server.url) as celerys:
+            celerys.ensure_connection(max_retries=1, timeout=5)
 
 
 def test_it_answers_on_a_socket_alone_keeps_nothing_on_disk_and_refuses_what_does_not_fit(home: Path) -> None:
