@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -266,3 +267,21 @@ def test_equal_answers_make_an_equal_picture(tmp_path: Path) -> None:
     (other,) = tallies(_replies("yes", "yes", "no"), TRUST)
     draw_tallies([other], tmp_path / "c.svg", title="Trust?")
     assert (tmp_path / "c.svg").read_bytes() != (tmp_path / "a.svg").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a.svg", "a.png"])
+def test_a_picture_shows_choices_as_they_are_whatever_their_marks(tmp_path: Path, name: str) -> None:
+    marks = question_of("Is it $_$ or $10?", choices=("$_5$", "_ten", "你好", "-"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw_tallies(tallies(_replies("$_5$", "_ten", "你好"), marks), tmp_path / name, title=marks.text)
+    if name.endswith(".svg"):
+        drawn = (tmp_path / name).read_text()
+        assert all(f"<!-- {text} -->" in drawn for text in ("$_5$", "_ten", "你好", "Is it $_$ or $10?"))
+
+
+def test_a_picture_of_many_long_choices_is_no_wider_than_another(tmp_path: Path) -> None:
+    long = question_of("Which?", choices=[f"choice {n:02} {'of many ' * 6}".strip() for n in range(CHOICES_MAX)])
+    draw_tallies(tallies(_replies(*long.choices), long), tmp_path / "a.svg", title="Which?")
+    width = float((tmp_path / "a.svg").read_text().partition('width="')[2].partition("pt")[0])
+    assert width <= 1.1 * 8 * 72
