@@ -124,9 +124,6 @@ def survey(
     told = _told(found, world, question, frame, counted, asked=len(wanted), mind=who)
     told |= {"took_first": took_first(frame, question, world.tick)}
     told |= {"by": by, "seconds": round(time.monotonic() - began, 1)}
-    if picture is not None and counted[0].answered:
-        draw_tallies(counted, picture, title=f"{question.text} ({found.name}, tick {world.tick:,})")
-        output.say(f"wrote {picture}")
     if as_csv:
         sys.stdout.write(_flat(frame).write_csv())
         output.hand_on()
@@ -136,6 +133,10 @@ def survey(
         _show(output, told, frame, counted)
     if told["unanswered"]:
         output.warn(f"{told['unanswered']:,} of {len(frame):,} gave no answer; the first: {told['problem']}")
+    # Afterwards: it may take an hour to be answered, and a disk can be full by then.
+    if picture is not None and counted[0].answered:
+        draw_tallies(counted, picture, title=f"{question.text} ({found.name}, tick {world.tick:,})")
+        output.say(f"wrote {picture}")
     if stopped is not None:
         output.warn(f"{len(frame):,} of {len(wanted):,} were asked before it ended")
         raise stopped

@@ -115,6 +115,14 @@ def test_a_picture_is_written(polis: Polis, tmp_path: Path) -> None:  # noqa: F8
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_answers_are_told_also_if_the_picture_can_not_be_written(polis: Polis, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "full.png").symlink_to("/dev/full")
+    said = polis("survey", "town", "Content?", "--scale", "1-7", "--plot", str(tmp_path / "full.png"), "--json")
+    told, error = said.lines
+    assert said.code == 3 and "No space left" in error["error"]["message"]
+    assert told["answered"] == told["asked"] == len(told["answers"]) > 0
+
+
 def test_an_engine_that_knows_no_schema_is_understood(openly: Openly) -> None:
     told = openly.ask("chosen").json
     assert told["unanswered"] == 0 and told["tokens"]["in"] == 40 * told["asked"]
