@@ -23,6 +23,7 @@ from domain.state import World
 from tests.support.histories import run
 from tests.support.percepts import MEMORIES, percept
 from workers.minds.answers import AnswerUnusable
+from workers.minds.prompts import estimate_tokens
 from workers.minds.scripted import ScriptedEngine
 from workers.minds.survey import CHOICE_MAX, CHOICES_MAX, put_question, question_of, read_choice
 from workers.minds.words import QUESTION_MAX
@@ -59,6 +60,7 @@ class Saying:
         ("x", {"choices": ["yes"]}, "must be 2 to"),
         ("x", {"choices": [str(n) for n in range(CHOICES_MAX + 1)]}, "must be 2 to"),
         ("x", {"choices": ["yes", "Yes"]}, "must differ"),
+        ("x", {"choices": [f"{n}{'你' * 50}" for n in range(9)]}, "too long together"),
         ("x", {"choices": ["yes", "{yes}"]}, "must differ"),
         ("x", {"choices": ["yes", ""]}, "ordinary characters"),
         ("x", {"choices": ["yes", "n" * (CHOICE_MAX + 1)]}, "ordinary characters"),
@@ -121,6 +123,68 @@ def test_a_choice_within_another_is_no_second_one() -> None:
     question = question_of("How is it?", choices=("good", "very good"))
     assert read_choice("Very good!", question)[0] == "very good"
     assert read_choice("good", question)[0] == "good"
+
+
+@pytest.mark.parametrize("text", ["good or very good", "From good to very good."])
+def test_a_choice_within_another_is_a_second_one_where_both_are_named(text: str) -> None:
+    with pytest.raises(AnswerUnusable, match="several"):
+        read_choice(text, question_of("How is it?", choices=("good", "very good")))
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("3", "3"), ("I say 3.", "3"), ("Three? No: 3!", "3"), ("-3", "-3"), ("\N{MINUS SIGN}2", "-2"), ("0", "0"),
+     ('{"answer": 2}', "2"), ('{"answer": "\N{MINUS SIGN}2"}', "-2"), ("3, I say", "3")],
+)  # fmt: skip
+def test_a_number_of_a_scale_is_read(text: str, number: str) -> None:
+    assert read_choice(text, question_of("How?", scale="-3..3"))[0] == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2.5",
+        "2,5",
+        "-2",
+        "\N{MINUS SIGN}2",
+        "7/10",
+        "3/8",
+        "2-3",
+        "2%",
+        "1,200",
+        "0.3",
+        "23",
+        '{"answer": 2.5}',
+        "1 or 2",
+    ],
+)
+def test_a_number_within_another_is_none_of_a_scale(text: str) -> None:
+    with pytest.raises(AnswerUnusable):
+        read_choice(text, question_of("How?", scale="1-7"))
+
+
+def test_no_answer_at_all_is_not_the_choice_none() -> None:
+    with pytest.raises(AnswerUnusable):
+        read_choice('{"answer": null}', question_of("Which god?", choices=("one", "None")))
+
+
+def test_a_long_choice_fits_into_the_answer() -> None:
+    engine = Saying('{"answer": "no"}')
+    long = "你" * CHOICE_MAX
+    put_question(engine, MEMORIES, percept(), question_of("信?", choices=(long, "no")))
+    put_question(Saying('{"answer": "no"}'), MEMORIES, percept(), TRUST)
+    assert engine.asked[0].max_tokens >= estimate_tokens(long) + 10
+
+
+def test_many_choices_take_no_place_from_what_an_agent_remembers() -> None:
+    many = question_of(
+        "Which?", choices=[f"number {n} of many, all of them of some length" for n in range(CHOICES_MAX)]
+    )
+    few, told = (
+        put_question(Saying(f'{{"answer": "{each.choices[0]}"}}'), MEMORIES, percept(), each) for each in (TRUST, many)
+    )
+    assert told["memories"] == few["memories"] != []
+    assert told["prompt"].partition("A visitor asks")[0] == few["prompt"].partition("A visitor asks")[0]
 
 
 @given(st.text(max_size=200))

@@ -17,13 +17,17 @@ from domain.ports import Completed, Completion, Engine, Recalled
 from workers.minds.answers import ANSWER_TOKENS, THOUGHTS, AnswerUnusable, object_in, repair_messages
 from workers.minds.interview import INTERVIEW_BUDGET, interview
 from workers.minds.plain import plain
-from workers.minds.prompts import render
+from workers.minds.prompts import estimate_tokens, render
 from workers.minds.words import QUESTION_MAX
 
 CHOICES_MAX, CHOICE_MAX, REASON_MAX = 26, 60, 120
 """How many choices there may be, the characters of one, and those that are kept of a reason."""
+LISTED_TOKENS_MAX = 800
+"""What all choices together may cost, as `estimate_tokens` counts: 2,048 must hold the rest of a prompt, too."""
 _REASON_ASKED = 60
 _REASON_TOKENS = 32
+_MARKS_TOKENS = 16
+"""What the JSON around a choice takes."""
 _SCALE = re.compile(r"\s*(-?\d{1,3})\s*(?:-|\.\.|–)\s*(-?\d{1,3})\s*")
 
 
@@ -90,7 +94,7 @@ def question_of(
         if reasons or keeps_order:
             raise InvalidConfiguration("choices", "", "there are none: reasons and an order are asked of choices")
         return Question(asked)
-    found = tuple(plain(choice, limit=2 * CHOICE_MAX) for choice in choices)
+    found = tuple(_dashed(plain(choice, limit=2 * CHOICE_MAX)) for choice in choices)
     for given, seen in zip(choices, found, strict=True):
         if not seen or len(seen) > CHOICE_MAX:
             raise InvalidConfiguration("choice", given, f"must be 1 to {CHOICE_MAX} ordinary characters")
@@ -98,6 +102,9 @@ def question_of(
         raise InvalidConfiguration("choices", ", ".join(found), "must differ")
     if not 2 <= len(found) <= CHOICES_MAX:
         raise InvalidConfiguration("choices", ", ".join(found), f"must be 2 to {CHOICES_MAX}")
+    if _cost(found) > LISTED_TOKENS_MAX:
+        because = f"are too long together: a prompt has room for {LISTED_TOKENS_MAX} tokens, they are {_cost(found):,}"
+        raise InvalidConfiguration("choices", f"{', '.join(found)[:40]}…", because)
     return Question(asked, found, keeps_order=keeps_order, reasons=reasons)
 
 
@@ -135,14 +142,15 @@ def put_question(
     percept = {**percept, "purpose": "survey"}
     listed = question.listed_to(int(percept["agent"]), int(percept["tick"]))
     prompt = render(
-        percept, memories, budget_tokens=INTERVIEW_BUDGET, question=question.text, choices=listed,
+        # On top: a list of choices is to take no place from who the agent is and what it remembers.
+        percept, memories, budget_tokens=INTERVIEW_BUDGET + _cost(listed), question=question.text, choices=listed,
         reasons=question.reasons,
     )  # fmt: skip
     used = prompt.used_memories
     wanted = Completion(
         messages=prompt.messages,
         schema=_schema(question),
-        max_tokens=ANSWER_TOKENS["survey"] + (_REASON_TOKENS if question.reasons else 0),
+        max_tokens=_room(question),
         seed=int.from_bytes(hashlib.sha256(prompt.text.encode()).digest()[:4], "big") & 0x7FFFFFFF,
         adapter=percept.get("adapter"),
         temperature_milli=temperature_milli,
@@ -175,18 +183,33 @@ def read_choice(text: str, question: Question) -> tuple[str, str | None]:
     try:
         found = object_in(text)
     except AnswerUnusable:
-        words = plain(THOUGHTS.sub(" ", str(text)), limit=2_000).casefold()
-        named = [choice for key, choice in by_name.items() if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", words)]
-        # "very good" names "good" as well, and means itself.
-        longest = [c for c in named if not any(c != other and c.casefold() in other.casefold() for other in named)]
-        if len(longest) != 1:
+        words = _dashed(plain(THOUGHTS.sub(" ", str(text)), limit=2_000)).casefold()
+        named = []
+        # The longest first, and then no more: "very good" names "good" as well, and means itself.
+        for key in sorted(by_name, key=len, reverse=True):
+            words, times = re.subn(_alone(key), " ; ", words)
+            named += [by_name[key]] if times else []
+        if len(named) != 1:
             raise AnswerUnusable("it names none of the choices, or several") from None
-        return longest[0], None
-    said = plain(found.get("answer", ""), limit=2 * CHOICE_MAX)
+        return named[0], None
+    given = found.get("answer")
+    said = "" if given is None else _dashed(plain(given, limit=2 * CHOICE_MAX))
     if said.casefold() not in by_name:
         raise AnswerUnusable(f"answer: {plain(said, limit=CHOICE_MAX)!r} is none of the choices")
     because = plain(found.get("because") or "", limit=REASON_MAX) if question.reasons else ""
     return by_name[said.casefold()], because or None
+
+
+def _dashed(text: str) -> str:
+    """Return a text with a minus as people type it, which is how a scale has it."""
+    return text.replace("\N{MINUS SIGN}", "-")
+
+
+def _alone(key: str) -> str:
+    """Return what finds a choice in a sentence, but not within a word; nor a number within 2.5, -2, 2/10, 2-3 or 2%."""
+    if key.removeprefix("-").isdigit():
+        return rf"(?<![\w-])(?<!\d[.,/:]){re.escape(key)}(?![\w%])(?![.,/:-]\d)"
+    return rf"(?<!\w){re.escape(key)}(?!\w)"
 
 
 def _answered(
@@ -204,6 +227,17 @@ def _answered(
     )  # fmt: skip
     done = engine.complete(again, timeout_s=timeout_s)
     return done, *read_choice(done.text, question)
+
+
+def _cost(choices: Sequence[str]) -> int:
+    """Return about how many tokens a list of choices has."""
+    return sum(estimate_tokens(f"- {choice}\n") for choice in choices)
+
+
+def _room(question: Question) -> int:
+    """Return the most tokens of an answer: those of its longest choice are among them, else nobody could take it."""
+    longest = max(estimate_tokens(choice) for choice in question.choices)
+    return max(ANSWER_TOKENS["survey"], longest + _MARKS_TOKENS) + (_REASON_TOKENS if question.reasons else 0)
 
 
 def _schema(question: Question) -> dict[str, Any]:
