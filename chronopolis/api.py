@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import warnings
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -476,8 +476,11 @@ class History:
             occupation=None if occupation is None else text("occupation", occupation),
             sample=None if sample is None else whole("sample", sample),
         )  # fmt: skip
-        with interviewer(self._store, self._run, world, mind=mind, settings=self._settings) as asking:
-            return frame_of(asking.survey(wanted, asked))
+        with (
+            interviewer(self._store, self._run, world, mind=mind, settings=self._settings) as asking,
+            closing(asking.survey(wanted, asked)) as answers,
+        ):
+            return frame_of(answers)
 
     def _world_with_minds(self, tick: int | None) -> World:
         world = replay.at(self._store, self._run, self._tick("tick", tick))

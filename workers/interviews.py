@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -24,6 +24,8 @@ _AT_ONCE_OF = {"scripted": 1, "llama": 4, "vllm": 16, "openai": 8}
 """How many are asked at a time: nobody waits for the first, so more than in a run."""
 _GIVEN_UP_AFTER = 8
 """Failures from the beginning, without one answer, after which nobody else is asked."""
+
+_LISTEN_S = 0.2
 
 
 class Interviewer:
@@ -55,7 +57,7 @@ class Interviewer:
         percept, memories = self._moment_of(agent, question)
         return interview(self._engine, memories, percept, question) | {"person": percept["name"]}
 
-    def survey(self, agents: Sequence[int], question: Question) -> Iterator[dict[str, Any]]:
+    def survey(self, agents: Sequence[int], question: Question) -> Generator[dict[str, Any], None, None]:
         """Put a question to agents, as many at a time as the engine is good for; yield what each says, in their order.
 
         Parameters
@@ -73,6 +75,8 @@ class Interviewer:
             After what was answered so far.
         MindError
             If nobody at all gets an answer.
+
+        Close it if it is left early: nobody can be asked after that.
         """
         at_once, asked, done, answered = _AT_ONCE_OF[self.mind], iter(agents), 0, 0
         waiting: deque[tuple[dict[str, Any], Future[dict[str, Any]]]] = deque()
@@ -85,7 +89,9 @@ class Interviewer:
                         waiting.append((about, pool.submit(put_question, self._engine, memories, percept, question)))
                     if not waiting:
                         return
-                    about, reply = waiting.popleft()
+                    about, reply = waiting[0]
+                    while not reply.done():  # not all at once: polars has Ctrl-C wait for the end of a wait
+                        wait((reply,), timeout=_LISTEN_S)
                     try:
                         told = reply.result() | {"problem": None}
                         answered += 1
@@ -93,16 +99,28 @@ class Interviewer:
                         if isinstance(error, EngineUnavailable) or (not answered and done + 1 >= _GIVEN_UP_AFTER):
                             raise
                         told = _NOTHING | {"problem": str(error.reason)}
+                    waiting.popleft()
                     done += 1
                     yield about | told
-            finally:
+            except BaseException as error:
                 for _, reply in waiting:
                     reply.cancel()
+                self._engine.give_up()  # or those who are being asked would be waited for, up to two minutes
+                if not isinstance(error, GeneratorExit):  # nobody would hear it
+                    yield from _answered_meanwhile(waiting)
+                raise
 
     def _moment_of(self, agent: int, question: str) -> tuple[dict[str, Any], Sequence[Any]]:
         percept = percept_of(self.world, agent, seed=self._seed, configuration=self._configuration)
         percept["adapter"] = self._adapters.get(percept["group"])
         return percept, self._index.retrieve(self._lineage, agent, tick=self.world.tick, query=question, k=RECALLED)
+
+
+def _answered_meanwhile(waiting: Iterable[tuple[dict[str, Any], Future[dict[str, Any]]]]) -> Iterator[dict[str, Any]]:
+    """Yield what those said who answered sooner than somebody before them."""
+    for about, reply in waiting:
+        if reply.done() and not reply.cancelled() and reply.exception() is None:
+            yield about | reply.result() | {"problem": None}
 
 
 _NOTHING: dict[str, Any] = {

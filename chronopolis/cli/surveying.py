@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -111,8 +112,11 @@ def survey(
         try:
             with interviewer(store, found, world, mind=mind, say=output.say) as asking:
                 who = asking.mind
-                with SurveyDisplay(output, f"asking {found.name}") as display:
-                    for reply in asking.survey(wanted, question):
+                with (
+                    SurveyDisplay(output, f"asking {found.name}") as display,
+                    closing(asking.survey(wanted, question)) as answers,
+                ):
+                    for reply in answers:
                         replies.append(reply)
                         display.update(len(replies), len(wanted))
         except BaseException as error:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import threading
+from concurrent.futures import CancelledError, wait
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from infrastructure.passwords import without_password
 
 ANSWER_BYTES_MAX = 1 << 20
 _CONNECT_S_MAX = 5.0
+_LISTEN_S = 0.2
 _SAID_MAX = 300
 _MAY_PASS = (408, 409, 425, 429)
 """Refusals that are about the moment and not about the question."""
@@ -79,13 +81,13 @@ class Line:
         return self._exchange("POST", path, body, timeout_s)
 
     def close(self) -> None:
-        """Close the connections and end the loop; a second time does nothing."""
+        """Close the connections and end the loop; who waits for an answer is told so. A second time does nothing."""
         with self._mutex:
             loop, client, pid = self._loop, self._client, self._pid
             self._loop = self._client = None
         if loop is None or client is None or pid != os.getpid():
             return
-        asyncio.run_coroutine_threadsafe(client.aclose(), loop).result(timeout=5)
+        asyncio.run_coroutine_threadsafe(_end(client), loop).result(timeout=5)
         loop.call_soon_threadsafe(loop.stop)
 
     def _exchange(self, method: str, path: str, body: object, timeout_s: float) -> Any:
@@ -94,7 +96,11 @@ class Line:
         loop, client = self._open()
         under_way = asyncio.run_coroutine_threadsafe(self._limited(client, method, path, body, timeout_s), loop)
         try:
+            while not under_way.done():  # not all at once: polars has Ctrl-C wait for the end of a wait
+                wait((under_way,), timeout=_LISTEN_S)
             status, data = under_way.result()
+        except CancelledError:
+            raise EngineUnavailable(self.shown_url, "we closed the line to it") from None
         except BaseException:  # Ctrl-C while waiting, for one
             under_way.cancel()
             raise
@@ -156,6 +162,14 @@ class Line:
                 self._pid = os.getpid()
                 threading.Thread(target=self._loop.run_forever, name=f"line to {self.shown_url}", daemon=True).start()
             return self._loop, self._client
+
+
+async def _end(client: httpx.AsyncClient) -> None:
+    under_way = asyncio.all_tasks() - {asyncio.current_task()}
+    for each in under_way:
+        each.cancel()
+    await asyncio.gather(*under_way, return_exceptions=True)
+    await client.aclose()
 
 
 def _was_hung_up(error: httpx.RemoteProtocolError) -> bool:

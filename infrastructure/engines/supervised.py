@@ -41,6 +41,7 @@ class SupervisedEngine:
         self._make_client = client
         self._mutex = threading.Lock()
         self._restart: _Restart | None = None
+        self._closed = False
         server.attach()
         self._met = server.running
         self._client = client(self._met)
@@ -53,6 +54,8 @@ class SupervisedEngine:
         try:
             return client.complete(wanted, timeout_s=timeout_s)
         except EngineUnavailable as error:
+            if self._closed:  # by whom we are asked: a server that was started now would be nobody's
+                raise
             left_s = timeout_s - (time.monotonic() - began)
             client = self._bring_back(error, left_s)
         try:
@@ -62,6 +65,7 @@ class SupervisedEngine:
 
     def close(self) -> None:
         """Close the client and give up the share; a second time does nothing."""
+        self._closed = True
         for client in (self._client, self._outdated):
             if client is not None:
                 client.close()

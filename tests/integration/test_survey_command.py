@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import signal
 import subprocess
@@ -168,20 +169,38 @@ def test_an_engine_that_is_not_there_is_said_so(openly: Openly) -> None:
     assert said.code == 3 and len(said.lines) == 1 and "127.0.0.1" in said.json["error"]["message"]
 
 
-def test_ctrl_c_tells_what_was_answered_until_then(home: Path, engines: Engines) -> None:  # noqa: F811
-    about = {"POLIS_MIND_URL": engines.url("slow"), "POLIS_MIND_MODEL": "base", "POLIS_HOME": str(home)}
+@pytest.mark.parametrize(("behaviour", "asked"), [("slow", 16), ("soon_hangs", 13)])
+def test_ctrl_c_tells_at_once_what_was_answered_until_then(
+    home: Path,
+    engines: Engines,  # noqa: F811
+    behaviour: str,
+    asked: int,
+) -> None:
+    about = {"POLIS_MIND_URL": engines.url(behaviour), "POLIS_MIND_MODEL": "base", "POLIS_HOME": str(home)}
     words = ["survey", "town", *TRUST, "--mind", "openai", "--json"]
     asking = subprocess.Popen(
         [sys.executable, "-m", "chronopolis.cli.main", *words], env=os.environ | about, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     until = time.monotonic() + 120
-    while len(engines.asked) < 16 and time.monotonic() < until:
+    while len(engines.asked) < asked and time.monotonic() < until:
         time.sleep(0.02)
     asking.send_signal(signal.SIGINT)
-    out, err = asking.communicate(timeout=60)
+    out, err = asking.communicate(timeout=30)
     assert asking.returncode == 130, err
-    assert '"complete": false' in out.splitlines()[0] and "Traceback" not in err
+    told = json.loads(out.splitlines()[0])
+    assert not told["complete"] and 5 <= told["answered"] == len(told["answers"]) and "Traceback" not in err
+
+
+def test_ctrl_c_ends_an_interview_at_once(home: Path, engines: Engines) -> None:  # noqa: F811
+    about = {"POLIS_MIND_URL": engines.url("soon_hangs"), "POLIS_MIND_MODEL": "base", "POLIS_HOME": str(home)}
+    words = ["interview", "town", "--agent", "0", "Who are you?", "--mind", "openai"]
+    asking = subprocess.Popen([sys.executable, "-m", "chronopolis.cli.main", *words], env=os.environ | about)
+    until = time.monotonic() + 120
+    while not engines.asked and time.monotonic() < until:
+        time.sleep(0.02)
+    asking.send_signal(signal.SIGINT)
+    assert asking.wait(timeout=20) == 130
 
 
 @pytest.mark.parametrize(

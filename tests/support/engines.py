@@ -153,6 +153,14 @@ def _slow(h: _Handler) -> None:
     _chosen(h)
 
 
+def _soon_hangs(h: _Handler) -> None:
+    """Answer all of the first six but one, and then nobody."""
+    at = next(k for k, body in enumerate(h.engines.asked) if body is h.body)
+    if at == 0 or at > 5:
+        time.sleep(300)
+    _chosen(h)
+
+
 _BEHAVIOURS: dict[str, Callable[[_Handler], None]] = {
     "good": lambda h: h._send(GOOD),
     "thinks": lambda h: h._send(answer(None, reasoning_content="I am tired.") if len(h.engines.asked) == 1 else GOOD),
@@ -161,6 +169,7 @@ _BEHAVIOURS: dict[str, Callable[[_Handler], None]] = {
     "soon_away": _soon_away,
     "busy_at_first": _busy_at_first,
     "slow": _slow,
+    "soon_hangs": _soon_hangs,
     "late": _late,
     "drips": _drips,
     "ten_megabytes": _ten_megabytes,

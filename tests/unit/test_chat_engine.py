@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 import time
 from pathlib import Path
 
@@ -115,6 +116,15 @@ def test_the_deadline_is_over_the_whole_answer_and_not_over_a_read(engines: Engi
     with pytest.raises(EngineTimedOut, match=r"0\.3 s"):
         ask(engines.url(behaviour), timeout_s=0.3)
     assert time.monotonic() - began < 0.9
+
+
+def test_who_waits_for_an_answer_is_told_when_the_line_is_closed(engines: Engines) -> None:  # noqa: F811
+    engine = ChatEngine(engines.url("soon_hangs"), Dialect("base"), IDENTITY)
+    threading.Timer(0.5, engine.close).start()
+    began = time.monotonic()
+    with pytest.raises(EngineUnavailable, match="closed the line"):
+        engine.complete(ASKED, timeout_s=60.0)
+    assert time.monotonic() - began < 10
 
 
 def test_nobody_at_that_port_is_unavailable_and_a_password_is_struck_out() -> None:

@@ -74,3 +74,14 @@ def test_clients_of_servers_that_are_gone_are_closed_a_restart_later_and_the_res
     assert [client.is_closed for client in made] == [True, True, True, False, False]
     engine.close()
     assert all(client.is_closed for client in made)
+
+
+def test_a_server_is_not_started_again_for_an_engine_that_was_closed() -> None:
+    server = Server()
+    engine, made = engine_on(server)
+    engine.close()
+    server.ensure_running()  # elsewhere by now
+    at = server.running
+    with pytest.raises(EngineUnavailable, match="refused"):
+        engine.complete(ASKED, timeout_s=5.0)
+    assert server.running is at and len(made) == 1

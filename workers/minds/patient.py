@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -21,6 +22,7 @@ class PatientEngine:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._given_up = threading.Event()
         self.identity: dict[str, Any] = engine.identity
 
     def complete(self, wanted: Completion, *, timeout_s: float) -> Completed:
@@ -35,6 +37,8 @@ class PatientEngine:
         """
         deadline, pause = time.monotonic() + timeout_s, _PAUSE_S
         while True:
+            if self._given_up.is_set():
+                raise EngineUnavailable("the engine", "nobody waits for it any more")
             left = deadline - time.monotonic()
             if left <= 0:
                 raise EngineTimedOut(timeout_s)
@@ -43,10 +47,14 @@ class PatientEngine:
             except EngineTimedOut:
                 raise EngineTimedOut(timeout_s) from None
             except EngineUnavailable:
-                if deadline - time.monotonic() <= pause:
+                if deadline - time.monotonic() <= pause or self._given_up.wait(pause):
                     raise
-                time.sleep(pause)
                 pause = min(2 * pause, _PAUSE_MAX_S)
+
+    def give_up(self) -> None:
+        """Have whoever waits for an answer wait no longer: nobody would read it. Nothing can be asked afterwards."""
+        self._given_up.set()
+        self._engine.close()
 
     def close(self) -> None:
         """Do nothing: whoever lent the engine closes it."""
