@@ -446,7 +446,7 @@ class History:
         reasons : ask for a reason, too
         agents : ids or names; all who live by default
         occupation : only theirs
-        sample : int, at most so many, drawn by run and tick
+        sample : int, at most so many, drawn by chance: the same at every tick, but for deaths and births
         tick : int, optional
         mind : another engine than the run's own
 

@@ -60,7 +60,8 @@ def whom_to_ask(
     ----------
     world : World that is asked about
     run : its name, for errors
-    seed : of the run: which agents a sample holds is a function of it and of the tick
+    seed : of the run: which agents a sample holds is a function of it alone, so that two ticks, or a run
+        and its fork, are asked of the same agents, but for those who died or were born meanwhile
     agents : ids or names; all who live if there are none
     sample : at most so many; a larger sample holds the smaller ones
     occupation : only theirs
@@ -81,7 +82,7 @@ def whom_to_ask(
     if sample is not None:
         if sample < 1:
             raise WrongUsage(f"a sample of {sample} asks nobody", "Give 1 or more.")
-        drawn = sorted(found, key=lambda agent: hashlib.sha256(f"{seed}:{world.tick}:{agent}".encode()).digest())
+        drawn = sorted(found, key=lambda agent: hashlib.sha256(f"{seed}:{agent}".encode()).digest())
         found = sorted(drawn[:sample])
     return found
 

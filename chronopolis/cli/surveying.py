@@ -61,7 +61,10 @@ def survey(
     ] = None,
     occupation: Annotated[str | None, typer.Option(metavar="O", help="Ask only them, such as farmer.")] = None,
     sample: Annotated[
-        int | None, typer.Option(metavar="N", help="Ask so many, drawn by run and tick: the same each time.")
+        int | None,
+        typer.Option(
+            metavar="N", help="Ask so many, drawn by chance: at every tick the same, but for deaths and births."
+        ),
     ] = None,
     by: Annotated[
         str | None,
@@ -222,7 +225,7 @@ def _table(*titles: str) -> Any:
 
     table = Table(box=box.SIMPLE_HEAD)
     for title in titles:
-        table.add_column(title.rstrip(">"), justify="right" if title.endswith(">") else "left")
+        table.add_column(plain(title.rstrip(">")), justify="right" if title.endswith(">") else "left")
     return table
 
 

@@ -116,6 +116,11 @@ def test_a_picture_is_written(polis: Polis, tmp_path: Path) -> None:  # noqa: F8
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_choices_are_shown_as_they_are(polis: Polis) -> None:  # noqa: F811
+    said = polis("survey", "town", "Which?", "--choice", ":smile:", "--choice", "no", "--by", "occupation")
+    assert ":smile: %" in said.out
+
+
 def test_answers_are_told_also_if_the_picture_can_not_be_written(polis: Polis, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "full.png").symlink_to("/dev/full")
     said = polis("survey", "town", "Content?", "--scale", "1-7", "--plot", str(tmp_path / "full.png"), "--json")

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronopolis.errors import UnknownAgent, WrongUsage
+from chronopolis.people import living
 from chronopolis.survey import _quarters, draw_tallies, frame_of, groups_by, tallies, took_first, whom_to_ask
 from domain.configuration import Configuration
 from domain.errors import InvalidConfiguration
@@ -251,6 +252,15 @@ def test_a_sample_is_always_the_same_and_a_larger_one_holds_it(world: World) -> 
     assert samples[1] == whom_to_ask(world, "town", seed=7, sample=5) != whom_to_ask(world, "town", seed=8, sample=5)
     with pytest.raises(WrongUsage, match="asks nobody"):
         whom_to_ask(world, "town", seed=7, sample=0)
+
+
+def test_a_sample_is_of_the_same_agents_at_every_tick_but_for_who_died_or_was_born_meanwhile() -> None:
+    history = run(7, 30, Configuration(agents=40, width=12, height=12))
+    first, last = history.replayed(1), history.replayed()
+    then, now = (whom_to_ask(world, "town", seed=7, sample=12) for world in (first, last))
+    assert first.tick < last.tick and len(then) == len(now) == 12
+    changed = {agent for agent, _ in living(first)} ^ {agent for agent, _ in living(last)}
+    assert len(set(then) - set(now)) <= len(changed) < 12
 
 
 def test_an_occupation_that_nobody_has_is_named_with_those_there_are(world: World) -> None:
