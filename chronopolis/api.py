@@ -458,6 +458,7 @@ class History:
         Raises
         ------
         UnknownAgent, WrongUsage, InvalidConfiguration, MindError, BeyondHead
+            What was answered before an engine went away, or Ctrl-C, is a frame in the error's `answered`.
         """
         from workers.interviews import interviewer
         from workers.minds.survey import question_of
@@ -480,7 +481,13 @@ class History:
             interviewer(self._store, self._run, world, mind=mind, settings=self._settings) as asking,
             closing(asking.survey(wanted, asked)) as answers,
         ):
-            return frame_of(answers)
+            said: list[dict[str, Any]] = []
+            try:
+                said.extend(answers)
+            except BaseException as error:  # Ctrl-C in a notebook, for one: an hour of answers is not to be lost
+                vars(error)["answered"] = frame_of(said)
+                raise
+            return frame_of(said)
 
     def _world_with_minds(self, tick: int | None) -> World:
         world = replay.at(self._store, self._run, self._tick("tick", tick))

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from domain.state import World
     from workers.minds.survey import Question
 
-_BAR = 24
+_BAR, _ACROSS = 24, 90
+"""Characters of the longest bar, and of all choices that may stand beside each other."""
 
 
 def register(app: typer.Typer) -> None:
@@ -243,6 +244,8 @@ def _counts(tally: Tally) -> Any:
 
 def _by_group(column: str, counted: list[Tally]) -> Any:
     scale = any(tally.mean is not None for tally in counted)
+    if sum(len(choice) + 4 for choice in counted[0].counts) > _ACROSS:
+        return _by_choice(column, counted, scale=scale)
     table = _table(
         column, "answered>", *(f"{choice} %>" for choice in counted[0].counts), *(["mean>"] if scale else [])
     )
@@ -250,6 +253,18 @@ def _by_group(column: str, counted: list[Tally]) -> Any:
         shares = [f"{100 * count / max(1, tally.answered):.0f}" for count in tally.counts.values()]
         mean = [] if not scale else ["" if tally.mean is None else f"{tally.mean:.2f}"]
         table.add_row(plain(tally.group), f"{tally.answered:,}", *shares, *mean)
+    return table
+
+
+def _by_choice(column: str, counted: list[Tally], *, scale: bool) -> Any:
+    """Return the same with a row a choice, where choices are too many or too long to stand beside each other."""
+    table = _table(f"{column}:", *(f"{tally.group}>" for tally in counted))
+    table.add_row("answered", *(f"{tally.answered:,}" for tally in counted))
+    for choice in counted[0].counts:
+        shares = (100 * tally.counts[choice] / max(1, tally.answered) for tally in counted)
+        table.add_row(plain(f"{choice} %"), *(f"{share:.0f}" for share in shares))
+    if scale:
+        table.add_row("mean", *("" if tally.mean is None else f"{tally.mean:.2f}" for tally in counted))
     return table
 
 

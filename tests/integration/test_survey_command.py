@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 import chronopolis
-from domain.errors import PolisError
+from domain.errors import EngineUnavailable, PolisError
 from tests.support.commands import Polis, Said, home_with_server, polis  # noqa: F401
 from tests.support.engines import Engines, closed_port, engines  # noqa: F401
 from workers.minds import patient
@@ -119,6 +119,15 @@ def test_a_picture_is_written(polis: Polis, tmp_path: Path) -> None:  # noqa: F8
 def test_choices_are_shown_as_they_are(polis: Polis) -> None:  # noqa: F811
     said = polis("survey", "town", "Which?", "--choice", ":smile:", "--choice", "no", "--by", "occupation")
     assert ":smile: %" in said.out
+
+
+def test_many_long_choices_are_shown_below_each_other(polis: Polis) -> None:  # noqa: F811
+    long = [f"the choice of number {n}, which has many words" for n in range(9)]
+    asked = [word for choice in long for word in ("--choice", choice)]
+    shown = polis("survey", "town", "Which?", *asked, "--by", "occupation").out
+    assert all(f"{choice} %" in shown for choice in long) and "…" not in shown
+    scale = polis("survey", "town", "How?", "--scale", "1-26", "--by", "occupation").out
+    assert "26 %" in scale and "mean" in scale.rpartition("26 %")[2]
 
 
 def test_answers_are_told_also_if_the_picture_can_not_be_written(polis: Polis, tmp_path: Path) -> None:  # noqa: F811
@@ -243,6 +252,16 @@ def test_python_has_the_same_answers_and_joins_them_with_the_state(polis: Polis)
         "interview", "town", "--agent", str(told["answers"][0]["agent"]), "--tick", "10", "Who are you?", "--json"
     )
     assert said.json["answer"] == spoken["answer"] and said.json["tick"] == spoken["tick"] == 10
+
+
+def test_in_python_what_was_answered_until_an_engine_went_away_is_in_the_error(openly: Openly) -> None:
+    openly.away()
+    openly.monkeypatch.setenv("POLIS_MIND_MODEL", "base")
+    openly.monkeypatch.setenv("POLIS_MIND_URL", openly.engines.url("soon_away"))
+    with chronopolis.open("town") as run, pytest.raises(EngineUnavailable) as raised:
+        run.survey(TRUST[0], choices=["yes", "no"], mind="openai")
+    answered = vars(raised.value)["answered"]
+    assert 0 < answered.height < 30 and answered["answer"].null_count() == 0
 
 
 @pytest.mark.parametrize(
