@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronopolis.errors import UnknownAgent, WrongUsage
-from chronopolis.people import living
+from chronopolis.people import describe, living
 from chronopolis.survey import _quarters, draw_tallies, frame_of, groups_by, tallies, took_first, whom_to_ask
 from domain.configuration import Configuration
 from domain.errors import InvalidConfiguration
@@ -23,7 +23,7 @@ from domain.ports import Completed, Completion
 from domain.state import World
 from tests.support.histories import run
 from tests.support.percepts import MEMORIES, percept
-from workers.minds.answers import AnswerUnusable
+from workers.minds.answers import ANSWER_TOKENS, AnswerUnusable
 from workers.minds.prompts import estimate_tokens
 from workers.minds.scripted import ScriptedEngine
 from workers.minds.survey import CHOICE_MAX, CHOICES_MAX, put_question, question_of, read_choice
@@ -173,7 +173,8 @@ def test_a_long_choice_fits_into_the_answer() -> None:
     engine = Saying('{"answer": "no"}')
     long = "你" * CHOICE_MAX
     put_question(engine, MEMORIES, percept(), question_of("信?", choices=(long, "no")))
-    put_question(Saying('{"answer": "no"}'), MEMORIES, percept(), TRUST)
+    put_question(other := Saying('{"answer": "no"}'), MEMORIES, percept(), TRUST)
+    assert other.asked[0].max_tokens == ANSWER_TOKENS["survey"]
     assert engine.asked[0].max_tokens >= estimate_tokens(long) + 10
 
 
@@ -202,7 +203,7 @@ def test_the_prompt_lists_the_choices_and_the_schema_takes_no_other() -> None:
     (wanted,) = engine.asked
     assert wanted.schema is not None
     assert wanted.schema["properties"]["answer"]["enum"] == list(TRUST.choices)
-    assert wanted.schema["required"] == ["answer", "because"]
+    assert wanted.schema["required"] == ["answer", "because"] and not wanted.schema["additionalProperties"]
     listed = "\n".join(f"- {choice}" for choice in question.listed_to(3, 120))
     assert f"Choices:\n{listed}\nWhat do you answer?" in told["prompt"]
     assert "because (what makes" in told["prompt"] and TRUST.text in told["prompt"]
@@ -213,6 +214,7 @@ def test_an_answer_that_can_not_be_used_is_asked_for_once_more() -> None:
     engine = Saying("maybe", '{"answer": "no"}')
     assert put_question(engine, MEMORIES, percept(), TRUST)["answer"] == "no"
     assert "That can't be used" in engine.asked[1].messages[-1]["content"]
+    assert engine.asked[1].seed != engine.asked[0].seed  # or a model that is sure would say the same
     with pytest.raises(AnswerUnusable):
         put_question(Saying("maybe", "perhaps", '{"answer": "no"}'), MEMORIES, percept(), TRUST)
 
@@ -320,6 +322,19 @@ def test_groups_are_counted_beside_all(world: World) -> None:
     assert sum(tally.counts["yes"] for tally in rest) == first.counts["yes"] == len(everybody)
     with pytest.raises(WrongUsage, match="no such column"):
         groups_by(world, "name", everybody)
+
+
+def test_groups_are_in_order_and_who_has_no_value_is_none(world: World) -> None:
+    first = run(7, 1, Configuration(agents=9, width=12, height=12)).replayed(1)
+    assert groups_by(first, "intention", list(range(9)))["group"].unique().to_list() == ["none"]
+    everybody = whom_to_ask(world, "town", seed=7)
+    by_age = groups_by(world, "age", everybody).join(
+        pl.DataFrame({"agent": everybody, "age": [world.tick - describe(world, k)["born"] for k in everybody]}),
+        on="agent", maintain_order="left",
+    )  # fmt: skip
+    ages = by_age.group_by("group", maintain_order=True).agg(low=pl.col("age").min(), high=pl.col("age").max())
+    assert ages["low"].is_sorted() and ages["low"].min() == by_age["age"].min()
+    assert all(group in (f"{low} to {high}", f"{low}") for group, low, high in ages.iter_rows())
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(-50, 50)), min_size=1, max_size=60))
