@@ -26,15 +26,29 @@ GROUPS_MAX = 8
 _LEGEND_WIDTH = 110
 """Characters that fit beside each other below a picture."""
 
-_NO_GROUP = ("agent", "name", "born", "cell", "parent", "goal", "last_birth", "thought_due", "_tick", "_ordinal")
+_NO_GROUP = (
+    "agent",
+    "name",
+    "born",
+    "cell",
+    "household",
+    "parent",
+    "goal",
+    "last_birth",
+    "thought_due",
+    "_tick",
+    "_ordinal",
+)
 """Columns, or ends of them, of which nearly everybody has another value."""
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "agent": pl.Int64, "name": pl.String, "occupation": pl.String, "answer": pl.String, "because": pl.String,
+    "run": pl.String, "tick": pl.Int64, "agent": pl.Int64, "name": pl.String, "occupation": pl.String,
+    "answer": pl.String, "place": pl.Int64, "because": pl.String,
     "problem": pl.String, "memories": pl.List(pl.String), "tokens_in": pl.Int64, "tokens_out": pl.Int64,
-    "latency_ms": pl.Int64, "engine": pl.String, "adapter": pl.String,
+    "latency_ms": pl.Int64, "engine": pl.String, "adapter": pl.String, "prompt": pl.String,
 }  # fmt: skip
-"""Columns of a survey: null where there is none. `problem` says why there is no answer."""
+"""Columns of a survey: null where there is none. `place` says as which choice, from 1, the agent read what it took,
+where each reads them in an order of its own; `problem` why there is no answer."""
 
 
 def require_minds(run: str, world: World) -> None:
@@ -93,15 +107,13 @@ def frame_of(replies: Iterable[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame([{name: row[name] for name in SCHEMA} for row in rows], schema=SCHEMA)
 
 
-def took_first(frame: pl.DataFrame, question: Question, tick: int) -> int | None:
+def took_first(frame: pl.DataFrame) -> int | None:
     """Return how many took the choice that was listed to them first; None where all read the same list.
 
     By chance it would be one in so many as there are choices: what is above that is the model's leaning, not theirs.
     """
-    if question.keeps_order or not question.choices:
-        return None
-    said = frame.select("agent", "answer").iter_rows()
-    return sum(answer == question.listed_to(agent, tick)[0] for agent, answer in said)
+    places = frame["place"].drop_nulls()
+    return int((places == 1).sum()) if len(places) else None
 
 
 # -- how many said what ------------------------------------------------------------------------------
@@ -114,12 +126,15 @@ class Tally:
     Attributes
     ----------
     group : what they have in common; "all" of everybody
+    asked : how many of them were asked
     counts : by choice, in the order of the question
-    mean, sd : of a scale, over those who answered: mean and sample standard deviation; else None
+    median, mean, sd : of a scale, over those who answered; the last is the sample standard deviation; else None
     """
 
     group: str
+    asked: int
     counts: dict[str, int]
+    median: float | None = None
     mean: float | None = None
     sd: float | None = None
 
@@ -130,7 +145,10 @@ class Tally:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
-        return {"group": self.group, "answered": self.answered, "counts": self.counts, "mean": self.mean, "sd": self.sd}
+        return {
+            "group": self.group, "asked": self.asked, "answered": self.answered, "counts": self.counts,
+            "median": self.median, "mean": self.mean, "sd": self.sd,
+        }  # fmt: skip
 
 
 def tallies(frame: pl.DataFrame, question: Question, groups: pl.DataFrame | None = None) -> list[Tally]:
@@ -154,10 +172,10 @@ def _tally(group: str, frame: pl.DataFrame, question: Question) -> Tally:
     said = frame["answer"].drop_nulls().to_list()
     counts = {choice: said.count(choice) for choice in question.choices}
     if not question.is_scale or not said:
-        return Tally(group, counts)
+        return Tally(group, len(frame), counts)
     numbers = np.array([int(each) for each in said])
     sd = round(float(numbers.std(ddof=1)), 3) if len(numbers) > 1 else None
-    return Tally(group, counts, round(float(numbers.mean()), 3), sd)
+    return Tally(group, len(frame), counts, float(np.median(numbers)), round(float(numbers.mean()), 3), sd)
 
 
 def groups_by(world: World, column: str, agents: Sequence[int]) -> pl.DataFrame:

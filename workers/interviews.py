@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from domain.errors import EngineUnavailable, MindError
+from domain.errors import EngineTimedOut, EngineUnavailable, MindError
 from domain.minds.percepts import percept_of
 from domain.ports import Engine, MemoryIndex, Run
 from domain.state import World
@@ -24,6 +24,8 @@ _AT_ONCE_OF = {"scripted": 1, "llama": 4, "vllm": 16, "openai": 8}
 """How many are asked at a time: nobody waits for the first, so more than in a run."""
 _GIVEN_UP_AFTER = 8
 """Failures from the beginning, without one answer, after which nobody else is asked."""
+_HANGS_AFTER = 4
+"""Answers in a row that took too long, after which nobody else is asked: each takes a minute."""
 
 _LISTEN_S = 0.2
 
@@ -43,7 +45,7 @@ class Interviewer:
     ) -> None:  # fmt: skip
         self.world, self.mind = world, mind
         self._engine, self._adapters, self._index = PatientEngine(engine), adapters, index
-        self._lineage = store.lineage(run)
+        self._run, self._lineage = run.name, store.lineage(run)
         scenarios = scenarios_of(store, run)
         self._seed, self._configuration = scenarios.root.seed, scenarios.at(world.tick).configuration
 
@@ -67,25 +69,27 @@ class Interviewer:
 
         Yields
         ------
-        as `put_question` returns, with "agent", "name", "occupation" and "problem": why there is no answer, else None
+        as `put_question` returns, with "run", "tick", "agent", "name", "occupation" and "problem": why there is no
+        answer, else None
 
         Raises
         ------
-        EngineUnavailable, MemoryUnavailable
-            After what was answered so far.
+        EngineUnavailable, EngineTimedOut, MemoryUnavailable
+            After what was answered so far: the engine went away, or takes too long again and again.
         MindError
             If nobody at all gets an answer.
 
         Close it if it is left early: nobody can be asked after that.
         """
-        at_once, asked, done, answered = _AT_ONCE_OF[self.mind], iter(agents), 0, 0
+        at_once, asked, done, answered, late = _AT_ONCE_OF[self.mind], iter(agents), 0, 0, 0
         waiting: deque[tuple[dict[str, Any], Future[dict[str, Any]]]] = deque()
         with ThreadPoolExecutor(at_once, "polis-survey") as pool:
             try:
                 while True:
                     while len(waiting) < 2 * at_once and (agent := next(asked, None)) is not None:
                         percept, memories = self._moment_of(agent, question.text)
-                        about = {"agent": agent, "name": percept["name"], "occupation": percept["group"]}
+                        about = {"run": self._run, "tick": self.world.tick, "agent": agent, "name": percept["name"]}
+                        about |= {"occupation": percept["group"]}
                         waiting.append((about, pool.submit(put_question, self._engine, memories, percept, question)))
                     if not waiting:
                         return
@@ -94,9 +98,11 @@ class Interviewer:
                         wait((reply,), timeout=_LISTEN_S)
                     try:
                         told = reply.result() | {"problem": None}
-                        answered += 1
+                        answered, late = answered + 1, 0
                     except MindError as error:
-                        if isinstance(error, EngineUnavailable) or (not answered and done + 1 >= _GIVEN_UP_AFTER):
+                        late = late + 1 if isinstance(error, EngineTimedOut) else 0
+                        is_away = isinstance(error, EngineUnavailable) or late == _HANGS_AFTER
+                        if is_away or (not answered and done + 1 >= _GIVEN_UP_AFTER):
                             raise
                         told = _NOTHING | {"problem": str(error.reason)}
                     waiting.popleft()
@@ -124,8 +130,8 @@ def _answered_meanwhile(waiting: Iterable[tuple[dict[str, Any], Future[dict[str,
 
 
 _NOTHING: dict[str, Any] = {
-    "answer": None, "because": None, "memories": [], "tokens_in": None, "tokens_out": None, "latency_ms": None,
-    "engine": None, "adapter": None, "prompt": None, "template": None,
+    "answer": None, "place": None, "because": None, "memories": [], "tokens_in": None, "tokens_out": None,
+    "latency_ms": None, "engine": None, "adapter": None, "prompt": None, "template": None,
 }  # fmt: skip
 
 

@@ -130,7 +130,7 @@ def survey(
     frame = frame_of(replies)
     counted = tallies(frame, question, groups) if question.choices else []
     told = _told(found, world, question, frame, counted, asked=len(wanted), mind=who)
-    told |= {"took_first": took_first(frame, question, world.tick)}
+    told |= {"took_first": took_first(frame)}
     told |= {"by": by, "seconds": round(time.monotonic() - began, 1)}
     if as_csv:
         sys.stdout.write(_flat(frame).write_csv())
@@ -195,7 +195,7 @@ def _told(
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
-    return frame.with_columns(pl.col("memories").list.join(" "))
+    return frame.drop("prompt").with_columns(pl.col("memories").list.join(" "))
 
 
 # -- for people --------------------------------------------------------------------------------------
@@ -238,6 +238,7 @@ def _counts(tally: Tally) -> Any:
         table.add_row(plain(choice), f"{count:,}", f"{share:.1f}", "█" * round(_BAR * count / most))
     if tally.mean is not None:
         table.add_section()
+        table.add_row("median", f"{tally.median:g}", "", "")
         table.add_row("mean", f"{tally.mean:.2f}", "", "" if tally.sd is None else f"standard deviation {tally.sd:.2f}")
     return table
 
@@ -252,14 +253,19 @@ def _by_group(column: str, counted: list[Tally]) -> Any:
     for tally in counted:
         shares = [f"{100 * count / max(1, tally.answered):.0f}" for count in tally.counts.values()]
         mean = [] if not scale else ["" if tally.mean is None else f"{tally.mean:.2f}"]
-        table.add_row(plain(tally.group), f"{tally.answered:,}", *shares, *mean)
+        table.add_row(plain(tally.group), _answered(tally), *shares, *mean)
     return table
+
+
+def _answered(tally: Tally) -> str:
+    """Return how many answered, and of how many where some did not."""
+    return f"{tally.answered:,}" + ("" if tally.answered == tally.asked else f" of {tally.asked:,}")
 
 
 def _by_choice(column: str, counted: list[Tally], *, scale: bool) -> Any:
     """Return the same with a row a choice, where choices are too many or too long to stand beside each other."""
     table = _table(f"{column}:", *(f"{tally.group}>" for tally in counted))
-    table.add_row("answered", *(f"{tally.answered:,}" for tally in counted))
+    table.add_row("answered", *(_answered(tally) for tally in counted))
     for choice in counted[0].counts:
         shares = (100 * tally.counts[choice] / max(1, tally.answered) for tally in counted)
         table.add_row(plain(f"{choice} %"), *(f"{share:.0f}" for share in shares))

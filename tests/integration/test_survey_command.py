@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -21,8 +22,9 @@ import chronopolis
 from domain.errors import EngineUnavailable, PolisError
 from tests.support.commands import Polis, Said, home_with_server, polis  # noqa: F401
 from tests.support.engines import Engines, closed_port, engines  # noqa: F401
+from workers import interviews
 from workers.minds import patient
-from workers.minds.survey import question_of
+from workers.minds.survey import put_question, question_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -142,7 +144,7 @@ def test_an_engine_that_knows_no_schema_is_understood(openly: Openly) -> None:
     told = openly.ask("chosen").json
     assert told["unanswered"] == 0 and told["tokens"]["in"] == 40 * told["asked"]
     asked = question_of(TRUST[0], choices=told["choices"])
-    assert all(each["answer"] == asked.listed_to(each["agent"], 60)[0] for each in told["answers"])
+    assert all(each["answer"] == asked.listed_to(each["agent"])[0] for each in told["answers"])
     assert len({each["answer"] for each in told["answers"]}) == 3
 
 
@@ -168,6 +170,15 @@ def test_of_an_engine_that_goes_away_what_was_answered_is_told(openly: Openly) -
     assert said.code == 3 and error["error"]["type"] == "EngineUnavailable"
     assert not told["complete"] and 0 < told["answered"] == len(told["answers"]) < told["asked"]
     assert "were asked before it ended" in said.err
+
+
+def test_an_engine_that_hangs_is_not_waited_for_by_everybody(openly: Openly) -> None:
+    openly.monkeypatch.setattr(interviews, "put_question", partial(put_question, timeout_s=1.0))
+    said = openly.ask("soon_hangs")
+    told, error = said.lines
+    assert said.code == 3 and error["error"]["type"] == "EngineTimedOut"
+    assert not told["complete"] and told["answered"] >= 5
+    assert told["unanswered"] == 1 + interviews._HANGS_AFTER - 1  # the first, and all in the row but the last
 
 
 @pytest.mark.parametrize(("behaviour", "error"), [("no_key", "Invalid API Key"), ("garbage", "JSON")])

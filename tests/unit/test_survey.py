@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from chronopolis.errors import UnknownAgent, WrongUsage
 from chronopolis.people import describe, living
-from chronopolis.survey import _quarters, draw_tallies, frame_of, groups_by, tallies, took_first, whom_to_ask
+from chronopolis.survey import SCHEMA, _quarters, draw_tallies, frame_of, groups_by, tallies, took_first, whom_to_ask
 from domain.configuration import Configuration
 from domain.errors import InvalidConfiguration
 from domain.ports import Completed, Completion
@@ -83,17 +83,17 @@ def test_a_question_that_nobody_could_answer_is_refused(text: str, options: dict
 def test_a_scale_is_its_numbers_in_order(scale: str, first: str, last: str) -> None:
     question = question_of("How content are you?", scale=scale)
     assert (question.choices[0], question.choices[-1]) == (first, last)
-    assert question.listed_to(3, 120) == question.choices
+    assert question.listed_to(3) == question.choices
 
 
 def test_each_reads_the_choices_in_an_order_of_its_own_and_always_the_same() -> None:
-    orders = [TRUST.listed_to(agent, 120) for agent in range(600)]
-    assert orders == [TRUST.listed_to(agent, 120) for agent in range(600)]
+    orders = [TRUST.listed_to(agent) for agent in range(600)]
+    assert orders == [TRUST.listed_to(agent) for agent in range(600)]
     assert {frozenset(order) for order in orders} == {frozenset(TRUST.choices)}
     counted = Counter(orders)
     assert len(counted) == 6 and min(counted.values()) > 60
     told = question_of(TRUST.text, choices=TRUST.choices, keeps_order=True)
-    assert {told.listed_to(agent, 120) for agent in range(20)} == {TRUST.choices}
+    assert {told.listed_to(agent) for agent in range(20)} == {TRUST.choices}
 
 
 # -- the answer --------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ def test_the_prompt_lists_the_choices_and_the_schema_takes_no_other() -> None:
     assert wanted.schema is not None
     assert wanted.schema["properties"]["answer"]["enum"] == list(TRUST.choices)
     assert wanted.schema["required"] == ["answer", "because"] and not wanted.schema["additionalProperties"]
-    listed = "\n".join(f"- {choice}" for choice in question.listed_to(3, 120))
+    listed = "\n".join(f"- {choice}" for choice in question.listed_to(3))
     assert f"Choices:\n{listed}\nWhat do you answer?" in told["prompt"]
     assert "because (what makes" in told["prompt"] and TRUST.text in told["prompt"]
     assert {m["id"] for m in told["memories"]} == {m.id for m in MEMORIES}
@@ -275,13 +275,16 @@ def test_an_occupation_that_nobody_has_is_named_with_those_there_are(world: Worl
 # -- the count ---------------------------------------------------------------------------------------
 
 
+def _reply(agent: int, answer: str | None, place: int | None = None) -> dict[str, Any]:
+    problem = None if answer else "it is empty"
+    return dict.fromkeys(SCHEMA) | {
+        "run": "town", "tick": 30, "agent": agent, "name": f"N{agent}", "occupation": "farmer", "answer": answer,
+        "place": place, "problem": problem, "memories": [],
+    }  # fmt: skip
+
+
 def _replies(*answers: str | None) -> pl.DataFrame:
-    blank = {"because": None, "memories": [], "tokens_in": 1, "tokens_out": 1, "latency_ms": 1, "engine": "x",
-             "adapter": None, "occupation": "farmer"}  # fmt: skip
-    return frame_of(
-        blank | {"agent": k, "name": f"N{k}", "answer": answer, "problem": None if answer else "it is empty"}
-        for k, answer in enumerate(answers)
-    )
+    return frame_of(_reply(k, answer) for k, answer in enumerate(answers))
 
 
 def test_answers_are_counted_by_choice_and_those_without_are_left_out() -> None:
@@ -291,37 +294,42 @@ def test_answers_are_counted_by_choice_and_those_without_are_left_out() -> None:
 
 
 def test_how_many_took_what_was_listed_first_tells_of_a_model_that_leans() -> None:
-    leaning = _replies(*(TRUST.listed_to(agent, 120)[0] for agent in range(30)))
-    assert took_first(leaning, TRUST, 120) == 30
-    assert 0 < (took_first(_replies(*30 * ["yes"]), TRUST, 120) or 0) < 30
-    assert took_first(_replies(None, None), TRUST, 120) == 0
-    assert took_first(_replies("1"), question_of("How?", scale="1-3"), 120) is None
+    leaning = [put_question(Saying(f'{{"answer": "{TRUST.listed_to(k)[0]}"}}'), (), percept(agent=k), TRUST)
+               for k in range(30)]  # fmt: skip
+    assert {told["place"] for told in leaning} == {1}
+    said = [put_question(Saying('{"answer": "yes"}'), (), percept(agent=k), TRUST) for k in range(30)]
+    assert all(TRUST.listed_to(k)[told["place"] - 1] == "yes" for k, told in enumerate(said))
+    for all_told, first in ((leaning, 30), (said, sum(TRUST.listed_to(k)[0] == "yes" for k in range(30)))):
+        frame = frame_of(_reply(k, told["answer"], told["place"]) for k, told in enumerate(all_told))
+        assert took_first(frame) == first
+    assert took_first(_replies("1", None)) is None
+    scale = put_question(Saying('{"answer": "1"}'), (), percept(), question_of("How?", scale="1-3"))
+    assert scale["place"] is None
 
 
 def test_a_scale_has_a_mean_and_a_standard_deviation() -> None:
     question = question_of("How content?", scale="1-7")
     (tally,) = tallies(_replies("1", "4", "7", None), question)
-    assert (tally.mean, tally.sd) == (4.0, 3.0)
+    assert (tally.median, tally.mean, tally.sd) == (4.0, 4.0, 3.0)
+    assert (tally.asked, tally.answered) == (4, 3)
+    assert tallies(_replies("1", "1", "2", "7"), question)[0].median == 1.5
     (one,) = tallies(_replies("4"), question)
-    assert (one.mean, one.sd) == (4.0, None)
+    assert (one.median, one.mean, one.sd) == (4.0, 4.0, None)
     (nobody,) = tallies(_replies(None), question)
-    assert (nobody.mean, nobody.sd, nobody.answered) == (None, None, 0)
+    assert (nobody.median, nobody.mean, nobody.sd, nobody.answered) == (None, None, None, 0)
 
 
 def test_groups_are_counted_beside_all(world: World) -> None:
     everybody = whom_to_ask(world, "town", seed=7)
     groups = groups_by(world, "occupation", everybody)
     assert sorted(groups["agent"].to_list()) == everybody
-    frame = frame_of(
-        {"agent": k, "name": "N", "occupation": "x", "answer": "yes", "because": None, "problem": None, "memories": [],
-         "tokens_in": 1, "tokens_out": 1, "latency_ms": 1, "engine": "x", "adapter": None}
-        for k in everybody
-    )  # fmt: skip
+    frame = frame_of(_reply(k, "yes") for k in everybody)
     first, *rest = tallies(frame, TRUST, groups)
     assert first.group == "all" and [tally.group for tally in rest] == sorted({tally.group for tally in rest})
     assert sum(tally.counts["yes"] for tally in rest) == first.counts["yes"] == len(everybody)
-    with pytest.raises(WrongUsage, match="no such column"):
-        groups_by(world, "name", everybody)
+    for no_group in ("name", "household", "acted_tick", "tie_0"):
+        with pytest.raises(WrongUsage, match="no such column"):
+            groups_by(world, no_group, everybody)
 
 
 def test_groups_are_in_order_and_who_has_no_value_is_none(world: World) -> None:

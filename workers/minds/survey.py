@@ -50,11 +50,11 @@ class Question:
     is_scale: bool = False
     reasons: bool = False
 
-    def listed_to(self, agent: int, tick: int) -> tuple[str, ...]:
-        """Return the choices in the order that an agent reads them: a function of question, agent and tick."""
+    def listed_to(self, agent: int) -> tuple[str, ...]:
+        """Return the choices in the order that an agent reads them, at any tick: a function of question and agent."""
         if self.keeps_order:
             return self.choices
-        return tuple(sorted(self.choices, key=lambda choice: _digest(self.text, agent, tick, choice)))
+        return tuple(sorted(self.choices, key=lambda choice: _digest(self.text, agent, choice)))
 
 
 def question_of(
@@ -128,7 +128,8 @@ def put_question(
 
     Returns
     -------
-    as `interview` does, with "because" (None unless asked for); "answer" is one of the choices where there are any
+    as `interview` does, with "because" (None unless asked for); "answer" is one of the choices where there are any, and
+    "place" says as which of them the agent read it, from 1 (None where all read the same list)
 
     Raises
     ------
@@ -138,9 +139,9 @@ def put_question(
     if not question.choices:
         told = interview(engine, memories, percept, question.text, timeout_s=timeout_s,
                          temperature_milli=temperature_milli)  # fmt: skip
-        return told | {"because": None}
+        return told | {"place": None, "because": None}
     percept = {**percept, "purpose": "survey"}
-    listed = question.listed_to(int(percept["agent"]), int(percept["tick"]))
+    listed = question.listed_to(int(percept["agent"]))
     prompt = render(
         # On top: a list of choices is to take no place from who the agent is and what it remembers.
         percept, memories, budget_tokens=INTERVIEW_BUDGET + _cost(listed), question=question.text, choices=listed,
@@ -159,6 +160,7 @@ def put_question(
     done, answer, because = _answered(engine, wanted, question, timeout_s)
     return {
         "answer": answer,
+        "place": None if question.keeps_order else listed.index(answer) + 1,
         "because": because,
         "memories": [{"id": m.id, "score": m.score, "text": m.text} for m in used],
         "tokens_in": done.tokens_in,
