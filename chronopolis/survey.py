@@ -27,18 +27,8 @@ _LEGEND_WIDTH = 110
 """Characters that fit beside each other below a picture."""
 
 _NO_GROUP = (
-    "agent",
-    "name",
-    "born",
-    "cell",
-    "household",
-    "parent",
-    "goal",
-    "last_birth",
-    "thought_due",
-    "_tick",
-    "_ordinal",
-)
+    "agent", "name", "born", "cell", "household", "parent", "goal", "last_birth", "thought_due", "_tick", "_ordinal",
+)  # fmt: skip
 """Columns, or ends of them, of which nearly everybody has another value."""
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {

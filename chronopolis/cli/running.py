@@ -148,9 +148,9 @@ def resume(
 
     with open_store(say=output.say) as store:
         found = store.find(run)
-        if take_over and store.lease(found).status == "running":
-            with store.writer(found, durability=durability.value, take_over=True):
-                pass  # whoever wrote it is ended: what comes next is beyond the newest tick that is there now
+        if store.lease(found).status == "running":
+            with store.writer(found, durability=durability.value, take_over=take_over):
+                pass  # whoever wrote it has ended: what comes next is beyond the newest tick that is there now
         head, lease = store.head(found), store.lease(found)
         newest = -1 if head is None else head.tick
         target = lease.target if ticks is None else max(newest, 0) + ticks

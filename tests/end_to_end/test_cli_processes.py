@@ -120,6 +120,16 @@ def test_a_run_that_is_being_written_is_refused_and_goes_on(polis):
         process.wait()
 
 
+def test_ticks_are_counted_from_where_another_runner_left_a_run_that_it_is_just_ending(polis):
+    process = start("run", *SMALL, "--ticks", "300", "--pace", "10", "--name", "ending", "--quiet")
+    wait_for_tick(polis, "ending", 100)
+    more = polis("resume", "ending", "--ticks", "5", "--json")
+    assert process.wait(timeout=30) == 0
+    assert more.code == 0, more.err
+    assert more.json["head_tick"] == more.json["ticks"] == 305
+    assert polis("show", "ending", "--json").json["status"] == "complete"
+
+
 def test_ctrl_c_ends_a_command_that_still_imports_without_a_word():
     code = """
 import os, signal, sys, types
