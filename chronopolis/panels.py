@@ -51,11 +51,7 @@ def panels(names: Sequence[str], path: Path, *, title: str, height: float) -> It
         If the disk is full.
     """
     require_picture(path, len(names))
-    import matplotlib
-
-    matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "chronopolis"
-    import matplotlib.pyplot as plt
+    plt = pyplot()
 
     columns = min(2, len(names))
     rows = -(-len(names) // columns)
@@ -79,6 +75,17 @@ def panels(names: Sequence[str], path: Path, *, title: str, height: float) -> It
         plt.close(figure)
 
 
+def pyplot() -> Any:
+    """Return matplotlib's pyplot, which draws without a window and gives equal names to equal parts of an SVG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "chronopolis"
+    import matplotlib.pyplot as plt
+
+    return plt
+
+
 def save_figure(figure: Any, path: Path) -> None:
     """Write a figure of matplotlib; equal figures give equal bytes.
 
@@ -99,4 +106,4 @@ def save_figure(figure: Any, path: Path) -> None:
         raise WrongUsage(f"--plot {path}: it can't be written there ({error.strerror or error})") from None
 
 
-__all__ = ["panels", "require_picture", "save_figure"]
+__all__ = ["panels", "pyplot", "require_picture", "save_figure"]

@@ -1,19 +1,16 @@
-"""Surveys: who is asked, what they said as a frame, how many said what, a picture."""
+"""Surveys: who is asked, what they said as a frame, how many said what."""
 
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from chronopolis.errors import WrongUsage
-from chronopolis.panels import require_picture, save_figure
 from chronopolis.people import find_agent, living, people_frame
 
 if TYPE_CHECKING:
@@ -22,9 +19,6 @@ if TYPE_CHECKING:
 
 GROUPS_MAX = 8
 """Values of a column by which answers are grouped one by one; a number with more is cut into quarters."""
-
-_LEGEND_WIDTH = 110
-"""Characters that fit beside each other below a picture."""
 
 _NO_GROUP = (
     "agent", "name", "born", "cell", "household", "parent", "goal", "last_birth", "thought_due", "_tick", "_ordinal",
@@ -211,66 +205,6 @@ def _quarters(values: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([named, lacking])
 
 
-# -- a picture ---------------------------------------------------------------------------------------
-
-
-def draw_tallies(found: Sequence[Tally], path: Path, *, title: str) -> None:
-    """Write a picture of the shares that took each choice, a bar a group; equal answers, equal bytes.
-
-    Raises
-    ------
-    WrongUsage
-        If it can't be written there.
-    OSError
-        If the disk is full.
-    """
-    require_picture(path)
-    import matplotlib
-
-    matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "chronopolis"
-    import matplotlib.pyplot as plt
-
-    shown = [tally for tally in found if tally.answered]
-    choices = list(found[0].counts)
-    colours = matplotlib.colormaps["viridis"](np.linspace(0.1, 0.95, len(choices)))
-    columns = max(1, min(len(choices), 7, _LEGEND_WIDTH // (max(map(len, choices)) + 6)))
-    figure, axis = plt.subplots(figsize=(8, 1.6 + 0.45 * len(shown) + 0.18 * ((len(choices) - 1) // columns)))
-    try:
-        bars, left = list[Any](), np.zeros(len(shown))
-        rows = np.arange(len(shown))[::-1]
-        for choice, colour in zip(choices, colours, strict=True):
-            share = np.array([100 * tally.counts[choice] / tally.answered for tally in shown])
-            bars.append(axis.barh(rows, share, left=left, color=colour, height=0.75))
-            for row, start, width in zip(rows, left, share, strict=True):
-                if width >= 8:
-                    light = colour[:3] @ np.array([0.299, 0.587, 0.114]) > 0.55
-                    axis.text(start + width / 2, row, f"{width:.0f}", ha="center", va="center", fontsize=8,
-                              color="black" if light else "white")  # fmt: skip
-            left += share
-        axis.set_yticks(rows, [f"{tally.group} ({tally.answered:,})" for tally in shown], fontsize=9)
-        axis.set_xlim(0, 100)
-        axis.set_xlabel("% of those who answered")
-        axis.set_title(_literal(title), fontsize=10, loc="left", wrap=True)
-        for side in ("top", "right"):
-            axis.spines[side].set_visible(False)
-        # Named by hand: a label of a bar that begins with "_" would be left out.
-        named = [_literal(choice) for choice in choices]
-        figure.legend(bars, named, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
-        figure.set_layout_engine("constrained")
-        with warnings.catch_warnings():
-            # No font has every script: what it lacks is a box in the picture, and stands in words beside it.
-            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-            save_figure(figure, path)
-    finally:
-        plt.close(figure)
-
-
-def _literal(text: str) -> str:
-    """Return what matplotlib draws as the text: it would take what stands between two "$" for mathematics."""
-    return text.replace("$", r"\$")
-
-
 __all__ = [
-    "SCHEMA", "Tally", "draw_tallies", "frame_of", "groups_by", "require_minds", "tallies", "took_first", "whom_to_ask",
+    "SCHEMA", "Tally", "frame_of", "groups_by", "require_minds", "tallies", "took_first", "whom_to_ask",
 ]  # fmt: skip

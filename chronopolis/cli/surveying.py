@@ -89,7 +89,8 @@ def survey(
     import replay
     from chronopolis.panels import require_picture
     from chronopolis.record import require_tick
-    from chronopolis.survey import draw_tallies, frame_of, groups_by, require_minds, tallies, took_first, whom_to_ask
+    from chronopolis.survey import frame_of, groups_by, require_minds, tallies, took_first, whom_to_ask
+    from chronopolis.survey_picture import draw_tallies
     from workers.bootstrap import open_store
     from workers.interviews import interviewer
     from workers.minds.survey import question_of

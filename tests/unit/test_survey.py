@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from chronopolis.errors import UnknownAgent, WrongUsage
 from chronopolis.people import describe, living
-from chronopolis.survey import SCHEMA, _quarters, draw_tallies, frame_of, groups_by, tallies, took_first, whom_to_ask
+from chronopolis.survey import SCHEMA, _quarters, frame_of, groups_by, tallies, took_first, whom_to_ask
+from chronopolis.survey_picture import draw_tallies
 from domain.configuration import Configuration
 from domain.errors import InvalidConfiguration
 from domain.ports import Completed, Completion
