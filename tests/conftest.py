@@ -1,6 +1,7 @@
 """What all tests share: fixtures, and hypothesis with the same examples on every machine and day, and no clock."""
 
 import gc
+import os
 import signal
 
 import pytest
@@ -23,6 +24,10 @@ settings.load_profile("chronopolis")
 # Behind `make test &` of a script Ctrl-C is ignored, and so by all that tests start; but some tests are of Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Tables are as wide as these say; and `import readline`, of whatever starts the workers, makes them say 80 by 24.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 
 # While tests are collected: what is read then stays, and looking through it for garbage was a quarter of the time.
 # Not by other thresholds: what is imported meanwhile may take them for Python's own.

@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -207,7 +207,7 @@ def _show(output: Output, told: dict[str, Any], frame: pl.DataFrame, counted: li
     if not counted:
         output.show(_words(frame))
     else:
-        output.show(_counts(counted[0]))
+        output.show(_counts(counted[0], bar=max(_BAR // 4, min(_BAR, (output.out.width - 40) // 2))))
         if len(counted) > 1:
             output.show(_by_group(told["by"], counted[1:]))
         if frame["because"].drop_nulls().len():
@@ -227,16 +227,18 @@ def _table(*titles: str) -> Any:
 
     table = Table(box=box.SIMPLE_HEAD)
     for title in titles:
-        table.add_column(plain(title.rstrip(">")), justify="right" if title.endswith(">") else "left")
+        justify: Literal["left", "right"] = "right" if title.endswith(">") else "left"
+        # Where there is no room all is still told, below each other; but a bar that was wrapped would be two.
+        table.add_column(plain(title.rstrip(">")), justify=justify, overflow="fold", no_wrap=not title)
     return table
 
 
-def _counts(tally: Tally) -> Any:
+def _counts(tally: Tally, *, bar: int) -> Any:
     table = _table("answer", "agents>", "%>", "")
     most = max(1, *tally.counts.values())
     for choice, count in tally.counts.items():
         share = 100 * count / max(1, tally.answered)
-        table.add_row(plain(choice), f"{count:,}", f"{share:.1f}", "█" * round(_BAR * count / most))
+        table.add_row(plain(choice), f"{count:,}", f"{share:.1f}", "█" * round(bar * count / most))
     if tally.mean is not None:
         table.add_section()
         table.add_row("median", f"{tally.median:g}", "", "")

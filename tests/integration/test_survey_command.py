@@ -132,6 +132,20 @@ def test_many_long_choices_are_shown_below_each_other(polis: Polis) -> None:  # 
     assert "26 %" in scale and "mean" in scale.rpartition("26 %")[2]
 
 
+def test_of_what_a_narrow_terminal_has_no_room_for_nothing_is_cut(
+    polis: Polis,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    long = [f"the choice of number {n}, which has many words" for n in range(9)]
+    asked = [word for choice in long for word in ("--choice", choice)]
+    for columns in (60, 80):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        shown = polis("survey", "town", "Which?", *asked, "--by", "occupation").out
+        assert "…" not in shown and max(map(len, shown.splitlines())) <= columns
+        bars = [line.count("█") for line in shown.splitlines()]
+        assert 6 <= max(bars) <= 24
+
+
 def test_answers_are_told_also_if_the_picture_can_not_be_written(polis: Polis, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "full.png").symlink_to("/dev/full")
     said = polis("survey", "town", "Content?", "--scale", "1-7", "--plot", str(tmp_path / "full.png"), "--json")
