@@ -40,7 +40,7 @@ from chronopolis.moment import Moment
 from chronopolis.people import find_agent
 from chronopolis.sentences import Names
 from chronopolis.standing import standing_of
-from chronopolis.survey import frame_of, require_minds, whom_to_ask
+from chronopolis.survey import frame_of, require_draws, require_minds, whom_to_ask
 from domain.advance import Header
 from domain.columns import AREAS
 from domain.configuration import Configuration
@@ -432,6 +432,7 @@ class History:
         agents: Iterable[int | str] = (),
         occupation: str | None = None,
         sample: int | None = None,
+        draws: int = 1,
         tick: int | None = None,
         mind: str | None = None,
     ) -> pl.DataFrame:
@@ -447,13 +448,14 @@ class History:
         agents : ids or names; all who live by default
         occupation : only theirs
         sample : int, at most so many, drawn by chance: the same at every tick, but for deaths and births
+        draws : int, how many times each is asked
         tick : int, optional
         mind : another engine than the run's own
 
         Returns
         -------
-        polars.DataFrame, a row an agent: `chronopolis.survey.SCHEMA`. Joined with `at(tick).agents` on "agent" it can
-        be compared by anything that the state holds.
+        polars.DataFrame, a row an agent and draw: `chronopolis.survey.SCHEMA`. Joined with `at(tick).agents` on
+        "agent" it can be compared by anything that the state holds.
 
         Raises
         ------
@@ -470,7 +472,7 @@ class History:
             keeps_order=truth("keep_order", keep_order),
             reasons=truth("reasons", reasons),
         )
-        world = self._world_with_minds(tick)
+        times, world = require_draws(whole("draws", draws)), self._world_with_minds(tick)
         named = [agents] if isinstance(agents, int | str) or not isinstance(agents, Iterable) else agents
         wanted = whom_to_ask(
             world, self.name, seed=self.seed, agents=[str(plain(each)) for each in named],
@@ -479,7 +481,7 @@ class History:
         )  # fmt: skip
         with (
             interviewer(self._store, self._run, world, mind=mind, settings=self._settings) as asking,
-            closing(asking.survey(wanted, asked)) as answers,
+            closing(asking.survey(wanted, asked, draws=times)) as answers,
         ):
             said: list[dict[str, Any]] = []
             try:

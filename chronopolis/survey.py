@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from chronopolis.agreement import krippendorff_alpha, share_interval
 from chronopolis.errors import WrongUsage
 from chronopolis.people import find_agent, living, people_frame
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 GROUPS_MAX = 8
 """Values of a column by which answers are grouped one by one; a number with more is cut into quarters."""
+DRAWS_MAX = 100
+"""How many times an agent can be asked in one survey."""
 
 _NO_GROUP = (
     "agent", "name", "born", "cell", "household", "parent", "goal", "last_birth", "thought_due", "_tick", "_ordinal",
@@ -27,12 +30,13 @@ _NO_GROUP = (
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "run": pl.String, "tick": pl.Int64, "agent": pl.Int64, "name": pl.String, "occupation": pl.String,
-    "answer": pl.String, "place": pl.Int64, "because": pl.String,
+    "draw": pl.Int64, "answer": pl.String, "place": pl.Int64, "because": pl.String,
     "problem": pl.String, "memories": pl.List(pl.String), "tokens_in": pl.Int64, "tokens_out": pl.Int64,
     "latency_ms": pl.Int64, "engine": pl.String, "adapter": pl.String, "prompt": pl.String,
 }  # fmt: skip
-"""Columns of a survey: null where there is none. `place` says as which choice, from 1, the agent read what it took,
-where each reads them in an order of its own; `problem` why there is no answer."""
+"""Columns of a survey: null where there is none. `draw` says how many times the agent had been asked, from 1; `place`
+as which choice, from 1, it read what it took, where each reads them in an order of its own; `problem` why there is no
+answer."""
 
 
 def require_minds(run: str, world: World) -> None:
@@ -86,9 +90,21 @@ def whom_to_ask(
 
 
 def frame_of(replies: Iterable[dict[str, Any]]) -> pl.DataFrame:
-    """Return what was said as a frame, one row an agent: `SCHEMA`."""
+    """Return what was said as a frame, one row an agent and draw: `SCHEMA`."""
     rows = [{**reply, "memories": [memory["id"] for memory in reply["memories"]]} for reply in replies]
     return pl.DataFrame([{name: row[name] for name in SCHEMA} for row in rows], schema=SCHEMA)
+
+
+def require_draws(draws: int) -> int:
+    """Return how many times each agent is asked.
+
+    Raises
+    ------
+    WrongUsage
+    """
+    if not 1 <= draws <= DRAWS_MAX:
+        raise WrongUsage(f"{draws:,} draws: each agent can be asked 1 to {DRAWS_MAX} times")
+    return draws
 
 
 def took_first(frame: pl.DataFrame) -> int | None:
@@ -105,19 +121,23 @@ def took_first(frame: pl.DataFrame) -> int | None:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many of a group took each choice.
+    """How many answers of a group took each choice.
 
     Attributes
     ----------
     group : what they have in common; "all" of everybody
-    asked : how many of them were asked
+    asked : how many answers they were asked for: their number, times the draws of each
     counts : by choice, in the order of the question
+    intervals : by choice, its share with 95 % confidence, of 1, as `share_interval` says; none where nobody answered
+    agreement : of those who answered more than once with themselves, as `krippendorff_alpha` says; else None
     median, mean, sd : of a scale, over those who answered; the last is the sample standard deviation; else None
     """
 
     group: str
     asked: int
     counts: dict[str, int]
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    agreement: float | None = None
     median: float | None = None
     mean: float | None = None
     sd: float | None = None
@@ -131,12 +151,13 @@ class Tally:
         """Return it as JSON has it."""
         return {
             "group": self.group, "asked": self.asked, "answered": self.answered, "counts": self.counts,
-            "median": self.median, "mean": self.mean, "sd": self.sd,
+            "intervals": {choice: [round(end, 4) for end in ends] for choice, ends in self.intervals.items()},
+            "agreement": self.agreement, "median": self.median, "mean": self.mean, "sd": self.sd,
         }  # fmt: skip
 
 
 def tallies(frame: pl.DataFrame, question: Question, groups: pl.DataFrame | None = None) -> list[Tally]:
-    """Return how many took each choice: of everybody, then of each group.
+    """Return how many answers took each choice: of everybody, then of each group.
 
     Parameters
     ----------
@@ -154,12 +175,21 @@ def tallies(frame: pl.DataFrame, question: Question, groups: pl.DataFrame | None
 
 def _tally(group: str, frame: pl.DataFrame, question: Question) -> Tally:
     said = frame["answer"].drop_nulls().to_list()
+    by_agent = frame.drop_nulls("answer").group_by("agent", maintain_order=True).agg("answer")["answer"].to_list()
     counts = {choice: said.count(choice) for choice in question.choices}
+    each = [len(own) for own in by_agent]
+    found = {choice: share_interval([own.count(choice) for own in by_agent], each) for choice in question.choices}
+    number = {choice: float(choice) if question.is_scale else place for place, choice in enumerate(question.choices)}
+    alpha = krippendorff_alpha([[number[one] for one in own] for own in by_agent], is_scale=question.is_scale)
+    tally = Tally(
+        group, len(frame), counts, intervals={choice: ends for choice, ends in found.items() if ends is not None},
+        agreement=None if alpha is None else round(alpha, 3),
+    )  # fmt: skip
     if not question.is_scale or not said:
-        return Tally(group, len(frame), counts)
+        return tally
     numbers = np.array([int(each) for each in said])
     sd = round(float(numbers.std(ddof=1)), 3) if len(numbers) > 1 else None
-    return Tally(group, len(frame), counts, float(np.median(numbers)), round(float(numbers.mean()), 3), sd)
+    return replace(tally, median=float(np.median(numbers)), mean=round(float(numbers.mean()), 3), sd=sd)
 
 
 def groups_by(world: World, column: str, agents: Sequence[int]) -> pl.DataFrame:
@@ -206,5 +236,6 @@ def _quarters(values: pl.DataFrame) -> pl.DataFrame:
 
 
 __all__ = [
-    "SCHEMA", "Tally", "frame_of", "groups_by", "require_minds", "tallies", "took_first", "whom_to_ask",
+    "SCHEMA", "Tally", "frame_of", "groups_by", "require_draws", "require_minds", "tallies", "took_first",
+    "whom_to_ask",
 ]  # fmt: skip

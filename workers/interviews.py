@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from domain.errors import EngineTimedOut, EngineUnavailable, MindError
@@ -59,18 +60,21 @@ class Interviewer:
         percept, memories = self._moment_of(agent, question)
         return interview(self._engine, memories, percept, question) | {"person": percept["name"]}
 
-    def survey(self, agents: Sequence[int], question: Question) -> Generator[dict[str, Any], None, None]:
+    def survey(
+        self, agents: Sequence[int], question: Question, *, draws: int = 1
+    ) -> Generator[dict[str, Any], None, None]:
         """Put a question to agents, as many at a time as the engine is good for; yield what each says, in their order.
 
         Parameters
         ----------
         agents : ids of living agents
         question : Question
+        draws : how many times each is asked; all once before anybody twice, so that who stops early has all of them
 
         Yields
         ------
-        as `put_question` returns, with "run", "tick", "agent", "name", "occupation" and "problem": why there is no
-        answer, else None
+        as `put_question` returns, with "run", "tick", "agent", "name", "occupation", "draw", from 1, and "problem": why
+        there is no answer, else None
 
         Raises
         ------
@@ -81,16 +85,19 @@ class Interviewer:
 
         Close it if it is left early: nobody can be asked after that.
         """
-        at_once, asked, done, answered, late = _AT_ONCE_OF[self.mind], iter(agents), 0, 0, 0
+        at_once, done, answered, late = _AT_ONCE_OF[self.mind], 0, 0, 0
+        asked = ((agent, draw) for draw in range(1, draws + 1) for agent in agents)
         waiting: deque[tuple[dict[str, Any], Future[dict[str, Any]]]] = deque()
         with ThreadPoolExecutor(at_once, "polis-survey") as pool:
             try:
                 while True:
-                    while len(waiting) < 2 * at_once and (agent := next(asked, None)) is not None:
+                    while len(waiting) < 2 * at_once and (following := next(asked, None)) is not None:
+                        agent, draw = following
                         percept, memories = self._moment_of(agent, question.text)
                         about = {"run": self._run, "tick": self.world.tick, "agent": agent, "name": percept["name"]}
-                        about |= {"occupation": percept["group"]}
-                        waiting.append((about, pool.submit(put_question, self._engine, memories, percept, question)))
+                        about |= {"occupation": percept["group"], "draw": draw}
+                        put = partial(put_question, self._engine, memories, percept, question, draw=draw)
+                        waiting.append((about, pool.submit(put)))
                     if not waiting:
                         return
                     about, reply = waiting[0]

@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
             "polis survey brave-otter 'How content are you?' --scale 1-7 --tick 900 --by occupation",
             "polis survey brave-otter 'How content are you?' --scale 1-7 --by coin --plot content.png",
             "polis survey brave-otter 'What do you fear?' --sample 20  # in their own words",
+            "polis survey brave-otter 'Is bread dear?' --choice yes --choice no --draws 5  # and how far they agree",
             "polis survey brave-otter 'Is bread dear?' --choice yes --choice no --reasons --csv > bread.csv",
         )
     )(survey)
@@ -67,6 +68,9 @@ def survey(
             metavar="N", help="Ask so many, drawn by chance: at every tick the same, but for deaths and births."
         ),
     ] = None,
+    draws: Annotated[
+        int, typer.Option(metavar="K", help="Ask each K times: tells how far agents agree with themselves.")
+    ] = 1,
     by: Annotated[
         str | None,
         typer.Option(
@@ -89,7 +93,15 @@ def survey(
     import replay
     from chronopolis.panels import require_picture
     from chronopolis.record import require_tick
-    from chronopolis.survey import frame_of, groups_by, require_minds, tallies, took_first, whom_to_ask
+    from chronopolis.survey import (
+        frame_of,
+        groups_by,
+        require_draws,
+        require_minds,
+        tallies,
+        took_first,
+        whom_to_ask,
+    )
     from chronopolis.survey_picture import draw_tallies
     from workers.bootstrap import open_store
     from workers.interviews import interviewer
@@ -101,6 +113,7 @@ def survey(
     question = question_of(text, choices=choices or (), scale=scale, keeps_order=keep_order, reasons=reasons)
     if not question.choices and (by is not None or picture is not None):
         raise WrongUsage("--by and --plot count answers", "Give choices or a scale to choose from.")
+    require_draws(draws)
     if picture is not None:
         require_picture(picture)
     began = time.monotonic()
@@ -119,20 +132,20 @@ def survey(
                 who = asking.mind
                 with (
                     SurveyDisplay(output, f"asking {found.name}") as display,
-                    closing(asking.survey(wanted, question)) as answers,
+                    closing(asking.survey(wanted, question, draws=draws)) as answers,
                 ):
                     for reply in answers:
                         replies.append(reply)
-                        display.update(len(replies), len(wanted))
+                        display.update(len(replies), draws * len(wanted))
         except BaseException as error:
             if not replies:
                 raise
             stopped = error
     frame = frame_of(replies)
     counted = tallies(frame, question, groups) if question.choices else []
-    told = _told(found, world, question, frame, counted, asked=len(wanted), mind=who)
+    told = _told(found, world, question, frame, counted, asked=draws * len(wanted), mind=who)
     told |= {"took_first": took_first(frame)}
-    told |= {"by": by, "seconds": round(time.monotonic() - began, 1)}
+    told |= {"draws": draws, "by": by, "seconds": round(time.monotonic() - began, 1)}
     if as_csv:
         sys.stdout.write(_flat(frame).write_csv())
         output.hand_on()
@@ -147,27 +160,27 @@ def survey(
         draw_tallies(counted, picture, title=f"{question.text} ({found.name}, tick {world.tick:,})")
         output.say(f"wrote {picture}")
     if stopped is not None:
-        output.warn(f"{len(frame):,} of {len(wanted):,} were asked before it ended")
+        output.warn(f"{len(frame):,} of {told['asked']:,} were asked before it ended")
         raise stopped
     if not told["answered"]:
         raise typer.Exit(CHECK_FAILED)
 
 
 class SurveyDisplay(ProgressDisplay):
-    """Shows how many have been asked."""
+    """Shows how many have answered."""
 
     def amounts(self) -> tuple[Any, ...]:
         """Return the columns that tell how much is done."""
         from rich.progress import MofNCompleteColumn, TextColumn
 
-        return MofNCompleteColumn(), TextColumn("agents")
+        return MofNCompleteColumn(), TextColumn("answers")
 
     def update(self, done: int, of: int) -> None:
-        """Show that `done` of them have been asked."""
+        """Show that so many answers have come."""
         if self._progress is not None:
             self._progress.update(self._task, completed=done, total=of)
         elif self.is_time():
-            self.output.say(f"{self.doing}: {done:,} of {of:,} agents")
+            self.output.say(f"{self.doing}: {done:,} of {of:,} answers")
 
 
 def _told(
@@ -207,13 +220,17 @@ def _show(output: Output, told: dict[str, Any], frame: pl.DataFrame, counted: li
     if not counted:
         output.show(_words(frame))
     else:
-        output.show(_counts(counted[0], bar=max(_BAR // 4, min(_BAR, (output.out.width - 40) // 2))))
+        bar = max(_BAR // 4, min(_BAR, (output.out.width - 50) // 2))
+        output.show(_counts(counted[0], of="agents" if told["draws"] == 1 else "answers", bar=bar))
         if len(counted) > 1:
             output.show(_by_group(told["by"], counted[1:]))
         if frame["because"].drop_nulls().len():
             output.show(_words(frame))
     rest = f", {told['unanswered']:,} gave no answer" if told["unanswered"] else ""
-    output.show(plain(f"{told['answered']:,} of {told['asked']:,} answered{rest}"))
+    times = "" if told["draws"] == 1 else f": {told['asked'] // told['draws']:,} agents, each {told['draws']} times"
+    output.show(plain(f"{told['answered']:,} of {told['asked']:,} answered{rest}{times}"))
+    if counted and counted[0].agreement is not None:
+        output.show(plain(f"agreement with themselves {counted[0].agreement:.2f} (Krippendorff's alpha; 0 is chance)"))
     if told["took_first"] is not None:
         chance = told["answered"] / len(told["choices"])
         output.show(plain(f"{told['took_first']:,} took what was listed to them first; by chance {chance:,.0f} would"))
@@ -233,16 +250,19 @@ def _table(*titles: str) -> Any:
     return table
 
 
-def _counts(tally: Tally, *, bar: int) -> Any:
-    table = _table("answer", "agents>", "%>", "")
+def _counts(tally: Tally, *, of: str, bar: int) -> Any:
+    table = _table("answer", f"{of}>", "%>", "95 % interval>", "")
     most = max(1, *tally.counts.values())
     for choice, count in tally.counts.items():
         share = 100 * count / max(1, tally.answered)
-        table.add_row(plain(choice), f"{count:,}", f"{share:.1f}", "█" * round(bar * count / most))
+        ends = [f"{100 * end:.0f}" for end in tally.intervals.get(choice, ())]
+        table.add_row(plain(choice), f"{count:,}", f"{share:.1f}", " to ".join(ends), "█" * round(bar * count / most))
     if tally.mean is not None:
         table.add_section()
-        table.add_row("median", f"{tally.median:g}", "", "")
-        table.add_row("mean", f"{tally.mean:.2f}", "", "" if tally.sd is None else f"standard deviation {tally.sd:.2f}")
+        table.add_row("median", f"{tally.median:g}", "", "", "")
+        table.add_row(
+            "mean", f"{tally.mean:.2f}", "", "", "" if tally.sd is None else f"standard deviation {tally.sd:.2f}"
+        )
     return table
 
 
@@ -279,9 +299,13 @@ def _by_choice(column: str, counted: list[Tally], *, scale: bool) -> Any:
 
 def _words(frame: pl.DataFrame) -> Any:
     reasons = bool(frame["because"].drop_nulls().len())
-    table = _table("agent>", "name", "occupation", "answer", *(["because"] if reasons else []))
-    for row in frame.iter_rows(named=True):
+    again = bool((frame["draw"] > 1).any())
+    table = _table(
+        "agent>", "name", "occupation", *(["draw>"] if again else []), "answer", *(["because"] if reasons else [])
+    )
+    for row in frame.sort("agent", "draw", maintain_order=True).iter_rows(named=True):
         said = row["answer"] if row["problem"] is None else f"({row['problem']})"
         words = [plain(row["because"] or "")] if reasons else []
-        table.add_row(str(row["agent"]), plain(row["name"]), row["occupation"], plain(said), *words)
+        draw = [str(row["draw"])] if again else []
+        table.add_row(str(row["agent"]), plain(row["name"]), row["occupation"], *draw, plain(said), *words)
     return table

@@ -112,6 +112,24 @@ def test_its_csv_and_its_tables_tell_the_same(polis: Polis) -> None:  # noqa: F8
     assert "9 of 9 answered" in shown
 
 
+def test_each_is_asked_as_often_as_is_told(polis: Polis) -> None:  # noqa: F811
+    once = polis("survey", "town", *TRUST, "--sample", "6", "--json").json
+    told = polis("survey", "town", *TRUST, "--sample", "6", "--draws", "3", "--by", "occupation", "--json").json
+    asked = [each["agent"] for each in once["answers"]]
+    assert [(each["draw"], each["agent"]) for each in told["answers"]] == [(d, a) for d in (1, 2, 3) for a in asked]
+    assert [each["answer"] for each in told["answers"][:6]] == [each["answer"] for each in once["answers"]]
+    assert (told["draws"], told["asked"], told["answered"]) == (3, 18, 18)
+    assert sum(group["asked"] for group in told["tallies"][1:]) == 18
+    assert once["tallies"][0]["agreement"] is None and -1 <= told["tallies"][0]["agreement"] <= 1
+    shown = polis("survey", "town", *TRUST, "--sample", "6", "--draws", "3").out
+    assert "18 of 18 answered: 6 agents, each 3 times" in shown and "agreement with themselves" in shown
+    low, high = told["tallies"][0]["intervals"]["yes"]
+    assert f"{100 * low:.0f} to {100 * high:.0f}" in shown
+    with chronopolis.open("town") as run:
+        frame = run.survey(TRUST[0], choices=told["choices"], sample=6, draws=3)
+    assert frame["answer"].to_list() == [each["answer"] for each in told["answers"]]
+
+
 def test_a_picture_is_written(polis: Polis, tmp_path: Path) -> None:  # noqa: F811
     said = polis("survey", "town", "Content?", "--scale", "1-7", "--by", "coin", "--plot", str(tmp_path / "c.png"))
     assert said.code == 0 and "mean" in said.out
@@ -254,6 +272,7 @@ def test_ctrl_c_ends_an_interview_at_once(home: Path, engines: Engines) -> None:
         (("town", *TRUST, "--agent", "Nobody At All"), "lives there"),
         (("town", *TRUST, "--tick", "99"), "no tick 99"),
         (("town", *TRUST, "--sample", "0"), "asks nobody"),
+        (("town", *TRUST, "--draws", "0"), "1 to 100"),
         (("town", *TRUST, "--mind", "lama"), "no such mind"),
         (("town", *TRUST, "--json", "--csv"), "together"),
         (("town", *TRUST, "--plot", "x.gif"), ".png or .svg"),
@@ -295,7 +314,8 @@ def test_in_python_what_was_answered_until_an_engine_went_away_is_in_the_error(o
         {"question": 5}, {"question": ""}, {"choices": [1, 2]}, {"choices": "yes"}, {"scale": 7}, {"scale": "x"},
         {"sample": "x"}, {"sample": 0}, {"agents": [3.5]}, {"agents": [True]}, {"agents": "Nobody At All"},
         {"occupation": 3}, {"occupation": "king"}, {"tick": -1}, {"tick": 1.5}, {"mind": 3}, {"mind": "reflex"},
-        {"reasons": "no"}, {"keep_order": 1}, {"agents": 3.5}, {"agents": None}, {"choices": None}, {"choices": 3},
+        {"reasons": "no"}, {"keep_order": 1}, {"draws": 0}, {"draws": True},
+        {"agents": 3.5}, {"agents": None}, {"choices": None}, {"choices": 3},
     ],
     ids=str,
 )  # fmt: skip

@@ -14,9 +14,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chronopolis.agreement import share_interval
 from chronopolis.errors import UnknownAgent, WrongUsage
 from chronopolis.people import describe, living
-from chronopolis.survey import SCHEMA, _quarters, frame_of, groups_by, tallies, took_first, whom_to_ask
+from chronopolis.survey import (
+    DRAWS_MAX,
+    SCHEMA,
+    _quarters,
+    frame_of,
+    groups_by,
+    require_draws,
+    tallies,
+    took_first,
+    whom_to_ask,
+)
 from chronopolis.survey_picture import draw_tallies
 from domain.configuration import Configuration
 from domain.errors import InvalidConfiguration
@@ -227,6 +238,19 @@ def test_the_scripted_mind_takes_some_choice_always_the_same() -> None:
     assert again == told
 
 
+def test_another_draw_lists_the_choices_anew_and_asks_for_other_words() -> None:
+    engine = Saying(*['{"answer": "no"}'] * 9)
+    told = [put_question(engine, MEMORIES, percept(), TRUST, draw=draw) for draw in range(1, 10)]
+    assert len({wanted.seed for wanted in engine.asked}) == 9
+    assert len({each["prompt"] for each in told}) == len({TRUST.listed_to(3, draw) for draw in range(1, 10)}) > 2
+    assert [TRUST.listed_to(3, draw)[each["place"] - 1] for draw, each in enumerate(told, 1)] == ["no"] * 9
+    assert told[0] == put_question(Saying('{"answer": "no"}'), MEMORIES, percept(), TRUST)
+    aloud = Saying(*["The winter."] * 2)
+    for draw in (1, 2):
+        put_question(aloud, MEMORIES, percept(), question_of("What do you fear?"), draw=draw)
+    assert aloud.asked[0].seed != aloud.asked[1].seed
+
+
 def test_without_choices_it_is_an_interview() -> None:
     told = put_question(Saying("I fear the winter."), MEMORIES, percept(), question_of("What do you fear?"))
     assert (told["answer"], told["because"]) == ("I fear the winter.", None)
@@ -276,11 +300,11 @@ def test_an_occupation_that_nobody_has_is_named_with_those_there_are(world: Worl
 # -- the count ---------------------------------------------------------------------------------------
 
 
-def _reply(agent: int, answer: str | None, place: int | None = None) -> dict[str, Any]:
+def _reply(agent: int, answer: str | None, place: int | None = None, draw: int = 1) -> dict[str, Any]:
     problem = None if answer else "it is empty"
     return dict.fromkeys(SCHEMA) | {
         "run": "town", "tick": 30, "agent": agent, "name": f"N{agent}", "occupation": "farmer", "answer": answer,
-        "place": place, "problem": problem, "memories": [],
+        "place": place, "problem": problem, "memories": [], "draw": draw,
     }  # fmt: skip
 
 
@@ -292,6 +316,27 @@ def test_answers_are_counted_by_choice_and_those_without_are_left_out() -> None:
     (tally,) = tallies(_replies("yes", None, "yes", "no"), TRUST)
     assert tally.counts == {"yes": 2, "no": 1, "hard to say": 0}
     assert (tally.answered, tally.mean, tally.sd) == (3, None, None)
+
+
+def test_answers_of_several_draws_tell_how_far_agents_agree_with_themselves() -> None:
+    said = ("yes", "yes", "yes"), ("no", "no", "no"), ("yes", "no", None), (None, None, None)
+    frame = frame_of(_reply(k, answer, draw=d) for k, own in enumerate(said) for d, answer in enumerate(own, 1))
+    (tally,) = tallies(frame, TRUST)
+    assert (tally.asked, tally.answered, tally.counts["yes"]) == (12, 8, 4)
+    assert tally.agreement == pytest.approx(1 - 7 * 2 / (2 * 4 * 4), abs=1e-3)
+    assert tally.intervals["yes"] == share_interval([3, 0, 1], [3, 3, 2])
+    assert tallies(_replies("yes", "no"), TRUST)[0].agreement is None
+    assert tallies(_replies(None), TRUST)[0].intervals == {}
+    scale = question_of("How content?", scale="1-7")
+    near = frame_of(_reply(k, str(k + d), draw=d) for k in (1, 5) for d in (1, 2))
+    by_distance = tallies(near, scale)[0].agreement
+    assert by_distance is not None and by_distance > 0.8
+
+
+@pytest.mark.parametrize("draws", [0, -1, DRAWS_MAX + 1])
+def test_nobody_can_be_asked_never_or_without_end(draws: int) -> None:
+    with pytest.raises(WrongUsage, match="1 to"):
+        require_draws(draws)
 
 
 def test_how_many_took_what_was_listed_first_tells_of_a_model_that_leans() -> None:

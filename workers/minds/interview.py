@@ -23,6 +23,7 @@ def interview(
     timeout_s: float = 60.0,
     temperature_milli: int = 700,
     budget_tokens: int = INTERVIEW_BUDGET,
+    draw: int = 1,
 ) -> dict[str, Any]:
     """Return what the agent says to a question.
 
@@ -32,6 +33,7 @@ def interview(
     memories : what the question brought to mind (retrieve with the question as the query)
     percept : of the tick that is asked about
     question : any text; the model sees it as quoted speech
+    draw : how many times it has been asked, this one included: each draws its words anew
 
     Returns
     -------
@@ -50,7 +52,7 @@ def interview(
         messages=prompt.messages,
         schema=None,
         max_tokens=ANSWER_TOKENS["interview"],
-        seed=int.from_bytes(hashlib.sha256(prompt.text.encode()).digest()[:4], "big") & 0x7FFFFFFF,
+        seed=seed_of(prompt.text, draw),
         adapter=percept.get("adapter"),
         temperature_milli=temperature_milli,
         percept={**percept, "memories": [{"id": m.id, "text": m.text} for m in used], "question": question},
@@ -67,3 +69,9 @@ def interview(
         "prompt": prompt.text,
         "template": prompt.template_hash,
     }
+
+
+def seed_of(prompt: str, draw: int) -> int:
+    """Return what an engine draws its words by: a function of the prompt, and of how many times it has been asked."""
+    again = "" if draw == 1 else f"\0{draw}"
+    return int.from_bytes(hashlib.sha256((prompt + again).encode()).digest()[:4], "big") & 0x7FFFFFFF

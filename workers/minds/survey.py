@@ -15,7 +15,7 @@ from typing import Any
 from domain.errors import InvalidConfiguration
 from domain.ports import Completed, Completion, Engine, Recalled
 from workers.minds.answers import ANSWER_TOKENS, THOUGHTS, AnswerUnusable, object_in, repair_messages
-from workers.minds.interview import INTERVIEW_BUDGET, interview
+from workers.minds.interview import INTERVIEW_BUDGET, interview, seed_of
 from workers.minds.plain import plain
 from workers.minds.prompts import estimate_tokens, render
 from workers.minds.words import QUESTION_MAX
@@ -50,11 +50,12 @@ class Question:
     is_scale: bool = False
     reasons: bool = False
 
-    def listed_to(self, agent: int) -> tuple[str, ...]:
-        """Return the choices in the order that an agent reads them, at any tick: a function of question and agent."""
+    def listed_to(self, agent: int, draw: int = 1) -> tuple[str, ...]:
+        """Return the choices in the order that an agent reads them the first or a later time, at any tick."""
         if self.keeps_order:
             return self.choices
-        return tuple(sorted(self.choices, key=lambda choice: _digest(self.text, agent, choice)))
+        again = () if draw == 1 else (draw,)
+        return tuple(sorted(self.choices, key=lambda choice: _digest(self.text, agent, choice, *again)))
 
 
 def question_of(
@@ -114,6 +115,7 @@ def put_question(
     percept: dict[str, Any],
     question: Question,
     *,
+    draw: int = 1,
     timeout_s: float = 60.0,
     temperature_milli: int = 700,
 ) -> dict[str, Any]:
@@ -125,6 +127,7 @@ def put_question(
     memories : what the question brought to mind
     percept : of the tick that is asked about
     question : Question
+    draw : how many times the agent has been asked it, this one included
 
     Returns
     -------
@@ -137,11 +140,11 @@ def put_question(
         As the engine does, and `AnswerUnusable` if it says nothing that was among the choices, twice.
     """
     if not question.choices:
-        told = interview(engine, memories, percept, question.text, timeout_s=timeout_s,
+        told = interview(engine, memories, percept, question.text, draw=draw, timeout_s=timeout_s,
                          temperature_milli=temperature_milli)  # fmt: skip
         return told | {"place": None, "because": None}
     percept = {**percept, "purpose": "survey"}
-    listed = question.listed_to(int(percept["agent"]))
+    listed = question.listed_to(int(percept["agent"]), draw)
     prompt = render(
         # On top: a list of choices is to take no place from who the agent is and what it remembers.
         percept, memories, budget_tokens=INTERVIEW_BUDGET + _cost(listed), question=question.text, choices=listed,
@@ -152,7 +155,7 @@ def put_question(
         messages=prompt.messages,
         schema=_schema(question),
         max_tokens=_room(question),
-        seed=int.from_bytes(hashlib.sha256(prompt.text.encode()).digest()[:4], "big") & 0x7FFFFFFF,
+        seed=seed_of(prompt.text, draw),
         adapter=percept.get("adapter"),
         temperature_milli=temperature_milli,
         percept={**percept, "question": question.text, "choices": listed, "reasons": question.reasons},
