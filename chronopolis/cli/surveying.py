@@ -82,7 +82,7 @@ def survey(
         Path | None, typer.Option("--plot", metavar="FILE", help="Write a picture of the answers, .png or .svg.")
     ] = None,
     mind: Annotated[str | None, typer.Option(help="Another engine than the run's own.")] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV with a line of names: a line an agent.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV with a line of names: a line an answer.")] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
