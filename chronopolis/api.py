@@ -40,7 +40,8 @@ from chronopolis.moment import Moment
 from chronopolis.people import find_agent
 from chronopolis.sentences import Names
 from chronopolis.standing import standing_of
-from chronopolis.survey import frame_of, require_draws, require_minds, whom_to_ask
+from chronopolis.survey import frame_of, require_draws, require_minds
+from chronopolis.waves import answers_of, waves_of
 from domain.advance import Header
 from domain.columns import AREAS
 from domain.configuration import Configuration
@@ -433,7 +434,7 @@ class History:
         occupation: str | None = None,
         sample: int | None = None,
         draws: int = 1,
-        tick: int | None = None,
+        tick: int | Iterable[int] | None = None,
         mind: str | None = None,
     ) -> pl.DataFrame:
         """Put one question to many agents as of a tick, the newest by default; nothing of the run changes.
@@ -449,12 +450,13 @@ class History:
         occupation : only theirs
         sample : int, at most so many, drawn by chance: the same at every tick, but for deaths and births
         draws : int, how many times each is asked
-        tick : int, optional
+        tick : int or several, optional
+            As of each of several: agents who are named are asked wherever they live.
         mind : another engine than the run's own
 
         Returns
         -------
-        polars.DataFrame, a row an agent and draw: `chronopolis.survey.SCHEMA`. Joined with `at(tick).agents` on
+        polars.DataFrame, a row an agent, tick and draw: `chronopolis.survey.SCHEMA`. Joined with `at(tick).agents` on
         "agent" it can be compared by anything that the state holds.
 
         Raises
@@ -472,16 +474,21 @@ class History:
             keeps_order=truth("keep_order", keep_order),
             reasons=truth("reasons", reasons),
         )
-        times, world = require_draws(whole("draws", draws)), self._world_with_minds(tick)
+        times = require_draws(whole("draws", draws))
+        several = [tick] if tick is None or not isinstance(tick, Iterable) else list(tick)
+        if not several:
+            raise WrongUsage("tick: there is none in it")
+        ticks = sorted({self._tick("tick", each) for each in several})
         named = [agents] if isinstance(agents, int | str) or not isinstance(agents, Iterable) else agents
-        wanted = whom_to_ask(
-            world, self.name, seed=self.seed, agents=[str(plain(each)) for each in named],
+        waves = waves_of(
+            self._store, self._run, ticks, agents=[str(plain(each)) for each in named],
             occupation=None if occupation is None else text("occupation", occupation),
             sample=None if sample is None else whole("sample", sample),
         )  # fmt: skip
+        world = replay.at(self._store, self._run, waves[-1].tick)
         with (
             interviewer(self._store, self._run, world, mind=mind, settings=self._settings) as asking,
-            closing(asking.survey(wanted, asked, draws=times)) as answers,
+            closing(answers_of(self._store, self._run, asking, waves, asked, draws=times)) as answers,
         ):
             said: list[dict[str, Any]] = []
             try:

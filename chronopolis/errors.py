@@ -4,6 +4,7 @@
 
     PolisError
     ├── WrongUsage            of `domain.errors`, since notebooks hold objects of `replay` too, which refuse as well
+    │   └── NobodyToAsk       nobody lives then whom a survey means
     └── FrontDoorError
         ├── UnknownAgent      no agent of that id or name lives then, or several of that name do
         ├── RunClosed         a run that was opened in Python and closed again
@@ -18,9 +19,13 @@ from __future__ import annotations
 from domain.errors import PolisError, WrongUsage, shown
 
 __all__ = [
-    "FrontDoorError", "HolderFailed", "NoSuchHost", "NoTicksYet", "NothingFound", "RunClosed", "UnknownAgent",
-    "WrongUsage",
+    "FrontDoorError", "HolderFailed", "NoSuchHost", "NoTicksYet", "NobodyToAsk", "NothingFound", "RunClosed",
+    "UnknownAgent", "WrongUsage",
 ]  # fmt: skip
+
+
+class NobodyToAsk(WrongUsage):
+    """Nobody who is meant by a survey lives at a tick."""
 
 
 class FrontDoorError(PolisError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,22 +11,15 @@ import numpy as np
 import polars as pl
 
 from chronopolis.agreement import krippendorff_alpha, share_interval
-from chronopolis.errors import WrongUsage
+from chronopolis.errors import NobodyToAsk, WrongUsage
 from chronopolis.people import find_agent, living, people_frame
 
 if TYPE_CHECKING:
     from domain.state import World
     from workers.minds.survey import Question
 
-GROUPS_MAX = 8
-"""Values of a column by which answers are grouped one by one; a number with more is cut into quarters."""
 DRAWS_MAX = 100
 """How many times an agent can be asked in one survey."""
-
-_NO_GROUP = (
-    "agent", "name", "born", "cell", "household", "parent", "goal", "last_birth", "thought_due", "_tick", "_ordinal",
-)  # fmt: skip
-"""Columns, or ends of them, of which nearly everybody has another value."""
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "run": pl.String, "tick": pl.Int64, "agent": pl.Int64, "name": pl.String, "occupation": pl.String,
@@ -70,17 +63,17 @@ def whom_to_ask(
 
     Raises
     ------
-    UnknownAgent, WrongUsage
+    UnknownAgent, NobodyToAsk, WrongUsage
     """
     found = sorted({find_agent(world, run, each) for each in agents}) or [agent for agent, _ in living(world)]
     if occupation is not None:
         works = dict(people_frame(world).select("agent", "occupation").iter_rows())
         if occupation not in set(works.values()):
             there = ", ".join(sorted(set(works.values())))
-            raise WrongUsage(f"nobody is {occupation!r} at tick {world.tick:,}", f"There are: {there}.")
+            raise NobodyToAsk(f"nobody is {occupation!r} at tick {world.tick:,}", f"There are: {there}.")
         found = [agent for agent in found if works[agent] == occupation]
     if not found:
-        raise WrongUsage(f"run {run}: nobody who is meant lives at tick {world.tick:,}")
+        raise NobodyToAsk(f"run {run}: nobody who is meant lives at tick {world.tick:,}")
     if sample is not None:
         if sample < 1:
             raise WrongUsage(f"a sample of {sample} asks nobody", "Give 1 or more.")
@@ -125,6 +118,7 @@ class Tally:
 
     Attributes
     ----------
+    tick : as of which they were asked
     group : what they have in common; "all" of everybody
     asked : how many answers they were asked for: their number, times the draws of each
     counts : by choice, in the order of the question
@@ -133,6 +127,7 @@ class Tally:
     median, mean, sd : of a scale, over those who answered; the last is the sample standard deviation; else None
     """
 
+    tick: int
     group: str
     asked: int
     counts: dict[str, int]
@@ -150,7 +145,8 @@ class Tally:
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         return {
-            "group": self.group, "asked": self.asked, "answered": self.answered, "counts": self.counts,
+            "tick": self.tick, "group": self.group, "asked": self.asked, "answered": self.answered,
+            "counts": self.counts,
             "intervals": {choice: [round(end, 4) for end in ends] for choice, ends in self.intervals.items()},
             "agreement": self.agreement, "median": self.median, "mean": self.mean, "sd": self.sd,
         }  # fmt: skip
@@ -161,19 +157,20 @@ def tallies(frame: pl.DataFrame, question: Question, groups: pl.DataFrame | None
 
     Parameters
     ----------
-    frame : of a survey
+    frame : of a survey as of one tick
     question : with choices
-    groups : of `groups_by`, optional
+    groups : of `groups_of`, optional
     """
-    found = [_tally("all", frame, question)]
+    tick = int(frame["tick"][0])
+    found = [_tally(tick, "all", frame, question)]
     if groups is not None:
         joined = frame.join(groups, on="agent", how="left")
         for group in groups["group"].unique(maintain_order=True):
-            found.append(_tally(group, joined.filter(pl.col("group") == group), question))
+            found.append(_tally(tick, group, joined.filter(pl.col("group") == group), question))
     return found
 
 
-def _tally(group: str, frame: pl.DataFrame, question: Question) -> Tally:
+def _tally(tick: int, group: str, frame: pl.DataFrame, question: Question) -> Tally:
     said = frame["answer"].drop_nulls().to_list()
     by_agent = frame.drop_nulls("answer").group_by("agent", maintain_order=True).agg("answer")["answer"].to_list()
     counts = {choice: said.count(choice) for choice in question.choices}
@@ -182,7 +179,7 @@ def _tally(group: str, frame: pl.DataFrame, question: Question) -> Tally:
     number = {choice: float(choice) if question.is_scale else place for place, choice in enumerate(question.choices)}
     alpha = krippendorff_alpha([[number[one] for one in own] for own in by_agent], is_scale=question.is_scale)
     tally = Tally(
-        group, len(frame), counts, intervals={choice: ends for choice, ends in found.items() if ends is not None},
+        tick, group, len(frame), counts, intervals={choice: ends for choice, ends in found.items() if ends is not None},
         agreement=None if alpha is None else round(alpha, 3),
     )  # fmt: skip
     if not question.is_scale or not said:
@@ -192,50 +189,7 @@ def _tally(group: str, frame: pl.DataFrame, question: Question) -> Tally:
     return replace(tally, median=float(np.median(numbers)), mean=round(float(numbers.mean()), 3), sd=sd)
 
 
-def groups_by(world: World, column: str, agents: Sequence[int]) -> pl.DataFrame:
-    """Return who belongs to which group, by a column of the living agents; many numbers are cut into quarters.
-
-    Returns
-    -------
-    polars.DataFrame of "agent" and "group", a text; by group in order
-
-    Raises
-    ------
-    WrongUsage
-        If there is no such column, or it has too many values.
-    """
-    people = (
-        people_frame(world).with_columns(age=world.tick - pl.col("born")).filter(pl.col("agent").is_in(list(agents)))
-    )
-    known = [name for name in people.columns if not name.endswith(_NO_GROUP) and not name.startswith("tie_")]
-    if column not in known:
-        raise WrongUsage(f"--by {column}: agents have no such column", f"There are: {', '.join(known)}.")
-    values = people.select("agent", pl.col(column).alias("value"))
-    if values["value"].n_unique() <= GROUPS_MAX:
-        named = values.with_columns(group=pl.col("value").cast(pl.String).fill_null("none"))
-        return named.sort("value", "agent", nulls_last=True).select("agent", "group")
-    if not values.schema["value"].is_numeric():
-        raise WrongUsage(f"--by {column}: {values['value'].n_unique():,} values make too many groups")
-    return _quarters(values)
-
-
-def _quarters(values: pl.DataFrame) -> pl.DataFrame:
-    """Return groups of about a quarter each, equal values together, named by the least and the most in them."""
-    known = values.filter(pl.col("value").is_not_null()).sort("value", "agent")
-    rank = pl.col("value").rank("min") - 1
-    cut = known.with_columns(quarter=(rank * 4 // known.height).cast(pl.Int64))
-    ends = cut.group_by("quarter").agg(low=pl.col("value").min(), high=pl.col("value").max())
-    told = ends.with_columns(
-        group=pl.when(pl.col("low") == pl.col("high"))
-        .then(pl.format("{}", "low"))
-        .otherwise(pl.format("{} to {}", "low", "high"))
-    )
-    named = cut.join(told, on="quarter").sort("quarter", "agent").select("agent", "group")
-    lacking = values.filter(pl.col("value").is_null()).select("agent", group=pl.lit("none"))
-    return pl.concat([named, lacking])
-
-
 __all__ = [
-    "SCHEMA", "Tally", "frame_of", "groups_by", "require_draws", "require_minds", "tallies", "took_first",
+    "SCHEMA", "Tally", "frame_of", "require_draws", "require_minds", "tallies", "took_first",
     "whom_to_ask",
 ]  # fmt: skip

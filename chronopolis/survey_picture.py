@@ -1,4 +1,4 @@
-"""The picture of a survey: the shares that took each choice, a bar a group."""
+"""Pictures of surveys: of one tick the shares that took each choice, a bar a group; of several, how they change."""
 
 from __future__ import annotations
 
@@ -58,12 +58,83 @@ def draw_tallies(found: Sequence[Tally], path: Path, *, title: str) -> None:
         named = [_literal(choice) for choice in choices]
         figure.legend(bars, named, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
         figure.set_layout_engine("constrained")
-        with warnings.catch_warnings():
-            # No font has every script: what it lacks is a box in the picture, and stands in words beside it.
-            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-            save_figure(figure, path)
+        _save(figure, path)
     finally:
         plt.close(figure)
+
+
+def draw_waves(found: Sequence[Tally], path: Path, *, title: str) -> None:
+    """Write a picture of how answers change from tick to tick, a panel a group; equal answers, equal bytes.
+
+    Of a scale it shows means with one standard deviation, of choices their shares with 95 % intervals.
+
+    Raises
+    ------
+    WrongUsage
+        If it can't be written there, or there are too many groups.
+    OSError
+        If the disk is full.
+    """
+    groups = list(dict.fromkeys(tally.group for tally in found if tally.answered))
+    require_picture(path, len(groups))
+    import matplotlib
+
+    plt = pyplot()
+
+    columns = min(3, len(groups))
+    size = (max(8.0, 3.6 * columns), 1.2 + 2.6 * -(-len(groups) // columns))
+    figure, axes = plt.subplots(
+        -(-len(groups) // columns), columns, figsize=size, squeeze=False, sharex=True, sharey=True
+    )
+    try:
+        lines = list[Any]()
+        is_scale = any(tally.mean is not None for tally in found)
+        choices = list(found[0].counts)
+        colours = matplotlib.colormaps["viridis"](np.linspace(0.1, 0.85, 1 if is_scale else len(choices)))
+        for axis in axes.flat[len(groups) :]:
+            axis.set_visible(False)
+        for axis, group in zip(axes.flat, groups, strict=False):
+            own = [tally for tally in found if tally.group == group and tally.answered]
+            ticks = [tally.tick for tally in own]
+            if is_scale:
+                courses = [[(t.mean or 0.0, (t.mean or 0.0) - (t.sd or 0.0), (t.mean or 0.0) + (t.sd or 0.0))
+                            for t in own]]  # fmt: skip
+            else:
+                courses = [[(t.counts[c] / t.answered, *t.intervals[c]) for t in own] for c in choices]
+            lines = []
+            for course, colour in zip(courses, colours, strict=True):
+                middle, low, high = (np.array(course) * (1 if is_scale else 100)).T
+                lines += axis.plot(ticks, middle, color=colour, marker="o", markersize=3)
+                axis.fill_between(ticks, low, high, color=colour, alpha=0.15, linewidth=0)
+            axis.set_title(_literal(f"{group} ({_from_to([tally.answered for tally in own])})"), fontsize=9)
+            axis.grid(alpha=0.3)
+            axis.set_ylim(*((float(choices[0]), float(choices[-1])) if is_scale else (0, 100)))
+        for axis in axes[:, 0]:
+            axis.set_ylabel("mean, ± one s. d." if is_scale else "% of those who answered", fontsize=8)
+        for axis in axes.flat[max(0, len(groups) - columns) : len(groups)]:
+            axis.set_xlabel("tick", fontsize=8)
+            axis.tick_params(labelbottom=True)
+        figure.suptitle(_literal(title), fontsize=10, wrap=True)
+        if not is_scale:
+            shown = max(1, min(len(choices), 7, _LEGEND_WIDTH // (max(map(len, choices)) + 6)))
+            named = [_literal(choice) for choice in choices]
+            figure.legend(lines, named, loc="outside lower center", ncols=shown, fontsize=8, frameon=False)
+        figure.set_layout_engine("constrained")
+        _save(figure, path)
+    finally:
+        plt.close(figure)
+
+
+def _from_to(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _save(figure: Any, path: Path) -> None:
+    with warnings.catch_warnings():
+        # No font has every script: what it lacks is a box in the picture, and stands in words beside it.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        save_figure(figure, path)
 
 
 def _literal(text: str) -> str:
@@ -71,4 +142,4 @@ def _literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-__all__ = ["draw_tallies"]
+__all__ = ["draw_tallies", "draw_waves"]

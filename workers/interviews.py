@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -47,8 +48,17 @@ class Interviewer:
         self.world, self.mind = world, mind
         self._engine, self._adapters, self._index = PatientEngine(engine), adapters, index
         self._run, self._lineage = run.name, store.lineage(run)
-        scenarios = scenarios_of(store, run)
-        self._seed, self._configuration = scenarios.root.seed, scenarios.at(world.tick).configuration
+        self._scenarios = scenarios_of(store, run)
+        self._seed = self._scenarios.root.seed
+        self._configuration = self._scenarios.at(world.tick).configuration
+
+    def as_of(self, world: World) -> Interviewer:
+        """Return one who asks as of an earlier state of the same run, by the same engine and memories."""
+        if world is self.world:
+            return self
+        other = copy(self)
+        other.world, other._configuration = world, self._scenarios.at(world.tick).configuration
+        return other
 
     def interview(self, agent: int, question: str) -> dict[str, Any]:
         """Return what an agent says to a question, as `workers.minds.interview.interview` does, with "person".

@@ -32,8 +32,8 @@ from domain.errors import PolisError
 GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS = 0, 1, 2, 3, 70, 130, 141
 
 _USAGE = (
-    "InvalidConfiguration", "UnknownRun", "RunDropped", "RunExists", "BeyondHead", "WrongUsage", "UnknownAgent",
-    "NoTicksYet", "NothingFound", "TickHasBegun", "UnknownEvent", "BadQuery", "ExportRefused",
+    "InvalidConfiguration", "UnknownRun", "RunDropped", "RunExists", "BeyondHead", "WrongUsage", "NobodyToAsk",
+    "UnknownAgent", "NoTicksYet", "NothingFound", "TickHasBegun", "UnknownEvent", "BadQuery", "ExportRefused",
     "UnknownMeasure", "InvalidExpression", "ReadByFork", "BackupRefused",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingAnswer", "MissingInput", "InvalidInput", "RandomnessForbidden")

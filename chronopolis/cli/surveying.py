@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from chronopolis.survey import Tally
+    from chronopolis.waves import Wave
     from domain.ports import Run
-    from domain.state import World
     from workers.minds.survey import Question
 
 _BAR, _ACROSS = 24, 90
@@ -35,6 +36,7 @@ def register(app: typer.Typer) -> None:
             "polis survey brave-otter 'Do you trust your neighbours?' --choice yes --choice no --choice 'hard to say'",
             "polis survey brave-otter 'How content are you?' --scale 1-7 --tick 900 --by occupation",
             "polis survey brave-otter 'How content are you?' --scale 1-7 --by coin --plot content.png",
+            "polis survey brave-otter 'How content are you?' --scale 1-7 --every 200 --sample 30  # how it changes",
             "polis survey brave-otter 'What do you fear?' --sample 20  # in their own words",
             "polis survey brave-otter 'Is bread dear?' --choice yes --choice no --draws 5  # and how far they agree",
             "polis survey brave-otter 'Is bread dear?' --choice yes --choice no --reasons --csv > bread.csv",
@@ -45,7 +47,13 @@ def register(app: typer.Typer) -> None:
 def survey(
     run: RunName,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What to ask.")],
-    tick: Annotated[int | None, typer.Option("--tick", min=0, metavar="T", help="As of which tick.")] = None,
+    tick: Annotated[
+        list[int] | None,
+        typer.Option("--tick", min=0, metavar="T", help="As of which tick, may be repeated; the newest if left out."),
+    ] = None,
+    first: Annotated[int | None, typer.Option("--from", min=0, metavar="T", help="The first tick of --every.")] = None,
+    last: Annotated[int | None, typer.Option("--to", min=0, metavar="T", help="The last tick of --every.")] = None,
+    every: Annotated[int | None, typer.Option(min=1, metavar="N", help="As of every N-th tick, from 0 on.")] = None,
     choices: Annotated[
         list[str] | None,
         typer.Option("--choice", metavar="C", help="What may be answered; at least two, or none: any words."),
@@ -92,17 +100,9 @@ def survey(
     """
     import replay
     from chronopolis.panels import require_picture
-    from chronopolis.record import require_tick
-    from chronopolis.survey import (
-        frame_of,
-        groups_by,
-        require_draws,
-        require_minds,
-        tallies,
-        took_first,
-        whom_to_ask,
-    )
-    from chronopolis.survey_picture import draw_tallies
+    from chronopolis.survey import frame_of, require_draws, took_first
+    from chronopolis.survey_picture import draw_tallies, draw_waves
+    from chronopolis.waves import answers_of, tallies_of, waves_of
     from workers.bootstrap import open_store
     from workers.interviews import interviewer
     from workers.minds.survey import question_of
@@ -120,30 +120,28 @@ def survey(
     replies: list[dict[str, Any]] = []
     with open_store(say=output.say) as store:
         found = store.find(run)
-        world = replay.at(store, found, require_tick(store, found, tick))
-        require_minds(found.name, world)
-        wanted = whom_to_ask(
-            world, found.name, seed=found.seed, agents=agents or (), sample=sample, occupation=occupation
-        )
-        groups = None if by is None else groups_by(world, by, wanted)
+        ticks = _ticks(store, found, tick or (), first, last, every)
+        waves = waves_of(store, found, ticks, agents=agents or (), sample=sample, occupation=occupation, by=by)
+        asked = draws * sum(len(wave.agents) for wave in waves)
+        world = replay.at(store, found, waves[-1].tick)
         stopped: BaseException | None = None
         try:
             with interviewer(store, found, world, mind=mind, say=output.say) as asking:
                 who = asking.mind
                 with (
                     SurveyDisplay(output, f"asking {found.name}") as display,
-                    closing(asking.survey(wanted, question, draws=draws)) as answers,
+                    closing(answers_of(store, found, asking, waves, question, draws=draws)) as answers,
                 ):
                     for reply in answers:
                         replies.append(reply)
-                        display.update(len(replies), draws * len(wanted))
+                        display.update(len(replies), asked)
         except BaseException as error:
             if not replies:
                 raise
             stopped = error
     frame = frame_of(replies)
-    counted = tallies(frame, question, groups) if question.choices else []
-    told = _told(found, world, question, frame, counted, asked=draws * len(wanted), mind=who)
+    counted = tallies_of(frame, question, waves) if question.choices else []
+    told = _told(found, waves, question, frame, counted, asked=asked, mind=who)
     told |= {"took_first": took_first(frame)}
     told |= {"draws": draws, "by": by, "seconds": round(time.monotonic() - began, 1)}
     if as_csv:
@@ -156,8 +154,9 @@ def survey(
     if told["unanswered"]:
         output.warn(f"{told['unanswered']:,} of {len(frame):,} gave no answer; the first: {told['problem']}")
     # Afterwards: it may take an hour to be answered, and a disk can be full by then.
-    if picture is not None and counted[0].answered:
-        draw_tallies(counted, picture, title=f"{question.text} ({found.name}, tick {world.tick:,})")
+    if picture is not None and any(tally.answered for tally in counted):
+        draw = draw_tallies if len(waves) == 1 else draw_waves
+        draw(counted, picture, title=f"{question.text} ({found.name}, {_when(told)})")
         output.say(f"wrote {picture}")
     if stopped is not None:
         output.warn(f"{len(frame):,} of {told['asked']:,} were asked before it ended")
@@ -184,14 +183,15 @@ class SurveyDisplay(ProgressDisplay):
 
 
 def _told(
-    run: Run, world: World, question: Question, frame: pl.DataFrame, counted: list[Tally], *, asked: int, mind: str
+    run: Run, waves: list[Wave], question: Question, frame: pl.DataFrame, counted: list[Tally], *, asked: int, mind: str
 ) -> dict[str, Any]:
     problems = frame["problem"].drop_nulls()
     engines = frame["engine"].drop_nulls().unique(maintain_order=True).to_list()
     return {
         "run": run.id,
         "name": run.name,
-        "tick": world.tick,
+        "tick": waves[-1].tick,
+        "ticks": [wave.tick for wave in waves],
         "question": question.text,
         "choices": list(question.choices),
         "mind": mind,
@@ -206,6 +206,34 @@ def _told(
     }
 
 
+def _ticks(
+    store: Any, run: Run, named: Sequence[int], first: int | None, last: int | None, every: int | None
+) -> list[int]:
+    """Return the ticks that are meant, ascending.
+
+    Raises
+    ------
+    WrongUsage, BeyondHead, NoTicksYet
+    """
+    from chronopolis.record import require_tick
+
+    if named and (first is not None or last is not None or every is not None):
+        raise WrongUsage("--tick names ticks, and --from, --to and --every a range", "Give the one or the other.")
+    if every is None:
+        if first is not None or last is not None:
+            raise WrongUsage("--from and --to need --every", "Say how many ticks lie between two waves.")
+        return sorted({require_tick(store, run, each) for each in named or (None,)})
+    low, high = require_tick(store, run, first or 0), require_tick(store, run, last)
+    if low > high:
+        raise WrongUsage(f"--from {low} lies after --to {high}")
+    return list(range(low, high + 1, every))
+
+
+def _when(told: dict[str, Any]) -> str:
+    ticks = told["ticks"]
+    return f"tick {ticks[0]:,}" if len(ticks) == 1 else f"{len(ticks)} ticks, {ticks[0]:,} to {ticks[-1]:,}"
+
+
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
@@ -216,20 +244,22 @@ def _flat(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _show(output: Output, told: dict[str, Any], frame: pl.DataFrame, counted: list[Tally]) -> None:
-    output.show(plain(f"{told['name']} · tick {told['tick']:,} · {told['engine'] or told['mind']}: {told['question']}"))
+    output.show(plain(f"{told['name']} · {_when(told)} · {told['engine'] or told['mind']}: {told['question']}"))
     if not counted:
         output.show(_words(frame))
+    elif len(told["ticks"]) > 1:
+        output.show(_by_wave(told["by"], counted))
     else:
         bar = max(_BAR // 4, min(_BAR, (output.out.width - 50) // 2))
         output.show(_counts(counted[0], of="agents" if told["draws"] == 1 else "answers", bar=bar))
         if len(counted) > 1:
             output.show(_by_group(told["by"], counted[1:]))
-        if frame["because"].drop_nulls().len():
-            output.show(_words(frame))
+    if counted and frame["because"].drop_nulls().len():
+        output.show(_words(frame))
     rest = f", {told['unanswered']:,} gave no answer" if told["unanswered"] else ""
-    times = "" if told["draws"] == 1 else f": {told['asked'] // told['draws']:,} agents, each {told['draws']} times"
-    output.show(plain(f"{told['answered']:,} of {told['asked']:,} answered{rest}{times}"))
-    if counted and counted[0].agreement is not None:
+    times = "" if told["draws"] == 1 else f", each agent {told['draws']} times"
+    output.show(plain(f"{told['answered']:,} of {told['asked']:,} answered{times}{rest}"))
+    if len(told["ticks"]) == 1 and counted and counted[0].agreement is not None:
         output.show(plain(f"agreement with themselves {counted[0].agreement:.2f} (Krippendorff's alpha; 0 is chance)"))
     if told["took_first"] is not None:
         chance = told["answered"] / len(told["choices"])
@@ -280,6 +310,26 @@ def _by_group(column: str, counted: list[Tally]) -> Any:
     return table
 
 
+def _by_wave(column: str | None, counted: list[Tally]) -> Any:
+    """Return a row a wave, and within it a row a group."""
+    scale = any(tally.mean is not None for tally in counted)
+    agree = any(tally.agreement is not None for tally in counted)
+    table = _table(
+        "tick>", *([column] if column else []), "answered>", *(f"{choice} %>" for choice in counted[0].counts),
+        *(["mean>"] if scale else []), *(["agreement>"] if agree else []),
+    )  # fmt: skip
+    for before, tally in zip([None, *counted], counted, strict=False):
+        if column and before is not None and before.tick != tally.tick:
+            table.add_section()
+        shares = [f"{100 * count / max(1, tally.answered):.0f}" for count in tally.counts.values()]
+        mean = [] if not scale else ["" if tally.mean is None else f"{tally.mean:.2f}"]
+        alpha = [] if not agree else ["" if tally.agreement is None else f"{tally.agreement:.2f}"]
+        group = [plain(tally.group)] if column else []
+        tick = "" if before is not None and before.tick == tally.tick else f"{tally.tick:,}"
+        table.add_row(tick, *group, _answered(tally), *shares, *mean, *alpha)
+    return table
+
+
 def _answered(tally: Tally) -> str:
     """Return how many answered, and of how many where some did not."""
     return f"{tally.answered:,}" + ("" if tally.answered == tally.asked else f" of {tally.asked:,}")
@@ -300,12 +350,20 @@ def _by_choice(column: str, counted: list[Tally], *, scale: bool) -> Any:
 def _words(frame: pl.DataFrame) -> Any:
     reasons = bool(frame["because"].drop_nulls().len())
     again = bool((frame["draw"] > 1).any())
+    waves = frame["tick"].n_unique() > 1
     table = _table(
-        "agent>", "name", "occupation", *(["draw>"] if again else []), "answer", *(["because"] if reasons else [])
+        *(["tick>"] if waves else []),
+        "agent>",
+        "name",
+        "occupation",
+        *(["draw>"] if again else []),
+        "answer",
+        *(["because"] if reasons else []),
     )
-    for row in frame.sort("agent", "draw", maintain_order=True).iter_rows(named=True):
+    for row in frame.sort("tick", "agent", "draw", maintain_order=True).iter_rows(named=True):
         said = row["answer"] if row["problem"] is None else f"({row['problem']})"
         words = [plain(row["because"] or "")] if reasons else []
         draw = [str(row["draw"])] if again else []
-        table.add_row(str(row["agent"]), plain(row["name"]), row["occupation"], *draw, plain(said), *words)
+        tick = [f"{row['tick']:,}"] if waves else []
+        table.add_row(*tick, str(row["agent"]), plain(row["name"]), row["occupation"], *draw, plain(said), *words)
     return table

@@ -122,12 +122,46 @@ def test_each_is_asked_as_often_as_is_told(polis: Polis) -> None:  # noqa: F811
     assert sum(group["asked"] for group in told["tallies"][1:]) == 18
     assert once["tallies"][0]["agreement"] is None and -1 <= told["tallies"][0]["agreement"] <= 1
     shown = polis("survey", "town", *TRUST, "--sample", "6", "--draws", "3").out
-    assert "18 of 18 answered: 6 agents, each 3 times" in shown and "agreement with themselves" in shown
+    assert "18 of 18 answered, each agent 3 times" in shown and "agreement with themselves" in shown
     low, high = told["tallies"][0]["intervals"]["yes"]
     assert f"{100 * low:.0f} to {100 * high:.0f}" in shown
     with chronopolis.open("town") as run:
         frame = run.survey(TRUST[0], choices=told["choices"], sample=6, draws=3)
     assert frame["answer"].to_list() == [each["answer"] for each in told["answers"]]
+
+
+def test_waves_are_asked_one_after_the_other_and_counted_each(polis: Polis, tmp_path: Path) -> None:  # noqa: F811
+    picture = tmp_path / "waves.svg"
+    ranged = ("--from", "10", "--to", "50", "--every", "20", "--by", "energy")
+    told = polis("survey", "town", *TRUST, *ranged, "--plot", str(picture), "--json").json
+    assert told["ticks"] == [10, 30, 50] and told["tick"] == 50 and told["complete"]
+    everybody = [tally for tally in told["tallies"] if tally["group"] == "all"]
+    assert [tally["tick"] for tally in everybody] == [10, 30, 50]
+    for tick, tally in zip((10, 30, 50), everybody, strict=True):
+        alone = polis("survey", "town", *TRUST, "--tick", str(tick), "--json").json
+        assert alone["tallies"][0] == tally and alone["ticks"] == [tick]
+        assert alone["answers"] == [each for each in told["answers"] if each["tick"] == tick]
+    quarters = {tally["group"] for tally in told["tallies"]} - {"all"}
+    assert quarters <= {"lowest quarter", "second quarter", "third quarter", "highest quarter"}
+    assert b"<svg" in picture.read_bytes()
+    shown = polis("survey", "town", *TRUST, "--tick", "50", "--tick", "10", "--tick", "50").out
+    rows = [line.split() for line in shown.splitlines() if line.split() and line.split()[0].isdecimal()]
+    assert [row[0] for row in rows if len(row) == 5] == ["10", "50"]
+    with chronopolis.open("town") as run:
+        frame = run.survey(TRUST[0], choices=told["choices"], tick=[50, 10, 30])
+    assert frame["answer"].to_list() == [each["answer"] for each in told["answers"]]
+
+
+def test_who_is_named_is_asked_in_each_wave_it_lives_in(polis: Polis) -> None:  # noqa: F811
+    people = {tick: {each["agent"]: each["name"] for each in polis("state", "town", "--tick", str(tick), "--agents",
+              "--json").json["agents"]} for tick in (0, 60)}  # fmt: skip
+    first = min(people[0])
+    told = polis("survey", "town", *TRUST, "--agent", people[0][first], "--tick", "0", "--tick", "60", "--json").json
+    assert {(each["agent"], each["tick"]) for each in told["answers"]} == {
+        (first, tick) for tick in (0, 60) if first in people[tick]
+    }
+    never = polis("survey", "town", *TRUST, "--agent", "Nobody At All", "--tick", "0", "--tick", "60")
+    assert never.code == 2 and "tick 60" in never.err
 
 
 def test_a_picture_is_written(polis: Polis, tmp_path: Path) -> None:  # noqa: F811
@@ -273,6 +307,10 @@ def test_ctrl_c_ends_an_interview_at_once(home: Path, engines: Engines) -> None:
         (("town", *TRUST, "--tick", "99"), "no tick 99"),
         (("town", *TRUST, "--sample", "0"), "asks nobody"),
         (("town", *TRUST, "--draws", "0"), "1 to 100"),
+        (("town", *TRUST, "--every", "5", "--tick", "3"), "the one or the other"),
+        (("town", *TRUST, "--to", "5"), "need --every"),
+        (("town", *TRUST, "--from", "9", "--to", "5", "--every", "1"), "lies after"),
+        (("town", *TRUST, "--from", "99", "--every", "5"), "no tick 99"),
         (("town", *TRUST, "--mind", "lama"), "no such mind"),
         (("town", *TRUST, "--json", "--csv"), "together"),
         (("town", *TRUST, "--plot", "x.gif"), ".png or .svg"),
@@ -314,7 +352,8 @@ def test_in_python_what_was_answered_until_an_engine_went_away_is_in_the_error(o
         {"question": 5}, {"question": ""}, {"choices": [1, 2]}, {"choices": "yes"}, {"scale": 7}, {"scale": "x"},
         {"sample": "x"}, {"sample": 0}, {"agents": [3.5]}, {"agents": [True]}, {"agents": "Nobody At All"},
         {"occupation": 3}, {"occupation": "king"}, {"tick": -1}, {"tick": 1.5}, {"mind": 3}, {"mind": "reflex"},
-        {"reasons": "no"}, {"keep_order": 1}, {"draws": 0}, {"draws": True},
+        {"reasons": "no"}, {"keep_order": 1}, {"draws": 0}, {"draws": True}, {"tick": []},
+        {"tick": [3, "x"]}, {"tick": [999]}, {"tick": "3"},
         {"agents": 3.5}, {"agents": None}, {"choices": None}, {"choices": 3},
     ],
     ids=str,

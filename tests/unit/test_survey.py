@@ -20,15 +20,15 @@ from chronopolis.people import describe, living
 from chronopolis.survey import (
     DRAWS_MAX,
     SCHEMA,
-    _quarters,
+    Tally,
     frame_of,
-    groups_by,
     require_draws,
     tallies,
     took_first,
     whom_to_ask,
 )
-from chronopolis.survey_picture import draw_tallies
+from chronopolis.survey_groups import _quarters, groups_of, values_by
+from chronopolis.survey_picture import draw_tallies, draw_waves
 from domain.configuration import Configuration
 from domain.errors import InvalidConfiguration
 from domain.ports import Completed, Completion
@@ -38,7 +38,7 @@ from tests.support.percepts import MEMORIES, percept
 from workers.minds.answers import ANSWER_TOKENS, AnswerUnusable
 from workers.minds.prompts import estimate_tokens
 from workers.minds.scripted import ScriptedEngine
-from workers.minds.survey import CHOICE_MAX, CHOICES_MAX, put_question, question_of, read_choice
+from workers.minds.survey import CHOICE_MAX, CHOICES_MAX, Question, put_question, question_of, read_choice
 from workers.minds.words import QUESTION_MAX
 
 pytestmark = pytest.mark.unit
@@ -365,6 +365,10 @@ def test_a_scale_has_a_mean_and_a_standard_deviation() -> None:
     assert (nobody.median, nobody.mean, nobody.sd, nobody.answered) == (None, None, None, 0)
 
 
+def groups_by(world: World, column: str, agents: list[int]) -> pl.DataFrame:
+    return groups_of([values_by(world, column, agents)], column)[0]
+
+
 def test_groups_are_counted_beside_all(world: World) -> None:
     everybody = whom_to_ask(world, "town", seed=7)
     groups = groups_by(world, "occupation", everybody)
@@ -399,6 +403,36 @@ def test_quarters_hold_everybody_once_and_equal_values_together(values: list[int
     by_value = frame.join(groups, on="agent").group_by("value").agg(pl.col("group").n_unique())
     assert set(by_value["group"].to_list()) == {1}
     assert groups.filter(pl.col("group") != "none")["group"].n_unique() <= 4
+
+
+def test_groups_of_several_waves_are_the_same_ones(world: World) -> None:
+    def wave(*values: int | None) -> pl.DataFrame:
+        return pl.DataFrame({"agent": range(len(values)), "value": pl.Series(values, dtype=pl.Int64)})
+
+    few = groups_of([wave(1, 1, 2), wave(2, 3, None)], "coin")
+    assert [each["group"].to_list() for each in few] == [["1", "1", "2"], ["2", "3", "none"]]
+    poor, rich = groups_of([wave(*range(8)), wave(*range(100, 108))], "coin")
+    assert poor["group"].to_list() == rich["group"].to_list()
+    assert poor["group"].unique(maintain_order=True).to_list() == [
+        "lowest quarter", "second quarter", "third quarter", "highest quarter",
+    ]  # fmt: skip
+    with pytest.raises(WrongUsage, match="too many groups"):
+        groups_of([pl.DataFrame({"agent": range(9), "value": list("abcdefghi")})], "occupation")
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_equal_waves_make_an_equal_picture_and_others_another(tmp_path: Path, kind: str) -> None:
+    def waves(question: Question, *answers: tuple[str | None, ...]) -> list[Tally]:
+        said = [_replies(*each).with_columns(tick=pl.lit(10 * k, pl.Int64)) for k, each in enumerate(answers)]
+        return [tally for frame in said for tally in tallies(frame, question)]
+
+    trust = waves(TRUST, ("yes", "no", "hard to say"), ("no", "no", "yes"), (None, None, None))
+    content = waves(question_of("How?", scale="1-7"), ("1", "4"), ("7",))
+    for name, counted in (("a", trust), ("b", trust), ("c", content)):
+        draw_waves(counted, tmp_path / f"{name}.{kind}", title="Is it $_$?")
+    a, b, c = ((tmp_path / f"{name}.{kind}").read_bytes() for name in "abc")
+    assert a == b != c
+    assert kind == "png" or b"<!-- Is it $_$? -->" in a
 
 
 def test_equal_answers_make_an_equal_picture(tmp_path: Path) -> None:
