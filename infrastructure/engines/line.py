@@ -59,6 +59,8 @@ class Line:
         self._pid = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: httpx.AsyncClient | None = None
+        self._under_way = set[asyncio.Task[Any]]()  # of the loop; nobody else looks at it
+        self._is_closed = False
 
     def get(self, path: str, *, timeout_s: float) -> Any:
         """Return what the server has at `path`; errors as `post`."""
@@ -81,20 +83,24 @@ class Line:
         return self._exchange("POST", path, body, timeout_s)
 
     def close(self) -> None:
-        """Close the connections and end the loop; who waits for an answer is told so. A second time does nothing."""
+        """Close the connections and end the loop; who waits for an answer, or asks later, is told so."""
         with self._mutex:
             loop, client, pid = self._loop, self._client, self._pid
             self._loop = self._client = None
+            self._is_closed = True
         if loop is None or client is None or pid != os.getpid():
             return
-        asyncio.run_coroutine_threadsafe(_end(client), loop).result(timeout=5)
+        asyncio.run_coroutine_threadsafe(self._end(client), loop).result(timeout=5)
         loop.call_soon_threadsafe(loop.stop)
 
     def _exchange(self, method: str, path: str, body: object, timeout_s: float) -> Any:
         if timeout_s <= 0:
             raise EngineTimedOut(timeout_s)
-        loop, client = self._open()
-        under_way = asyncio.run_coroutine_threadsafe(self._limited(client, method, path, body, timeout_s), loop)
+        with self._mutex:  # until the loop has it: one that was closed in between would never come to it
+            if self._is_closed:
+                raise EngineUnavailable(self.shown_url, "we closed the line to it")
+            loop, client = self._open()
+            under_way = asyncio.run_coroutine_threadsafe(self._limited(client, method, path, body, timeout_s), loop)
         try:
             while not under_way.done():  # not all at once: polars has Ctrl-C wait for the end of a wait
                 wait((under_way,), timeout=_LISTEN_S)
@@ -109,6 +115,9 @@ class Line:
     async def _limited(
         self, client: httpx.AsyncClient, method: str, path: str, body: object, timeout_s: float
     ) -> tuple[int, bytes]:
+        if (task := asyncio.current_task()) is not None:
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
         try:
             async with asyncio.timeout(timeout_s):
                 try:
@@ -149,27 +158,31 @@ class Line:
             raise EngineAnsweredNonsense(f"not JSON: {_said(data)}") from None
 
     def _open(self) -> tuple[asyncio.AbstractEventLoop, httpx.AsyncClient]:
-        with self._mutex:
-            if self._loop is None or self._client is None or self._pid != os.getpid():
-                self._loop = asyncio.new_event_loop()
-                # The deadline is over the whole; connecting has one of its own, so that a dead host is noticed.
-                self._client = httpx.AsyncClient(
-                    headers=self._headers,
-                    timeout=httpx.Timeout(None, connect=_CONNECT_S_MAX),
-                    trust_env=not self._is_here,  # a proxy would look for our server on its own loopback
-                    limits=httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=30),
-                )
-                self._pid = os.getpid()
-                threading.Thread(target=self._loop.run_forever, name=f"line to {self.shown_url}", daemon=True).start()
-            return self._loop, self._client
+        if self._loop is None or self._client is None or self._pid != os.getpid():
+            self._loop, self._under_way = asyncio.new_event_loop(), set()
+            # The deadline is over the whole; connecting has one of its own, so that a dead host is noticed.
+            self._client = httpx.AsyncClient(
+                headers=self._headers,
+                timeout=httpx.Timeout(None, connect=_CONNECT_S_MAX),
+                trust_env=not self._is_here,  # a proxy would look for our server on its own loopback
+                limits=httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=30),
+            )
+            self._pid = os.getpid()
+            threading.Thread(target=_run, args=(self._loop,), name=f"line to {self.shown_url}", daemon=True).start()
+        return self._loop, self._client
+
+    async def _end(self, client: httpx.AsyncClient) -> None:
+        # Only what we began: what it began in turn is its own to end, and would warn if it was cancelled before it ran.
+        under_way = list(self._under_way)
+        for each in under_way:
+            each.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await client.aclose()
 
 
-async def _end(client: httpx.AsyncClient) -> None:
-    under_way = asyncio.all_tasks() - {asyncio.current_task()}
-    for each in under_way:
-        each.cancel()
-    await asyncio.gather(*under_way, return_exceptions=True)
-    await client.aclose()
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
 
 
 def _was_hung_up(error: httpx.RemoteProtocolError) -> bool:

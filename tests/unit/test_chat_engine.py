@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import multiprocessing
 import threading
 import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -125,6 +129,32 @@ def test_who_waits_for_an_answer_is_told_when_the_line_is_closed(engines: Engine
     with pytest.raises(EngineUnavailable, match="closed the line"):
         engine.complete(ASKED, timeout_s=60.0)
     assert time.monotonic() - began < 10
+
+
+def test_a_line_that_is_closed_under_those_who_ask_leaves_nobody_waiting_and_nothing_open(engines: Engines) -> None:  # noqa: F811
+    def ask_once(line: Line) -> bool:
+        with contextlib.suppress(EngineUnavailable):
+            line.post("/chat/completions", {}, timeout_s=30)
+            return True
+        return False
+
+    url = engines.url("good").replace("127.0.0.1", "localhost")  # of two addresses: each is tried by a task of its own
+    before = threading.active_count()
+    with warnings.catch_warnings(record=True) as told, ThreadPoolExecutor(8) as pool:
+        warnings.simplefilter("always")
+        for pause_ms in range(20):
+            line = Line(url)
+            answers = [pool.submit(ask_once, line) for _ in range(8)]
+            time.sleep(pause_ms / 2_000)
+            line.close()
+            assert not ask_once(line)
+            wait(answers)
+        gc.collect()
+    assert [each for each in told if each.category in (RuntimeWarning, ResourceWarning)] == []
+    until = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.01)  # the last loop is ending
+    assert threading.active_count() <= before
 
 
 def test_nobody_at_that_port_is_unavailable_and_a_password_is_struck_out() -> None:
