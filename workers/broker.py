@@ -84,6 +84,21 @@ class Broker:
             self._redis.ping()
             return (time.perf_counter() - began) * 1e3
 
+    def require_access(self) -> None:
+        """Refuse a broker that is there and lets us in under no circumstances; one that is away may come back.
+
+        Raises
+        ------
+        QueueUnavailable
+            If it wants another password, or has no database of that number.
+        """
+        try:
+            self._redis.ping()
+        except (redis.AuthenticationError, redis.ResponseError) as error:
+            raise QueueUnavailable(self.url, str(error)) from None
+        except (redis.RedisError, OSError):
+            pass
+
     def about(self) -> dict[str, Any]:
         """Return what the broker says of itself: version, memory used and its bound, in bytes."""
         with self._errors():

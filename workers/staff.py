@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,7 +189,8 @@ def _ringing(run: Run, settings: Any, *, say: Callable[[str], None] | None) -> I
     from workers.dispatch import Dispatcher
 
     if settings.broker_url is not None:
-        Broker(settings.broker_url).close()  # one that is away is waited for, and an address of none never answers
+        with closing(Broker(settings.broker_url)) as broker:
+            broker.require_access()  # one that is away is waited for; a wrong address or password never gets better
     at_once = _AT_ONCE_OF.get(run.configuration.mind, _AT_ONCE)
     with ExitStack() as stack:
         engine = stack.enter_context(lend_engine(dict(run.engines), settings, slots=at_once, say=say))

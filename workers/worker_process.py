@@ -82,7 +82,7 @@ def serve(
     Raises
     ------
     QueueUnavailable
-        If the URL names no Redis. A broker that does not answer is waited for.
+        If the URL names no Redis, or one that does not let us in. A broker that does not answer is waited for.
     """
     from celery import signals  # type: ignore[import-untyped]
     from celery.platforms import SecurityWarning  # type: ignore[import-untyped]
@@ -96,7 +96,9 @@ def serve(
     app = celery_app(url, visibility_timeout_s=visibility_timeout_s)
     parts = parts or Parts()
     name = worker_names(os.getpid()) + secrets.token_hex(3)
-    desk = Desk(Broker(url), name, queues=tuple(queues), concurrency=concurrency)
+    broker = Broker(url)
+    broker.require_access()
+    desk = Desk(broker, name, queues=tuple(queues), concurrency=concurrency)
     register(app, parts, desk)
 
     @signals.worker_ready.connect(weak=False)

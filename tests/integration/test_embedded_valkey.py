@@ -11,6 +11,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -22,6 +24,8 @@ from infrastructure.embedded_valkey import EmbeddedValkey
 from infrastructure.errors import EmbeddedServerFailed, EmbeddedValkeyFailed
 from infrastructure.settings import Settings
 from workers.broker import Broker
+from workers.errors import QueueUnavailable
+from workers.staff import thinking_for
 
 pytestmark = pytest.mark.integration
 
@@ -54,6 +58,26 @@ def other_polis(home: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
     )
+
+
+def test_a_broker_that_lets_us_in_under_no_circumstances_is_not_waited_for(home: Path) -> None:
+    with EmbeddedValkey(home) as server:
+        right, wrong, none = (server.url.replace("redis+socket://", f"redis+socket://{who}")
+                              for who in (":right@", ":wrong@", ""))  # fmt: skip
+        client(server).config_set("requirepass", "right")
+        try:
+            Broker(right).require_access()
+            for url in (wrong, none, f"{right}?virtual_host=7"):
+                with pytest.raises(QueueUnavailable) as refused:
+                    Broker(url).require_access()
+                assert "wrong@" not in str(refused.value) and "right@" not in str(refused.value)
+            thinks: Any = SimpleNamespace(configuration=SimpleNamespace(thinks=True, mind="openai"), engines={})
+            settings = Settings(home=home, broker_url=wrong)
+            with pytest.raises(QueueUnavailable, match="invalid"), thinking_for(None, thinks, settings):
+                pass
+        finally:
+            redis.Redis(unix_socket_path=str(server.socket), password="right").config_set("requirepass", "")
+    Broker(right).require_access()  # which is away: it may come back
 
 
 def test_its_url_leads_to_it_whatever_its_home_is_called(home: Path) -> None:
