@@ -1,10 +1,16 @@
-"""What an error of the database's driver means, where one comes this far.
+"""What an error says and means at the front door, also one of the database's driver that comes this far.
 
-Told by the names of classes, since most commands need no driver: looking for its classes would load it.
+Those are told by the names of classes, since most commands need no driver: looking for its classes would load it.
 """
 
 from __future__ import annotations
 
+from domain.errors import CorruptHistory
+
+_OF_DAMAGE = (
+    "`polis verify RUN` names the first tick that is damaged. `polis fork RUN --at` the tick before it goes on from "
+    "what is whole, and a dump may hold the rest."
+)
 _NOT_OURS = frozenset(("OperationalError", "InterfaceError", "InsufficientPrivilege", "ReadOnlySqlTransaction"))
 
 
@@ -18,8 +24,12 @@ def is_refusal(error: BaseException) -> bool:
 
 
 def words_of(error: BaseException) -> str:
-    """Return what an error says, without the statement that SQLAlchemy tells as well; empty if nothing."""
-    return str(_original(error)).strip()
+    """Return what an error says, without the statement that SQLAlchemy tells as well; empty if nothing.
+
+    What can be done about a damaged tick is known to the front door alone, so it is said here.
+    """
+    said = str(_original(error)).strip()
+    return f"{said}\n{_OF_DAMAGE}" if isinstance(error, CorruptHistory) and error.tick >= 0 else said
 
 
 def _original(error: BaseException) -> BaseException:

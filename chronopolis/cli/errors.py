@@ -126,4 +126,4 @@ def _message(error: Exception, code: int) -> str:
     if _is_environment(error) and not isinstance(error, OutputFailed):
         said = words_of(error).splitlines()
         return said[0] if said else type(error).__name__
-    return str(error)
+    return words_of(error)

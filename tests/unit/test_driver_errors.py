@@ -8,6 +8,7 @@ import sqlalchemy.exc
 
 from chronopolis.driver_errors import is_refusal, words_of
 from chronopolis.web.errors import status_of
+from domain.errors import CorruptHistory
 
 pytestmark = pytest.mark.unit
 
@@ -48,3 +49,5 @@ def test_words_are_those_of_the_driver_without_the_statement():
     assert words_of(wrapped(psycopg.errors.DiskFull("it said no\nHINT: make room\n"))) == "it said no\nHINT: make room"
     assert words_of(KeyError("x")) == "'x'"
     assert words_of(psycopg.OperationalError()) == ""
+    damaged, remedy = words_of(CorruptHistory(7, 3, "nobody has id 9")).split("\n")
+    assert damaged == "tick 7, event 3: nobody has id 9" and "polis verify" in remedy
