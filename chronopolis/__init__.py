@@ -22,13 +22,15 @@ from __future__ import annotations
 TYPE_CHECKING = False  # as checkers read it: `typing` takes most of the time before `polis` can answer Ctrl-C
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
+    from typing import Any
 
     import polars as pl
 
     from chronopolis.api import History
     from replay import Difference
 
-__all__ = ["diff", "measures", "open", "runs", "sql"]
+__all__ = ["diff", "import_runs", "measures", "open", "runs", "sql"]
 
 
 def runs() -> pl.DataFrame:
@@ -138,6 +140,36 @@ def measures(
     from chronopolis.api import measures_of
 
     return measures_of(runs, *names, first=first, last=last)
+
+
+def import_runs(file: str | Path, *, prefix: str = "") -> list[dict[str, Any]]:
+    """Take in all runs of an archive, or none; return them, ancestors first. `History.archive` writes one.
+
+    Each tick is folded and compared before it becomes history here, and what was asked for is verified afterwards.
+
+    Parameters
+    ----------
+    file : str or Path
+    prefix : str, put before the names of the runs that come
+
+    Returns
+    -------
+    list of dicts with "run", "name", "archived_as", "ticks" (that are new here), "was_there", "asked_for", "head_tick"
+    and "head_hash"
+
+    Raises
+    ------
+    ArchiveRefused
+        If the file is damaged, was changed, or has a run of whose name another one is here.
+    RunIsHeld, InvalidConfiguration, WrongUsage
+    """
+    from chronopolis.given import folder_named, text
+    from workers.archives import take_in
+    from workers.bootstrap import open_incoming, open_store
+
+    where, before = folder_named("file", file, what="file"), text("prefix", prefix)
+    with open_store() as store, open_incoming(where, store) as archive:
+        return [each.as_dict() for each in take_in(archive, prefix=before)]
 
 
 def sql(query: str, *, timeout_s: float = 30.0, limit: int | None = None) -> pl.DataFrame:

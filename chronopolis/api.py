@@ -50,7 +50,7 @@ from domain.ports import Run
 from domain.state import World
 from replay.bisect import Bisection, bisect
 from replay.watch import last_where
-from workers.bootstrap import Browsing, PostgresStore, Settings, export_run, open_store
+from workers.bootstrap import Browsing, PostgresStore, Settings, archive_runs, export_run, open_store
 from workers.rollups import refresh
 
 # How mesa-frames calls polars is nothing that a notebook should be told.
@@ -320,6 +320,21 @@ class History:
         refresh(self._store, self._run)
         replay.fill_measures(self._store, self._run)
         return export_run(self._store, self._run, where, first=first, last=last, overwrite=replacing)
+
+    def archive(self, file: str | Path, *, overwrite: bool = False) -> dict[str, Any]:
+        """Write the run, with what it reads of its ancestors, to a file that `chronopolis.import_runs` takes in.
+
+        Returns
+        -------
+        {"file", "bytes", "runs": [{"name", "ticks", "head_tick", "head_hash", "events", "asked_for"}]}, ancestors first
+
+        Raises
+        ------
+        BackupRefused, BackupFailed, WrongUsage
+        """
+        self._head()
+        where, replacing = folder_named("file", file, what="file"), truth("overwrite", overwrite)
+        return archive_runs(self._store, [self._run], where, overwrite=replacing)
 
     def measures(self, *names: str | Iterable[str], first: int = 0, last: int | None = None) -> pl.DataFrame:
         """Return measures tick by tick, in their units, null where there is no value.

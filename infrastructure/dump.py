@@ -5,17 +5,13 @@ The file is written beside its place and renamed, so that what has its name is w
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-import psutil
 import psycopg
 
 from infrastructure.database import Database
@@ -26,10 +22,11 @@ from infrastructure.errors import (
     LoginOnlyReads,
     SchemaTooNew,
 )
-from infrastructure.files import says_disk_full, sync_folder
+from infrastructure.files import says_disk_full
 from infrastructure.migrate import schema_status
 from infrastructure.passwords import said_without_password
 from infrastructure.postgres_programs import client_programs, end, login, what_went_wrong
+from infrastructure.whole_file import disk_full_for, made_whole, require_free
 
 SCHEMAS = ("polis", "polis_rollup", "polis_run")
 """All that migrations make. Other schemas of somebody's own database are none of ours."""
@@ -80,7 +77,7 @@ def dump_database(
         Nothing half written is left, and a file that was there is as it was.
     """
     file = file.absolute()
-    _require_free(file, overwrite=overwrite)
+    require_free(file, overwrite=overwrite)
     schema = _schema_of(database)
     with database.connect_as_owner() as connection:
         programs = client_programs(connection.info.server_version)
@@ -95,7 +92,7 @@ def dump_database(
             raise _not_its_owner(str(error.diag.message_primary)) from None
         except psycopg.OperationalError as error:
             raise DatabaseUnreachable(database.admin_conninfo(), str(error).partition("\n")[0]) from None
-        with _made_whole(file) as target:
+        with made_whole(file) as target:
             address, environment = login(database)
             # By its name: on standard output pg_dump puts its contents once more at the end, where it should put them
             # right at the beginning, and pg_restore does not miss what is cut off of them.
@@ -144,57 +141,14 @@ def _not_its_owner(because: str) -> BackupFailed:
 
 def _failed(file: Path, said: str, address: str) -> BackupFailed:
     if says_disk_full(said):
-        return _disk_full(file)
+        return disk_full_for(file)
     because = said_without_password(what_went_wrong(said, address), address)
     if "permission denied" in because or "may lack" in because:
         return _not_its_owner(because)
     return BackupFailed(file, f"pg_dump could not write it: {because}", "Nothing half written is left.")
 
 
-def _disk_full(file: Path) -> BackupFailed:
-    return BackupFailed(
-        file, "its disk is full, or our share of it", "Free some space, or name a file elsewhere; no half file is left."
-    )
-
-
 # -- the file ----------------------------------------------------------------------------------------
-
-
-def _require_free(file: Path, *, overwrite: bool) -> None:
-    if file.is_dir():
-        raise BackupRefused(file, "it is a folder", "Name a file in it.")
-    if not file.parent.is_dir():
-        raise BackupRefused(file, f"there is no folder {file.parent}", "Make it first, or name a file elsewhere.")
-    if file.exists() and not file.is_file():
-        raise BackupRefused(file, "it is no file", "Name a file: it is written beside its place and renamed.")
-    if file.exists() and not overwrite:
-        raise BackupRefused(file, "it is there already", "--force puts the new one in its place.")
-
-
-@contextmanager
-def _made_whole(file: Path) -> Iterator[Path]:
-    """Lend a new file, for its owner alone, that takes the place of `file`, and is gone if anything went wrong."""
-    new = file.with_name(f".{file.name}.{os.getpid()}.new")
-    try:
-        _sweep(file)
-        os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-        yield new  # pg_dump syncs what it writes
-        os.replace(new, file)
-        sync_folder(file.parent)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _disk_full(file) from None
-        raise BackupFailed(file, str(error.strerror or error), "Name a file that this user may write.") from None
-    finally:
-        new.unlink(missing_ok=True)
-
-
-def _sweep(file: Path) -> None:
-    """Remove what dumps to this file that were killed left beside it."""
-    for rest in file.parent.glob(f".{file.name}.*.new"):
-        pid = rest.name.removeprefix(f".{file.name}.").removesuffix(".new")
-        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-            rest.unlink(missing_ok=True)
 
 
 # -- the program -------------------------------------------------------------------------------------

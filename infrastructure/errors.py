@@ -256,6 +256,10 @@ class BackupRefused(BackupFailed):
     """The file is no dump, or would be overwritten; or the database has histories, or none."""
 
 
+class ArchiveRefused(BackupRefused):
+    """A file is no archive of runs, or none that this database can take in; nothing of it was, unless it says so."""
+
+
 class EmbeddedServerFailed(InfrastructureError):
     """An embedded server could not do what was asked.
 

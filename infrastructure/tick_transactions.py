@@ -62,6 +62,7 @@ class Pending:
     header: Header
     rows: memoryview
     inputs_used: int = 0
+    catalogue: int = CATALOGUE_VERSION
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,11 @@ class TickTransactions:
             conversation, parts = begun.conversation, [slice(0, 1)]
             result = conversation.answer()
         else:
-            inserted = () if self._marked else (self._insert([p.header for p in group]),)
+            inserted = () if self._marked else (self._insert(group),)
             query, parts = self._query([p.header.tick for p in group], sum(p.inputs_used for p in group), *inserted)
             conversation = Conversation(self._connection.pgconn)
             result = conversation.ask(query)
-        headers = [_row_of_ticks(self.run.id, p.header, _AS_RECORD) for p in group] if self._marked else []
+        headers = [_row_of_ticks(self.run.id, p, _AS_RECORD) for p in group] if self._marked else []
         marks = [mark_row(header.encode()) for header in headers]
         self._send(conversation, result, [[p.rows for p in group[part]] for part in parts], marks, first, last)
         reach("after_commit", first)
@@ -152,8 +153,8 @@ class TickTransactions:
         query = "; ".join((*opening, *(copy for copy, _ in copies), *headers, "COMMIT"))
         return query.encode(), [part for _, part in copies]
 
-    def _insert(self, headers: Sequence[Header]) -> str:
-        rows = ", ".join(_row_of_ticks(self.run.id, header, _AS_SQL) for header in headers)
+    def _insert(self, group: Sequence[Pending]) -> str:
+        rows = ", ".join(_row_of_ticks(self.run.id, pending, _AS_SQL) for pending in group)
         return f"INSERT INTO polis.ticks_r{self.run.id} VALUES {rows}"
 
     def _prepare(self) -> None:
@@ -228,8 +229,9 @@ class TickTransactions:
         raise AppendRefused(self.run.name, message)
 
 
-def _row_of_ticks(run: int, h: Header, bytes_as: str) -> str:
+def _row_of_ticks(run: int, pending: Pending, bytes_as: str) -> str:
     """Return a row of `ticks`: integers and our own hex digits, so nothing else needs quoting."""
+    h = pending.header
     hashes = (bytes_as.format(v.hex()) for v in (h.events_hash, h.state_hash, h.chain_hash))
     areas = (str(a - (1 << 64) if a >= 1 << 63 else a) for a in h.areas)
-    return f"({run},{h.tick},{h.events},{CATALOGUE_VERSION},{','.join((*hashes, *areas))})"
+    return f"({run},{h.tick},{h.events},{pending.catalogue},{','.join((*hashes, *areas))})"

@@ -23,7 +23,7 @@ import psycopg
 
 from domain.advance import Header
 from domain.errors import InvalidConfiguration, LeaseLost, PolisError, StoreUnavailable, TicksLost
-from domain.events import EventBatch, empty_records
+from domain.events import CATALOGUE_VERSION, EventBatch, empty_records
 from domain.ports import Run
 from domain.state import World
 from infrastructure import lease
@@ -215,9 +215,12 @@ class TickWriter:
         """Why, in their words."""
         return self._housekeeper.pause[1]
 
-    def append(self, events: EventBatch, header: Header, *, inputs_used: int = 0) -> None:
-        """Take a tick; see `domain.ports.Appender.append`."""
-        pending = Pending(header, encode_rows(self.run.id, events, rows_a_mark=self._rows_a_mark), inputs_used)
+    def append(
+        self, events: EventBatch, header: Header, *, inputs_used: int = 0, catalogue: int = CATALOGUE_VERSION
+    ) -> None:
+        """Take a tick; see `domain.ports.Appender.append`. One that an earlier release made says by which catalogue."""
+        rows = encode_rows(self.run.id, events, rows_a_mark=self._rows_a_mark)
+        pending = Pending(header, rows, inputs_used, catalogue)
         if self._thread is None:
             self._commit([pending])
             return

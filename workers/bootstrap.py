@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,8 @@ from infrastructure.settings import Settings
 from infrastructure.standings import Standing
 
 if TYPE_CHECKING:
+    from infrastructure.archive_file import ArchiveFile
+    from infrastructure.archive_rows import IncomingArchive
     from infrastructure.chroma_memory import ChromaMemory
     from infrastructure.chroma_server import EmbeddedChroma
 
@@ -67,6 +69,7 @@ __all__ = [
     "Standing",
     "adapter_names",
     "api_url",
+    "archive_runs",
     "belongings_of",
     "db_downgrade",
     "db_status",
@@ -84,8 +87,10 @@ __all__ = [
     "join_database",
     "lend_engine",
     "open_analyst",
+    "open_archive",
     "open_database",
     "open_engine",
+    "open_incoming",
     "open_memory_index",
     "open_rollups",
     "open_store",
@@ -157,6 +162,44 @@ def export_run(
     return parquet_export.export_run(
         store, run, folder, first=first, last=last, overwrite=overwrite, on_progress=on_progress, on_rows=on_rows
     )
+
+
+def archive_runs(
+    store: PostgresStore, runs: Sequence[Run], file: Path, *,
+    overwrite: bool = False, on_progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Write runs and what they read of their ancestors to one file; see `infrastructure.archiving`."""
+    from infrastructure import archiving  # with Arrow
+
+    return archiving.archive_runs(store, runs, file, overwrite=overwrite, on_progress=on_progress)
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[ArchiveFile]:
+    """Open a file that `archive_runs` wrote, to look at it.
+
+    Raises
+    ------
+    ArchiveRefused
+    """
+    from infrastructure.archive_file import ArchiveFile  # with Arrow
+
+    with closing(ArchiveFile(path)) as archive:
+        yield archive
+
+
+@contextmanager
+def open_incoming(path: Path, store: PostgresStore) -> Iterator[IncomingArchive]:
+    """Open a file that `archive_runs` wrote, for a store to take it in.
+
+    Raises
+    ------
+    ArchiveRefused
+    """
+    from infrastructure.archive_rows import IncomingArchive  # with Arrow
+
+    with closing(IncomingArchive(path, store)) as archive:
+        yield archive
 
 
 def embedded_chroma(settings: Settings, *, say: Callable[[str], None] | None = None) -> EmbeddedChroma:

@@ -34,7 +34,7 @@ GOOD, CHECK_FAILED, WRONG_USAGE, ENVIRONMENT, OUR_MISTAKE, STOPPED, NOBODY_READS
 _USAGE = (
     "InvalidConfiguration", "UnknownRun", "RunDropped", "RunExists", "BeyondHead", "WrongUsage", "NobodyToAsk",
     "UnknownAgent", "NoTicksYet", "NothingFound", "TickHasBegun", "UnknownEvent", "BadQuery", "ExportRefused",
-    "UnknownMeasure", "InvalidExpression", "ReadByFork", "BackupRefused",
+    "UnknownMeasure", "InvalidExpression", "ReadByFork", "BackupRefused", "ArchiveRefused",
 )  # fmt: skip
 _CHECK = ("CorruptHistory", "MissingAnswer", "MissingInput", "InvalidInput", "RandomnessForbidden")
 _OF_THE_MACHINE = (

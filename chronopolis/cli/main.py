@@ -28,6 +28,7 @@ from chronopolis.cli import (
     events,
     export,
     forking,
+    importing,
     measuring,
     memory,
     minds,
@@ -140,6 +141,7 @@ sql.register(app)
 refreshing.register(database.app)
 backup.register(database.app)
 export.register(app)
+importing.register(app)
 dropping.register(app)
 
 
