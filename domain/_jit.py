@@ -19,6 +19,8 @@ import numba
 from numba.core.event import Listener, install_listener
 from numba.extending import register_jitable
 
+from domain._kept import Kept
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -53,6 +55,8 @@ KERNELS = _folder()
 ARE_KEPT = _can_be_written(KERNELS)
 """Whether they are: else numba would keep them beside the sources, where older ones pass for those of today."""
 setattr(numba.config, "CACHE_DIR", KERNELS)  # noqa: B010 -- numba declares no such attribute
+# NUMBA_DISABLE_JIT is not for these: plain Python finds no columns in a record, and would take minutes a tick.
+setattr(numba.config, "DISABLE_JIT", 0)  # noqa: B010
 
 
 def kernel(function: F) -> F:
@@ -61,8 +65,11 @@ def kernel(function: F) -> F:
     Without numba's runtime a kernel can't allocate, only work in the arrays that it is given. For that,
     no helper counts references to them: two locked additions for each array and call, a seventh of a tick.
     """
-    options: dict[str, Any] = {"cache": ARE_KEPT, "nogil": True, "error_model": "numpy", "_nrt": False}
-    return cast(F, numba.njit(**options)(function))
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+    compiled = numba.njit(**options)(function)
+    if ARE_KEPT:
+        compiled._cache = Kept(function)
+    return cast(F, compiled)
 
 
 @contextmanager

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NoReturn
 
+import numba
+import numpy as np
 import pytest
+
+from domain import _jit
+from domain._kept import _Files
 
 pytestmark = pytest.mark.unit
 
@@ -77,3 +86,82 @@ def test_rules_are_kept_by_their_sources_wherever_that_is(tmp_path: Path, variab
     kept, where, _ = compiled(rules(tmp_path / "village", 1), **{variable: str(tmp_path / "cache")})
     assert kept and where.is_relative_to(tmp_path / "cache") and len(where.name) == 16
     assert list(where.rglob("*.nbc"))
+
+
+def test_rules_are_compiled_where_numba_is_told_not_to(tmp_path: Path) -> None:
+    kept, where, told = compiled(
+        rules(tmp_path / "village", 1), XDG_CACHE_HOME=str(tmp_path / "cache"), NUMBA_DISABLE_JIT="1"
+    )
+    assert (kept, told) == (True, 1) and list(where.rglob("*.nbc"))
+
+
+# -- kept files ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[Any]]]:
+    """Doubles numbers by a kernel as a process has it that has just begun; with how often that was compiled."""
+    source = tmp_path / "doubling.py"
+    source.write_text(
+        "from domain._jit import kernel\n\n\n"
+        "@kernel\ndef double(a):\n    for i in range(a.shape[0]):\n        a[i] *= 2\n"
+    )
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(_jit, "ARE_KEPT", True)
+
+    def doubled(*numbers: int, dtype: type = np.int64) -> tuple[int, list[Any]]:
+        spec = importlib.util.spec_from_file_location("doubling", source)
+        assert spec is not None and spec.loader is not None
+        module, told = importlib.util.module_from_spec(spec), []
+        spec.loader.exec_module(module)
+        a = np.array(numbers, dtype)
+        with _jit.told_of_compiling(told.append):
+            module.double(a)
+        return len(told), a.tolist()
+
+    return doubled
+
+
+def kept_in(folder: Path) -> list[Path]:
+    return sorted((folder / "cache").rglob("*.nbc"))
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda kept: b"",
+    "cut short": lambda kept: kept[: len(kept) // 2],
+    "zeros": lambda kept: bytes(len(kept)),
+    "a page of zeros": lambda kept: kept[:4096] + bytes(4096) + kept[8192:],
+    "a changed bit": lambda kept: kept[:-900] + bytes([kept[-900] ^ 1]) + kept[-899:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_kept_rules_that_are_not_whole_are_compiled_anew(
+    tmp_path: Path, double: Callable[..., tuple[int, list[Any]]], damage: Callable[[bytes], bytes]
+) -> None:
+    assert double(3) == (1, [6]) and double(3) == (0, [6])
+    (path,) = kept_in(tmp_path)
+    path.write_bytes(damage(path.read_bytes()))
+    assert double(3) == (1, [6]) and double(3) == (0, [6])
+    assert kept_in(tmp_path) == [path]
+
+
+def test_what_is_compiled_for_other_arguments_or_another_processor_is_kept_in_files_of_its_own(
+    tmp_path: Path, double: Callable[..., tuple[int, list[Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert double(3) == (1, [6]) and double(2**20, dtype=np.int32) == (1, [2**21])
+    monkeypatch.setattr("numba.core.codegen.CPUCodegen.magic_tuple", lambda self: ("x", "another", "+more"))
+    assert double(3) == (1, [6]) and double(3) == (0, [6])
+    monkeypatch.undo()
+    assert len(kept_in(tmp_path)) == 3 and not list((tmp_path / "cache").rglob("*.nbi"))
+
+
+def test_a_full_disk_stops_no_rules(
+    tmp_path: Path, double: Callable[..., tuple[int, list[Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def full(self: _Files, path: str) -> NoReturn:
+        raise OSError(28, "No space left on device", path)
+
+    monkeypatch.setattr(_Files, "_open_for_write", full)
+    assert double(3) == (1, [6]) and kept_in(tmp_path) == []
