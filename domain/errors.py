@@ -24,6 +24,7 @@
     │   ├── LeaseLost                 a newer runner took this run over; nothing was written
     │   ├── TicksLost                 a database came back without ticks that were durable; nothing was written
     │   ├── InputsChanged             a tick was decided with other inputs than are recorded for it
+    │   ├── KeyTaken                  a fork's input whose key one that its parent was given meanwhile has
     │   ├── TickHasBegun              an input for a tick that is history
     │   ├── OtherRules                the run was made under rules that this release does not have
     │   └── StoreUnavailable          the store went away; what is durable is safe, try again
@@ -315,6 +316,19 @@ class InputsChanged(StoreError):
 
     def __str__(self) -> str:
         return f"run {self.run}: an input came in for ticks {self.first} to {self.last}; deciding them again"
+
+
+class KeyTaken(StoreError):
+    """An input of a fork has the key of one that its parent was given meanwhile; nothing was made."""
+
+    def __init__(self, run: str, key: tuple[int, int, str, int]) -> None:
+        super().__init__(run, key)
+        self.run, self.key = run, key
+
+    def __str__(self) -> str:
+        asked_tick, agent, purpose, call = self.key
+        which = f"{purpose} {call} of agent {agent}, asked at tick {asked_tick},"
+        return f"run {self.run}: its parent was given {which} meanwhile; number it anew"
 
 
 class TickHasBegun(StoreError):

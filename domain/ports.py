@@ -423,6 +423,8 @@ class EventStore(MeasuredHistory, Protocol):
         Raises
         ------
         RunExists, InvalidConfiguration, InvalidInput
+        KeyTaken
+            If an input of a fork has the key of one that its parent was given meanwhile.
         """
         ...
 
@@ -484,6 +486,8 @@ class EventStore(MeasuredHistory, Protocol):
 
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
         """Make an input durable; False if its key was there already (the first row wins, this one is counted).
+
+        Nor do a run and its forks have interventions of the same key, as far as one of them reads both.
 
         Raises
         ------

@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.advance import Header
 from domain.configuration import RELEASE, Configuration, genesis_hash, require_name, require_target
-from domain.errors import InvalidConfiguration, RunExists, UnknownRun
+from domain.errors import InvalidConfiguration, KeyTaken, RunExists, UnknownRun
 from domain.inputs import Input
 from domain.ports import Block, DamagedRun, Lease, Run
 from infrastructure import measure_blocks, schema
@@ -106,11 +106,25 @@ class PostgresStore(RecordedHistory, RecordedInputs):
                 if parent is not None:
                     self.find(str(parent.id))
                 raise RunExists(name) from None
+            if parent is not None and inputs:
+                self._require_free(connection, name, parent, fork_tick, inputs)
             connection.execute(insert(schema.leases).values(run=number, target=target))
             connection.execute(select(func.polis.open_run(number)))
             for row in rows:
                 connection.execute(insert(schema.inputs).values(run=number, **row))
         return self.find(str(number))
+
+    def _require_free(
+        self, connection: Connection, name: str, parent: Run, fork_tick: int | None, inputs: Sequence[Input]
+    ) -> None:
+        """Refuse inputs of a fork whose keys its parent has by now; none comes in before this transaction ends."""
+        t = schema.leases
+        connection.execute(select(t.c.run).where(t.c.run == parent.id).with_for_update(read=True))
+        for key in (given.key for given in inputs):
+            if key.asked_tick <= (-1 if fork_tick is None else fork_tick) and self._is_taken(
+                connection, parent, key, ()
+            ):
+                raise KeyTaken(name, key.as_tuple())
 
     def find(self, name: str) -> Run:
         """Return the run of that name or number, or the only one whose name begins so.

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import and_, case, func, insert, or_, select
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.engine import Row
+from sqlalchemy.engine import Connection, Row
 
 from domain.errors import CorruptHistory, InvalidInput, TickHasBegun
 from domain.inputs import INTERVENTION, Input, InputKey, Inputs, answer_from
@@ -136,7 +136,8 @@ class RecordedInputs(LineageReader):
         The lease rows of the run and of the forks that read this input are taken first, which a tick's
         transaction shares: so the tick of its effect either counts this input, or has been committed and is
         refused here. A thought is refused only where all of them are past that tick: who went on without it did so
-        because whoever asked is dead there, and reads it in vain.
+        because whoever asked is dead there, and reads it in vain. Of the interventions that one run reads no two have
+        a key in common: who makes a fork with some shares its parent's lease row as well.
         """
         told = ((name, given.about.get(name)) for name in ("prompt", "raw"))
         about_texts = {name: str(text).replace("\0", "") for name, text in told if text}  # Postgres keeps no NUL
@@ -151,7 +152,7 @@ class RecordedInputs(LineageReader):
         ticks, each = schema.ticks, schema.runs
         with self.database.transaction() as connection:
             reading = {"run": run.id, "asked": given.key.asked_tick}
-            runs = connection.execute(_LOCKED_READERS, reading).scalars().all()
+            runs = _locked_readers(connection, reading)
             if not runs:
                 if connection.execute(_LEASE_IS_GONE, {"run": run.id}).first() is not None:
                     raise gone(run.name)
@@ -160,8 +161,9 @@ class RecordedInputs(LineageReader):
             heads = select(func.coalesce(newest, each.c.fork_tick, -1)).where(each.c.run.in_(runs))
             head = (max if given.key.purpose == INTERVENTION else min)(connection.execute(heads).scalars())
             begun = given.effect_tick <= head
+            taken = given.key.purpose == INTERVENTION and self._is_taken(connection, run, given.key, runs)
             with connection.begin_nested() as insertion:
-                first = connection.execute(statement).one_or_none() is not None
+                first = not taken and connection.execute(statement).one_or_none() is not None
                 if first and begun:
                     insertion.rollback()
             for text in set(about_texts.values()) if first and not begun else ():
@@ -173,6 +175,13 @@ class RecordedInputs(LineageReader):
         if first and begun:
             raise TickHasBegun(run.name, given.effect_tick, head)
         return first
+
+    def _is_taken(self, connection: Connection, run: Run, key: InputKey, readers: Sequence[int]) -> bool:
+        """Return whether one of that key is there already, that the run reads or whoever reads this run."""
+        asked = key.asked_tick
+        sources = {source for source, low, high in self.askings(connection, run) if low <= asked <= high}
+        any_of = or_(*(_is_key(schema.inputs, source, key) for source in {*sources, *readers}))
+        return connection.execute(select(schema.inputs.c.run).where(any_of).limit(1)).first() is not None
 
     def count_late(self, run: Run, keys: Sequence[InputKey]) -> None:
         """Count answers that came to nothing because whoever asked was dead by then, each once."""
@@ -290,6 +299,17 @@ class RecordedInputs(LineageReader):
             return None
         tick, agent, asked_tick = min(found)
         return tick, _not_the_text(agent, asked_tick)
+
+
+def _locked_readers(connection: Connection, reading: dict[str, int]) -> Sequence[int]:
+    """Return whoever reads what is asked of a run at a tick, with their lease rows taken.
+
+    Asked again until there are no more: the lock may have waited for somebody who made a fork.
+    """
+    runs: Sequence[int] = ()
+    while (locked := connection.execute(_LOCKED_READERS, reading).scalars().all()) != runs:
+        runs = locked
+    return runs
 
 
 def _is_key(t: Any, run: int, key: InputKey) -> Any:

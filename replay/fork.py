@@ -7,8 +7,9 @@ other intervention, asked at the tick of the fork.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from domain.codes import Purpose
 from domain.columns import ALIVE, ASKED, ID, THOUGHT_DUE
 from domain.configuration import Configuration
-from domain.errors import BeyondHead, InvalidConfiguration, InvalidInput, shown
+from domain.errors import BeyondHead, InvalidConfiguration, InvalidInput, KeyTaken, shown
 from domain.inputs import INTERVENTION, NOBODY, Input, InputKey, validated
 from domain.minds.columns import PURPOSE
 from domain.ports import EventStore, HistoryReader, Run
@@ -86,15 +87,17 @@ def fork(
         if after == before:
             raise InvalidConfiguration("why", why, "a fork that changes nothing repeats its parent, without a reason")
         interventions = [{}]
-    given = [
-        validated(each, n_cells=after.configuration.n_cells)
-        for each in _numbered(store, parent, [_input_of(each, at, by, why) for each in interventions])
-    ]
     goal = max(store.lease(parent).target, at + 1) if target is None else target
-    return store.create(
-        name, seed=after.seed, configuration=after.configuration, target=goal, parent=parent, fork_tick=at,
-        engines=engines or dict(parent.engines), inputs=given,
-    )  # fmt: skip
+    while True:
+        given = [
+            validated(each, n_cells=after.configuration.n_cells)
+            for each in _numbered(store, parent, [_input_of(each, at, by, why) for each in interventions])
+        ]
+        with contextlib.suppress(KeyTaken):  # somebody else took a number in this very moment
+            return store.create(
+                name, seed=after.seed, configuration=after.configuration, target=goal, parent=parent, fork_tick=at,
+                engines=engines or dict(parent.engines), inputs=given,
+            )  # fmt: skip
 
 
 def _require_answered(reader: EventStore, parent: Run, at: int) -> None:
@@ -147,10 +150,10 @@ def record_intervention(store: EventStore, run: Run, given: Input) -> Input:
     ------
     TickHasBegun, InvalidInput
     """
-    while True:
-        (numbered,) = _numbered(store, run, [given])
-        if store.record_input(run, numbered):
-            return numbered  # else somebody else took the number in this very moment
+    (numbered,) = _numbered(store, run, [given])
+    while not store.record_input(run, numbered):  # somebody else took the number in this very moment
+        numbered = replace(numbered, key=replace(numbered.key, call=numbered.key.call + 1))
+    return numbered
 
 
 def _numbered(reader: HistoryReader, run: Run, given: Sequence[Input]) -> list[Input]:

@@ -19,6 +19,7 @@ from domain.errors import (
     BeyondHead,
     InvalidConfiguration,
     InvalidInput,
+    KeyTaken,
     OtherRules,
     RunExists,
     TickHasBegun,
@@ -30,6 +31,7 @@ from domain.ports import EventStore, Run
 from domain.scenario import Scenario, Scenarios
 from domain.terrain import make_terrain
 from infrastructure.postgres_store import PostgresStore
+from replay.fork import record_intervention
 from replay.scenario import apart_from
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres import TestServer
@@ -323,6 +325,50 @@ def test_an_intervention_on_a_parent_does_not_reach_a_fork_that_left_it_there(st
     chain = lived_on(store, fork, TICKS + 6)
     assert parts_at(chain, chain_of(store, parent)) == TICKS + 2
     assert replay.verify(store, parent).ok and replay.reexecute(store, parent).identical
+
+
+ADD: dict[str, Any] = {"by": "a test", "why": "to see", "add": {"agents": 1}}
+
+
+def keys_read(store: EventStore, run: Run) -> list[InputKey]:
+    return [given.key for _, given in store.interventions(run)]
+
+
+def test_what_a_run_and_its_forks_are_given_in_one_moment_has_keys_of_its_own(store: EventStore, parent: Run) -> None:
+    """Where two of one key were read, a fork with minds took one for both, and decided that tick again for ever."""
+    key = InputKey(TICKS, -1, INTERVENTION)
+    fork = replay.fork(store, parent, at=TICKS, name="fork", interventions=[{"add": {"agents": 1}}])
+    child = replay.fork(store, fork, at=TICKS, name="child", interventions=[{"add": {"agents": 1}}])
+    assert keys_read(store, child) == [key, dataclasses.replace(key, call=1)]
+    # As somebody does who looked at the parent a moment before it was forked.
+    assert store.record_input(parent, Input(key, TICKS + 2, ADD)) is False
+    assert record_intervention(store, parent, Input(key, TICKS + 2, ADD)).key.call == 2
+    assert record_intervention(store, child, Input(key, TICKS + 2, ADD)).key.call == 3
+    assert record_intervention(store, fork, Input(key, TICKS + 2, ADD)).key.call == 4
+    for run, calls in ((parent, [2]), (fork, [0, 2, 4]), (child, [0, 1, 2, 3, 4])):
+        assert sorted(each.call for each in keys_read(store, run)) == calls
+        lived_on(store, run, TICKS + 4)
+    # An agent's thought has the key that it was asked with, and only the run that asked takes it.
+    assert store.record_input(parent, Input(InputKey(TICKS, 3, "intention"), TICKS + 9, {"intention": "rest"}))
+
+
+def test_a_fork_whose_parent_is_given_something_meanwhile_numbers_its_own_anew(
+    store: EventStore, parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, create = InputKey(TICKS, -1, INTERVENTION), store.create
+
+    def create_late(*told: Any, **how: Any) -> Run:
+        monkeypatch.undo()
+        assert store.record_input(parent, Input(key, TICKS + 2, ADD))
+        with pytest.raises(KeyTaken):
+            create(*told, **how)
+        assert [run for run, _, _ in store.runs()] == [parent], "nothing is made"
+        return create(*told, **how)
+
+    monkeypatch.setattr(store, "create", create_late)
+    fork = replay.fork(store, parent, at=TICKS, name="fork", interventions=[{"add": {"agents": 1}}])
+    assert keys_read(store, fork) == [dataclasses.replace(key, call=1), key]  # by the tick of effect
+    lived_on(store, fork, TICKS + 4)
 
 
 def test_an_intervention_names_somebody_alive_and_a_tick_that_has_not_begun(store: EventStore, parent: Run) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -13,8 +15,10 @@ from chronopolis.forking import make_fork
 from domain.configuration import Configuration
 from domain.errors import InvalidConfiguration, MissingAnswer
 from domain.events import THOUGHT_REQUESTED, THOUGHT_TAKEN
+from domain.inputs import INTERVENTION, NOBODY, Input, InputKey
 from domain.ports import Run
 from infrastructure.postgres_store import PostgresStore
+from replay.fork import record_intervention
 from tests.support.stores import chain_of
 from workers.minds.scripted import ScriptedEngine
 from workers.minds.think import think
@@ -149,3 +153,29 @@ def test_another_mind_is_refused_while_thoughts_are_in_flight_and_answers_all_th
     assert {name for tick, name in engines.items() if tick <= 8} == {SCRIPTED["key"]}
     assert {name for tick, name in engines.items() if tick > 8} == {"scripted:others"}
     assert replay.verify(postgres_store, fork).ok and replay.reexecute(postgres_store, fork).identical
+
+
+def test_a_run_that_is_forked_and_changed_in_one_moment_leaves_no_two_inputs_of_one_key(
+    postgres_store: PostgresStore,
+) -> None:
+    store, parent, both = postgres_store, made(postgres_store), Barrier(2)
+    go(store, parent, 5)
+
+    def fork(name: str) -> None:
+        both.wait()
+        replay.fork(store, parent, at=5, name=name, interventions=[{"add": {"agents": 1}, "at": 9}])
+
+    def change() -> None:
+        both.wait()
+        given = Input(InputKey(5, NOBODY, INTERVENTION), 9, {"by": "a test", "why": "to see", "add": {"agents": 1}})
+        record_intervention(store, parent, given)
+
+    names = ["one", "two", "three"]
+    for name in names:
+        with ThreadPoolExecutor(2) as pool:
+            for told in (pool.submit(fork, name), pool.submit(change)):
+                told.result()
+    for name in names:
+        keys = [given.key for _, given in store.interventions(store.find(name))]
+        assert len(keys) == len(set(keys)) >= 2, name
+    go(store, store.find("one"), 12)

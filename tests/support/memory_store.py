@@ -21,6 +21,7 @@ from domain.errors import (
     InputsChanged,
     InvalidConfiguration,
     InvalidInput,
+    KeyTaken,
     LeaseLost,
     RunExists,
     RunIsHeld,
@@ -82,6 +83,9 @@ class MemoryStore:
         origin = None if parent is None else parent.id
         run = Run(number, name, seed, configuration, genesis, parent=origin, fork_tick=fork_tick, engines=engines or {})
         kept = {given.key: validated(given, n_cells=configuration.n_cells) for given in inputs}
+        for key in kept if parent is not None and fork_tick is not None else ():
+            if key.asked_tick <= fork_tick and self._reads(parent, key):
+                raise KeyTaken(name, key.as_tuple())
         self.shelves[number] = _Shelf(run, Lease("paused", target, 0), inputs=kept)
         return run
 
@@ -261,18 +265,22 @@ class MemoryStore:
         found = [i for i in rows if asked[i.key.agent] < i.effect_tick <= tick]
         return sorted(found, key=lambda i: (i.effect_tick, i.key.agent))
 
+    def _reads(self, run: Run, key: InputKey) -> bool:
+        return any(low - 1 <= key.asked_tick <= high and key in s.inputs for s, low, high in self._line(run))
+
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
         validated(given, n_cells=run.configuration.n_cells)
         shelf, asked = self.shelves[run.id], given.key.asked_tick
-        if given.key in shelf.inputs:
-            shelf.late[given.key] += 1
-            return False
         readers = [
             reader.run
             for reader in self.shelves.values()
             for source, low, high in self._line(reader.run)
             if source is shelf and low - 1 <= asked <= high
         ]
+        read = given.key.purpose == INTERVENTION and any(self._reads(reader, given.key) for reader in readers)
+        if given.key in shelf.inputs or read:
+            shelf.late[given.key] += 1
+            return False
         if not readers:
             raise InvalidInput(given.key.as_tuple(), "it was asked before this fork began; its parent takes it")
         heads = [-1 if (h := self.head(reader)) is None else h.tick for reader in readers]
