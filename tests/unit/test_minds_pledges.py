@@ -201,12 +201,15 @@ def test_a_pledge_lapses_for_want_of_means():
     assert (goods(scene) == before).all()
 
 
-def test_a_pledge_lapses_for_distance():
-    scene = two(hearing=4)
+@pytest.mark.parametrize(
+    ("wood", "coin", "because"), [(1_000, 5, "distance"), (300, 2, "distance"), (299, 2, "means"), (300, 1, "means")]
+)
+def test_a_pledge_lapses_for_distance_where_both_have_what_they_owe(wood, coin, because):
+    scene = two(hearing=4, ana={"goods": {**RICH, "wood": wood}}, bo={"goods": {**RICH, "coin": coin}})
     scene.step(words(scene.world, 0, 1, "propose", terms=TRADE))
     scene.step(words(scene.world, 1, 0, "accept"))
     scene.fold(event(ev.AGENT_MOVED, agent=1, cell=20, from_cell=2, **NEEDS))
-    assert until_lapsed(scene)[1]["because"] == "distance"
+    assert until_lapsed(scene)[1]["because"] == because
 
 
 def test_a_pledge_that_lapses_for_want_of_room_is_not_said_to_lapse_for_distance():

@@ -27,6 +27,34 @@ def one(told: list[dict], kind: str) -> dict:
     return found
 
 
+# -- what one turns to -------------------------------------------------------------------------------
+
+_CONTENT = {
+    "occupation": "miner", "traits": [0, 0, 100, 0, 0], "company": 2_800, "energy": 2_500,
+    "goods": {"food": 5_000, "ore": 11_999, "tool": 1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("about", "wish"),
+    [
+        ({}, "mine"),
+        ({"company": 2_799}, "socialise"),  # 2,500, and three for each thousandth of extraversion
+        ({"energy": 2_499}, "rest"),
+        ({"goods": {"food": 4_999, "ore": 11_999, "tool": 1}}, "forage"),
+        ({"goods": {"food": 5_000, "ore": 11_999}}, "cut_wood"),
+        ({"goods": {"food": 5_000, "ore": 11_999, "wood": 2_000}}, "craft"),
+        ({"goods": {"food": 5_000, "ore": 999, "wood": 2_000, "stone": 999}}, "quarry"),
+        ({"goods": {"food": 5_000, "ore": 999, "wood": 2_000, "stone": 1_000}}, "craft"),
+        ({"satiety": 5_999, "goods": {"food": 999, "ore": 11_999, "tool": 1}}, "forage"),
+    ],
+)
+def test_who_lacks_a_single_thousandth_turns_to_that_and_who_does_not_works(about, wish):
+    scene = Scene()
+    scene.agent(0, intention="explore", **(_CONTENT | about))  # it is there, so something else comes to mind
+    assert one(scene.step(), "IntentionFormed")["intention"] == wish
+
+
 # -- needs, eating, dying ----------------------------------------------------------------------------
 
 
