@@ -485,7 +485,7 @@ class EventStore(MeasuredHistory, Protocol):
         ...
 
     def record_input(self, run: Run, given: Input, *, asked_chain: bytes | None = None) -> bool:
-        """Make an input durable; False if its key was there already (the first row wins, this one is counted).
+        """Make an input durable; False if its key was there already (the first row wins, a later answer is counted).
 
         Nor do a run and its forks have interventions of the same key, as far as one of them reads both.
 

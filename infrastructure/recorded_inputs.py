@@ -169,8 +169,9 @@ class RecordedInputs(LineageReader):
             for text in set(about_texts.values()) if first and not begun else ():
                 body = {"run": run.id, "hash": text_hash(text), "body": text}
                 connection.execute(pg_insert(schema.texts).values(**body).on_conflict_do_nothing())
-            # All that the living are owed is waited for: what comes first and too late is an answer to the dead.
-            if not first or (begun and given.key.purpose != INTERVENTION):
+            # All that the living are owed is waited for: what comes first and too late is an answer to the dead. An
+            # intervention is told that its number is taken, and comes again under the next.
+            if given.key.purpose != INTERVENTION and (begun or not first):
                 connection.execute(insert(schema.late_inputs).values(run=run.id, **key))
         if first and begun:
             raise TickHasBegun(run.name, given.effect_tick, head)

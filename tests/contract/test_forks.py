@@ -348,6 +348,7 @@ def test_what_a_run_and_its_forks_are_given_in_one_moment_has_keys_of_its_own(st
     for run, calls in ((parent, [2]), (fork, [0, 2, 4]), (child, [0, 1, 2, 3, 4])):
         assert sorted(each.call for each in keys_read(store, run)) == calls
         lived_on(store, run, TICKS + 4)
+        assert store.late_inputs(run) == 0, "each was taken, under a number of its own"
     # An agent's thought has the key that it was asked with, and only the run that asked takes it.
     assert store.record_input(parent, Input(InputKey(TICKS, 3, "intention"), TICKS + 9, {"intention": "rest"}))
 

@@ -279,7 +279,7 @@ class MemoryStore:
         ]
         read = given.key.purpose == INTERVENTION and any(self._reads(reader, given.key) for reader in readers)
         if given.key in shelf.inputs or read:
-            shelf.late[given.key] += 1
+            shelf.late[given.key] += given.key.purpose != INTERVENTION
             return False
         if not readers:
             raise InvalidInput(given.key.as_tuple(), "it was asked before this fork began; its parent takes it")
