@@ -75,8 +75,8 @@ class Moment:
         return self.world.population
 
     @property
-    def figures(self) -> dict[str, float | int]:
-        """Base figures of the society: means in units, sums over the living."""
+    def figures(self) -> dict[str, float | int | None]:
+        """Base figures of the society: means in units, None where nobody lives, and sums over the living."""
         return society_figures(self.world)
 
     def agent(self, wanted: int | str) -> dict[str, Any]:

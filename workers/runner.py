@@ -68,7 +68,7 @@ class Progress:
     events: int
     events_per_s: float
     population: int
-    figures: dict[str, float | int]
+    figures: dict[str, float | int | None]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Summary:
     snapshots: int
     snapshots_failed: int
     late_inputs: int
-    figures: dict[str, float | int]
+    figures: dict[str, float | int | None]
     problem: str | None = None
     paused_because: str | None = None
     interventions_refused: list[dict[str, Any]] = field(default_factory=list)

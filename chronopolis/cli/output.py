@@ -138,12 +138,15 @@ def mebibytes(n: int) -> str:
     return f"{n / (1 << 20):,.1f} MiB" if n < 1 << 30 else f"{n / (1 << 30):,.2f} GiB"
 
 
-def figures_text(figures: Mapping[str, float | int]) -> str:
-    """Return the figures of a society on a line or two: needs, wealth, what happened."""
+def figures_text(figures: Mapping[str, float | int | None]) -> str:
+    """Return the figures of a society on a line or two: needs, wealth, what happened; a dash for the mean of nobody."""
     known = dict(figures)
     known.pop("population", None)
-    parts = []
-    for name, value in known.items():
-        number = f"{value:,}" if isinstance(value, int) else f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-        parts.append(f"{name.replace('_', ' ')} {number}")
-    return " · ".join(parts)
+    return " · ".join(f"{name.replace('_', ' ')} {_figure(value)}" for name, value in known.items())
+
+
+def _figure(value: float | int | None) -> str:
+    if value is None:
+        return "–"
+    # Three digits of 999.6 would be 1e+03.
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.3g}" if abs(value) < 999.5 else f"{value:,.0f}"

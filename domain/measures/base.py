@@ -25,7 +25,7 @@ from domain.codes import CauseOfDeath, Good
 from domain.columns import COMPANY, ENERGY, GOODS, N_TIES, SATIETY, THOUGHT_DUE, TIE_OTHER, TIE_STRENGTH
 from domain.events import EventKind
 from domain.measures.look import Look
-from domain.measures.quotient import quotient
+from domain.measures.quotient import NO_VALUE, quotient
 from domain.measures.registry import Measure
 from domain.minds.columns import MEMORY, MEMORY_SLOTS, TALK
 from domain.rules.constants import HUNGRY, STARVING
@@ -47,9 +47,14 @@ _TYING = (
 
 
 def gini(values: NDArray[np.int64]) -> float:
-    """Return the Gini coefficient [1]_ of non-negative amounts, in [0, 1); 0 if there is nothing to share."""
+    """Return the Gini coefficient [1]_ of non-negative amounts, in [0, 1); 0 if there is nothing to share.
+
+    No value if there is nobody to share it: villages that died out are not to count as equal ones in a mean.
+    """
     n, total = len(values), int(values.sum())
-    if n == 0 or total == 0:
+    if n == 0:
+        return NO_VALUE
+    if total == 0:
         return 0.0
     weighted = int(np.dot(np.arange(1, n + 1), np.sort(values)))
     return quotient(2 * weighted - (n + 1) * total, n * total)
@@ -65,7 +70,7 @@ def worth(look: Look, *, coins: bool) -> NDArray[np.int64]:
 
 def _unequal(name: str, meaning: str, held: Callable[[Look], NDArray[np.int64]]) -> Measure:
     return _fraction(name, "0 to 1", meaning, lambda look: gini(held(look)), moved_by=_HOLDING,
-                     source="Gini coefficient [1]")  # fmt: skip
+                     source="Gini coefficient [1]", version=3)  # fmt: skip
 
 
 def price(look: Look, good: int) -> float:
@@ -85,7 +90,7 @@ def _level(name: str, unit: str, meaning: str, of: Any, **more: Any) -> Measure:
 
 
 def _fraction(name: str, unit: str, meaning: str, of: Any, **more: Any) -> Measure:
-    return Measure(name, unit, meaning, "level", of, fraction=True, version=2, **more)
+    return Measure(name, unit, meaning, "level", of, fraction=True, **{"version": 2, **more})
 
 
 def _flow(name: str, unit: str, meaning: str, of: Any, moved_by: tuple[EventKind, ...], **more: Any) -> Measure:

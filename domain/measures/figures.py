@@ -16,13 +16,13 @@ FIGURES = (
 """The measures that they are. A good is `coin` or `tool`; what all hold of it is the measure `coins` or `tools`."""
 
 
-def society_figures(world: World) -> dict[str, float | int]:
-    """Return the base figures of a state in their units: means over the living, 0 where nobody lives, and sums."""
+def society_figures(world: World) -> dict[str, float | int | None]:
+    """Return the base figures of a state in their units: sums, and means over the living, None where nobody lives."""
     look = Look().at(world, EventBatch.of(empty_records(0)))
-    figures: dict[str, float | int] = {}
+    figures: dict[str, float | int | None] = {}
     for name in FIGURES:
         measure = MEASURES[name]
         amount = measure.of(look)
         whole = not (measure.fraction or measure.milli)
-        figures[name] = int(amount) if whole else 0.0 if isnan(amount) else amount / measure.divisor
+        figures[name] = int(amount) if whole else None if isnan(amount) else amount / measure.divisor
     return figures

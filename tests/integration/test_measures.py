@@ -14,11 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import replay
+from chronopolis.measured import value_of
+from chronopolis.sweep.figures import spread_of
 from domain.advance import new_world
 from domain.columns import GOODS, SATIETY
 from domain.configuration import Configuration
 from domain.errors import BeyondHead, UnknownMeasure
-from domain.events import EventBatch
+from domain.events import EventBatch, empty_records
 from domain.expressions import parse
 from domain.fold import fold
 from domain.inputs import INTERVENTION, Input, InputKey
@@ -92,7 +94,9 @@ def test_measures_agree_with_the_figures_of_a_state(name: str) -> None:
             assert MEASURES["gini_coins"].of(look) == figures["gini_coins"]
             assert MEASURES["food"].of(look) / 1000 == figures["food"]
         else:
-            assert np.isnan(MEASURES["satiety"].of(look)) and figures["satiety"] == 0
+            for mean in ("satiety", "gini_coins"):
+                assert np.isnan(MEASURES[mean].of(look)) and figures[mean] is None, "nobody is neither well nor equal"
+            assert (figures["food"], figures["ties"]) == (0, 0)
         numbers = {"births": 18, "trades": 14}
         by_name = {kind: int((batch.records["kind"] == number).sum()) for kind, number in numbers.items()}
         assert {kind: MEASURES[kind].of(look) for kind in by_name} == by_name
@@ -109,11 +113,20 @@ def test_people_who_came_and_are_gone_account_for_those_who_live(name: str) -> N
             assert (np.diff(of[measure.name]) >= 0).all(), measure.name
 
 
-@given(st.lists(st.integers(0, 2**28 - 1), max_size=40))
+@given(st.lists(st.integers(0, 2**28 - 1), min_size=1, max_size=40))
 def test_the_gini_coefficient_is_the_number_nearest_to_that_of_the_definition(values: list[int]) -> None:
     found = gini(np.array(values, np.int64))
     apart = sum(abs(a - b) for a in values for b in values)
     assert found == (apart / (2 * len(values) * sum(values)) if sum(values) else 0)
+
+
+def test_nobody_is_not_equal_and_an_empty_village_is_left_out_of_a_mean() -> None:
+    assert gini(np.zeros(3, np.int64)) == 0, "who have nothing have the same"
+    assert np.isnan(gini(np.array([], np.int64)))
+    empty = Look().at(new_world(TINY_WORLD), EventBatch.of(empty_records(0)))
+    values = [value_of(name, MEASURES[name].of(empty)) for name in ("gini_wealth", "gini_coins", "hungry")]
+    assert values == [None, None, None]
+    assert spread_of([0.25, *values, 0.75])["mean"] == 0.5
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from chronopolis.cli.busy import BusyDisplay
 from chronopolis.cli.checking import verification_panel
 from chronopolis.cli.interventions import intervention_line
 from chronopolis.cli.live import CheckDisplay
-from chronopolis.cli.output import Output
+from chronopolis.cli.output import Output, figures_text
 from chronopolis.cli.summary import _thoughts, finish
 from domain.advance import new_world
 from domain.configuration import Configuration
@@ -53,6 +53,19 @@ def test_a_terminal_without_colour_gets_a_map_of_letters(no_color):
     lines = file.getvalue().splitlines()
     assert len(lines) == 4
     assert ("~ ~ ~ ~" in lines[0]) == no_color
+
+
+def test_figures_are_told_as_numbers_that_people_read_and_the_mean_of_nobody_as_none():
+    figures = {
+        "population": 3,
+        "satiety": 7.204,
+        "gini_coins": None,
+        "food": 999.6,
+        "wood": 1_234.5,
+        "ore": 99.96,
+        "coins": 1_200,
+    }
+    assert figures_text(figures) == "satiety 7.2 · gini coins – · food 1,000 · wood 1,234 · ore 100 · coins 1,200"
 
 
 def test_nothing_is_said_to_be_whole_where_nothing_was_folded():

@@ -74,7 +74,7 @@ class StateAnswer(BaseModel):
     areas: dict[str, str]
     population: int
     born_and_arrived: int
-    figures: dict[str, float]
+    figures: dict[str, float | None] = Field(description="means over the living are null where nobody lives")
     agents: list[dict[str, Any]]
 
 
