@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -72,41 +72,64 @@ def unit_of(name: str) -> str:
     return _definition(name).unit
 
 
-def sparkline(values: NDArray[np.float64], width: int) -> str:
-    """Return values as a line of small bars, each the mean of its stretch; a dot where there is no value."""
-    if not len(values):
+def means_of(name: str, found: Amounts, starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return what a measure was in stretches of ticks, in its unit: the mean of those ticks that have a value.
+
+    Of a price it is what was paid in a stretch over what was bought, so that a large barter counts for more.
+
+    Parameters
+    ----------
+    found : amounts by name, one a tick; of a price its parts, too (`domain.measures.with_parts`)
+    starts : where stretches begin, rising from 0; the last one ends with the series
+    """
+    measure = _definition(name)
+    if measure.paid_for:
+        return over_stretches(measure, found[name], found, starts)
+    values = natural(measure, found[name])
+    return np.array([_mean(values[a:b]) for a, b in pairwise([*starts.tolist(), len(values)])])
+
+
+def sparkline(name: str, found: Amounts, width: int) -> str:
+    """Return a measure as a line of small bars, one a stretch as `means_of` has it; a dot where there is no value."""
+    n = len(found[name])
+    if not n:
         return ""
-    edges = np.unique(np.linspace(0, len(values), min(width, len(values)) + 1).astype(np.int64))
-    means = [_mean(values[a:b]) for a, b in pairwise(edges)]
+    means = means_of(name, found, np.unique(np.linspace(0, n, min(width, n) + 1).astype(np.int64))[:-1])
     there = [m for m in means if not np.isnan(m)]
     low, high = (min(there), max(there)) if there else (0.0, 0.0)
     span = high - low or 1.0
     return "".join("·" if np.isnan(m) else _BARS[min(7, int(8 * (m - low) / span))] for m in means)
 
 
-def plot(found: Amounts, first: int, path: Path, *, title: str) -> None:
+def plot(names: Sequence[str], found: Amounts, first: int, path: Path, *, title: str) -> None:
     """Write a picture with a panel a measure; each axis says its unit.
+
+    Parameters
+    ----------
+    names : of the measures
+    found : their amounts, and the parts of prices, from tick `first` on
 
     Raises
     ------
     WrongUsage
         As `chronopolis.panels` does.
     """
-    with panels(list(found), path, title=title, height=2.1) as axes:
-        for axis, (name, amounts) in zip(axes, found.items(), strict=True):
+    with panels(names, path, title=title, height=2.1) as axes:
+        for axis, name in zip(axes, names, strict=True):
             measure, so_far = measure_named(name, MEASURES, ALIASES)
             flow = measure.is_summed and not so_far
-            ticks, shown = drawn(natural(measure, amounts), first, flow=flow)
+            ticks, shown = drawn(name, found, first)
             # A price stands where something was bought: dots, since lines would tell of times between.
             scattered = {"marker": ".", "linestyle": "none", "markersize": 4} if measure.paid_for else {}
             axis.plot(ticks, shown, linewidth=1.1, drawstyle="steps-post" if flow else "default", **scattered)
 
 
-def drawn(values: NDArray[np.float64], first: int, *, flow: bool) -> tuple[list[int], list[float]]:
-    """Return what a picture shows: means of stretches, since a thousand points in a panel are not seen apart."""
-    step = max(1, len(values) // (150 if flow else 1_500))
-    edges = range(0, len(values), step)
-    return [first + at for at in edges], [_mean(values[at : at + step]) for at in edges]
+def drawn(name: str, found: Amounts, first: int) -> tuple[list[int], list[float]]:
+    """Return what a picture shows, as `means_of` has it: a thousand points in a panel are not seen apart."""
+    measure, so_far = measure_named(name, MEASURES, ALIASES)
+    n = len(found[name])
+    starts = np.arange(0, n, max(1, n // (150 if measure.is_summed and not so_far else 1_500)))
+    return (starts + first).tolist(), means_of(name, found, starts).tolist()
 
 
 def _definition(name: str) -> Measure:

@@ -49,7 +49,11 @@ def measures(
     last: Annotated[int | None, typer.Option("--to", min=0, metavar="T", help="The last tick.")] = None,
     every: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Every N ticks: levels as they are there, flows over the N ticks."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Every N ticks: levels as they are there, flows over the N ticks from it on, or what is left of them.",
+        ),
     ] = None,
     picture: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Write a picture, .png or .svg.")
@@ -104,11 +108,11 @@ def measures(
         with CheckDisplay(output, f"measuring {found.name}") as display:
             if rebuild:
                 replay.rebuild_measures(store, found, on_progress=display.update)
-            asked = wanted if every is None else with_parts(wanted, MEASURES, ALIASES)
+            asked = with_parts(wanted, MEASURES, ALIASES)
             amounts = replay.measure_series(store, found, asked, low, high, on_progress=display.update)
     series = {name: amounts[name] for name in wanted}
     if picture is not None:
-        plot(series, low, picture, title=f"{found.name}, ticks {low:,} to {high:,}")
+        plot(wanted, amounts, low, picture, title=f"{found.name}, ticks {low:,} to {high:,}")
         output.say(f"wrote {picture}")
     if as_csv or parquet is not None:
         _write(output, stretches_frame(*thinned(amounts, low, every or 1, series)), parquet)
@@ -162,7 +166,7 @@ def _show_tick(output: Output, run: Run, tick: int, series: Any) -> None:
 
 def _show_series(output: Output, run: Run, low: int, every: int | None, series: Any, amounts: Any) -> None:
     """Show series; `amounts` has theirs, and those that prices over several ticks are made of."""
-    from chronopolis.measured import measures_frame, sparkline, thinned, unit_of
+    from chronopolis.measured import means_of, measures_frame, sparkline, thinned, unit_of
 
     high = low + len(next(iter(amounts.values()))) - 1
     ticks, values = thinned(amounts, low, every or 1, series)
@@ -178,14 +182,16 @@ def _show_series(output: Output, run: Run, low: int, every: int | None, series: 
             table.add_row(f"{tick:,}", *(_figure(values[name][at]) for name in values))
         output.show(f"{run.name}, ticks {low:,} to {high:,}", table)
         return
+    import numpy as np
+
     width = max(_WIDTH_MIN, min(_WIDTH_MAX, output.out.width - _BESIDE))
     table = _table("measure", "unit", "first>", "least>", "mean>", "most>", "last>", "over time")
     frame = measures_frame(series, low)
     for name in values:
         column = frame[name].cast(float)
-        drawn = sparkline(column.fill_null(float("nan")).to_numpy(), width)
-        figures = (column[0], column.min(), column.mean(), column.max(), column[-1])
-        table.add_row(name, unit_of(name), *(_figure(f) for f in figures), drawn)
+        mean = float(means_of(name, amounts, np.zeros(1, np.int64))[0])
+        figures = (column[0], column.min(), None if np.isnan(mean) else mean, column.max(), column[-1])
+        table.add_row(name, unit_of(name), *(_figure(f) for f in figures), sparkline(name, amounts, width))
     output.show(f"{run.name}, ticks {low:,} to {high:,}", table)
 
 
@@ -203,5 +209,7 @@ def _table(*titles: str) -> Any:
 def _figure(value: Any) -> Any:
     if value is None:
         return plain("–")
+    if 0 < abs(value) < 0.01:  # three digits that say something: the mean of what is rare is not 0.000
+        return plain(f"{value:.3g}")
     whole = float(value).is_integer() or abs(value) >= 10_000
     return plain(f"{value:,.{0 if whole else 3 if abs(value) < 10 else 1}f}")

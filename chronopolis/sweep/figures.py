@@ -16,7 +16,7 @@ from chronopolis.measured import drawn, value_of
 from chronopolis.sweep.ending import COMPLETE, FAILED, Ending
 from chronopolis.sweep.plan import Setting, Sweep
 from domain.errors import CorruptHistory, UnknownRun
-from domain.measures import ALIASES, MEASURES, measure_named, natural
+from domain.measures import ALIASES, MEASURES, with_parts
 from domain.ports import EventStore
 
 Value = float | int | None
@@ -130,16 +130,15 @@ def courses(
     """Return the course of each measure for each combination of settings, for a picture."""
     found: dict[str, dict[tuple[Setting, ...], list[list[float]]]] = {name: {} for name in names}
     ticks: dict[str, list[int]] = {}
+    asked = with_parts(names, MEASURES, ALIASES)
     for done, run in enumerate(runs):
         on_progress(done)
         if not run.measures or run.ending.run is None:
             continue
         key = tuple(run.ending.member.settings.values())
-        amounts = replay.measure_series(store, run.ending.run, list(names), sweep.origin.tick, sweep.ticks)
+        amounts = replay.measure_series(store, run.ending.run, asked, sweep.origin.tick, sweep.ticks)
         for name in names:
-            measure, so_far = measure_named(name, MEASURES, ALIASES)
-            flow = measure.is_summed and not so_far
-            ticks[name], values = drawn(natural(measure, amounts[name]), sweep.origin.tick, flow=flow)
+            ticks[name], values = drawn(name, amounts, sweep.origin.tick)
             found[name].setdefault(key, []).append(values)
     return {
         name: {key: _course(ticks[name], np.array(rows)) for key, rows in by_setting.items()}
