@@ -6,6 +6,7 @@ POLIS_WRITE_STORY=1 writes into the page what the commands print now.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,3 +36,10 @@ def test_every_command_of_the_famine_prints_what_the_page_says(tmp_path, home):
         return
     for step, really in zip(steps, printed, strict=True):
         assert comparable(really) == comparable(step.printed), step.command
+
+
+def test_what_the_page_concludes_is_what_its_table_says():
+    page = _PAGE.read_text()
+    starved = [(int(dry), int(wet)) for dry, wet in re.findall(r"^ +\d+ +(\d+) +(\d+)$", page, re.MULTILINE)]
+    assert len(starved) == 12 and all(wet < dry for dry, wet in starved)
+    assert sum(wet == 0 for _, wet in starved) == 8 and "in eight of the twelve villages" in page
