@@ -162,8 +162,8 @@ class Difference:
 
 
 def difference_of(ours: float | None, theirs: float | None) -> float | None:
-    """Return by how much a figure is more on the other side; None where one has no value."""
-    return None if ours is None or theirs is None else round(theirs - ours, 4)
+    """Return by how much a figure is more on the other side, but for what floats add; None where one has no value."""
+    return None if ours is None or theirs is None else round(theirs - ours, 12)
 
 
 # -- within ------------------------------------------------------------------------------------------

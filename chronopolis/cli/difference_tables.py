@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
 from chronopolis.cli.output import facts, plain
@@ -105,8 +106,9 @@ def _figures(found: Difference) -> list[Any]:
     table = _table("the society", "figure", _heading(found, "a"), _heading(found, "b"), "by")
     for name, (ours, theirs) in found.figures.items():
         by = difference_of(ours, theirs)
-        values = ("–" if value is None else _number(value) for value in (ours, theirs))
-        table.add_row(name.replace("_", " "), *values, "" if by is None else _signed(by))
+        digits = _digits(by)
+        values = ("–" if value is None else _number(value, digits) for value in (ours, theirs))
+        table.add_row(name.replace("_", " "), *values, "" if by is None else _signed(by, digits))
     return [table] if found.figures else []
 
 
@@ -209,12 +211,17 @@ def _rest(left: int, what: str) -> Any:
     return plain(f"… and {left:,} more of {what}; --json has them all") if left > 0 else None
 
 
-def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.3f}".rstrip("0").rstrip(".")
+def _digits(by: float | None) -> int:
+    """Return how many decimals tell two figures apart: three, or more where they differ by less."""
+    return 3 if not by or abs(by) >= 0.001 else 1 - floor(log10(abs(by)))
 
 
-def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else ''}{_number(round(value, 4) if isinstance(value, float) else value)}"
+def _number(value: float, digits: int = 3) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}".rstrip("0").rstrip(".")
+
+
+def _signed(value: float, digits: int = 3) -> str:
+    return f"{'+' if value > 0 else ''}{_number(value, digits)}"
 
 
 def _milli(entry: dict[str, Any] | None) -> str:

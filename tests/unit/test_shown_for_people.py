@@ -17,6 +17,7 @@ from chronopolis.cli import events, runs, state
 from chronopolis.cli.backup import SizeDisplay
 from chronopolis.cli.busy import BusyDisplay
 from chronopolis.cli.checking import verification_panel
+from chronopolis.cli.difference_tables import _figures
 from chronopolis.cli.interventions import intervention_line
 from chronopolis.cli.live import CheckDisplay
 from chronopolis.cli.output import Output, figures_text
@@ -25,6 +26,7 @@ from domain.advance import new_world
 from domain.configuration import Configuration
 from domain.events import KINDS
 from domain.inputs import Input, InputKey
+from replay.diff_result import difference_of
 from workers.thought_figures import ThoughtFigures
 
 pytestmark = pytest.mark.unit
@@ -66,6 +68,24 @@ def test_figures_are_told_as_numbers_that_people_read_and_the_mean_of_nobody_as_
         "coins": 1_200,
     }
     assert figures_text(figures) == "satiety 7.2 · gini coins – · food 1,000 · wood 1,234 · ore 100 · coins 1,200"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "by", "told"),
+    [
+        (0.05322549, 0.05335984, 0.00013435, ["0.05323", "0.05336", "+0.00013"]),
+        (0.38666540, 0.38114077, -0.00552463, ["0.387", "0.381", "-0.006"]),  # of -0.0055 it would be -0.005
+        (0.3, 0.1 + 0.2, 0.0, ["0.3", "0.3", "0"]),
+        (60, 12, -48, ["60", "12", "-48"]),
+        (None, 7.25, None, ["–", "7.25"]),
+    ],
+)
+def test_two_figures_that_differ_are_told_apart_and_rounded_once(ours, theirs, by, told):
+    assert difference_of(ours, theirs) == by
+    side: Any = SimpleNamespace(id=1, name="a", tick=3)
+    found: Any = SimpleNamespace(a=side, b=side, world_a=side, world_b=side, figures={"tie_strength": (ours, theirs)})
+    (table,) = _figures(found)
+    assert written(table).rstrip().splitlines()[-1].split() == ["tie", "strength", *told]
 
 
 def test_nothing_is_said_to_be_whole_where_nothing_was_folded():
