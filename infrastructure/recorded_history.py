@@ -66,12 +66,12 @@ class RecordedHistory(LineageReader):
             except psycopg.OperationalError as error:
                 raise StoreUnavailable(str(error).strip()) from None
 
-    def total_events(self, run: Run) -> int:
-        """Return how many events a run has, its parent's up to the fork included."""
+    def total_events(self, run: Run, *, first: int = 0) -> int:
+        """Return how many events a run has from a tick on, its parent's up to the fork included."""
         t = schema.ticks
         total = 0
         with self.database.lend() as connection:
-            for source, low, high in self.segments(connection, run, 0, 2**31 - 1):
+            for source, low, high in self.segments(connection, run, first, 2**31 - 1):
                 where = and_(t.c.run == source, t.c.tick >= low, t.c.tick <= high)
                 total += int(
                     connection.execute(select(func.coalesce(func.sum(t.c.events), 0)).where(where)).scalar_one()

@@ -134,6 +134,7 @@ def _about(store: Any, run: Run) -> dict[str, Any]:
     lease, head = store.lease(run), store.head(run)
     values = standing(run, lease, head) | {
         "events": store.total_events(run),
+        "events_own": store.total_events(run, first=0 if run.fork_tick is None else run.fork_tick + 1),
         "state_hash": None if head is None else head.state_hash.hex(),
         "snapshots": store.snapshot_ticks(run),
         "size_bytes": store.size_bytes(run),
@@ -165,14 +166,16 @@ def _how_to_go_on(values: dict[str, Any], *, ours: bool) -> list[str]:
 
 def _about_panel(v: dict[str, Any]) -> Any:
     configuration = " · ".join(f"{key} {value}" for key, value in v["configuration"].items())
-    per_event = f", {v['size_bytes'] / v['events']:.0f} bytes an event" if v["events"] else ""
+    # What lies on disk is a fork's own: what it shares is its ancestors'.
+    per_event = f", {v['size_bytes'] / v['events_own']:.0f} bytes an event" if v["events_own"] else ""
+    shared = v["events"] - v["events_own"]
     rows = {
         "status": f"{v['status']}{', by ' + v['holder'] if v['holder'] else ''}",
         "problem": v["problem"],
         "head": "no tick yet" if v["head_tick"] < 0 else f"tick {v['head_tick']:,} of {v['target']:,}",
         "head hash": v["head_hash"],
-        "events": v["events"],
-        "on disk": f"{mebibytes(v['size_bytes'])}{per_event}",
+        "events": f"{v['events']:,}" + (f", {shared:,} of them shared with {v['fork']['parent']}" if shared else ""),
+        "on disk": f"{mebibytes(v['size_bytes'])}{per_event}" + (" of its own" if shared and per_event else ""),
         "snapshots": f"{len(v['snapshots'])}, the newest at tick {v['snapshots'][-1]:,}" if v["snapshots"] else "none",
         "unused": unused_answers(v["late_inputs"]),
         "forked from": v["fork"] and f"{v['fork']['parent']} at tick {v['fork_tick']:,}",

@@ -64,6 +64,12 @@ def test_fork_and_resume_keep_their_contract(polis):
     assert resumed.json["head_hash"] == polis("show", "village", "--json").json["head_hash"], "nothing was changed"
     for check in ("verify", "reexecute"):
         assert polis(check, "child", "--json").code == 0
+    told, parents = polis("show", "child", "--json").json, polis("show", "village", "--json").json
+    own = polis("sql", "--csv", "-c", f"SELECT count(*) FROM events WHERE run = {told['run']}").out.split()[-1]
+    assert told["events"] == parents["events"] == parents["events_own"] and told["events_own"] == int(own)
+    panel = polis("show", "child").out
+    assert f"{told['events'] - told['events_own']:,} of them shared with village" in panel
+    assert f"{told['size_bytes'] / told['events_own']:.0f} bytes an event of its own" in panel
 
 
 def test_what_is_changed_is_shown_wherever_runs_are(polis):
