@@ -84,7 +84,7 @@ class Interviewer:
         Yields
         ------
         as `put_question` returns, with "run", "tick", "agent", "name", "occupation", "draw", from 1, and "problem": why
-        there is no answer, else None
+        there is no answer, else None; what was said and could not be used counts in tokens and latency
 
         Raises
         ------
@@ -121,7 +121,7 @@ class Interviewer:
                         is_away = isinstance(error, EngineUnavailable) or late == _HANGS_AFTER
                         if is_away or (not answered and done + 1 >= _GIVEN_UP_AFTER):
                             raise
-                        told = _NOTHING | {"problem": str(error.reason)}
+                        told = _NOTHING | vars(error).get("spent", {}) | {"problem": str(error.reason)}
                     waiting.popleft()
                     done += 1
                     yield about | told

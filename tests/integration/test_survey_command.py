@@ -221,6 +221,8 @@ def test_who_gives_no_answer_is_counted_and_told_of(openly: Openly) -> None:
     assert said.code == 0 and told["unanswered"] == len(without) > 0
     assert told["answered"] + told["unanswered"] == told["asked"] == len(told["answers"])
     assert {each["problem"] for each in without} == {told["problem"]}
+    assert {each["tokens_in"] for each in without} == {2 * 40}, "both attempts were paid for"
+    assert told["tokens"]["in"] == sum(each["tokens_in"] for each in told["answers"])
     assert "names none of the choices" in told["problem"] and "gave no answer" in said.err
 
 

@@ -224,11 +224,13 @@ def test_the_prompt_lists_the_choices_and_the_schema_takes_no_other() -> None:
 
 def test_an_answer_that_can_not_be_used_is_asked_for_once_more() -> None:
     engine = Saying("maybe", '{"answer": "no"}')
-    assert put_question(engine, MEMORIES, percept(), TRUST)["answer"] == "no"
+    told = put_question(engine, MEMORIES, percept(), TRUST)
+    assert (told["answer"], told["tokens_in"], told["tokens_out"], told["latency_ms"]) == ("no", 20, 10, 2), "of both"
     assert "That can't be used" in engine.asked[1].messages[-1]["content"]
     assert engine.asked[1].seed != engine.asked[0].seed  # or a model that is sure would say the same
-    with pytest.raises(AnswerUnusable):
+    with pytest.raises(AnswerUnusable) as refused:
         put_question(Saying("maybe", "perhaps", '{"answer": "no"}'), MEMORIES, percept(), TRUST)
+    assert vars(refused.value)["spent"] == {"tokens_in": 20, "tokens_out": 10, "latency_ms": 2}
 
 
 def test_the_scripted_mind_takes_some_choice_always_the_same() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from domain.errors import InvalidConfiguration
@@ -24,6 +24,8 @@ CHOICES_MAX, CHOICE_MAX, REASON_MAX = 26, 60, 120
 """How many choices there may be, the characters of one, and those that are kept of a reason."""
 LISTED_TOKENS_MAX = 800
 """What all choices together may cost, as `estimate_tokens` counts: 2,048 must hold the rest of a prompt, too."""
+SPENT = ("tokens_in", "tokens_out", "latency_ms")
+"""What an answer costs. An `AnswerUnusable` has it as `spent`: what was said is paid for, of use or not."""
 _REASON_ASKED = 60
 _REASON_TOKENS = 32
 _MARKS_TOKENS = 16
@@ -137,7 +139,8 @@ def put_question(
     Raises
     ------
     MindError
-        As the engine does, and `AnswerUnusable` if it says nothing that was among the choices, twice.
+        As the engine does, and `AnswerUnusable` if it says nothing that was among the choices, twice; that has what
+        both attempts cost in `spent`.
     """
     if not question.choices:
         told = interview(engine, memories, percept, question.text, draw=draw, timeout_s=timeout_s,
@@ -220,18 +223,26 @@ def _alone(key: str) -> str:
 def _answered(
     engine: Engine, wanted: Completion, question: Question, timeout_s: float
 ) -> tuple[Completed, str, str | None]:
-    """Return what was answered, at the second attempt if the first can't be used."""
-    done = engine.complete(wanted, timeout_s=timeout_s)
+    """Return what was answered, at the second attempt if the first can't be used; it costs what both took."""
+    first = engine.complete(wanted, timeout_s=timeout_s)
     try:
-        return done, *read_choice(done.text, question)
+        return first, *read_choice(first.text, question)
     except AnswerUnusable as error:
-        messages = repair_messages(wanted.messages, done.text, error.because)
+        messages = repair_messages(wanted.messages, first.text, error.because)
     again = Completion(
         messages=messages, schema=wanted.schema, max_tokens=wanted.max_tokens, seed=wanted.seed + 1,
         adapter=wanted.adapter, temperature_milli=wanted.temperature_milli, percept=wanted.percept,
     )  # fmt: skip
-    done = engine.complete(again, timeout_s=timeout_s)
-    return done, *read_choice(done.text, question)
+    second = engine.complete(again, timeout_s=timeout_s)
+    both = replace(
+        second, tokens_in=first.tokens_in + second.tokens_in, tokens_out=first.tokens_out + second.tokens_out,
+        latency_ms=first.latency_ms + second.latency_ms,
+    )  # fmt: skip
+    try:
+        return both, *read_choice(second.text, question)
+    except AnswerUnusable as error:
+        vars(error)["spent"] = {name: getattr(both, name) for name in SPENT}
+        raise
 
 
 def _cost(choices: Sequence[str]) -> int:
