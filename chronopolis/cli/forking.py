@@ -76,7 +76,7 @@ def fork(
 
     Nothing is copied, and the parent goes on as if nobody had asked. A fork that changes nothing repeats its parent,
     hash by hash; `polis resume CHILD` runs it on. Words of --intervene: agent=A, endow.GOOD=AMOUNT, news=TEXT, rest,
-    remove, add=N, cell=C, stock.GOOD=AMOUNT or 50%, cells=A,B, at=T, by=WHO, why=REASON.
+    remove, add=N, cell=C, stock.GOOD=AMOUNT or 50% of capacity, cells=A,B, at=T, by=WHO, why=REASON.
     """
     from chronopolis.forking import make_fork
     from domain.inputs import DEEDS

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chronopolis.errors import WrongUsage
-from chronopolis.sentences import counted
+from chronopolis.sentences import amount, counted
 from domain.errors import cut, shown
 
 
@@ -184,17 +184,20 @@ def amount_of(value: str, word: str) -> int:
 
 
 def intervention_line(given: dict[str, Any]) -> str:
-    """Return an intervention on a line."""
-    parts = [f"{good} {amount:,} given" for good, amount in given.get("endow", {}).items()]
+    """Return an intervention on a line; amounts in units, as people are told them everywhere."""
+    parts = [f"{amount(good, quantity)} given" for good, quantity in given.get("endow", {}).items()]
     parts += [f"told “{given['news']}”"] if "news" in given else []
     parts += [word for name, word in (("rest", "made to rest"), ("remove", "taken away")) if given.get(name)]
     if "add" in given:
         parts.append(f"{counted(given['add']['agents'], 'agent')} added")
     if "stock" in given:
-        stock = given["stock"]
-        cells = "all cells" if stock["cells"] == "all" else counted(len(stock["cells"]), "cell")
-        amount = f"{stock['percent']} %" if "percent" in stock else f"{stock['amount']:,}"
-        parts.append(f"{stock['good']} {amount} in {cells}")
+        stock, which = given["stock"], given["stock"]["cells"]
+        if "percent" in stock:
+            cells = "all cells" if which == "all" else counted(len(which), "cell")
+            parts.append(f"{stock['good']} {stock['percent']} % of capacity in {cells}")
+        else:
+            cells = "every cell" if which == "all" else "1 cell" if len(which) == 1 else f"each of {len(which):,} cells"
+            parts.append(f"{amount(stock['good'], stock['amount'])} in {cells}")
     who = "" if given.get("agent") is None else f"agent {given['agent']}: "
     why = f" ({given['why']})" if given.get("why") else ""
     if not parts:

@@ -94,9 +94,9 @@ def test_what_is_changed_is_shown_wherever_runs_are(polis):
         for words in (
             "hunger 45 → 90",
             "seed 7 → 8",
-            "food 50 % in all cells",
+            "food 50 % of capacity in all cells",
             "4 agents added",
-            "agent 3: food 5,000",
+            "agent 3: 5 food given",
         ):
             assert words in " ".join(said.out.split()).replace("│ │ ", ""), said.out
     runs = [json.loads(line) for line in polis("runs", "--json").out.splitlines()]

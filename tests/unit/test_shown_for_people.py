@@ -100,7 +100,11 @@ def test_one_of_something_is_told_as_one():
     damaged = {"ok": False, "name": "r", "ticks": 1, "first_bad_tick": 1, "area": "events", "reason": "no"}
     assert "1 tick is as it was recorded" in written(verification_panel(damaged))
     deeds = {"effect_tick": 3, "add": {"agents": 1}, "stock": {"good": "food", "cells": [7], "percent": 50}}
-    assert intervention_line(deeds) == "tick 3: 1 agent added, food 50 % in 1 cell"
+    assert intervention_line(deeds) == "tick 3: 1 agent added, food 50 % of capacity in 1 cell"
+    deeds = {"effect_tick": 3, "agent": 7, "endow": {"food": 20_500, "coin": 3}}
+    assert intervention_line(deeds) == "tick 3: agent 7: 20.5 food given, 3 coins given", "in units, not thousandths"
+    deeds = {"effect_tick": 3, "stock": {"good": "wood", "cells": "all", "amount": 1_500}}
+    assert intervention_line(deeds) == "tick 3: 1.5 wood in every cell"
     assert "none of" not in str(ThoughtFigures(refused=1, reasons=Counter({"timed out": 1})).problem())
 
 
