@@ -560,6 +560,7 @@ def test_measures_are_charts_that_follow_the_cursor_and_lead_back_to_it(village:
         ([0, 2, 4], ["0", "2", "4"]), ([15_900, 15_950, 16_000], ["15.9K", "15.95K", "16K"]),
         ([0.9991, 0.9993, 0.9995], ["0.9991", "0.9993", "0.9995"]),
         ([2_000_100, 2_000_200], ["2.0001M", "2.0002M"]), ([7], ["7"]),
+        ([0.05322, 0.05336], ["0.0532", "0.0534"]), ([0.00013], ["0.00013"]),
     ):  # fmt: skip
         assert page.evaluate(figures, all_of_them) == told
     page.locator("[data-measure=energy]").scroll_into_view_if_needed()

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { bar, empty, section } from "./bits.js";
 import { el, fill, settled } from "./dom.js";
-import { capital, figure, milli, whole, words } from "./format.js";
+import { capital, figure, figures, milli, whole, words } from "./format.js";
 import { latest } from "./latest.js";
 
 const SHOWN = 150;
@@ -152,12 +152,17 @@ export function differencePanel(comparison) {
               el("span.soft", `${each.name ? " " : ""}${words(each.what ?? "").toLowerCase()}`),
               each.cell !== undefined && each.agent === undefined && el("span.faint", ` cell ${each.cell}`),
             ),
-            el("td.num", value(each.a, each.unit)),
-            el("td.num", value(each.b, each.unit)),
+            ...pair(each).map((told) => el("td.num", told)),
           ),
         ),
       ),
     );
+  }
+
+  /** Both values of a difference; fractions with as many digits as tell them apart. */
+  function pair({ a, b, unit }) {
+    const fractions = [a, b].every((v) => typeof v === "number") && unit !== "milli" && ![a, b].every(Number.isInteger);
+    return fractions ? figures([a, b]) : [value(a, unit), value(b, unit)];
   }
 
   function value(v, unit) {

@@ -14,6 +14,7 @@ export function figure(n) {
   if (n === null || n === undefined || Number.isNaN(n)) return "–";
   const size = Math.abs(n);
   if (Number.isInteger(n)) return short(n);
+  if (size < 0.001) return n.toPrecision(2); // what is small is not 0.000
   return size >= 100 ? short(Math.round(n)) : n.toFixed(size >= 10 ? 1 : size >= 1 ? 2 : 3);
 }
 
