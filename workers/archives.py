@@ -102,9 +102,19 @@ def take_in(
                 _require_sound(archive, each.run, on_progress)
     except BaseException:
         for run in reversed(made):
-            drop_run(archive.store.database, run, _UNDONE)
+            _drop(archive, run, say)
         raise
     return found
+
+
+def _drop(archive: Any, run: Run, say: Callable[[str], None] | None) -> None:
+    """Drop a run that was taken in in vain; where that is refused it stays, since why it was in vain matters more."""
+    try:
+        drop_run(archive.store.database, run, _UNDONE)
+    except PolisError as error:
+        if say is not None:
+            because = str(error).partition("\n")[0]
+            say(f"run {run.name} is there in part and could not be dropped again ({because}); `polis drop` does it")
 
 
 def _append(

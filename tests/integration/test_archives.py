@@ -27,10 +27,11 @@ from domain.inputs import INTERVENTION, Input, InputKey
 from domain.ports import Run
 from infrastructure.archive_file import ArchiveFile
 from infrastructure.archiving import archive_runs
-from infrastructure.errors import ArchiveRefused, BackupRefused
+from infrastructure.errors import ArchiveRefused, BackupRefused, DropRefused
 from infrastructure.postgres_store import PostgresStore
 from tests.support.postgres import FreshDatabase, TestServer
 from tests.support.stores import SMALL_WORLD, a_copy, chain_of, go_on, make_run, opened
+from workers import archives
 from workers.archives import TakenIn, take_in
 from workers.bootstrap import open_incoming
 from workers.minds.scripted import ScriptedEngine
@@ -261,6 +262,23 @@ def test_what_was_changed_on_the_way_is_refused_and_nothing_stays(
         came(elsewhere, bad)
     assert elsewhere.names() == set()
     assert [each.ticks for each in came(elsewhere, file)] == [31, 15, 15], "the good one is taken in all the same"
+
+
+def test_where_nobody_may_drop_it_the_part_that_came_is_told_of(
+    module_store: PostgresStore, elsewhere: PostgresStore, child: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise DropRefused("child", "permission denied", "")
+
+    monkeypatch.setattr(archives, "drop_run", refused)
+    good = archived(module_store, child, to=tmp_path / "a.polis")
+    said: list[str] = []
+    bad = rewritten(good, tmp_path / "bad.polis", tables={"runs/2/ticks.parquet": without_last(1)})
+    with pytest.raises(ArchiveRefused, match="tick 60: it has no header"):
+        came(elsewhere, bad, say=said.append)
+    assert [line.split()[1] for line in said] == ["child", "between", "parent"] and "`polis drop`" in said[0]
+    assert elsewhere.lease(elsewhere.find("child")).status == "paused"
+    assert came(elsewhere, good)[-1].was_there
 
 
 def test_a_damaged_byte_is_found_before_anything_is_begun(
