@@ -46,6 +46,35 @@ class PidFile:
             return None
 
 
+@dataclass(frozen=True)
+class Birth:
+    """When a process was started, by no clock that anybody sets: it tells it from who gets its number later.
+
+    The time of day does not, though psutil tells it: set forward or back, as after a laptop slept or a virtual machine
+    was paused, it makes a process that goes on look like another one.
+    """
+
+    boot: str  # the system's own name for the time since it was booted
+    ticks: int  # of the kernel's clock since then
+
+    @classmethod
+    def of(cls, pid: int) -> Birth:
+        """Return that of a process.
+
+        Raises
+        ------
+        OSError
+            If there is none of that number.
+        """
+        after_name = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2]
+        return cls(cls.this_boot(), int(after_name.split()[19]))
+
+    @staticmethod
+    def this_boot() -> str:
+        """Return how the system calls the time since it was booted."""
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
 def is_alive(process: psutil.Process) -> bool:
     """Return whether this very process (not another with its pid) is there, and is not a zombie."""
     try:

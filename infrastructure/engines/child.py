@@ -18,14 +18,14 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
-
-import psutil
 
 from infrastructure.engines.health import is_healthy
 from infrastructure.files import write_file
 from infrastructure.postgres_locks import Hold, start_lock
+from infrastructure.postgres_process import Birth
 
 LOOK_S = 5.0
 ABANDONED_S = 60.0
@@ -136,7 +136,7 @@ def main(folder: Path) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     if served.is_alive() and not stopped.is_set():
-        about = {"pid": os.getpid(), "created": psutil.Process().create_time(), "url": served.url}
+        about = {"pid": os.getpid(), "born": asdict(Birth.of(os.getpid())), "url": served.url}
         write_file(folder / "server.json", json.dumps(about | wanted), None)
     abandoned_at = None
     while served.is_alive() and not stopped.wait(LOOK_S):

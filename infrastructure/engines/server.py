@@ -34,7 +34,7 @@ import infrastructure
 from infrastructure.engines.health import is_healthy
 from infrastructure.errors import EngineServerFailed
 from infrastructure.files import write_file
-from infrastructure.postgres_process import is_alive, send, wait_until_gone, wait_until_ready
+from infrastructure.postgres_process import Birth, is_alive, send, wait_until_gone, wait_until_ready
 from infrastructure.server_files import rotate, size_of, tail
 from infrastructure.shared_server import SharedServer
 
@@ -117,7 +117,7 @@ class ModelServer(SharedServer):
         try:
             note = json.loads((self.folder / "server.json").read_text("utf-8"))
             process = psutil.Process(int(note["pid"]))
-            if abs(process.create_time() - float(note["created"])) > 1 or not is_alive(process):
+            if Birth.of(process.pid) != Birth(**note["born"]) or not is_alive(process):
                 return None
             return Running(process, str(note["url"]), str(note["key"]), dict(note["plan"]))
         except (OSError, ValueError, KeyError, TypeError, psutil.Error):
@@ -172,8 +172,7 @@ class ModelServer(SharedServer):
         def progress(seconds: float) -> None:
             self._say(f"the {self.engine} server is starting ({seconds:.0f} s)")
 
-        process = psutil.Process(child.pid)
-        created = process.create_time()
+        process, born = psutil.Process(child.pid), Birth.of(child.pid)
         try:
             if wait_until_ready(process, answers, timeout_s=self._start_timeout_s, progress=progress):
                 running = self.found()
@@ -182,12 +181,12 @@ class ModelServer(SharedServer):
             child.wait()
         except BaseException as error:
             child.terminate()
-            _clear_up(child.pid, created)
+            _clear_up(child.pid, born)
             if isinstance(error, TimeoutError):
                 action = f"answer within {self._start_timeout_s:.0f} s"
                 raise self._could_not(action, tail(self.log, since=since, lines=LOG_TAIL_LINES)) from None
             raise
-        _clear_up(child.pid, created)
+        _clear_up(child.pid, born)
         raise self._could_not("start", tail(self.log, since=since, lines=LOG_TAIL_LINES))
 
     def _stop(self) -> None:
@@ -197,7 +196,7 @@ class ModelServer(SharedServer):
         led = None
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             said = json.loads(note.read_text("utf-8"))
-            led = int(said["pid"]), float(said["created"])
+            led = int(said["pid"]), Birth(**said["born"])
         if running is not None:
             send(running.process, signal.SIGTERM)
             for process in wait_until_gone([running.process], timeout_s=STOP_TIMEOUT_S):
@@ -216,21 +215,21 @@ class ModelServer(SharedServer):
         return EngineServerFailed(self.engine, action, self.log, detail)
 
 
-def _clear_up(pid: int, created: float) -> None:
+def _clear_up(pid: int, born: Birth) -> None:
     """End what is left of the session that a server led: workers of a killed vLLM, for one.
 
     Its number is somebody else's once nothing of it is left, or after a reboot. So nobody is touched where another
     process has it now, or who was there before the server.
     """
-    if created < psutil.boot_time() - 1:
+    if born.boot != Birth.this_boot():
         return
-    with contextlib.suppress(psutil.NoSuchProcess):
-        if abs(psutil.Process(pid).create_time() - created) > 1:
+    with contextlib.suppress(OSError):
+        if Birth.of(pid) != born:
             return
     left = []
     for process in psutil.process_iter():
         with contextlib.suppress(OSError, psutil.Error):
-            if os.getsid(process.pid) == pid and process.create_time() >= created - 1 and is_alive(process):
+            if os.getsid(process.pid) == pid and Birth.of(process.pid).ticks >= born.ticks and is_alive(process):
                 process.terminate()
                 left.append(process)
     for process in wait_until_gone(left, timeout_s=5.0):

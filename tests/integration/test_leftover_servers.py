@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
@@ -16,7 +17,7 @@ import pytest
 
 from infrastructure.engines.server import ModelServer
 from infrastructure.engines.status import _memory
-from infrastructure.postgres_process import is_alive, send
+from infrastructure.postgres_process import Birth, is_alive, send
 
 pytestmark = pytest.mark.integration
 
@@ -33,7 +34,7 @@ class Session:
         )
         assert self.started.stdout is not None
         self.leader = psutil.Process(self.started.pid)
-        self.created = self.leader.create_time()
+        self.born = Birth.of(self.started.pid)
         self.member = psutil.Process(int(self.started.stdout.readline()))
 
 
@@ -46,12 +47,18 @@ def session() -> Iterator[Session]:
     session.started.communicate(timeout=10)
 
 
-def stopped(home: Path, *, pid: int, created: float) -> None:
-    """Stop what a note says to be a server."""
+def noted(home: Path, *, pid: int, born: Birth) -> ModelServer:
+    """Return a server of which a note says that it runs."""
     server = ModelServer(home, "llama", "0" * 12, {})
     server._make_folders()
-    note = {"pid": pid, "created": created, "url": "http://127.0.0.1:1", "key": "", "plan": {}}
+    note = {"pid": pid, "born": asdict(born), "url": "http://127.0.0.1:1", "key": "", "plan": {}}
     (server.folder / "server.json").write_text(json.dumps(note))
+    return server
+
+
+def stopped(home: Path, *, pid: int, born: Birth) -> None:
+    """Stop what a note says to be a server."""
+    server = noted(home, pid=pid, born=born)
     server._stop()
     assert not (server.folder / "server.json").exists()
 
@@ -60,27 +67,42 @@ def test_what_a_killed_server_left_is_ended(session: Session, tmp_path: Path) ->
     session.started.kill()
     session.started.wait()
     assert is_alive(session.member)
-    stopped(tmp_path, pid=session.started.pid, created=session.created)
+    stopped(tmp_path, pid=session.started.pid, born=session.born)
     assert not is_alive(session.member)
 
 
-@pytest.mark.parametrize("ago_s", [100.0, 1e8], ids=["given anew", "before the last reboot"])
-def test_who_has_the_number_of_a_dead_server_goes_on(session: Session, tmp_path: Path, ago_s: float) -> None:
-    stopped(tmp_path, pid=session.started.pid, created=session.created - ago_s)
+def test_a_server_is_found_and_ended_though_somebody_set_the_clock(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = noted(tmp_path, pid=session.started.pid, born=session.born)
+    booted, created = psutil.boot_time(), session.leader.create_time()
+    # The kernel says when it was booted by the time of day as it is now.
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: booted + 3_600)
+    assert psutil.Process(session.started.pid).create_time() > created + 3_000
+    found = server.found()
+    assert found is not None and found.process.pid == session.started.pid
+    server._stop()
+    assert not is_alive(session.leader) and not is_alive(session.member)
+
+
+@pytest.mark.parametrize("ago", [10_000, 0], ids=["given anew", "before the last reboot"])
+def test_who_has_the_number_of_a_dead_server_goes_on(session: Session, tmp_path: Path, ago: int) -> None:
+    boot = session.born.boot if ago else "another"
+    stopped(tmp_path, pid=session.started.pid, born=Birth(boot, session.born.ticks - ago))
     assert is_alive(session.leader) and is_alive(session.member)
 
 
 def test_a_session_from_after_a_reboot_goes_on_though_nobody_leads_it(session: Session, tmp_path: Path) -> None:
     session.started.kill()
     session.started.wait()
-    stopped(tmp_path, pid=session.started.pid, created=psutil.boot_time() - 100)
+    stopped(tmp_path, pid=session.started.pid, born=replace(session.born, boot="another"))
     assert is_alive(session.member)
 
 
 def test_who_was_there_before_the_server_goes_on(session: Session, tmp_path: Path) -> None:
     session.started.kill()
     session.started.wait()
-    stopped(tmp_path, pid=session.started.pid, created=session.member.create_time() + 100)
+    stopped(tmp_path, pid=session.started.pid, born=replace(session.born, ticks=session.born.ticks + 10_000))
     assert is_alive(session.member)
 
 
