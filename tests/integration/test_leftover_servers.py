@@ -22,6 +22,14 @@ from infrastructure.postgres_process import Birth, is_alive, send
 pytestmark = pytest.mark.integration
 
 LEADER = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True); input()"
+# Shares memory among processes as vLLM does; the one who made it is too busy to end when it is asked to.
+SHARER = """
+import signal, time
+from multiprocessing.shared_memory import SharedMemory
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print(SharedMemory(create=True, size=4096).name, flush=True)
+time.sleep(60)
+"""
 
 
 class Session:
@@ -83,6 +91,23 @@ def test_a_server_is_found_and_ended_though_somebody_set_the_clock(
     assert found is not None and found.process.pid == session.started.pid
     server._stop()
     assert not is_alive(session.leader) and not is_alive(session.member)
+
+
+def test_memory_that_a_killed_server_shared_is_given_back(tmp_path: Path) -> None:
+    leader = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SHARER!r}]); input()"
+    pipe = subprocess.PIPE
+    started = subprocess.Popen(
+        [sys.executable, "-c", leader], stdin=pipe, stdout=pipe, text=True, start_new_session=True
+    )
+    born = Birth.of(started.pid)
+    assert started.stdout is not None
+    shared = Path("/dev/shm") / started.stdout.readline().strip()
+    assert shared.exists()
+    started.kill()
+    started.wait()
+    stopped(tmp_path, pid=started.pid, born=born)
+    started.communicate(timeout=10)
+    assert not shared.exists()
 
 
 @pytest.mark.parametrize("ago", [10_000, 0], ids=["given anew", "before the last reboot"])
