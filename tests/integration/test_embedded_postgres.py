@@ -473,6 +473,16 @@ def test_a_full_disk_is_said_before_anything_is_written(home: Path, monkeypatch:
     assert not (home / "postgres" / "data").exists()
 
 
+def test_histories_on_a_disk_with_little_room_can_be_looked_at_and_dropped(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EmbeddedPostgres(home, settings=SMALL):
+        pass
+    monkeypatch.setattr(postgres_cluster, "DISK_FREE_MIN_BYTES", 1 << 60)
+    with EmbeddedPostgres(home, settings=SMALL) as server:
+        assert server.is_running
+
+
 def test_a_home_that_is_a_file_is_refused(home: Path) -> None:
     (home / "file").write_text("")
     with pytest.raises(DataFolderUnusable, match="POLIS_HOME"):
