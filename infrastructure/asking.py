@@ -21,7 +21,7 @@ from psycopg.adapt import Buffer, Loader
 from psycopg.conninfo import make_conninfo
 
 from domain.errors import StoreUnavailable
-from infrastructure.database import FORM, Database, in_one_line, may_not_set_role, with_options
+from infrastructure.database import FORM, Database, away, in_one_line, may_not_set_role, with_options
 from infrastructure.errors import BadQuery, LoginMayNot, QueryTimedOut, SessionEnded
 
 ROLE = "polis_read"
@@ -82,7 +82,7 @@ class Analyst:
         except psycopg.OperationalError as error:
             if may_not_set_role(error):
                 raise LoginMayNot(database.admin_conninfo(), ROLE) from None
-            raise StoreUnavailable(in_one_line(error)) from None
+            raise away(error) from None
         self._connection.read_only = True
         self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         for name in ("numeric", "json", "jsonb", "bytea"):

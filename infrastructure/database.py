@@ -23,7 +23,14 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
 from domain.errors import StoreUnavailable
 from infrastructure.embedded_postgres import EmbeddedPostgres
-from infrastructure.errors import DatabaseTooOld, DatabaseUnreachable, LoginOnlyReads, PoolerInBetween, TakesNoWrites
+from infrastructure.errors import (
+    DatabaseTooOld,
+    DatabaseUnreachable,
+    LoginOnlyReads,
+    NoConnectionLeft,
+    PoolerInBetween,
+    TakesNoWrites,
+)
 from infrastructure.read_connections import ReadConnections
 from infrastructure.settings import Settings
 
@@ -169,7 +176,7 @@ class Database:
         Raises
         ------
         StoreUnavailable
-            If the server does not answer now.
+            If the server does not answer now, or, `NoConnectionLeft`, has no room for another session.
         LoginOnlyReads
             If the login may not become `polis_app`.
         """
@@ -178,7 +185,7 @@ class Database:
         except psycopg.OperationalError as error:
             if may_not_set_role(error):
                 raise LoginOnlyReads(self.admin_conninfo()) from None
-            raise StoreUnavailable(in_one_line(error)) from None
+            raise away(error) from None
         # A plan for 13 columns gains nothing from workers or from being kept.
         connection.prepare_threshold = None
         connection.adapters.register_loader("timestamptz", _Moment)
@@ -252,6 +259,15 @@ def may_not_set_role(error: psycopg.OperationalError) -> bool:
     """Whether a login may not put on the role that its connection asked for."""
     # The driver gives no SQLSTATE for what happens while it connects.
     return "permission denied to set role" in str(error)
+
+
+def away(error: psycopg.OperationalError) -> StoreUnavailable:
+    """Return what to raise of a connection that could not be opened."""
+    said = in_one_line(error)
+    # The driver gives no SQLSTATE for what happens while it connects.
+    if any(words in said for words in ("too many clients", "too many connections", "connection slots are reserved")):
+        return NoConnectionLeft(said.rpartition("FATAL:")[2].strip())
+    return StoreUnavailable(said)
 
 
 def with_options(url: str, *settings: str) -> str:

@@ -9,6 +9,7 @@
         ├── LoginMayNot               the login of a URL may not put on a role that it needs
         │   └── LoginOnlyReads        that of the application, without which nothing is written
         ├── TakesNoWrites             the database answers and only reads for now; a StoreUnavailable, too
+        ├── NoConnectionLeft          the database has no room for another session for now; a StoreUnavailable, too
         ├── EmbeddedServerFailed      a server of our own can't be made, started, reached or stopped
         │   ├── EmbeddedPostgresFailed
         │   ├── EmbeddedValkeyFailed
@@ -124,6 +125,17 @@ class TakesNoWrites(InfrastructureError, StoreUnavailable):
             f"the database takes no writes: {self.because}\n"
             "It is a standby, or whoever administers it has set default_transaction_read_only, as some do when a disk "
             "is full."
+        )
+
+
+class NoConnectionLeft(InfrastructureError, StoreUnavailable):
+    """The database answers, and has no room for another session; who writes waits for it as for one that is away."""
+
+    def __str__(self) -> str:
+        return (
+            f"the database has no connection left for us: {self.because}\n"
+            "Others hold them all, such as notebooks or psql: end some, or find them with `polis db psql --role owner "
+            "-- -c 'SELECT pid, usename, application_name, state_change FROM pg_stat_activity'`."
         )
 
 

@@ -32,7 +32,7 @@ _RETRY_FIRST_S, _RETRY_MAX_S = 0.2, 2.0
 # their implementations.
 _MAY_PASS = {
     "nothing": ("MemoryBehind",),  # it comes by waiting
-    "store": ("StoreUnavailable", "TakesNoWrites", "DatabaseUnreachable", "EmbeddedPostgresFailed"),
+    "store": ("StoreUnavailable", "TakesNoWrites", "NoConnectionLeft", "DatabaseUnreachable", "EmbeddedPostgresFailed"),
     "engine": ("EngineUnavailable", "EngineTimedOut", "EngineServerFailed"),
     "memory": ("MemoryUnavailable",),
     "": ("EmbeddedServerFailed", "ConnectionError"),

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from workers.bootstrap import Database, Settings
 
 _FREE_WARN, _FREE_FAIL = 2 << 30, 200 << 20
+_FILES_WARN, _FILES_FAIL = 10_000, 500
 _MEMORY_WARN = 2 << 30
+_TAKEN_WARN = 0.8
 _SYNC_WARN_MS = 10.0
 _ROLES = ("polis_app", "polis_maintenance", "polis_read")
 _PROBES, _PROBE_ROWS, _PROBE_LOG = 30, 600, 24_000  # bytes, as many as 600 such rows take in the log
@@ -106,6 +108,11 @@ def _data_folder(home: Path) -> Iterator[Check]:
     status = "fail" if free < _FREE_FAIL else "warn" if free < _FREE_WARN else "ok"
     remedy = "" if status == "ok" else "500 agents write about 3 MB a second flat out: make room, or set POLIS_HOME."
     yield Check("data folder", status, f"{home}, {mebibytes(free)} free", remedy)
+    disk = os.statvfs(folder)
+    if disk.f_files and disk.f_favail < _FILES_WARN:  # a disk without a limit to them says 0
+        found = f"room for {disk.f_favail:,} more files on its disk, of {disk.f_files:,}"
+        remedy = "An embedded database has 1,400, and a run some 50 more: remove small files, or set POLIS_HOME."
+        yield Check("files", "fail" if disk.f_favail < _FILES_FAIL else "warn", found, remedy)
 
 
 def compiled_kernels() -> int | None:
@@ -157,6 +164,7 @@ def _database(settings: Settings, say: Callable[[str], None]) -> Iterator[Check]
             yield Check("database", "ok", f"Postgres {version.split()[0]}, {where}, open after {took:.1f} s")
             yield from _schema(database)
             yield _roles(database)
+            yield _connections(database)
             yield _speed(database)
     except PolisError as error:
         first, *rest = str(error).splitlines()
@@ -194,6 +202,24 @@ def _roles(database: Database) -> Check:
     if missing:
         return Check("roles", "warn", f"not there: {', '.join(missing)}", "`polis db upgrade` makes them.")
     return Check("roles", "ok", f"{', '.join(_ROLES)}; none may do anything else")
+
+
+def _connections(database: Database) -> Check:
+    """Count the sessions that are there, ours and those of background workers among them."""
+    with database.connect_as_owner() as connection:
+        taken, room = connection.execute(
+            "SELECT count(*), current_setting('max_connections')::int4 - "
+            "current_setting('superuser_reserved_connections')::int4 FROM pg_stat_activity WHERE datid IS NOT NULL"
+        ).fetchone() or (0, 1)
+        most = connection.execute(
+            "SELECT usename, count(*) FROM pg_stat_activity WHERE datid IS NOT NULL GROUP BY 1 "
+            "ORDER BY 2 DESC, 1 LIMIT 1"
+        ).fetchone() or ("nobody", 0)
+    found = f"{taken} of {room} taken"
+    if taken < _TAKEN_WARN * room:
+        return Check("connections", "ok", found)
+    remedy = f"{most[1]} are of {most[0]}: end programs that hold them and need none, or raise max_connections."
+    return Check("connections", "warn", found, remedy)
 
 
 def _speed(database: Database) -> Check:

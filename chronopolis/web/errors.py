@@ -135,7 +135,7 @@ _STATUS = {
     "RunExists": 409, "RunIsHeld": 409, "LeaseLost": 409, "TicksLost": 409, "TickHasBegun": 409, "OtherRules": 409,
     "ChildFailed": 409, "NothingRuns": 409,
     "Superseded": 429, "NotBuilt": 501, "CorruptHistory": 500,
-    "StoreUnavailable": 503, "TakesNoWrites": 503, "Busy": 503, "TookTooLong": 503,
+    "StoreUnavailable": 503, "TakesNoWrites": 503, "NoConnectionLeft": 503, "Busy": 503, "TookTooLong": 503,
     "EngineUnavailable": 503, "EngineTimedOut": 503, "MemoryUnavailable": 503, "MemoryBehind": 503,
 }  # fmt: skip
 _MAY_BE_HEALED = ("StoreUnavailable", "DatabaseUnreachable")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from chronopolis.cli import doctor
 from chronopolis.cli.doctor import _database
 from infrastructure.asking import Analyst
 from infrastructure.database import Database
-from infrastructure.errors import LoginMayNot, LoginOnlyReads, MigrationFailed
+from infrastructure.errors import LoginMayNot, LoginOnlyReads, MigrationFailed, NoConnectionLeft
 from infrastructure.migrate import require_schema, upgrade
 from infrastructure.settings import Settings
 from tests.support.postgres import FreshDatabase
@@ -49,6 +52,41 @@ def test_an_owner_who_may_not_change_the_roles_of_another_is_told_what_it_takes(
                 upgrade(opened)
         finally:
             connection.execute(f"ALTER DATABASE {database.name} OWNER TO postgres")
+
+
+def test_who_finds_no_connection_left_is_told_so_and_that_others_hold_them(
+    weak: Settings, database: FreshDatabase
+) -> None:
+    with (
+        Database(weak) as opened,
+        psycopg.connect(database.admin_url, autocommit=True) as connection,
+    ):
+        connection.execute(f"ALTER DATABASE {database.name} CONNECTION LIMIT 0")
+        for ask in (opened.connect, lambda: Analyst(opened)):
+            with pytest.raises(NoConnectionLeft, match="no connection left for us: too many connections") as caught:
+                ask()
+            assert "Others hold them all" in str(caught.value)
+
+
+def test_the_doctor_counts_connections_and_says_who_has_most(
+    database: FreshDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Database(Settings(home=tmp_path, database_url=database.admin_url)) as opened:
+        well = doctor._connections(opened)
+        monkeypatch.setattr(doctor, "_TAKEN_WARN", 0.0)
+        short = doctor._connections(opened)
+    assert (well.status, short.status) == ("ok", "warn") and re.fullmatch(r"\d+ of \d+ taken", well.found)
+    assert "are of postgres: end programs that hold them" in short.remedy
+
+
+def test_the_doctor_says_of_a_disk_that_has_room_for_no_more_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.statvfs(tmp_path)
+    room = {name: getattr(real, name) for name in ("f_frsize", "f_blocks", "f_bfree", "f_bavail")}
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_files=1_400, f_favail=3, **room))
+    *_, last = doctor._data_folder(tmp_path)
+    assert (last.name, last.status, last.found) == ("files", "fail", "room for 3 more files on its disk, of 1,400")
 
 
 def test_the_doctor_says_what_it_may_not_look_at(weak: Settings) -> None:
