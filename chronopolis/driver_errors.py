@@ -11,16 +11,17 @@ _OF_DAMAGE = (
     "`polis verify RUN` names the first tick that is damaged. `polis fork RUN --at` the tick before it goes on from "
     "what is whole, and a dump may hold the rest."
 )
-_NOT_OURS = frozenset(("OperationalError", "InterfaceError", "InsufficientPrivilege", "ReadOnlySqlTransaction"))
+_DAMAGE = frozenset(("DataCorrupted", "IndexCorrupted"))
+_NOT_OURS = _DAMAGE | {"OperationalError", "InterfaceError", "InsufficientPrivilege", "ReadOnlySqlTransaction"}
 
 
 def is_refusal(error: BaseException) -> bool:
     """Whether the database could not do it, or would not let us: no mistake of ours.
 
-    A lock that can't be had, a full disk, … are OperationalErrors; a standby has a kind of its own.
+    A lock that can't be had, a full disk, … are OperationalErrors; a standby has a kind of its own, and so have pages
+    whose checksum is wrong.
     """
-    kinds = {kind.__name__ for kind in type(_original(error)).__mro__ if kind.__module__.startswith("psycopg")}
-    return not kinds.isdisjoint(_NOT_OURS)
+    return not _kinds(error).isdisjoint(_NOT_OURS)
 
 
 def words_of(error: BaseException) -> str:
@@ -29,7 +30,13 @@ def words_of(error: BaseException) -> str:
     What can be done about a damaged tick is known to the front door alone, so it is said here.
     """
     said = str(_original(error)).strip()
-    return f"{said}\n{_OF_DAMAGE}" if isinstance(error, CorruptHistory) and error.tick >= 0 else said
+    if isinstance(error, CorruptHistory) and error.tick >= 0:
+        return f"{said}\n{_OF_DAMAGE}"
+    return said if _kinds(error).isdisjoint(_DAMAGE) else f"the files of the database are damaged: {said}"
+
+
+def _kinds(error: BaseException) -> set[str]:
+    return {kind.__name__ for kind in type(_original(error)).__mro__ if kind.__module__.startswith("psycopg")}
 
 
 def _original(error: BaseException) -> BaseException:

@@ -9,6 +9,7 @@
         ├── LoginMayNot               the login of a URL may not put on a role that it needs
         │   └── LoginOnlyReads        that of the application, without which nothing is written
         ├── TakesNoWrites             the database answers and only reads for now; a StoreUnavailable, too
+        ├── FilesDamaged              the database's own files are not as it wrote them
         ├── NoConnectionLeft          the database has no room for another session for now; a StoreUnavailable, too
         ├── EmbeddedServerFailed      a server of our own can't be made, started, reached or stopped
         │   ├── EmbeddedPostgresFailed
@@ -125,6 +126,21 @@ class TakesNoWrites(InfrastructureError, StoreUnavailable):
             f"the database takes no writes: {self.because}\n"
             "It is a standby, or whoever administers it has set default_transaction_read_only, as some do when a disk "
             "is full."
+        )
+
+
+class FilesDamaged(InfrastructureError):
+    """The database's own files are not as it wrote them, as its checksums show; other runs may be whole."""
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.because = because
+
+    def __str__(self) -> str:
+        return (
+            f"the files of the database are damaged: {self.because}\n"
+            "`polis verify RUN` tells which runs are whole. Restore an earlier dump into a new home; or drop the runs "
+            "that can't be read, and dump the others."
         )
 
 

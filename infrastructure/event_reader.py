@@ -18,10 +18,11 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from domain.errors import InvalidConfiguration, StoreUnavailable
+from domain.errors import InvalidConfiguration, PolisError, StoreUnavailable
 from domain.events import EventBatch, empty_records
 from infrastructure.copy_binary import COPY_COLUMNS, RowReceiver, in_order, libpq_functions, records_from_arrow
 from infrastructure.database import Database
+from infrastructure.errors import FilesDamaged
 from infrastructure.event_lookup import ids
 from infrastructure.hot_leaf import pages_of
 
@@ -82,6 +83,9 @@ def read_some(
     rows_of = _adbc_rows if uses_adbc() else _libpq_rows
     batches = list(rows_of(database, _select(leaf, sql.SQL(" AND ").join(where)), _BATCH))
     return in_order(EventBatch.concat(batches)) if batches else EventBatch.of(empty_records(0))
+
+
+_DAMAGED = ("XX001", "XX002")  # data_corrupted, index_corrupted
 
 
 def _read(
@@ -147,7 +151,7 @@ def _libpq_rows(database: Database, rows: sql.Composed, expected: int) -> Iterat
             query = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(rows)
             result = pgconn.exec_(query.as_bytes(connection))
             if result.status != psycopg.pq.ExecStatus.COPY_OUT:
-                raise StoreUnavailable(result.error_message.decode(errors="replace").strip())
+                raise _refused(result)
             address: int = getattr(pgconn, "pgconn_ptr")  # noqa: B009 -- psycopg's own PGconn has it, its protocol not
             receiver = RowReceiver(address, rows=min(_BATCH, max(4_096, expected)))
             while not stop.is_set():
@@ -160,7 +164,7 @@ def _libpq_rows(database: Database, rows: sql.Composed, expected: int) -> Iterat
             if receiver.ended:
                 final = pgconn.get_result()
                 if final is not None and final.status != psycopg.pq.ExecStatus.COMMAND_OK:
-                    raise StoreUnavailable(final.error_message.decode(errors="replace").strip())
+                    raise _refused(final)
                 pgconn.get_result()  # there is none: now the connection is at rest
             put(None)
         except BaseException as error:  # handed to the reader, who raises it
@@ -225,3 +229,10 @@ def _whole(ticks: NDArray[np.int32], wanted: NDArray[np.int64], due: int) -> tup
     differing = np.flatnonzero(there != wanted[: len(there)])
     whole = int(differing[0]) if len(differing) else len(there)
     return int(wanted[:whole].sum()), whole
+
+
+def _refused(result: psycopg.pq.abc.PGresult) -> PolisError:
+    """Return what to raise of rows that did not come: the server went away, or can't read them itself."""
+    said = result.error_message.decode(errors="replace").strip()
+    state = (result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) or b"").decode()
+    return FilesDamaged(said.removeprefix("ERROR:").strip()) if state in _DAMAGED else StoreUnavailable(said)

@@ -24,7 +24,7 @@ def wrapped(error: psycopg.Error) -> sqlalchemy.exc.DBAPIError:
     [
         psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.LockNotAvailable, psycopg.errors.DiskFull,
         psycopg.errors.InsufficientPrivilege, psycopg.errors.AdminShutdown, psycopg.errors.ConnectionTimeout,
-        psycopg.errors.CannotConnectNow, psycopg.errors.ReadOnlySqlTransaction,
+        psycopg.errors.CannotConnectNow, psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.DataCorrupted,
     ],
 )  # fmt: skip
 def test_what_the_database_could_or_would_not_do_is_a_refusal_wrapped_or_not(kind):
@@ -51,3 +51,9 @@ def test_words_are_those_of_the_driver_without_the_statement():
     assert words_of(psycopg.OperationalError()) == ""
     damaged, remedy = words_of(CorruptHistory(7, 3, "nobody has id 9")).split("\n")
     assert damaged == "tick 7, event 3: nobody has id 9" and "polis verify" in remedy
+
+
+def test_a_page_with_a_wrong_checksum_is_told_as_damage_wrapped_or_not():
+    error = psycopg.errors.DataCorrupted("invalid page in block 1")
+    for each in (error, wrapped(error)):
+        assert words_of(each) == "the files of the database are damaged: invalid page in block 1"
