@@ -32,6 +32,7 @@ class PidFile:
     """What a running server says of itself in postmaster.pid."""
 
     pid: int
+    data: str  # where it has its data, as it sees the disk
     port: int
     socket_folder: str
     status: str  # starting, ready or stopping
@@ -41,7 +42,7 @@ class PidFile:
         """Return the file of `data`, None if there is none or it is not whole yet."""
         try:
             lines = (data / "postmaster.pid").read_text(errors="surrogateescape").splitlines()
-            return cls(int(lines[0]), int(lines[3]), lines[4], lines[7].strip())
+            return cls(int(lines[0]), lines[1], int(lines[3]), lines[4], lines[7].strip())
         except (OSError, IndexError, ValueError):
             return None
 

@@ -87,11 +87,16 @@ class Server:
             self._say("waiting for the database to stop, to start it again")
             processes.wait_until_gone([process], timeout_s=STOP_TIMEOUT_S)
         if process is None and known is not None and takes_connections(known):
+            detail = f"something answers at {known.socket_folder}, port {known.port}, and has no process here\n"
+            if known.data != str(cluster.data):
+                detail += (
+                    f"If this folder is a copy of {known.data}, it was made while a server wrote there, and is not "
+                    "whole: stop every polis there and copy it again, or take a dump.\n"
+                )
             raise EmbeddedPostgresFailed(
                 "be shared: it runs where we can't see it, perhaps in another container",
                 cluster.log,
-                f"something answers at {known.socket_folder}, port {known.port}, and has no process here\n"
-                "Run this polis where that server runs, or stop every polis there.",
+                f"{detail}Run this polis where that server runs, or stop every polis there.",
             )
         if process is None or not self._wait(process, since=cluster.log_size):
             process = self._start()

@@ -473,6 +473,17 @@ def test_a_full_disk_is_said_before_anything_is_written(home: Path, monkeypatch:
     assert not (home / "postgres" / "data").exists()
 
 
+def test_a_copy_made_while_the_server_ran_is_told_to_be_one(home: Path) -> None:
+    copy = home / "copy"
+    (copy / "postgres" / "data").mkdir(parents=True)
+    with EmbeddedPostgres(home, settings=SMALL) as server:
+        data = server.cluster.data
+        (copy / "postgres" / "data" / "postmaster.pid").write_bytes((data / "postmaster.pid").read_bytes())
+        with pytest.raises(EmbeddedPostgresFailed, match=f"is a copy of {data}, it was made while a server wrote"):
+            EmbeddedPostgres(copy, settings=SMALL).attach()
+        assert server.is_running
+
+
 def test_histories_on_a_disk_with_little_room_can_be_looked_at_and_dropped(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
