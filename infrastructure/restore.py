@@ -336,6 +336,13 @@ def _refused(because: str, version: int, info: DumpInfo) -> Exception:
     if missing := re.search(r'role "(.+?)" does not exist', because):
         hint = f'The dump grants rights to it: CREATE ROLE "{missing[1]}" there first. Nothing was restored.'
         return BackupFailed("the database", f"has no role {missing[1]}", hint)
+    if "max_locks_per_transaction" in because:
+        hint = (
+            "A restore locks all tables and indexes of all runs at once, some fifteen a run. As the superuser, ALTER "
+            "SYSTEM SET max_locks_per_transaction to a fifth of the number of runs, and start the server again. "
+            "Nothing was restored."
+        )
+        return BackupFailed("the database", "has no room for the locks of so many runs", hint)
     hint, older = "Nothing was restored.", int(info.server.partition(".")[0])
     if version // 10_000 < older:
         hint = f"It is Postgres {version // 10_000} and the dump is of Postgres {older}: take one as new. {hint}"

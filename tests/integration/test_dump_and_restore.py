@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -498,3 +499,10 @@ def test_ctrl_c_leaves_no_half_file_and_no_process_and_the_password_is_in_no_pro
     ours.communicate(timeout=20)
     assert list(folder.iterdir()) == []
     assert not theirs[0].is_running()
+
+
+def test_who_restores_more_runs_than_there_is_room_for_locks_is_told_what_to_raise() -> None:
+    said = 'out of shared memory; You might need to increase "max_locks_per_transaction".'
+    error = restore._refused(said, 180_006, SimpleNamespace(server="18.6"))  # type: ignore[arg-type]
+    assert "has no room for the locks of so many runs" in str(error)
+    assert "SET max_locks_per_transaction to a fifth" in str(error) and "Nothing was restored" in str(error)
