@@ -51,9 +51,13 @@ class Interviewer:
         self._scenarios = scenarios_of(store, run)
         self._seed = self._scenarios.root.seed
         self._configuration = self._scenarios.at(world.tick).configuration
+        self._luck = _Luck()
 
     def as_of(self, world: World) -> Interviewer:
-        """Return one who asks as of an earlier state of the same run, by the same engine and memories."""
+        """Return one who asks as of an earlier state of the same run, by the same engine and memories.
+
+        What one of them learns of the engine the other knows: one that hangs is not waited for in every wave anew.
+        """
         if world is self.world:
             return self
         other = copy(self)
@@ -91,11 +95,11 @@ class Interviewer:
         EngineUnavailable, EngineTimedOut, MemoryUnavailable
             After what was answered so far: the engine went away, or takes too long again and again.
         MindError
-            If nobody at all gets an answer.
+            If nobody at all gets an answer, in this survey or in those before it.
 
         Close it if it is left early: nobody can be asked after that.
         """
-        at_once, done, answered, late = _AT_ONCE_OF[self.mind], 0, 0, 0
+        at_once = _AT_ONCE_OF[self.mind]
         asked = ((agent, draw) for draw in range(1, draws + 1) for agent in agents)
         waiting: deque[tuple[dict[str, Any], Future[dict[str, Any]]]] = deque()
         with ThreadPoolExecutor(at_once, "polis-survey") as pool:
@@ -115,15 +119,12 @@ class Interviewer:
                         wait((reply,), timeout=_LISTEN_S)
                     try:
                         told = reply.result() | {"problem": None}
-                        answered, late = answered + 1, 0
+                        self._luck.answered()
                     except MindError as error:
-                        late = late + 1 if isinstance(error, EngineTimedOut) else 0
-                        is_away = isinstance(error, EngineUnavailable) or late == _HANGS_AFTER
-                        if is_away or (not answered and done + 1 >= _GIVEN_UP_AFTER):
+                        if self._luck.is_out(error):
                             raise
                         told = _NOTHING | vars(error).get("spent", {}) | {"problem": str(error.reason)}
                     waiting.popleft()
-                    done += 1
                     yield about | told
             except BaseException as error:
                 for _, reply in waiting:
@@ -137,6 +138,25 @@ class Interviewer:
         percept = percept_of(self.world, agent, seed=self._seed, configuration=self._configuration)
         percept["adapter"] = self._adapters.get(percept["group"])
         return percept, self._index.retrieve(self._lineage, agent, tick=self.world.tick, query=question, k=RECALLED)
+
+
+class _Luck:
+    """How an engine has answered so far: whether to ask anybody else."""
+
+    def __init__(self) -> None:
+        self._any, self._failed, self._late = False, 0, 0
+
+    def answered(self) -> None:
+        """Note an answer."""
+        self._any, self._late = True, 0
+
+    def is_out(self, error: MindError) -> bool:
+        """Note a failure; return whether nobody else is to be asked."""
+        self._failed += 1
+        self._late = self._late + 1 if isinstance(error, EngineTimedOut) else 0
+        if isinstance(error, EngineUnavailable) or self._late >= _HANGS_AFTER:
+            return True
+        return not self._any and self._failed >= _GIVEN_UP_AFTER
 
 
 def _answered_meanwhile(waiting: Iterable[tuple[dict[str, Any], Future[dict[str, Any]]]]) -> Iterator[dict[str, Any]]:

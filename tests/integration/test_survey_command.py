@@ -249,6 +249,21 @@ def test_an_engine_that_hangs_is_not_waited_for_by_everybody(openly: Openly) -> 
     assert told["unanswered"] == 1 + interviews._HANGS_AFTER - 1  # the first, and all in the row but the last
 
 
+def test_an_engine_that_hangs_is_not_waited_for_in_every_wave_anew(openly: Openly) -> None:
+    openly.monkeypatch.setattr(interviews, "put_question", partial(put_question, timeout_s=0.3))
+    said = openly.ask("hangs", "--sample", "1", "--every", "5")
+    told, error = said.lines
+    assert said.code == 3 and error["error"]["type"] == "EngineTimedOut"
+    assert told["unanswered"] == interviews._HANGS_AFTER - 1 and len(openly.engines.asked) == interviews._HANGS_AFTER
+
+
+def test_an_engine_that_answers_nobody_is_not_asked_for_every_wave(openly: Openly) -> None:
+    said = openly.ask("no_key", "--sample", "2", "--every", "5")
+    told, error = said.lines
+    assert said.code != 0 and "Invalid API Key" in error["error"]["message"]
+    assert told["answered"] == 0 and told["unanswered"] == interviews._GIVEN_UP_AFTER - 1
+
+
 @pytest.mark.parametrize(("behaviour", "error"), [("no_key", "Invalid API Key"), ("garbage", "JSON")])
 def test_an_engine_that_answers_nobody_is_not_asked_for_all(openly: Openly, behaviour: str, error: str) -> None:
     said = openly.ask(behaviour)

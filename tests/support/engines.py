@@ -161,6 +161,10 @@ def _soon_hangs(h: _Handler) -> None:
     _chosen(h)
 
 
+def _hangs(h: _Handler) -> None:
+    time.sleep(300)
+
+
 _BEHAVIOURS: dict[str, Callable[[_Handler], None]] = {
     "good": lambda h: h._send(GOOD),
     "thinks": lambda h: h._send(answer(None, reasoning_content="I am tired.") if len(h.engines.asked) == 1 else GOOD),
@@ -170,6 +174,7 @@ _BEHAVIOURS: dict[str, Callable[[_Handler], None]] = {
     "busy_at_first": _busy_at_first,
     "slow": _slow,
     "soon_hangs": _soon_hangs,
+    "hangs": _hangs,
     "late": _late,
     "drips": _drips,
     "ten_megabytes": _ten_megabytes,
