@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from workers.interviews import Interviewer
     from workers.minds.survey import Question
 
+_CACHE_MIB = 64
+"""What the states between two waves may take: who goes from one to the next folds no more than what lies between."""
+
 
 @dataclass(frozen=True)
 class Wave:
@@ -60,23 +63,24 @@ def waves_of(
     WrongUsage
         If the run has no minds, or nobody who is meant lives at any of the ticks.
     """
-    named = _ids_of(store, run, ticks, list(agents))
     found: list[Wave] = []
     nobody: NobodyToAsk | None = None
-    for tick in ticks:
-        world = replay.at(store, run, tick)
-        require_minds(run.name, world)
-        those = [agent for agent in named if world.row(agent) is not None]
-        if named and not those:
-            continue
-        try:
-            wanted = whom_to_ask(
-                world, run.name, seed=run.seed, agents=map(str, those), sample=sample, occupation=occupation
-            )
-        except NobodyToAsk as error:
-            nobody = nobody or error
-            continue
-        found.append(Wave(tick, wanted, None if by is None else values_by(world, by, wanted)))
+    with replay.Cursor(store, run, cache_mib=_CACHE_MIB) as history:
+        named = _ids_of(history, ticks, list(agents))
+        for tick in ticks:
+            world = history.at(tick)
+            require_minds(run.name, world)
+            those = [agent for agent in named if world.row(agent) is not None]
+            if named and not those:
+                continue
+            try:
+                wanted = whom_to_ask(
+                    world, run.name, seed=run.seed, agents=map(str, those), sample=sample, occupation=occupation
+                )
+            except NobodyToAsk as error:
+                nobody = nobody or error
+                continue
+            found.append(Wave(tick, wanted, None if by is None else values_by(world, by, wanted)))
     if nobody is not None and not found:
         raise nobody
     if by is None:
@@ -85,16 +89,16 @@ def waves_of(
     return [replace(wave, groups=groups) for wave, groups in zip(found, grouped, strict=True)]
 
 
-def _ids_of(store: Any, run: Run, ticks: Sequence[int], names: Sequence[str]) -> list[int]:
+def _ids_of(history: replay.Cursor, ticks: Sequence[int], names: Sequence[str]) -> list[int]:
     """Return the ids of all who are named, each as of the last of the ticks at which it lives."""
     unknown: dict[str, UnknownAgent | None] = dict.fromkeys(names)
     found = set[int]()
     for tick in reversed(ticks if names else ()):
-        world = replay.at(store, run, tick)
-        require_minds(run.name, world)
+        world = history.at(tick)
+        require_minds(history.run.name, world)
         for name in list(unknown):
             try:
-                found.add(find_agent(world, run.name, name))
+                found.add(find_agent(world, history.run.name, name))
                 del unknown[name]
             except UnknownAgent as error:
                 if error.candidates:
@@ -112,10 +116,11 @@ def answers_of(
     store: Any, run: Run, asking: Interviewer, planned: Iterable[Wave], question: Question, *, draws: int = 1
 ) -> Generator[dict[str, Any], None, None]:
     """Ask all waves one after the other; yield what each agent says, as `Interviewer.survey` does, and raises."""
-    for wave in planned:
-        world = asking.world if wave.tick == asking.world.tick else replay.at(store, run, wave.tick)
-        with closing(asking.as_of(world).survey(wave.agents, question, draws=draws)) as replies:
-            yield from replies
+    with replay.Cursor(store, run, cache_mib=_CACHE_MIB) as history:
+        for wave in planned:
+            world = asking.world if wave.tick == asking.world.tick else history.at(wave.tick)
+            with closing(asking.as_of(world).survey(wave.agents, question, draws=draws)) as replies:
+                yield from replies
 
 
 def tallies_of(frame: pl.DataFrame, question: Question, planned: Iterable[Wave]) -> list[Tally]:
