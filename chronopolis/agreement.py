@@ -11,6 +11,8 @@ from statistics import NormalDist
 import numpy as np
 
 Z_95 = NormalDist().inv_cdf(0.975)
+_T_95 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060)
+"""The same of Student's t, with one degree of freedom and more."""
 
 
 def krippendorff_alpha(answers: Sequence[Sequence[float]], *, is_scale: bool) -> float | None:
@@ -54,7 +56,8 @@ def share_interval(took: Sequence[int], answered: Sequence[int]) -> tuple[float,
     """Return between what a share lies, with 95 % confidence, were these agents drawn from very many.
 
     Wilson's score interval. Answers of one agent are alike, so they count for less than as many of different ones: for
-    what the spread of the agents' own shares says (Kish's effective sample size), and for one each at the least.
+    what the spread of the agents' own shares says (Kish's effective sample size), the less the fewer agents tell of
+    it, and for one each at the least.
 
     Parameters
     ----------
@@ -76,11 +79,21 @@ def share_interval(took: Sequence[int], answered: Sequence[int]) -> tuple[float,
     size = float(agents)
     if answers > agents > 1 and 0 < share < 1:
         variance = agents / (agents - 1) * float(((own - share * each) ** 2).sum()) / answers**2
-        size = min(answers, max(size, share * (1 - share) / variance)) if variance else answers
+        known = (_t_95(int(answers) - 1) / _t_95(agents - 1)) ** 2
+        size = min(answers, max(size, known * (share * (1 - share) / variance if variance else answers)))
     middle = share + Z_95**2 / (2 * size)
     half = Z_95 * float(np.sqrt(share * (1 - share) / size + Z_95**2 / (4 * size**2)))
     whole = 1 + Z_95**2 / size
     return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
+
+
+def _t_95(freedom: int) -> float:
+    """Return the 97.5th percentile of Student's t, to three decimals (Abramowitz and Stegun, 26.7.5)."""
+    if freedom <= len(_T_95):
+        return _T_95[freedom - 1]
+    z = Z_95
+    terms = (z, (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96, (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384)
+    return sum(term / freedom**power for power, term in enumerate(terms))
 
 
 __all__ = ["krippendorff_alpha", "share_interval"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronopolis.agreement import krippendorff_alpha, share_interval
+from chronopolis.agreement import _t_95, krippendorff_alpha, share_interval
 
 pytestmark = pytest.mark.unit
 
@@ -63,3 +64,24 @@ def test_more_answers_of_those_who_draw_lots_tell_more() -> None:
 def test_who_did_not_answer_counts_for_nothing() -> None:
     assert share_interval([1, 0, 0], [1, 1, 0]) == share_interval([1, 0], [1, 1])
     assert share_interval([0, 0], [0, 0]) is None
+
+
+@pytest.mark.parametrize("agents", [2, 3, 5, 10, 30])
+@pytest.mark.parametrize("draws", [1, 3, 20])
+def test_an_interval_of_few_agents_who_are_asked_often_holds_the_true_share_as_often_as_it_says(
+    agents: int, draws: int
+) -> None:
+    chance = np.random.default_rng(10_000 * agents + draws)
+    held = 0
+    for _ in range(500):
+        took = chance.binomial(draws, chance.beta(1, 1, agents))  # each leans its own way, half of them to yes
+        low, high = share_interval(took.tolist(), [draws] * agents) or (0, 0)
+        held += low <= 0.5 <= high
+    assert held / 500 >= 0.925  # 95 %, but for two standard errors of 500 tries
+
+
+@pytest.mark.parametrize(
+    ("freedom", "t"), [(1, 12.706), (4, 2.776), (8, 2.306), (9, 2.262), (15, 2.131), (30, 2.042), (120, 1.980)]
+)
+def test_percentiles_of_students_t_are_the_tabled_ones(freedom: int, t: float) -> None:
+    assert _t_95(freedom) == pytest.approx(t, abs=6e-4)
