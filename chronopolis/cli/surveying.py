@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from chronopolis.cli.errors import CHECK_FAILED
 from chronopolis.cli.live import ProgressDisplay
 from chronopolis.cli.options import AsJson, Quiet, RunName, examples
 from chronopolis.cli.output import Output, plain
+from chronopolis.cli.survey_tables import by_group, by_wave, counts, two_decimals, words
 from chronopolis.errors import WrongUsage
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from chronopolis.waves import Wave
     from domain.ports import Run
     from workers.minds.survey import Question
-
-_BAR, _ACROSS = 24, 90
-"""Characters of the longest bar, and of all choices that may stand beside each other."""
 
 
 def register(app: typer.Typer) -> None:
@@ -245,125 +243,25 @@ def _flat(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _show(output: Output, told: dict[str, Any], frame: pl.DataFrame, counted: list[Tally]) -> None:
     output.show(plain(f"{told['name']} · {_when(told)} · {told['engine'] or told['mind']}: {told['question']}"))
+    width = output.out.width
     if not counted:
-        output.show(_words(frame))
+        output.show(words(frame, width=width))
     elif len(told["ticks"]) > 1:
-        output.show(_by_wave(told["by"], counted))
+        output.show(by_wave(told["by"], counted, width=width))
     else:
-        bar = max(_BAR // 4, min(_BAR, (output.out.width - 50) // 2))
-        output.show(_counts(counted[0], of="agents" if told["draws"] == 1 else "answers", bar=bar))
+        output.show(counts(counted[0], of="agents" if told["draws"] == 1 else "answers", width=width))
         if len(counted) > 1:
-            output.show(_by_group(told["by"], counted[1:]))
+            output.show(by_group(told["by"], counted[1:], width=width))
     if counted and frame["because"].drop_nulls().len():
-        output.show(_words(frame))
+        output.show(words(frame, width=width))
     rest = f", {told['unanswered']:,} gave no answer" if told["unanswered"] else ""
     times = "" if told["draws"] == 1 else f", each agent {told['draws']} times"
     output.show(plain(f"{told['answered']:,} of {told['asked']:,} answered{times}{rest}"))
     if len(told["ticks"]) == 1 and counted and counted[0].agreement is not None:
-        output.show(plain(f"agreement with themselves {counted[0].agreement:.2f} (Krippendorff's alpha; 0 is chance)"))
+        alpha = two_decimals(counted[0].agreement)
+        output.show(plain(f"agreement with themselves {alpha} (Krippendorff's alpha; 0 is chance)"))
     if told["took_first"] is not None:
         chance = told["answered"] / len(told["choices"])
         output.show(plain(f"{told['took_first']:,} took what was listed to them first; by chance {chance:,.0f} would"))
     spent = told["tokens"]
     output.show(plain(f"took {told['seconds']:,} s, {spent['in']:,} tokens in, {spent['out']:,} out"))
-
-
-def _table(*titles: str) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for title in titles:
-        justify: Literal["left", "right"] = "right" if title.endswith(">") else "left"
-        # Where there is no room all is still told, below each other; but a bar that was wrapped would be two.
-        table.add_column(plain(title.rstrip(">")), justify=justify, overflow="fold", no_wrap=not title)
-    return table
-
-
-def _counts(tally: Tally, *, of: str, bar: int) -> Any:
-    table = _table("answer", f"{of}>", "%>", "95 % interval>", "")
-    most = max(1, *tally.counts.values())
-    for choice, count in tally.counts.items():
-        share = 100 * count / max(1, tally.answered)
-        ends = [f"{100 * end:.0f}" for end in tally.intervals.get(choice, ())]
-        table.add_row(plain(choice), f"{count:,}", f"{share:.1f}", " to ".join(ends), "█" * round(bar * count / most))
-    if tally.mean is not None:
-        table.add_section()
-        table.add_row("median", f"{tally.median:g}", "", "", "")
-        table.add_row(
-            "mean", f"{tally.mean:.2f}", "", "", "" if tally.sd is None else f"standard deviation {tally.sd:.2f}"
-        )
-    return table
-
-
-def _by_group(column: str, counted: list[Tally]) -> Any:
-    scale = any(tally.mean is not None for tally in counted)
-    if sum(len(choice) + 4 for choice in counted[0].counts) > _ACROSS:
-        return _by_choice(column, counted, scale=scale)
-    table = _table(
-        column, "answered>", *(f"{choice} %>" for choice in counted[0].counts), *(["mean>"] if scale else [])
-    )
-    for tally in counted:
-        shares = [f"{100 * count / max(1, tally.answered):.0f}" for count in tally.counts.values()]
-        mean = [] if not scale else ["" if tally.mean is None else f"{tally.mean:.2f}"]
-        table.add_row(plain(tally.group), _answered(tally), *shares, *mean)
-    return table
-
-
-def _by_wave(column: str | None, counted: list[Tally]) -> Any:
-    """Return a row a wave, and within it a row a group."""
-    scale = any(tally.mean is not None for tally in counted)
-    agree = any(tally.agreement is not None for tally in counted)
-    table = _table(
-        "tick>", *([column] if column else []), "answered>", *(f"{choice} %>" for choice in counted[0].counts),
-        *(["mean>"] if scale else []), *(["agreement>"] if agree else []),
-    )  # fmt: skip
-    for before, tally in zip([None, *counted], counted, strict=False):
-        if column and before is not None and before.tick != tally.tick:
-            table.add_section()
-        shares = [f"{100 * count / max(1, tally.answered):.0f}" for count in tally.counts.values()]
-        mean = [] if not scale else ["" if tally.mean is None else f"{tally.mean:.2f}"]
-        alpha = [] if not agree else ["" if tally.agreement is None else f"{tally.agreement:.2f}"]
-        group = [plain(tally.group)] if column else []
-        tick = "" if before is not None and before.tick == tally.tick else f"{tally.tick:,}"
-        table.add_row(tick, *group, _answered(tally), *shares, *mean, *alpha)
-    return table
-
-
-def _answered(tally: Tally) -> str:
-    """Return how many answered, and of how many where some did not."""
-    return f"{tally.answered:,}" + ("" if tally.answered == tally.asked else f" of {tally.asked:,}")
-
-
-def _by_choice(column: str, counted: list[Tally], *, scale: bool) -> Any:
-    """Return the same with a row a choice, where choices are too many or too long to stand beside each other."""
-    table = _table(f"{column}:", *(f"{tally.group}>" for tally in counted))
-    table.add_row("answered", *(_answered(tally) for tally in counted))
-    for choice in counted[0].counts:
-        shares = (100 * tally.counts[choice] / max(1, tally.answered) for tally in counted)
-        table.add_row(plain(f"{choice} %"), *(f"{share:.0f}" for share in shares))
-    if scale:
-        table.add_row("mean", *("" if tally.mean is None else f"{tally.mean:.2f}" for tally in counted))
-    return table
-
-
-def _words(frame: pl.DataFrame) -> Any:
-    reasons = bool(frame["because"].drop_nulls().len())
-    again = bool((frame["draw"] > 1).any())
-    waves = frame["tick"].n_unique() > 1
-    table = _table(
-        *(["tick>"] if waves else []),
-        "agent>",
-        "name",
-        "occupation",
-        *(["draw>"] if again else []),
-        "answer",
-        *(["because"] if reasons else []),
-    )
-    for row in frame.sort("tick", "agent", "draw", maintain_order=True).iter_rows(named=True):
-        said = row["answer"] if row["problem"] is None else f"({row['problem']})"
-        words = [plain(row["because"] or "")] if reasons else []
-        draw = [str(row["draw"])] if again else []
-        tick = [f"{row['tick']:,}"] if waves else []
-        table.add_row(*tick, str(row["agent"]), plain(row["name"]), row["occupation"], *draw, plain(said), *words)
-    return table
