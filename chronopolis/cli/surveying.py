@@ -140,7 +140,7 @@ def survey(
     frame = frame_of(replies)
     counted = tallies_of(frame, question, waves) if question.choices else []
     told = _told(found, waves, question, frame, counted, asked=asked, mind=who)
-    told |= {"took_first": took_first(frame)}
+    told |= {"took_first": took_first(frame), "nobody_at": sorted({*ticks} - {wave.tick for wave in waves})}
     told |= {"draws": draws, "by": by, "seconds": round(time.monotonic() - began, 1)}
     if as_csv:
         sys.stdout.write(_flat(frame).write_csv())
@@ -151,6 +151,9 @@ def survey(
         _show(output, told, frame, counted)
     if told["unanswered"]:
         output.warn(f"{told['unanswered']:,} of {len(frame):,} gave no answer; the first: {told['problem']}")
+    if without := told["nobody_at"]:
+        where = f"tick {without[0]:,}" if len(without) == 1 else f"{len(without):,} ticks, the first {without[0]:,}"
+        output.warn(f"nobody who is meant lives at {where}: not asked there")
     # Afterwards: it may take an hour to be answered, and a disk can be full by then.
     if picture is not None and any(tally.answered for tally in counted):
         draw = draw_tallies if len(waves) == 1 else draw_waves

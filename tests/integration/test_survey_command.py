@@ -164,6 +164,24 @@ def test_who_is_named_is_asked_in_each_wave_it_lives_in(polis: Polis) -> None:  
     assert never.code == 2 and "tick 60" in never.err
 
 
+def test_where_nobody_lives_who_is_meant_there_is_no_wave_and_it_is_said(
+    polis: Polis,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    shortlived = ("--agents", "4", "--width", "5", "--height", "5", "--set", "hunger=1000", "--set", "lifespan=100")
+    polis("run", *shortlived, "--seed", "7", "--ticks", "130", "--mind", "scripted", "--name", "gone", "--quiet")
+    said = polis("survey", "gone", *TRUST, "--every", "40", "--plot", str(tmp_path / "gone.png"), "--json")
+    told = said.json
+    asked = {tick: [each["agent"] for each in told["answers"] if each["tick"] == tick] for tick in (0, 40, 80, 120)}
+    assert asked == {0: [0, 1, 2, 3], 40: [0, 2, 3], 80: [3], 120: []}
+    assert told["complete"] and told["ticks"] == [0, 40, 80] and told["nobody_at"] == [120]
+    assert "nobody who is meant lives at tick 120" in said.err
+    one = polis("survey", "gone", *TRUST, "--every", "40", "--agent", "2", "--json").json
+    assert one["ticks"] == [0, 40] and one["nobody_at"] == [80, 120] and one["asked"] == 2
+    nobody = polis("survey", "gone", *TRUST, "--tick", "120", "--tick", "130")
+    assert nobody.code == 2 and "nobody who is meant lives at tick 120" in nobody.err
+
+
 def test_a_picture_is_written(polis: Polis, tmp_path: Path) -> None:  # noqa: F811
     said = polis("survey", "town", "Content?", "--scale", "1-7", "--by", "coin", "--plot", str(tmp_path / "c.png"))
     assert said.code == 0 and "mean" in said.out
