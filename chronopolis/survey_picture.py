@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,24 +89,15 @@ def draw_waves(found: Sequence[Tally], path: Path, *, title: str) -> None:
     try:
         lines = list[Any]()
         is_scale = any(tally.mean is not None for tally in found)
-        choices = list(found[0].counts)
+        choices, ticks = list(found[0].counts), sorted({tally.tick for tally in found})
         colours = matplotlib.colormaps["viridis"](np.linspace(0.1, 0.85, 1 if is_scale else len(choices)))
         for axis in axes.flat[len(groups) :]:
             axis.set_visible(False)
         for axis, group in zip(axes.flat, groups, strict=False):
-            own = [tally for tally in found if tally.group == group and tally.answered]
-            ticks = [tally.tick for tally in own]
-            if is_scale:
-                courses = [[(t.mean or 0.0, (t.mean or 0.0) - (t.sd or 0.0), (t.mean or 0.0) + (t.sd or 0.0))
-                            for t in own]]  # fmt: skip
-            else:
-                courses = [[(t.counts[c] / t.answered, *t.intervals[c]) for t in own] for c in choices]
-            lines = []
-            for course, colour in zip(courses, colours, strict=True):
-                middle, low, high = (np.array(course) * (1 if is_scale else 100)).T
-                lines += axis.plot(ticks, middle, color=colour, marker="o", markersize=3)
-                axis.fill_between(ticks, low, high, color=colour, alpha=0.15, linewidth=0)
-            axis.set_title(_literal(f"{group} ({_from_to([tally.answered for tally in own])})"), fontsize=9)
+            own = {tally.tick: tally for tally in found if tally.group == group and tally.answered}
+            courses = [_means(own, ticks)] if is_scale else [_shares(own, ticks, choice) for choice in choices]
+            lines = [_draw_course(axis, ticks, each, colour) for each, colour in zip(courses, colours, strict=True)]
+            axis.set_title(_literal(f"{group} ({_from_to([tally.answered for tally in own.values()])})"), fontsize=9)
             axis.grid(alpha=0.3)
             axis.set_ylim(*((float(choices[0]), float(choices[-1])) if is_scale else (0, 100)))
         for axis in axes[:, 0]:
@@ -123,6 +114,41 @@ def draw_waves(found: Sequence[Tally], path: Path, *, title: str) -> None:
         _save(figure, path)
     finally:
         plt.close(figure)
+
+
+def _draw_course(axis: Any, ticks: Sequence[int], course: np.ndarray, colour: Any) -> Any:
+    """Draw a line with a band; it is broken where there is nothing. Return the line.
+
+    Parameters
+    ----------
+    course : ndarray of float64, shape (n_ticks, 3), the middle and the ends of the band, NaN where there is none
+    """
+    middle, low, high = course.T
+    (line,) = axis.plot(ticks, middle, color=colour, marker="o", markersize=3)
+    axis.fill_between(ticks, low, high, color=colour, alpha=0.15, linewidth=0)
+    known = np.concatenate([[False], ~np.isnan(low), [False]])
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]  # where a band would have no width
+    axis.vlines(np.array(ticks)[alone], low[alone], high[alone], color=colour, alpha=0.3, linewidth=3)
+    return line
+
+
+def _means(own: Mapping[int, Tally], ticks: Sequence[int]) -> np.ndarray:
+    """Return float64 of shape (n_ticks, 3): mean, one standard deviation about it; NaN where there is none."""
+    found = np.full((len(ticks), 3), np.nan)
+    for row, tick in enumerate(ticks):
+        if (tally := own.get(tick)) is not None and tally.mean is not None:
+            sd = np.nan if tally.sd is None else tally.sd
+            found[row] = tally.mean, tally.mean - sd, tally.mean + sd
+    return found
+
+
+def _shares(own: Mapping[int, Tally], ticks: Sequence[int], choice: str) -> np.ndarray:
+    """Return float64 of shape (n_ticks, 3): a share and its interval, in percent; NaN where there is none."""
+    found = np.full((len(ticks), 3), np.nan)
+    for row, tick in enumerate(ticks):
+        if (tally := own.get(tick)) is not None:
+            found[row] = tally.counts[choice] / tally.answered, *tally.intervals[choice]
+    return 100 * found
 
 
 def _from_to(numbers: Sequence[int]) -> str:

@@ -9,11 +9,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chronopolis import survey_picture
 from chronopolis.agreement import share_interval
 from chronopolis.errors import UnknownAgent, WrongUsage
 from chronopolis.people import describe, living
@@ -435,6 +437,29 @@ def test_equal_waves_make_an_equal_picture_and_others_another(tmp_path: Path, ki
     a, b, c = ((tmp_path / f"{name}.{kind}").read_bytes() for name in "abc")
     assert a == b != c
     assert kind == "png" or b"<!-- Is it $_$? -->" in a
+
+
+@pytest.mark.parametrize("scale", [None, "-3-3"])
+def test_waves_of_a_group_that_stand_alone_show_how_sure_they_are_and_no_line_leads_over_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scale: str | None
+) -> None:
+    drawn = list[Any]()
+    monkeypatch.setattr(survey_picture, "save_figure", lambda figure, path: drawn.extend(figure.axes))
+    question = TRUST if scale is None else question_of("How?", scale=scale)
+    answers = ("yes", "no") if scale is None else ("-1", "3")
+    frames = [_replies(*answers, *answers).with_columns(tick=pl.lit(tick, pl.Int64)) for tick in (0, 10, 20, 30)]
+    them, others = (pl.DataFrame({"agent": range(4), "group": [group] * 4}) for group in ("them", "others"))
+    counted = [
+        tally for frame, groups in zip(frames, (them, others, them, others), strict=True)
+        for tally in tallies(frame, question, groups)
+    ]  # fmt: skip
+    draw_waves(counted, tmp_path / "a.svg", title="How?")
+    everybody, *groups = drawn[:3]
+    assert not any(len(each.get_segments()) for each in everybody.collections if hasattr(each, "get_segments"))
+    for axis, empty in zip(groups, ([False, True, False, True], [True, False, True, False]), strict=True):
+        assert all(np.isnan(line.get_ydata()).tolist() == empty for line in axis.lines)
+        bars = [bar for each in axis.collections if hasattr(each, "get_segments") for bar in each.get_segments()]
+        assert len(bars) == 2 * len(axis.lines) and all(low < high for (_, low), (_, high) in bars)
 
 
 def test_equal_answers_make_an_equal_picture(tmp_path: Path) -> None:
