@@ -28,12 +28,12 @@ def krippendorff_alpha(answers: Sequence[Sequence[float]], *, is_scale: bool) ->
 
     Returns
     -------
-    float; None where it is not defined: nobody answered twice, or all answers are the same
+    float; None where it says nothing: fewer than two agents answered twice, or all answers are the same
 
     Source: K. Krippendorff, Content Analysis, 2nd edition (2004), chapter 11, with agents as units.
     """
     paired = [np.asarray(each, dtype=np.float64) for each in answers if len(each) > 1]
-    if not paired:
+    if len(paired) < 2:  # one agent's answers are all that its own are compared with: always 0
         return None
     everything = np.concatenate(paired)
     among_all = _differences(everything, is_scale=is_scale) / (len(everything) - 1)

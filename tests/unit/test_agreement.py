@@ -27,7 +27,7 @@ def test_who_always_says_the_same_agrees_and_who_never_does_disagrees(is_scale: 
     assert against is not None and against < 0
 
 
-@pytest.mark.parametrize("answers", [[], [[1], [2]], [[1, 1], [1, 1]]])
+@pytest.mark.parametrize("answers", [[], [[1], [2]], [[1, 1], [1, 1]], [[1, 2, 2, 2], [1]]])
 def test_alpha_of_what_says_nothing_is_none(answers: list[list[float]]) -> None:
     assert krippendorff_alpha(answers, is_scale=False) is None
 
