@@ -157,7 +157,8 @@ def survey(
     # Afterwards: it may take an hour to be answered, and a disk can be full by then.
     if picture is not None and any(tally.answered for tally in counted):
         draw = draw_tallies if len(waves) == 1 else draw_waves
-        draw(counted, picture, title=f"{question.text} ({found.name}, {_when(told)})")
+        begun = sorted({tally.tick for tally in counted})
+        draw(counted, picture, title=f"{question.text} ({found.name}, {_when(begun)})")
         output.say(f"wrote {picture}")
     if stopped is not None:
         output.warn(f"{len(frame):,} of {told['asked']:,} were asked before it ended")
@@ -230,8 +231,7 @@ def _ticks(
     return list(range(low, high + 1, every))
 
 
-def _when(told: dict[str, Any]) -> str:
-    ticks = told["ticks"]
+def _when(ticks: Sequence[int]) -> str:
     return f"tick {ticks[0]:,}" if len(ticks) == 1 else f"{len(ticks)} ticks, {ticks[0]:,} to {ticks[-1]:,}"
 
 
@@ -245,7 +245,8 @@ def _flat(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _show(output: Output, told: dict[str, Any], frame: pl.DataFrame, counted: list[Tally]) -> None:
-    output.show(plain(f"{told['name']} · {_when(told)} · {told['engine'] or told['mind']}: {told['question']}"))
+    who = told["engine"] or told["mind"]
+    output.show(plain(f"{told['name']} · {_when(told['ticks'])} · {who}: {told['question']}"))
     width = output.out.width
     if not counted:
         output.show(words(frame, width=width))

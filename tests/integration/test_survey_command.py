@@ -258,6 +258,14 @@ def test_of_an_engine_that_goes_away_what_was_answered_is_told(openly: Openly) -
     assert "were asked before it ended" in said.err
 
 
+def test_a_picture_of_a_survey_that_ended_early_tells_of_the_waves_that_are_in_it(
+    openly: Openly, tmp_path: Path
+) -> None:
+    openly.away()
+    openly.ask("soon_away", "--every", "20", "--sample", "6", "--plot", str(tmp_path / "some.svg"))
+    assert "town, 2 ticks, 0 to 20" in (tmp_path / "some.svg").read_text()
+
+
 def test_an_engine_that_hangs_is_not_waited_for_by_everybody(openly: Openly) -> None:
     openly.monkeypatch.setattr(interviews, "put_question", partial(put_question, timeout_s=1.0))
     said = openly.ask("soon_hangs")
