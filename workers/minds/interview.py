@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from domain.ports import Completion, Engine, Recalled
+from domain.ports import Completed, Completion, Engine, Recalled
 from workers.minds.answers import ANSWER_TOKENS, parse_free
-from workers.minds.prompts import render
+from workers.minds.prompts import Prompt, render
 
 INTERVIEW_BUDGET = 500
 """Tokens of the prompt: nobody else waits, so more is remembered than for a thought."""
@@ -47,7 +47,6 @@ def interview(
     """
     percept = {**percept, "purpose": "interview"}
     prompt = render(percept, memories, budget_tokens=budget_tokens, question=question)
-    used = prompt.used_memories
     wanted = Completion(
         messages=prompt.messages,
         schema=None,
@@ -55,12 +54,20 @@ def interview(
         seed=seed_of(prompt.text, draw),
         adapter=percept.get("adapter"),
         temperature_milli=temperature_milli,
-        percept={**percept, "memories": [{"id": m.id, "text": m.text} for m in used], "question": question},
+        percept={
+            **percept,
+            "memories": [{"id": m.id, "text": m.text} for m in prompt.used_memories],
+            "question": question,
+        },
     )
     done = engine.complete(wanted, timeout_s=timeout_s)
+    return {"answer": parse_free(done.text)} | told_beside(done, prompt)
+
+
+def told_beside(done: Completed, prompt: Prompt) -> dict[str, Any]:
+    """Return what is told beside an answer: what was remembered, what it took, who answered, what exactly was asked."""
     return {
-        "answer": parse_free(done.text),
-        "memories": [{"id": m.id, "score": m.score, "text": m.text} for m in used],
+        "memories": [{"id": m.id, "score": m.score, "text": m.text} for m in prompt.used_memories],
         "tokens_in": done.tokens_in,
         "tokens_out": done.tokens_out,
         "latency_ms": done.latency_ms,

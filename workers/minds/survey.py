@@ -15,7 +15,7 @@ from typing import Any
 from domain.errors import InvalidConfiguration
 from domain.ports import Completed, Completion, Engine, Recalled
 from workers.minds.answers import ANSWER_TOKENS, THOUGHTS, AnswerUnusable, object_in, repair_messages
-from workers.minds.interview import INTERVIEW_BUDGET, interview, seed_of
+from workers.minds.interview import INTERVIEW_BUDGET, interview, seed_of, told_beside
 from workers.minds.plain import plain
 from workers.minds.prompts import estimate_tokens, render
 from workers.minds.words import QUESTION_MAX
@@ -153,7 +153,6 @@ def put_question(
         percept, memories, budget_tokens=INTERVIEW_BUDGET + _cost(listed), question=question.text, choices=listed,
         reasons=question.reasons,
     )  # fmt: skip
-    used = prompt.used_memories
     wanted = Completion(
         messages=prompt.messages,
         schema=_schema(question),
@@ -164,19 +163,8 @@ def put_question(
         percept={**percept, "question": question.text, "choices": listed, "reasons": question.reasons},
     )
     done, answer, because = _answered(engine, wanted, question, timeout_s)
-    return {
-        "answer": answer,
-        "place": None if question.keeps_order else listed.index(answer) + 1,
-        "because": because,
-        "memories": [{"id": m.id, "score": m.score, "text": m.text} for m in used],
-        "tokens_in": done.tokens_in,
-        "tokens_out": done.tokens_out,
-        "latency_ms": done.latency_ms,
-        "engine": done.engine,
-        "adapter": done.adapter,
-        "prompt": prompt.text,
-        "template": prompt.template_hash,
-    }
+    place = None if question.keeps_order else listed.index(answer) + 1
+    return {"answer": answer, "place": place, "because": because} | told_beside(done, prompt)
 
 
 def read_choice(text: str, question: Question) -> tuple[str, str | None]:
