@@ -10,6 +10,7 @@ import polars as pl
 from chronopolis import people
 from chronopolis.naming import living_agent, name_the_dead
 from chronopolis.sentences import counted
+from chronopolis.state_frames import cells_frame, people_frame
 from domain.measures import society_figures
 from domain.state import World
 
@@ -49,7 +50,7 @@ class Moment:
         intended_tick, intended_ordinal : the event that formed the intention, as `why` and `events` have it
         acted_tick, acted_ordinal, asked_tick, asked_ordinal : its newest event, and the request it awaits an answer to
         """
-        return people.people_frame(self.world)
+        return people_frame(self.world)
 
     @property
     def cells(self) -> pl.DataFrame:
@@ -57,7 +58,7 @@ class Moment:
 
         A stock is as of its `since`: it has regrown from then on.
         """
-        return people.cells_frame(self.world)
+        return cells_frame(self.world)
 
     @property
     def state_hash(self) -> str:

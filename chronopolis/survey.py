@@ -12,7 +12,8 @@ import polars as pl
 
 from chronopolis.agreement import krippendorff_alpha, share_interval
 from chronopolis.errors import NobodyToAsk, WrongUsage
-from chronopolis.people import find_agent, living, people_frame
+from chronopolis.people import find_agent, living
+from chronopolis.state_frames import people_frame
 
 if TYPE_CHECKING:
     from domain.state import World

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from chronopolis.errors import WrongUsage
-from chronopolis.people import people_frame
+from chronopolis.state_frames import people_frame
 
 if TYPE_CHECKING:
     from domain.state import World

@@ -22,6 +22,7 @@ from chronopolis import people
 from chronopolis.api import History
 from chronopolis.naming import name_the_dead
 from chronopolis.sentences import parts
+from chronopolis.state_frames import cells_frame, people_frame
 from chronopolis.web.frames import decode_frames, decode_terrain, encode_frame
 from domain.codes import Good
 from domain.columns import AREAS, CAPACITY, CELL, COMPANY, ENERGY, GOODS, SKILLS
@@ -191,9 +192,9 @@ def test_the_state_is_that_of_replay(get: Get, store: PostgresStore, run: Run, t
     assert set(told["areas"]) == set(AREAS)
     assert told["agents"] == people.brief(world)
     arrow = pl.read_ipc_stream(io.BytesIO(get("/api/runs/brave-otter/state", tick=tick, format="arrow")))
-    assert arrow.equals(people.people_frame(world))
+    assert arrow.equals(people_frame(world))
     cells = pl.read_ipc_stream(io.BytesIO(get("/api/runs/brave-otter/state", tick=tick, format="arrow", of="cells")))
-    assert cells.equals(people.cells_frame(world))
+    assert cells.equals(cells_frame(world))
     one = world.agents_frame()["unique_id"].to_list()[3]
     (only,) = get("/api/runs/brave-otter/state", tick=tick, agent=one)["agents"]
     assert only["agent"] == one

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 from mesa_frames import AgentSetPolars, GridPolars, ModelDF
 
-from chronopolis.people import cells_frame, people_frame, place
+from chronopolis.people import place
+from chronopolis.state_frames import cells_frame, people_frame
 from domain import columns as col
 from domain.codes import Biome
 from domain.errors import RandomnessForbidden

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from chronopolis import people
 from chronopolis.errors import WrongUsage
 from chronopolis.naming import living_agent
+from chronopolis.state_frames import cells_frame, people_frame
 from chronopolis.web.api.described import Described
 from chronopolis.web.api.models import StateAnswer
 from chronopolis.web.api.parameters import TICK_MAX, Found, Tick, binary
@@ -139,7 +140,7 @@ async def state(
 
 
 def _arrow(world: World, of: str, agent: int | None, cell: int | None) -> bytes:
-    frame = people.people_frame(world) if of == "agents" else people.cells_frame(world)
+    frame = people_frame(world) if of == "agents" else cells_frame(world)
     if agent is not None:
         frame = frame.filter(frame["agent"] == agent)
     if cell is not None:
