@@ -1,4 +1,4 @@
-"""A moment: the state of a world at a tick, as notebooks look at it."""
+"""A moment: the state of a world at a tick, as notebooks look at it, and in short."""
 
 from __future__ import annotations
 
@@ -12,10 +12,25 @@ from chronopolis.naming import living_agent, name_the_dead
 from chronopolis.sentences import counted
 from chronopolis.state_frames import cells_frame, people_frame
 from domain.measures import society_figures
+from domain.ports import Run
 from domain.state import World
 
 if TYPE_CHECKING:
     from chronopolis.api import History
+
+
+def state_values(run: Run, world: World) -> dict[str, Any]:
+    """Return a state in short, as JSON has it: its hashes, how many live and ever came, its figures."""
+    return {
+        "run": run.id,
+        "name": run.name,
+        "tick": world.tick,
+        "state_hash": world.state_hash.hex(),
+        "areas": {name: f"{value:016x}" for name, value in world.areas.items()},
+        "population": world.population,
+        "born_and_arrived": world.next_agent,
+        "figures": society_figures(world),
+    }
 
 
 @dataclass(frozen=True)

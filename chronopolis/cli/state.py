@@ -11,7 +11,6 @@ from chronopolis.cli.output import Output, facts, figures_text, plain
 from chronopolis.sentences import amount, counted
 
 if TYPE_CHECKING:
-    from domain.ports import Run
     from domain.state import World
 
 
@@ -43,6 +42,7 @@ def state(
     import replay
     from chronopolis import people
     from chronopolis.errors import WrongUsage
+    from chronopolis.moment import state_values
     from chronopolis.naming import living_agent, name_the_dead
     from chronopolis.record import require_tick
     from workers.bootstrap import open_store
@@ -67,7 +67,7 @@ def state(
         else:
             output.show(_agent_panel(one, found.name, world.tick))
         return
-    values = _state_values(found, world)
+    values = state_values(found, world)
     if agents:
         values["agents"] = people.brief(world)
     if as_json:
@@ -78,21 +78,6 @@ def state(
     output.show(_state_panel(values))
     if agents:
         output.show(_agents_table(values["agents"]))
-
-
-def _state_values(run: Run, world: World) -> dict[str, Any]:
-    from domain.measures import society_figures
-
-    return {
-        "run": run.id,
-        "name": run.name,
-        "tick": world.tick,
-        "state_hash": world.state_hash.hex(),
-        "areas": {name: f"{value:016x}" for name, value in world.areas.items()},
-        "population": world.population,
-        "born_and_arrived": world.next_agent,
-        "figures": society_figures(world),
-    }
 
 
 def _state_panel(v: dict[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from chronopolis import people
 from chronopolis.errors import WrongUsage
+from chronopolis.moment import state_values
 from chronopolis.naming import living_agent
 from chronopolis.state_frames import cells_frame, people_frame
 from chronopolis.web.api.described import Described
@@ -19,7 +20,6 @@ from chronopolis.web.api.runs import version_of
 from chronopolis.web.frames import encode_frame, encode_terrain
 from chronopolis.web.lanes import arrivals
 from chronopolis.web.services import Using
-from domain.measures import society_figures
 from domain.ports import Run
 from domain.state import World
 from replay.cursor import Cursor
@@ -158,15 +158,6 @@ def _compatible() -> Any:
 
 def _as_json(world: World, run: Run, agent: int | None, cell: int | None) -> bytes:
     everybody = [one for one in people.brief(world) if agent in (None, one["agent"]) and cell in (None, one["cell"])]
-    values = {
-        "run": run.id,
-        "name": run.name,
-        "tick": world.tick,
-        "state_hash": world.state_hash.hex(),
-        "areas": {name: f"{value:016x}" for name, value in world.areas.items()},
-        "population": world.population,
-        "born_and_arrived": world.next_agent,
-        "figures": society_figures(world),
-        "agents": everybody,
-    } | ({} if cell is None else {"cell": people.place(world, cell)})
+    values = state_values(run, world) | {"agents": everybody}
+    values |= {} if cell is None else {"cell": people.place(world, cell)}
     return json.dumps(values, ensure_ascii=False).encode()
