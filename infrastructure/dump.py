@@ -19,11 +19,9 @@ from infrastructure.errors import (
     BackupFailed,
     BackupRefused,
     DatabaseUnreachable,
-    LoginOnlyReads,
-    SchemaTooNew,
 )
 from infrastructure.files import says_disk_full
-from infrastructure.migrate import schema_status
+from infrastructure.migrate import known_status
 from infrastructure.passwords import said_without_password
 from infrastructure.postgres_programs import client_programs, end, login, what_went_wrong
 from infrastructure.whole_file import disk_full_for, made_whole, require_free
@@ -122,12 +120,7 @@ def _row(connection: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
 
 
 def _schema_of(database: Database) -> str:
-    try:
-        status = schema_status(database)
-    except psycopg.errors.InsufficientPrivilege:  # it may connect, and not even look
-        raise LoginOnlyReads(database.admin_conninfo()) from None
-    if status.is_later:
-        raise SchemaTooNew(status.current, status.wanted)
+    status = known_status(database)
     if status.current is None:
         raise BackupRefused("the database", "has no histories, and no schema for any", "Run a society first.")
     return status.current

@@ -73,12 +73,12 @@ def schema_status(database: Database) -> SchemaStatus:
     return SchemaStatus(None if row is None else row[0], _known_revisions()[0])
 
 
-def require_schema(database: Database) -> None:
-    """Refuse a database whose schema is not ours.
+def known_status(database: Database) -> SchemaStatus:
+    """Return where the schema stands, of a database that we may read.
 
     Raises
     ------
-    SchemaTooOld, SchemaTooNew, LoginOnlyReads
+    SchemaTooNew, LoginOnlyReads
     """
     try:
         status = schema_status(database)
@@ -86,6 +86,17 @@ def require_schema(database: Database) -> None:
         raise LoginOnlyReads(database.admin_conninfo()) from None
     if status.is_later:
         raise SchemaTooNew(status.current, status.wanted)
+    return status
+
+
+def require_schema(database: Database) -> None:
+    """Refuse a database whose schema is not ours.
+
+    Raises
+    ------
+    SchemaTooOld, SchemaTooNew, LoginOnlyReads
+    """
+    status = known_status(database)
     if not status.is_current:
         raise SchemaTooOld(status.current, status.wanted)
 
