@@ -271,8 +271,10 @@ def test_an_engine_that_hangs_is_not_waited_for_by_everybody(openly: Openly) -> 
     said = openly.ask("soon_hangs")
     told, error = said.lines
     assert said.code == 3 and error["error"]["type"] == "EngineTimedOut"
-    assert not told["complete"] and told["answered"] >= 5
-    assert told["unanswered"] == 1 + interviews._HANGS_AFTER - 1  # the first, and all in the row but the last
+    assert not told["complete"] and told["answered"] == 5
+    # All in the row but the last; before them those eight that are asked at a time come in whatever order.
+    row = interviews._HANGS_AFTER - 1
+    assert all(each["problem"] for each in told["answers"][-row:]) and 1 + row <= told["unanswered"] <= 3 + row
 
 
 def test_an_engine_that_hangs_is_not_waited_for_in_every_wave_anew(openly: Openly) -> None:
@@ -280,7 +282,7 @@ def test_an_engine_that_hangs_is_not_waited_for_in_every_wave_anew(openly: Openl
     said = openly.ask("hangs", "--sample", "1", "--every", "5")
     told, error = said.lines
     assert said.code == 3 and error["error"]["type"] == "EngineTimedOut"
-    assert told["unanswered"] == interviews._HANGS_AFTER - 1 and len(openly.engines.asked) == interviews._HANGS_AFTER
+    assert told["unanswered"] == interviews._HANGS_AFTER - 1 and len(openly.engines.asked) <= interviews._HANGS_AFTER
 
 
 def test_an_engine_that_answers_nobody_is_not_asked_for_every_wave(openly: Openly) -> None:
