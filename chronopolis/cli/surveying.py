@@ -96,13 +96,11 @@ def survey(
 
     Each answers with the persona, state and memories of that tick. Whoever gives no answer is counted, and told of.
     """
-    import replay
     from chronopolis.panels import require_picture
     from chronopolis.survey import frame_of, require_draws, took_first
     from chronopolis.survey_picture import draw_tallies, draw_waves
-    from chronopolis.waves import answers_of, tallies_of, waves_of
+    from chronopolis.waves import tallies_of, waves_of
     from workers.bootstrap import open_store
-    from workers.interviews import interviewer
     from workers.minds.survey import question_of
 
     output = Output(as_json=as_json, quiet=quiet)
@@ -115,31 +113,14 @@ def survey(
     if picture is not None:
         require_picture(picture)
     began = time.monotonic()
-    replies: list[dict[str, Any]] = []
     with open_store(say=output.say) as store:
         found = store.find(run)
         ticks = _ticks(store, found, tick or (), first, last, every)
         waves = waves_of(store, found, ticks, agents=agents or (), sample=sample, occupation=occupation, by=by)
-        asked = draws * sum(len(wave.agents) for wave in waves)
-        world = replay.at(store, found, waves[-1].tick)
-        stopped: BaseException | None = None
-        try:
-            with interviewer(store, found, world, mind=mind, say=output.say) as asking:
-                who = asking.mind
-                with (
-                    SurveyDisplay(output, f"asking {found.name}") as display,
-                    closing(answers_of(store, found, asking, waves, question, draws=draws)) as answers,
-                ):
-                    for reply in answers:
-                        replies.append(reply)
-                        display.update(len(replies), asked)
-        except BaseException as error:
-            if not replies:
-                raise
-            stopped = error
+        replies, stopped = _asked(output, store, found, waves, question, draws=draws, mind=mind)
     frame = frame_of(replies)
     counted = tallies_of(frame, question, waves) if question.choices else []
-    told = _told(found, waves, question, frame, counted, asked=asked, mind=who)
+    told = _told(found, waves, question, frame, counted, draws=draws, mind=mind)
     told |= {"took_first": took_first(frame), "nobody_at": sorted({*ticks} - {wave.tick for wave in waves})}
     told |= {"draws": draws, "by": by, "seconds": round(time.monotonic() - began, 1)}
     if as_csv:
@@ -149,11 +130,7 @@ def survey(
         output.result(told | {"answers": frame.to_dicts()})
     else:
         _show(output, told, frame, counted)
-    if told["unanswered"]:
-        output.warn(f"{told['unanswered']:,} of {len(frame):,} gave no answer; the first: {told['problem']}")
-    if without := told["nobody_at"]:
-        where = f"tick {without[0]:,}" if len(without) == 1 else f"{len(without):,} ticks, the first {without[0]:,}"
-        output.warn(f"nobody who is meant lives at {where}: not asked there")
+    _warn(output, told)
     # Afterwards: it may take an hour to be answered, and a disk can be full by then.
     if picture is not None and any(tally.answered for tally in counted):
         draw = draw_tallies if len(waves) == 1 else draw_waves
@@ -165,6 +142,37 @@ def survey(
         raise stopped
     if not told["answered"]:
         raise typer.Exit(CHECK_FAILED)
+
+
+def _asked(
+    output: Output, store: Any, run: Run, waves: list[Wave], question: Question, *, draws: int, mind: str | None
+) -> tuple[list[dict[str, Any]], BaseException | None]:
+    """Return what everybody said, and what ended it before that, as Ctrl-C does, if it did after the first answer."""
+    import replay
+    from chronopolis.waves import answers_of
+    from workers.interviews import interviewer
+
+    replies: list[dict[str, Any]] = []
+    newest = replay.at(store, run, waves[-1].tick)
+    try:
+        with (
+            interviewer(store, run, newest, mind=mind, say=output.say) as asking,
+            SurveyDisplay(output, f"asking {run.name}") as display,
+            closing(answers_of(store, run, asking, waves, question, draws=draws)) as answers,
+        ):
+            for reply in answers:
+                replies.append(reply)
+                display.update(len(replies), _wanted(waves, draws))
+    except BaseException as error:
+        if not replies:
+            raise
+        return replies, error
+    return replies, None
+
+
+def _wanted(waves: list[Wave], draws: int) -> int:
+    """Return how many answers are asked for."""
+    return draws * sum(len(wave.agents) for wave in waves)
 
 
 class SurveyDisplay(ProgressDisplay):
@@ -185,9 +193,16 @@ class SurveyDisplay(ProgressDisplay):
 
 
 def _told(
-    run: Run, waves: list[Wave], question: Question, frame: pl.DataFrame, counted: list[Tally], *, asked: int, mind: str
+    run: Run,
+    waves: list[Wave],
+    question: Question,
+    frame: pl.DataFrame,
+    counted: list[Tally],
+    *,
+    draws: int,
+    mind: str | None,
 ) -> dict[str, Any]:
-    problems = frame["problem"].drop_nulls()
+    asked, problems = _wanted(waves, draws), frame["problem"].drop_nulls()
     engines = frame["engine"].drop_nulls().unique(maintain_order=True).to_list()
     return {
         "run": run.id,
@@ -196,7 +211,7 @@ def _told(
         "ticks": [wave.tick for wave in waves],
         "question": question.text,
         "choices": list(question.choices),
-        "mind": mind,
+        "mind": mind or run.configuration.mind,
         "engine": engines[0] if engines else None,
         "asked": asked,
         "answered": len(frame) - len(problems),
@@ -242,6 +257,16 @@ def _flat(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 # -- for people --------------------------------------------------------------------------------------
+
+
+def _warn(output: Output, told: dict[str, Any]) -> None:
+    """Say who gave no answer, and when nobody lives who is meant."""
+    if told["unanswered"]:
+        so_far = told["answered"] + told["unanswered"]
+        output.warn(f"{told['unanswered']:,} of {so_far:,} gave no answer; the first: {told['problem']}")
+    if without := told["nobody_at"]:
+        where = f"tick {without[0]:,}" if len(without) == 1 else f"{len(without):,} ticks, the first {without[0]:,}"
+        output.warn(f"nobody who is meant lives at {where}: not asked there")
 
 
 def _show(output: Output, told: dict[str, Any], frame: pl.DataFrame, counted: list[Tally]) -> None:
