@@ -25,7 +25,8 @@ from infrastructure.settings import Settings
 from infrastructure.tick_transactions import Pending
 from infrastructure.tick_writer import TickWriter
 from workers.bootstrap import open_store
-from workers.runner import Runner, Summary
+from workers.run_figures import Summary
+from workers.runner import Runner
 
 CELLS_AN_AGENT = 4
 """Density of the worlds whose size varies: the same in all, and small enough that 250,000 agents can be founded."""

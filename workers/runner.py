@@ -8,10 +8,8 @@ mode `group` it runs ahead of the durable mark by a bounded number of ticks. Not
 from __future__ import annotations
 
 import time
-from array import array
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +19,6 @@ from domain.advance import Header, advance
 from domain.configuration import Configuration, require_target
 from domain.decide import Decider
 from domain.errors import InputsChanged, InvalidConfiguration, PolisError
-from domain.events import AGENT_BORN, AGENT_DIED, GOODS_TRADED, WORDS_SPOKEN, EventBatch
 from domain.inputs import NO_INPUTS
 from domain.measures import society_figures
 from domain.ports import Appender, EventStore, Run
@@ -31,6 +28,7 @@ from replay.watch import Breakpoint
 from workers.memory import peak_rss_mb, pss_of_everything_mb
 from workers.minutes import Minutes
 from workers.pausing import Pausing
+from workers.run_figures import Clock, Progress, Summary
 from workers.thinking import Thinking
 
 # Snapshots: so many events apart, for seeking, but seldom enough that ticks beside which one is written are under one
@@ -40,7 +38,6 @@ EVENTS_A_SNAPSHOT_MAX, TICKS_A_SNAPSHOT_MIN = 1_000_000, 32
 _PROGRESS_EVERY_S = 0.25
 _PROGRESS_TAKES = 0.01  # of the time, at most: a society's figures are read off all of its agents
 _PROGRESS_SILENCE_S_MAX = 5.0  # even so: the first look of a process may take seconds, for what it has yet to load
-_COUNTED = {"trades": GOODS_TRADED, "births": AGENT_BORN, "deaths": AGENT_DIED, "utterances": WORDS_SPOKEN}
 
 
 def _snapshot_is_due(ticks: int, events: int) -> bool:
@@ -53,99 +50,6 @@ def _snapshot_is_due(ticks: int, events: int) -> bool:
 def _silence_s(took_s: float) -> float:
     """Return how long not to look at a society for progress, after a look that took so long."""
     return min(_PROGRESS_SILENCE_S_MAX, max(_PROGRESS_EVERY_S, took_s / _PROGRESS_TAKES))
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run has come; never says more than is durable."""
-
-    tick: int
-    target: int
-    durable_tick: int
-    ticks_per_s: float
-    p50_ms: float
-    p99_ms: float
-    events: int
-    events_per_s: float
-    population: int
-    figures: dict[str, float | int | None]
-
-
-@dataclass(frozen=True)
-class Summary:
-    """How a run ended; `as_dict` is the contract of `polis run --json`."""
-
-    run: int
-    name: str
-    agents: int
-    ticks: int
-    seed: int
-    head_tick: int
-    head_hash: str
-    events: int
-    events_per_s: float
-    status: str
-    tick_ms: dict[str, float]
-    peak_rss_mb: float
-    pss_all_mb: float
-    resumed: bool
-    durability: str
-    threads_used: int
-    database_waited_s: float
-    reconnections: int
-    snapshots: int
-    snapshots_failed: int
-    late_inputs: int
-    figures: dict[str, float | int | None]
-    problem: str | None = None
-    paused_because: str | None = None
-    interventions_refused: list[dict[str, Any]] = field(default_factory=list)
-
-    thinking: dict[str, Any] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values; what thinking counted stands beside the rest."""
-        values = dict(self.__dict__)
-        return values | values.pop("thinking")
-
-
-@dataclass
-class _Clock:
-    """What the loop measures; nothing of it enters history."""
-
-    began: float = field(default_factory=time.perf_counter)
-    tick_ms: array[float] = field(default_factory=lambda: array("d"))
-    ticks: int = 0
-    events: int = 0
-    counted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
-    unsettled: deque[tuple[int, int, list[int]]] = field(default_factory=deque)  # of ticks that may yet be given up
-
-    def count(self, tick: int, durable: int, events: EventBatch) -> None:
-        """Count a tick; those above the durable mark so that they can be taken back."""
-        kinds = np.bincount(events.records["kind"], minlength=32)
-        self._add(1, len(events), counts := [int(kinds[kind.number]) for kind in _COUNTED.values()])
-        self.unsettled.append((tick, len(events), counts))
-        while self.unsettled and self.unsettled[0][0] <= durable:
-            self.unsettled.popleft()
-
-    def take_back_above(self, tick: int) -> None:
-        """Forget ticks that were decided, not committed, and will be decided again."""
-        while self.unsettled and self.unsettled[-1][0] > tick:
-            _, events, counts = self.unsettled.pop()
-            self._add(-1, -events, [-count for count in counts])
-
-    def _add(self, ticks: int, events: int, counts: list[int]) -> None:
-        self.ticks += ticks
-        self.events += events
-        for name, count in zip(_COUNTED, counts, strict=True):
-            self.counted[name] += count
-
-    def percentiles(self) -> dict[str, float]:
-        if not self.tick_ms:
-            return {"p50": 0.0, "p99": 0.0, "max": 0.0}
-        ms = np.array(self.tick_ms)
-        p50, p99 = np.percentile(ms, [50, 99])
-        return {"p50": round(float(p50), 3), "p99": round(float(p99), 3), "max": round(float(ms.max()), 3)}
 
 
 class Runner:
@@ -256,7 +160,7 @@ class Runner:
         resumed = head is not None
         scenarios = replay.scenarios_of(store, run)
         decider = Decider(run.seed, run.configuration, threads=self.threads, scenarios=scenarios)
-        clock = _Clock()
+        clock = Clock()
         try:
             if self.thinking is not None:
                 self.thinking.start(world, head, lambda: writer.durable_tick)
@@ -290,7 +194,7 @@ class Runner:
     # -- the loop ----------------------------------------------------------------------------------
 
     def _advance_to(
-        self, target: int, world: World, head: Header | None, decider: Decider, writer: Appender, clock: _Clock
+        self, target: int, world: World, head: Header | None, decider: Decider, writer: Appender, clock: Clock
     ) -> tuple[World, Header | None]:
         """Run the loop until it is through, going back to the head when an input came in under way."""
         while True:
@@ -310,7 +214,7 @@ class Runner:
                     self.thinking.start(world, head, lambda: writer.durable_tick)
 
     def _loop(
-        self, world: World, head: Header | None, decider: Decider, writer: Appender, target: int, clock: _Clock
+        self, world: World, head: Header | None, decider: Decider, writer: Appender, target: int, clock: Clock
     ) -> Header | None:
         chain = self.run_.genesis_hash if head is None else head.chain_hash
         thinking = self.thinking
@@ -353,7 +257,7 @@ class Runner:
                     time.sleep(min(left, 0.05))
         return header
 
-    def _show(self, world: World, target: int, clock: _Clock, writer: Appender) -> None:
+    def _show(self, world: World, target: int, clock: Clock, writer: Appender) -> None:
         if self._held is not None:
             # Said only once it is durable: nothing leaves the process above that mark.
             if self._held.tick <= writer.durable_tick:
@@ -386,7 +290,7 @@ class Runner:
         world: World,
         last: Header | None,
         target: int,
-        clock: _Clock,
+        clock: Clock,
         decider: Decider,
         writer: Any,
         resumed: bool,

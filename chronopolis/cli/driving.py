@@ -15,7 +15,7 @@ from chronopolis.cli.stopping import stoppable
 if TYPE_CHECKING:
     from domain.configuration import Configuration
     from domain.ports import EventStore, Run
-    from workers.runner import Summary
+    from workers.run_figures import Summary
 
 
 def create_run(

@@ -12,7 +12,7 @@ from chronopolis.cli.output import Output, figures_text
 from chronopolis.sentences import counted
 
 if TYPE_CHECKING:
-    from workers.runner import Progress
+    from workers.run_figures import Progress
 
 LINE_EVERY_S, _BACK_AFTER_S = 5.0, 0.5
 

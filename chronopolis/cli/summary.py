@@ -11,7 +11,7 @@ from chronopolis.cli.output import Output, facts, figures_text
 from chronopolis.sentences import counted
 
 if TYPE_CHECKING:
-    from workers.runner import Summary
+    from workers.run_figures import Summary
 
 
 def finish(output: Output, summary: Summary, *, resumed: bool) -> None:

@@ -19,7 +19,7 @@ from infrastructure.event_lookup import MANY, Leaf, LeafLookup
 from infrastructure.postgres_store import PostgresStore
 from tests.support.postgres import FreshDatabase
 from tests.support.stores import TINY_WORLD, go_on, make_run, opened
-from workers.runner import Summary
+from workers.run_figures import Summary
 
 pytestmark = pytest.mark.integration
 

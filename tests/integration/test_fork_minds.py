@@ -22,7 +22,8 @@ from replay.fork import record_intervention
 from tests.support.stores import chain_of
 from workers.minds.scripted import ScriptedEngine
 from workers.minds.think import think
-from workers.runner import Runner, Summary
+from workers.run_figures import Summary
+from workers.runner import Runner
 from workers.staff import InProcess, identity_of
 from workers.thinking import Request, Thinking
 

@@ -30,7 +30,8 @@ from tests.support.stores import chain_of, migrated_with, with_runs
 from workers import thinking as thinking_of_runs
 from workers.minds.scripted import ScriptedEngine
 from workers.minds.think import think
-from workers.runner import Runner, Summary
+from workers.run_figures import Summary
+from workers.runner import Runner
 from workers.staff import InProcess, identity_of
 from workers.thinking import Request, Thinking, key_of
 

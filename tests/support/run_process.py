@@ -19,7 +19,8 @@ import psutil
 from domain.configuration import Configuration
 from domain.errors import PolisError, RunExists
 from workers.bootstrap import db_upgrade, open_database, open_store
-from workers.runner import Progress, Runner
+from workers.run_figures import Progress
+from workers.runner import Runner
 
 
 def arguments() -> argparse.Namespace:

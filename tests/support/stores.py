@@ -19,7 +19,8 @@ from infrastructure.settings import Settings
 from tests.support.histories import History
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres import FreshDatabase, TestServer
-from workers.runner import Runner, Summary
+from workers.run_figures import Summary
+from workers.runner import Runner
 
 SMALL_WORLD = Configuration(agents=40, width=24, height=24)
 TINY_WORLD = Configuration(agents=12, width=12, height=12)

@@ -14,6 +14,7 @@ from domain.measures import society_figures
 from tests.support.memory_store import MemoryStore
 from tests.support.stores import TINY_WORLD, go_on
 from workers import runner
+from workers.run_figures import Progress
 
 pytestmark = pytest.mark.unit
 
@@ -58,7 +59,7 @@ def test_a_run_says_that_it_compiles_the_rules_before_it_has_a_tick(monkeypatch)
 
 def test_what_a_run_waits_for_stands_below_its_figures_and_is_a_line_where_there_is_no_terminal(capsys):
     told = "waiting until 3 full stretches of events more can be sought in"
-    p = runner.Progress(7, 9, 7, 80.0, 1.0, 2.0, 900, 70.0, 12, {"trades": 3})
+    p = Progress(7, 9, 7, 80.0, 1.0, 2.0, 900, 70.0, 12, {"trades": 3})
     output = Output()
     output.err = Console(file=io.StringIO(), force_terminal=True, width=120)
     with RunDisplay(output, "otter") as display:
