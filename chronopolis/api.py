@@ -422,7 +422,8 @@ class History:
 
         Returns
         -------
-        dict with "agent", "person", "tick", "answer", "memories", "mind", "engine", "prompt", tokens and latency
+        dict
+            With "agent", "person", "tick", "answer", "memories", "mind", "engine", "prompt", tokens and latency.
 
         Raises
         ------
@@ -471,8 +472,9 @@ class History:
 
         Returns
         -------
-        polars.DataFrame, a row an agent, tick and draw: `chronopolis.survey.SCHEMA`. Joined with `at(tick).agents` on
-        "agent" it can be compared by anything that the state holds.
+        polars.DataFrame
+            A row an agent, tick and draw, with the columns of `chronopolis.survey.SCHEMA`. Joined with
+            `at(tick).agents` on "agent" it can be compared by anything that the state holds.
 
         Raises
         ------

@@ -1,6 +1,7 @@
 """The pages that are made from the code: ``python -m chronopolis.docs [--check]``.
 
-docs/events.md comes from the catalogue of kinds, docs/commands.md from the help of the commands.
+docs/events.md comes from the catalogue of kinds, docs/commands.md from the help of the commands, docs/python.md from
+docstrings.
 With --check nothing is written, and the exit code is 1 if a page is not what would be written.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from chronopolis.python_page import python_page
 from domain.codes import Good, Intention, MemoryKind, Purpose, Reason, Skill
 from domain.events import (
     CATALOGUE_VERSION,
@@ -285,7 +287,11 @@ def _without_markup(text: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Write the pages, or check that they are current."""
     given = sys.argv[1:] if arguments is None else arguments
-    pages = {FOLDER / "events.md": events_page(), FOLDER / "commands.md": commands_page()}
+    pages = {
+        FOLDER / "events.md": events_page(),
+        FOLDER / "commands.md": commands_page(),
+        FOLDER / "python.md": python_page(_MADE),
+    }
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text("utf-8") != text]
     if given == ["--check"]:
         for path in stale:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 import re
@@ -11,9 +12,13 @@ import psycopg
 import pytest
 import sqlalchemy.exc
 
+import chronopolis
 from chronopolis import docs, errors
+from chronopolis.api import History
 from chronopolis.cli.errors import CHECK_FAILED, ENVIRONMENT, OUR_MISTAKE, WRONG_USAGE, exit_code_of, report
 from chronopolis.cli.run_options import profile_of
+from chronopolis.moment import Moment
+from chronopolis.python_page import python_page
 from domain.errors import MissingAnswer, MissingInput, PolisError, UnknownRun
 from domain.events import KINDS
 
@@ -72,6 +77,18 @@ def test_the_reference_shows_every_field_of_a_kind_in_its_example(kind):
 
 def test_the_generated_pages_are_current():
     assert docs.main(["--check"]) == 0, "make docs"
+
+
+def test_the_page_of_python_has_everything_that_is_public_and_no_marks_of_docstrings():
+    page = python_page("made")
+    public = {f"chronopolis.{name}" for name in chronopolis.__all__}
+    public |= {f"run.{name}" for name in vars(History) if not name.startswith("_")}
+    public |= {f"moment.{name}" for name in vars(Moment) if not name.startswith("_")} - {
+        f"moment.{field.name}" for field in dataclasses.fields(Moment)
+    }
+    assert public == {name for name in re.findall(r"^### `([\w.]+)", page, re.MULTILINE) if name in public}
+    assert page.count("```python\n") * 2 == page.count("```") > 0
+    assert "---" not in page and "::\n" not in page and "SKIP" not in page
 
 
 def test_every_variable_that_is_read_stands_in_the_list():
