@@ -66,6 +66,14 @@ class InProcess:
     def project(self, run: int, through: int) -> None:
         """Such minds look nothing up."""
 
+    def pids(self) -> list[int]:
+        """Return no process: all is done in this one."""
+        return []
+
+    def problems(self) -> list[str]:
+        """Return nothing: there is nobody whom it could lose."""
+        return []
+
     def close(self) -> None:
         """End."""
         self._pool.shutdown(cancel_futures=True)
@@ -101,17 +109,6 @@ class Ringing:
     def problems(self) -> list[str]:
         """Return what the crew could not mend."""
         return list(self._crew.figures.problems)
-
-    def figures(self) -> dict[str, Any]:
-        """Return what the queue went through."""
-        sent, crew = self._dispatcher.sent, self._crew.figures
-        return {
-            "published": sent.published,
-            "delayed": sent.delayed,
-            "broker_lost": sent.disconnections,
-            "workers_restarted": sum(crew.worker_restarts.values()),
-            "servers_restarted": sum(crew.server_restarts.values()),
-        }
 
 
 def identity_of(mind: str, settings: Any, *, groups: dict[str, str] | None = None) -> dict[str, Any]:

@@ -50,6 +50,14 @@ class Sender(Protocol):
         """Ask for memories up to a tick to be projected."""
         ...
 
+    def pids(self) -> list[int]:
+        """Return the processes that it keeps up, for who counts their memory."""
+        ...
+
+    def problems(self) -> list[str]:
+        """Return what it could not keep up, for the status of the run."""
+        ...
+
 
 class Thinking:
     """What is owed to the minds of one run, while it is being run.
@@ -216,14 +224,12 @@ class Thinking:
         self._tally.settle(self._durable_tick())
         with contextlib.suppress(StoreUnavailable):  # a run does not fail for want of this figure
             self._count_the_late()
-        of_sender: Callable[[], list[str]] | None = getattr(self.sender, "problems", None)
         refusals = self.figures.problem()
-        return [*([refusals] if refusals else []), *(of_sender() if of_sender else [])]
+        return [*([refusals] if refusals else []), *([] if self.sender is None else self.sender.problems())]
 
     def pids(self) -> list[int]:
         """Return the processes that think for this run, for who counts their memory."""
-        pids: Callable[[], list[int]] | None = getattr(self.sender, "pids", None)
-        return pids() if pids else []
+        return [] if self.sender is None else self.sender.pids()
 
     # -- what is owed ------------------------------------------------------------------------------
 
