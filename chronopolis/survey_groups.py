@@ -21,6 +21,7 @@ _NO_GROUP = (
 )  # fmt: skip
 """Columns, or ends of them, of which nearly everybody has another value."""
 _QUARTERS = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
+_ALIKE = "all alike"
 
 
 def values_by(world: World, column: str, agents: Sequence[int]) -> pl.DataFrame:
@@ -50,7 +51,8 @@ def groups_of(waves: Sequence[pl.DataFrame], column: str) -> list[pl.DataFrame]:
     Returns
     -------
     list of polars.DataFrame of "agent" and "group", a text; by group in order. Quarters are named by the least and the
-    most in them, and in several waves, where those differ, by which they are
+    most in them, and in several waves, where those differ, by which they are; of a wave where all have the same there
+    is one group
 
     Raises
     ------
@@ -82,6 +84,8 @@ def _quarters(values: pl.DataFrame, *, by_rank: bool = False) -> pl.DataFrame:
         .otherwise(pl.format("{} to {}", "low", "high"))
     )
     ordinal = pl.col("quarter").replace_strict(dict(enumerate(_QUARTERS)), return_dtype=pl.String)
+    if known["value"].n_unique() == 1:
+        ordinal = pl.lit(_ALIKE)  # or everybody would be in the lowest quarter
     told = ends.with_columns(group=ordinal if by_rank else extent)
     named = cut.join(told, on="quarter").sort("quarter", "agent").select("agent", "group")
     lacking = values.filter(pl.col("value").is_null()).select("agent", group=pl.lit("none"))

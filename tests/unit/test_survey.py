@@ -420,6 +420,8 @@ def test_groups_of_several_waves_are_the_same_ones(world: World) -> None:
     assert poor["group"].unique(maintain_order=True).to_list() == [
         "lowest quarter", "second quarter", "third quarter", "highest quarter",
     ]  # fmt: skip
+    alike, unlike = groups_of([wave(7, 7, None), wave(*range(9))], "coin")
+    assert alike["group"].to_list() == ["all alike", "all alike", "none"] and unlike["group"].n_unique() == 4
     with pytest.raises(WrongUsage, match="too many groups"):
         groups_of([pl.DataFrame({"agent": range(9), "value": list("abcdefghi")})], "occupation")
 
