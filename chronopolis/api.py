@@ -481,7 +481,6 @@ class History:
         UnknownAgent, WrongUsage, InvalidConfiguration, MindError, BeyondHead
             What was answered before an engine went away, or Ctrl-C, is a frame in the error's `answered`.
         """
-        from workers.interviews import interviewer
         from workers.minds.survey import question_of
 
         asked = question_of(
@@ -502,18 +501,15 @@ class History:
             occupation=None if occupation is None else text("occupation", occupation),
             sample=None if sample is None else whole("sample", sample),
         )  # fmt: skip
-        world = replay.at(self._store, self._run, waves[-1].tick)
-        with (
-            interviewer(self._store, self._run, world, mind=mind, settings=self._settings) as asking,
-            closing(answers_of(self._store, self._run, asking, waves, asked, draws=times)) as answers,
-        ):
-            said: list[dict[str, Any]] = []
+        said: list[dict[str, Any]] = []
+        asking = answers_of(self._store, self._run, waves, asked, draws=times, mind=mind, settings=self._settings)
+        with closing(asking) as answers:
             try:
                 said.extend(answers)
             except BaseException as error:  # Ctrl-C in a notebook, for one: an hour of answers is not to be lost
                 vars(error)["answered"] = frame_of(said)
                 raise
-            return frame_of(said)
+        return frame_of(said)
 
     def _world_with_minds(self, tick: int | None) -> World:
         world = replay.at(self._store, self._run, self._tick("tick", tick))

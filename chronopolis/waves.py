@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from chronopolis.survey_groups import groups_of, values_by
 from domain.ports import Run
 
 if TYPE_CHECKING:
-    from workers.interviews import Interviewer
+    from workers.bootstrap import Settings
     from workers.minds.survey import Question
 
 _CACHE_MIB = 64
@@ -113,12 +113,30 @@ def _ids_of(history: replay.Cursor, ticks: Sequence[int], names: Sequence[str]) 
 
 
 def answers_of(
-    store: Any, run: Run, asking: Interviewer, planned: Iterable[Wave], question: Question, *, draws: int = 1
-) -> Generator[dict[str, Any], None, None]:
-    """Ask all waves one after the other; yield what each agent says, as `Interviewer.survey` does, and raises."""
-    with replay.Cursor(store, run, cache_mib=_CACHE_MIB) as history:
+    store: Any, run: Run, planned: Sequence[Wave], question: Question, *, draws: int = 1, mind: str | None = None,
+    settings: Settings | None = None, say: Callable[[str], None] | None = None,
+) -> Generator[dict[str, Any], None, None]:  # fmt: skip
+    """Ask all waves one after the other; yield what each agent says, as `Interviewer.survey` does.
+
+    Parameters
+    ----------
+    store, run, planned, question, draws : as `waves_of` and `Interviewer.survey` have them
+    mind, settings, say : as `interviewer` has them
+
+    Raises
+    ------
+    InvalidConfiguration, MindError, MemoryUnavailable
+        As `interviewer` and `Interviewer.survey` do.
+    """
+    from workers.interviews import interviewer
+
+    newest = replay.at(store, run, planned[-1].tick)  # memories are there as far as that
+    with (
+        interviewer(store, run, newest, mind=mind, settings=settings, say=say) as asking,
+        replay.Cursor(store, run, cache_mib=_CACHE_MIB) as history,
+    ):
         for wave in planned:
-            world = asking.world if wave.tick == asking.world.tick else history.at(wave.tick)
+            world = newest if wave.tick == newest.tick else history.at(wave.tick)
             with closing(asking.as_of(world).survey(wave.agents, question, draws=draws)) as replies:
                 yield from replies
 

@@ -148,17 +148,13 @@ def _asked(
     output: Output, store: Any, run: Run, waves: list[Wave], question: Question, *, draws: int, mind: str | None
 ) -> tuple[list[dict[str, Any]], BaseException | None]:
     """Return what everybody said, and what ended it before that, as Ctrl-C does, if it did after the first answer."""
-    import replay
     from chronopolis.waves import answers_of
-    from workers.interviews import interviewer
 
     replies: list[dict[str, Any]] = []
-    newest = replay.at(store, run, waves[-1].tick)
     try:
         with (
-            interviewer(store, run, newest, mind=mind, say=output.say) as asking,
             SurveyDisplay(output, f"asking {run.name}") as display,
-            closing(answers_of(store, run, asking, waves, question, draws=draws)) as answers,
+            closing(answers_of(store, run, waves, question, draws=draws, mind=mind, say=output.say)) as answers,
         ):
             for reply in answers:
                 replies.append(reply)
