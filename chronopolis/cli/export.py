@@ -131,8 +131,8 @@ def _archive_panel(values: dict[str, Any]) -> Any:
 
     table = Table.grid(padding=(0, 2))
     for run in values["runs"]:
-        why = "" if run["asked_for"] else "ancestor"
+        why = [] if run["asked_for"] else ["ancestor"]
         tick = f"tick {run['head_tick']:,}" if run["head_tick"] >= 0 else "not begun"
-        table.add_row(run["name"], tick, run["head_hash"], why)
+        table.add_row(run["name"], tick, run["head_hash"], *why)
     rows = {"file": values["file"], "size": mebibytes(values["bytes"]), "runs": table}
     return facts(rows, title="archived", good=True)

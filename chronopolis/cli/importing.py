@@ -100,6 +100,6 @@ def _show(output: Output, values: dict[str, Any], *, title: str) -> None:
         note = "" if run["asked_for"] else "ancestor"
         if run.get("was_there"):
             note = f"{run['ticks']:,} new" if run["ticks"] else "was here"
-        table.add_row(plain(run["name"]), tick, run["head_hash"], note)
+        table.add_row(plain(run["name"]), tick, run["head_hash"], *([note] if note else []))
     rows = {"file": values["file"], "size": mebibytes(values["bytes"]), "runs": table}
     output.show(facts(rows, title=title, good=True))

@@ -42,8 +42,15 @@ def test_who_is_asked_in_a_run_that_came_remembers_and_says_the_same(polis: Poli
     for told, was in zip(there["answers"], here["answers"], strict=True):
         assert told | {"run": "town", "latency_ms": 0} == was | {"latency_ms": 0}
     assert any(each["memories"] for each in there["answers"])
-    shown = polis("import", file, "--prefix", "b-").out
-    assert "was here" in shown and said["runs"][0]["head_hash"] in shown
+    again, anew = polis("import", file, "--prefix", "b-").out, polis("import", file, "--prefix", "c-").out
+    assert "was here" in again and "was here" not in anew
+    for shown in (
+        again,
+        anew,
+        polis("import", file, "--look").out,
+        polis("export", "town", "--archive", file + "2").out,
+    ):
+        assert said["runs"][0]["head_hash"] in shown
     for name in ("b-town", "town"):
         polis("measures", name, "--json")
     ours, theirs = (polis("measures", name, "--json").json["series"] for name in ("town", "b-town"))
