@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 T = TypeVar("T")
-SCALES = ("full", "quick", "tiny")
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def draw_tallies(found: Sequence[Tally], path: Path, *, title: str) -> None:
     shown = [tally for tally in found if tally.answered]
     choices = list(found[0].counts)
     colours = matplotlib.colormaps["viridis"](np.linspace(0.1, 0.95, len(choices)))
-    columns = max(1, min(len(choices), 7, _LEGEND_WIDTH // (max(map(len, choices)) + 6)))
+    columns = _legend_columns(choices)
     figure, axis = plt.subplots(figsize=(8, 1.6 + 0.45 * len(shown) + 0.18 * ((len(choices) - 1) // columns)))
     try:
         bars, left = list[Any](), np.zeros(len(shown))
@@ -54,9 +54,7 @@ def draw_tallies(found: Sequence[Tally], path: Path, *, title: str) -> None:
         axis.set_title(_literal(title), fontsize=10, loc="left", wrap=True)
         for side in ("top", "right"):
             axis.spines[side].set_visible(False)
-        # Named by hand: a label of a bar that begins with "_" would be left out.
-        named = [_literal(choice) for choice in choices]
-        figure.legend(bars, named, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
+        _legend(figure, bars, choices)
         figure.set_layout_engine("constrained")
         _save(figure, path)
     finally:
@@ -107,13 +105,22 @@ def draw_waves(found: Sequence[Tally], path: Path, *, title: str) -> None:
             axis.tick_params(labelbottom=True)
         figure.suptitle(_literal(title), fontsize=10, wrap=True)
         if not is_scale:
-            shown = max(1, min(len(choices), 7, _LEGEND_WIDTH // (max(map(len, choices)) + 6)))
-            named = [_literal(choice) for choice in choices]
-            figure.legend(lines, named, loc="outside lower center", ncols=shown, fontsize=8, frameon=False)
+            _legend(figure, lines, choices)
         figure.set_layout_engine("constrained")
         _save(figure, path)
     finally:
         plt.close(figure)
+
+
+def _legend(figure: Any, drawn: Sequence[Any], choices: Sequence[str]) -> None:
+    # Named by hand: a label of what is drawn that begins with "_" would be left out.
+    named, columns = [_literal(choice) for choice in choices], _legend_columns(choices)
+    figure.legend(drawn, named, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
+
+
+def _legend_columns(choices: Sequence[str]) -> int:
+    """Return how many choices fit beside each other below a picture."""
+    return max(1, min(len(choices), 7, _LEGEND_WIDTH // (max(map(len, choices)) + 6)))
 
 
 def _draw_course(axis: Any, ticks: Sequence[int], course: np.ndarray, colour: Any) -> Any:

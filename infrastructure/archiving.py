@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,13 @@ from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, SmallInteger,
 from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.errors import CorruptHistory
-from domain.events import EventBatch
 from domain.ports import Run
 from infrastructure import schema
 from infrastructure.archive_file import ArchivedRun, empty_event_table, event_table, told_of, write_archive
+from infrastructure.event_tables import gathered
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.whole_file import folder_beside, made_whole, require_free
 
-_GATHER_EVENTS = 262_144
 _ROWS_AT_ONCE = 1_000
 _HOW: dict[str, Any] = {"compression": "zstd", "compression_level": 3}
 _TYPES: tuple[tuple[type, pa.DataType], ...] = (
@@ -108,7 +107,7 @@ def _written(
     lease, tables = store.lease(run), {}
     events = 0
     with pq.ParquetWriter(folder / "events.parquet", empty_event_table().schema, **_HOW) as writer:
-        for batch in _gathered(store.read(run, first, last)) if first <= last else ():
+        for batch in gathered(store.read(run, first, last)) if first <= last else ():
             writer.write_table(event_table(batch), row_group_size=len(batch))
             events += len(batch)
             if on_progress is not None:
@@ -141,18 +140,6 @@ def _written(
         problem=lease.problem if is_wanted else None, asked_for=is_wanted, first_tick=first, last_tick=last,
         events=events, head_hash="" if head is None else head.at(0).chain_hash.hex(), tables=tables,
     )  # fmt: skip
-
-
-def _gathered(batches: Iterator[EventBatch]) -> Iterator[EventBatch]:
-    """Yield batches put together until they are worth a row group; none is cut, so that each holds whole ticks."""
-    waiting: list[EventBatch] = []
-    for batch in batches:
-        waiting.append(batch)
-        if sum(map(len, waiting)) >= _GATHER_EVENTS:
-            yield EventBatch.concat(waiting)
-            waiting = []
-    if sum(map(len, waiting)):
-        yield EventBatch.concat(waiting)
 
 
 def _write_table(store: PostgresStore, table: Table, where: list[Any], path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 
 from domain.events import ABSENT, CAUSE, EventBatch, EventKind, Field
 
+GATHER_EVENTS = 262_144
+"""Events that are turned to columns at once."""
+
 _PAYLOAD_TYPES: dict[str, pa.DataType] = {
     **dict.fromkeys(("width", "height", "given", "family", "born", "lifespan", "asked", "call"), pa.int32()),
     **dict.fromkeys(("traits", "skills", "capacity", "regrowth", "stock"), pa.list_(pa.int32())),
@@ -19,6 +23,18 @@ _PAYLOAD_TYPES: dict[str, pa.DataType] = {
     "minds": pa.bool_(),
 }
 """Type of a payload's key, the same in every kind; text if it is not named. A test compares them with the views."""
+
+
+def gathered(batches: Iterable[EventBatch]) -> Iterator[EventBatch]:
+    """Yield batches put together until they are worth turning to columns; none is cut, and none is empty."""
+    waiting: list[EventBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= GATHER_EVENTS:
+            yield EventBatch.concat(waiting)
+            waiting = []
+    if sum(map(len, waiting)):
+        yield EventBatch.concat(waiting)
 
 
 def payload_type(key: str) -> pa.DataType:

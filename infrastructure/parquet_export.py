@@ -20,7 +20,7 @@ and renamed, so that a folder of that name is whole.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,17 +30,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from domain.configuration import RELEASE
-from domain.events import KIND_BY_NUMBER, KINDS, EventBatch, EventKind
+from domain.events import KIND_BY_NUMBER, KINDS, EventKind
 from domain.ports import Run
 from infrastructure.asking import Analyst, AnswerColumn
 from infrastructure.duckdb_views import views_sql
-from infrastructure.event_tables import schema_of_kind, table_of_kind
+from infrastructure.event_tables import gathered, schema_of_kind, table_of_kind
 from infrastructure.export_folder import made_whole
 from infrastructure.postgres_store import PostgresStore
 
 FORMAT = 1
 _BLOCK_EVENTS = 1_000_000  # about as many as a stretch of the store
-_GATHER_EVENTS = 262_144  # turned to columns at once
 _TABLES = {
     "ticks": "SELECT * FROM ticks WHERE tick BETWEEN {first} AND {last} ORDER BY tick",
     "deliberations": "SELECT * FROM deliberations WHERE asked_tick BETWEEN {first} AND {last} "
@@ -145,7 +144,7 @@ def _write_events(
     """Write the events, a folder a kind and block of ticks, and return how many of each kind."""
     files = _Files(new / "events")
     counts = {kind.name: 0 for kind in KINDS}
-    for events in _gathered(store.read(run, first, last)):
+    for events in gathered(store.read(run, first, last)):
         ticks = events.records["tick"]
         for number in range(int(ticks[0]) // block, int(ticks[-1]) // block + 1):
             start, stop = np.searchsorted(ticks, [number * block, (number + 1) * block])
@@ -163,18 +162,6 @@ def _write_events(
             files.write(kind, first // block, schema_of_kind(kind.number).empty_table())
     files.close()
     return counts
-
-
-def _gathered(batches: Iterator[EventBatch]) -> Iterator[EventBatch]:
-    """Yield batches put together until they are worth turning to columns."""
-    waiting: list[EventBatch] = []
-    for batch in batches:
-        waiting.append(batch)
-        if sum(map(len, waiting)) >= _GATHER_EVENTS:
-            yield EventBatch.concat(waiting)
-            waiting = []
-    if waiting:
-        yield EventBatch.concat(waiting)
 
 
 class _Files:
